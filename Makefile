@@ -1,0 +1,51 @@
+# Every target sets itself up in .venv, so a fresh clone needs `make demo` and nothing before it.
+
+PYTHON ?= python3
+# A pip index with the PyTorch build to install, such as its CPU wheels; empty: pip's own choice.
+TORCH_INDEX ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+.PHONY: help demo test check eval bench clean
+
+help: ## show this list
+	@echo 'make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL]'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/installed ## render the bundled hum into melody-bridge-demo/
+	$(BIN)/melody-bridge demo
+
+test: $(VENV)/installed-dev ## run the tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev ## ruff (format and lint) and strict mypy
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+eval: $(VENV)/installed ## measure how well the embedded checkpoint follows melody, tempo and prompt
+	$(BIN)/melody-bridge eval
+
+bench: $(VENV)/installed ## time an 8 s clip on this machine (seconds, realtime_factor)
+	$(BIN)/melody-bridge render bridge/data/twinkle-hum-100bpm.flac --melody-tempo 100 \
+		--prompt 'electric piano, bass and drums' --bars 4 --tempo 120 --seed 7 --out build/bench --json
+
+clean: ## remove the virtual environment and what was built
+	rm -rf $(VENV) build dist melody-bridge-demo
+
+# The stamps are what make a second run quick: only a changed pyproject.toml installs again.
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	@$(if $(TORCH_INDEX),$(BIN)/python -c 'import torch' 2>/dev/null \
+		|| $(BIN)/python -m pip install --index-url '$(TORCH_INDEX)' torch)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
+		"Python 3.11 to 3.13 is needed, this is %d.%d: try make PYTHON=python3.12" % v)'
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,22 @@
+"""Where the program starts: signals first, so that Ctrl-C is clean while the rest is imported."""
+
+from __future__ import annotations
+
+import sys
+
+from bridge import interrupts
+
+
+def main() -> int:
+    """Run the command line of this process, and return its exit status."""
+    interrupts.install()
+    from bridge import cli
+
+    try:
+        return cli.main(sys.argv[1:])
+    except interrupts.Interrupted as interrupted:
+        interrupts.leave(interrupted.number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

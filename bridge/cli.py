@@ -1,0 +1,284 @@
+"""The command line: it reads arguments, calls the programs, and prints what they return.
+
+Everything slow is imported where it is needed: `--help` and a refusal never wait for torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from bridge import __version__
+from bridge.errors import BridgeError
+
+if TYPE_CHECKING:
+    from bridge.config import Options
+    from bridge.render import Rendered
+
+_PROGRAM = "melody-bridge"
+_BROKEN_PIPE_STATUS = 128 + 13
+"""What a shell shows for a program that SIGPIPE ended."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line.
+
+    Args:
+        arguments: without the program's name.
+
+    Returns:
+        The exit status: 0, 1 for a mishap, 2 for a mistake in the input.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A file name may hold bytes that are not text in this locale.
+        if stream is not None:
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        status = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except BridgeError as error:
+        _tell(f"{_PROGRAM}: {error}")
+        return error.exit_status
+    except BrokenPipeError:
+        # Whoever read has gone; without this, Python complains once more when it shuts down.
+        for descriptor in (1, 2):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+        return _BROKEN_PIPE_STATUS
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EIO) and error.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        where = f"{error.filename!r}: " if error.filename is not None else ""
+        _tell(f"{_PROGRAM}: {where}{error.strerror or error}")
+        return 1
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parser = _parser()
+    try:
+        parsed = parser.parse_args(arguments)
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+    if parsed.command is None:
+        parser.print_help()
+        return 0
+    run: Callable[[argparse.Namespace], int] = parsed.run
+    return run(parsed)
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    from bridge import presets
+    from bridge.config import merge
+
+    flags = {
+        name: value
+        for name, value in vars(arguments).items()
+        # A switch that was not thrown is not given.
+        if name not in ("command", "run", "json") and value is not False
+    }
+    preset = {} if arguments.preset is None else presets.find_preset(arguments.preset).values
+    return _render_and_print(merge(flags, preset, presets.user_defaults()), as_json=arguments.json)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from bridge.config import read_value
+    from bridge.render import demo_options
+
+    given = {
+        name: read_value(name, value)
+        for name in ("out", "plot")
+        if (value := getattr(arguments, name)) is not None
+    }
+    return _render_and_print(demo_options(**given), as_json=arguments.json)
+
+
+def _render_and_print(options: Options, *, as_json: bool) -> int:
+    from bridge.render import prepare, render
+
+    plan = prepare(options)
+    for sentence in plan.told:
+        _tell(sentence)
+    with _progress_bar() as progress:
+        rendered = render(plan, progress=progress)
+    for sentence in rendered.told:
+        _tell(sentence)
+    if as_json:
+        print(json.dumps(rendered.as_json(), allow_nan=False))
+    else:
+        _print_clips(rendered)
+    return 0
+
+
+def _print_clips(rendered: Rendered) -> None:
+    for clip in rendered.clips:
+        print(clip.path)
+        print(f"  {clip.summary()}")
+    if rendered.plot is not None:
+        print(rendered.plot)
+    print(
+        f"{rendered.seconds:.1f} s on {rendered.device}, "
+        f"{rendered.realtime_factor:.2f} times real time"
+    )
+
+
+def _presets(arguments: argparse.Namespace) -> int:
+    from bridge import presets
+
+    found, broken = presets.list_presets()
+    width = max(len(preset.name) for preset in found)
+    for preset in found:
+        print(f"{preset.name:{width}}  {preset.description}")
+        print(f"{'':{width}}  {preset.prompt}")
+    print(f"\nYour own go into {presets.user_folder() / 'presets'}")
+    for error in broken.values():
+        _tell(f"{_PROGRAM}: {error}")
+    return 0
+
+
+def _eval(arguments: argparse.Namespace) -> int:
+    from bridge import evaluate
+
+    return evaluate.main(arguments)
+
+
+def _tell(line: str) -> None:
+    """One line on stderr."""
+    if sys.stderr is not None:
+        print(" ".join(line.split()), file=sys.stderr)
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[str, float | None], None]]:
+    """A bar with the time left on stderr, when that is a terminal.
+
+    Yields:
+        What to call with what is being done and how much of it, 0…1, None when that is not known.
+    """
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda doing, share: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(doing: str, share: float | None) -> None:
+            if doing not in tasks:
+                for task in tasks.values():
+                    bar.remove_task(task)
+                tasks.clear()
+                tasks[doing] = bar.add_task(doing, total=None if share is None else 1.0)
+            bar.update(tasks[doing], completed=share)
+
+        yield progress
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for a mistake, instead of the usage and a line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=_PROGRAM,
+        description="A melody in, a stereo loop out that follows it: exact bars, on the grid.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"{_PROGRAM} {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", title="commands", parser_class=_Parser
+    )
+    _add_render(commands)
+
+    demo = commands.add_parser(
+        "demo", help="render the bundled hum with the embedded model", allow_abbrev=False
+    )
+    demo.add_argument("--out", metavar="FOLDER", help="where to (melody-bridge-demo)")
+    demo.add_argument("--plot", metavar="PNG", help="draw melody and clip")
+    demo.add_argument("--json", action="store_true", help="print one JSON object")
+    demo.set_defaults(run=_demo)
+
+    presets = commands.add_parser("presets", help="list the presets", allow_abbrev=False)
+    presets.set_defaults(run=_presets)
+
+    evaluate = commands.add_parser(
+        "eval", help="measure how well a checkpoint follows", allow_abbrev=False
+    )
+    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
+    evaluate.add_argument("--model", default="pocket", help="as for render (%(default)s)")
+    evaluate.add_argument("--short", action="store_true", help="fewer clips, a rougher figure")
+    evaluate.set_defaults(run=_eval)
+    return parser
+
+
+def _add_render(commands: Any) -> None:
+    """Values stay text here: `bridge.config` reads them, with the same ranges as in TOML."""
+    parser = commands.add_parser(
+        "render", help="make clips from a melody, a prompt, or both", allow_abbrev=False
+    )
+    parser.set_defaults(run=_render)
+    parser.add_argument(
+        "melody", nargs="?", metavar="MELODY", help="an audio or MIDI file; left out: text only"
+    )
+    music = parser.add_argument_group("music")
+    music.add_argument(
+        "--prompt",
+        metavar="TEXT",
+        help="what it sounds like; {tempo} and {key} are filled in, and added where it has none",
+    )
+    music.add_argument("--preset", metavar="NAME", help="a named sound; `presets` lists them")
+    music.add_argument("--bars", metavar="N", help="length of the clip (4)")
+    music.add_argument("--tempo", metavar="BPM", dest="tempo_bpm", help="(a MIDI file's, or 120)")
+    music.add_argument("--meter", metavar="N/D", help="(a MIDI file's, or 4/4)")
+    music.add_argument(
+        "--melody-tempo",
+        metavar="BPM",
+        dest="melody_tempo_bpm",
+        help="the melody's own tempo, where the clip's is another",
+    )
+    music.add_argument("--key", metavar="KEY", help="such as 'A minor', for the prompt")
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model", metavar="MODEL", help="pocket, a folder, or a Hugging Face id (pocket)"
+    )
+    model.add_argument("--seed", metavar="N", help="0 to 16777215; without it one is drawn")
+    model.add_argument("--variations", metavar="N", help="how many clips, best first (1)")
+    model.add_argument("--guidance-scale", metavar="X", help="how strictly it follows (3)")
+    model.add_argument("--temperature", metavar="X", help="how freely it chooses (1)")
+    model.add_argument("--top-k", metavar="N", help="choose from the likeliest N; 0: all (250)")
+    model.add_argument("--greedy", action="store_true", help="always take the likeliest")
+    model.add_argument(
+        "--unconditional", action="store_true", help="follow neither melody nor prompt"
+    )
+    model.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps (auto)")
+    output = parser.add_argument_group("output")
+    output.add_argument("--sample-rate", metavar="HZ", help="8000 to 192000 (44100)")
+    output.add_argument(
+        "--out", metavar="FILE_OR_FOLDER", help="a .wav file or a folder (the clips folder)"
+    )
+    output.add_argument("--plot", metavar="PNG", help="draw melody and clip")
+    output.add_argument("--json", action="store_true", help="print one JSON object")

@@ -1,0 +1,121 @@
+"""Which line of a pulse's grid is the bar line.
+
+Bass drum and bass mark the bar, the snare its back beats, and a melody that led the piece says
+where it was begun. Where these do not tell, the earliest line is taken: the model begins on one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.clip.onsets import Onsets
+from bridge.clip.pulse import Pulse
+from bridge.timing import Meter
+
+FINEST_BEATS = Fraction(1, 4)
+"""Every bar is a whole number of sixteenths."""
+EARLY_SECONDS = 0.03
+"""A bar line may lie that much before frame 0: the model began a little late."""
+ACCENT_REACH_SECONDS = 0.03
+"""An accent counts for the grid line that it is that close to."""
+LOW_WEIGHT = 1.0
+FULL_WEIGHT = 0.5
+SNARE_WEIGHT = 0.5
+MELODY_WEIGHT = 1.5
+"""What the melody's similarity (0…1) weighs beside the accents (0…1 each)."""
+LATE_COST = 0.25
+"""What a whole bar of searching costs: taken from the score in proportion."""
+
+
+@dataclass(frozen=True)
+class _Accents:
+    """How strong a bar's slots are expected to be, each `[slots]`, 0…1."""
+
+    low: NDArray[np.float64]
+    full: NDArray[np.float64]
+    snare: NDArray[np.float64]
+
+
+def find_downbeat(
+    onsets: Onsets,
+    pulse: Pulse,
+    meter: Meter,
+    *,
+    latest_seconds: float,
+    likeness: Callable[[float], float] | None = None,
+) -> float:
+    """Where the first bar line lies.
+
+    Args:
+        latest_seconds: no later than this; a line within a bar of the start is looked for anyway.
+        likeness: how well the melody fits a clip that begins at that time, 0…1.
+
+    Returns:
+        Seconds from frame 0 as played, −0.03 or more; a line of the pulse's grid.
+    """
+    unit_beats = min(pulse.grid_beats, FINEST_BEATS)
+    unit_seconds = pulse.grid_seconds * float(unit_beats / pulse.grid_beats)
+    slots = int(meter.beats_per_bar / unit_beats)
+    first = -int((EARLY_SECONDS + pulse.phase_seconds) // unit_seconds)
+    lines = np.arange(first, first + slots)
+    starts = pulse.phase_seconds + lines * unit_seconds
+    starts = starts[(starts <= latest_seconds) | (starts == starts[0])]
+
+    def profile(strength: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _profile(strength, onsets.step_seconds, starts[0], unit_seconds, slots)
+
+    low, full, snare = profile(onsets.low), profile(onsets.strength), profile(onsets.snare)
+    expected = _accents(meter, slots)
+    scores = np.empty(starts.size)
+    for index, start in enumerate(starts):
+        scores[index] = (
+            LOW_WEIGHT * float(np.roll(low, -index) @ expected.low)
+            + FULL_WEIGHT * float(np.roll(full, -index) @ expected.full)
+            + SNARE_WEIGHT * float(np.roll(snare, -index) @ expected.snare)
+            - LATE_COST * index / slots
+        )
+        if likeness is not None:
+            scores[index] += MELODY_WEIGHT * likeness(float(start))
+    return float(starts[scores.argmax()])
+
+
+def _profile(
+    strength: NDArray[np.float64], step_seconds: float, start: float, unit: float, slots: int
+) -> NDArray[np.float64]:
+    """The mean strength near each slot of the bar, `[slots]`, adding up to 1 (or all 0)."""
+    lines = np.arange(int((strength.size * step_seconds - start) / unit))
+    centres = np.round((start + lines * unit) / step_seconds).astype(int)
+    reach = max(1, int(min(ACCENT_REACH_SECONDS, unit / 2) / step_seconds))
+    near = centres[:, None] + np.arange(-reach, reach + 1)
+    inside = (near >= 0) & (near < strength.size)
+    accents = np.where(inside, strength[near.clip(0, strength.size - 1)], 0.0).max(axis=1)
+    total = np.bincount(lines % slots, weights=accents, minlength=slots)
+    mean = total / np.maximum(1, np.bincount(lines % slots, minlength=slots))
+    return mean / mean.sum() if mean.sum() > 0 else mean
+
+
+def _accents(meter: Meter, slots: int) -> _Accents:
+    """What a bar of that meter is expected to stress."""
+    position = np.arange(slots) * meter.beats_per_bar / slots
+    compound = meter.denominator >= 8 and meter.numerator % 3 == 0 and meter.numerator > 3
+    odd = meter.denominator >= 8 and not compound and meter.numerator % 2 == 1
+    beat = Fraction(12 if compound else 4, meter.denominator) if compound or odd else Fraction(1)
+    half = meter.beats_per_bar / 2
+    on_bar = position == 0
+    on_half = (position == half) & (half % beat == 0)
+    on_beat = np.array([at % beat == 0 for at in position])
+    on_eighth = np.array([at % Fraction(1, 2) == 0 for at in position])
+    back = on_beat & np.array([(at / beat) % 2 == 1 for at in position])
+    if odd or meter.numerator % 3 == 0:
+        # A waltz has its second and third beat; of an odd bar only the first is known.
+        back = on_beat & ~on_bar
+    return _Accents(
+        low=np.select([on_bar, on_half], [1.0, 0.6], 0.0),
+        full=np.select([on_bar, on_half, on_beat, on_eighth], [1.0, 0.7, 0.6, 0.3], 0.0),
+        snare=np.where(back, 1.0, 0.0),
+    )

@@ -1,0 +1,174 @@
+"""Where sounds begin: onset strength in two bands, and onset times to about a millisecond.
+
+Nothing here knows of tempo or bars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from bridge.audio import Waveform
+
+HOP_SECONDS = 0.005
+"""Step of the onset strength."""
+WINDOW_SECONDS = 0.032
+"""Long enough to hold a kick drum's period."""
+AHEAD_WINDOWS = 0.25
+"""A step's window ends that many windows after the step. In decibels an attack shows as soon as the
+window touches it, so a centred window would find it early, and the one on frame 0 not at all."""
+LAG_HOPS = 3
+"""Spectral flux compares with the spectrum that many hops ago (Böck and Widmer, "Maximum filter
+vibrato suppression for onset detection", DAFx 2013: so does the maximum over neighbouring bands)."""
+BANDS = 28
+LOWEST_HZ = 35.0
+HIGHEST_HZ = 15_000.0
+KICK_HZ = 160.0
+"""Below it lie kick drum and bass."""
+SNARE_HZ = (1_200.0, 6_000.0)
+"""Where a snare's noise is and a kick is not."""
+BAND_RANGE_DB = 45.0
+"""A band's own loudest step and this much below it are heard; quieter is floor."""
+TOTAL_RANGE_DB = 70.0
+"""So for all bands together: what is quieter is hiss."""
+ONSET_DB = 1.2
+"""A rise, averaged over the bands, that counts as an onset, above the rise around it."""
+NEIGHBOUR_SECONDS = 0.4
+"""Around an onset, what is usual is the median of the strength over this time."""
+APART_SECONDS = 0.04
+"""Two onsets closer than that are one."""
+FINE_HOP_SECONDS = 0.001
+FINE_WINDOW_SECONDS = 0.008
+FINE_REACH_SECONDS = 0.02
+"""How far the fine pass may move an onset."""
+FINE_DELAY_SECONDS = 0.0015
+"""How late the fine pass sees an attack, measured on drums and plucks."""
+
+
+@dataclass(frozen=True, eq=False)
+class Onsets:
+    """What begins when.
+
+    Attributes:
+        strength: float64 `[steps]`, mean rise over the bands in dB a step, 0 where nothing begins.
+        low: float64 `[steps]`, the same of the bands below `KICK_HZ`.
+        snare: float64 `[steps]`, the same of the bands within `SNARE_HZ`.
+        step_seconds: seconds a step; step 0 is at frame 0.
+        times: float64 `[onsets]`, seconds from frame 0, ascending.
+        weights: float64 `[onsets]`, the strength at each, no more than twice the median.
+    """
+
+    strength: NDArray[np.float64]
+    low: NDArray[np.float64]
+    snare: NDArray[np.float64]
+    step_seconds: float
+    times: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+
+def find_onsets(waveform: Waveform, *, loops: bool = False) -> Onsets:
+    """Onset strength and onset times of a waveform.
+
+    `loops` says that what comes before frame 0 is the waveform's end; otherwise it is silence.
+    """
+    rise, hz, step_seconds = _band_rise(waveform, HOP_SECONDS, WINDOW_SECONDS, loops)
+    strength = _above_usual(rise.mean(axis=1), step_seconds)
+    peaks = _peaks(strength, step_seconds)
+    if not loops:
+        # Where the waveform is cut off, its spectrum splashes; nothing begins there.
+        peaks = peaks[peaks * step_seconds < waveform.seconds - WINDOW_SECONDS]
+    weights = strength[peaks]
+    if peaks.size:
+        # One crash must not outvote a bar of hats.
+        weights = np.minimum(weights, 2 * np.median(weights))
+    low = rise[:, hz < KICK_HZ]
+    snare = rise[:, (hz > SNARE_HZ[0]) & (hz < SNARE_HZ[1])]
+    return Onsets(
+        strength=strength,
+        low=_above_usual(low.mean(axis=1), step_seconds) if low.size else 0 * strength,
+        snare=_above_usual(snare.mean(axis=1), step_seconds) if snare.size else 0 * strength,
+        step_seconds=step_seconds,
+        times=_refined(waveform, peaks * step_seconds, loops),
+        weights=weights,
+    )
+
+
+def _band_rise(
+    waveform: Waveform, hop_seconds: float, window_seconds: float, loops: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Rise of each band's level in dB against `LAG_HOPS` before: `[steps, bands]`, Hz, step."""
+    rate = waveform.sample_rate
+    hop = max(1, round(hop_seconds * rate))
+    window = max(4, round(window_seconds * rate))
+    window += window % 2
+    power = _spectrogram(waveform.samples, hop, window, loops)
+    edges = np.geomspace(LOWEST_HZ, min(HIGHEST_HZ, rate / 2), BANDS + 1)
+    bins = np.unique(np.round(edges / rate * window).astype(int).clip(0, window // 2))
+    level = np.add.reduceat(power, bins[:-1], axis=1)
+    floor = np.maximum(
+        level.max(axis=0, initial=0.0) * 10 ** (-BAND_RANGE_DB / 10),
+        level.max(initial=0.0) * 10 ** (-TOTAL_RANGE_DB / 10),
+    )
+    decibel = 10 * np.log10(np.maximum(level, floor) + 1e-30)
+    around = np.pad(decibel, ((LAG_HOPS, 0), (1, 1)), mode="edge")
+    around = sliding_window_view(around, 3, axis=1).max(axis=2)
+    rise = np.maximum(0.0, decibel - around[: decibel.shape[0]])
+    hz = (bins[:-1] + bins[1:] - 1) / 2 * rate / window
+    return rise[LAG_HOPS:], hz, hop / rate
+
+
+def _spectrogram(
+    samples: NDArray[np.float32], hop: int, window: int, loops: bool
+) -> NDArray[np.float64]:
+    """Power, summed over the channels: `[LAG_HOPS + steps, bins]`, `LAG_HOPS` of them before 0."""
+    frames = samples.shape[0]
+    lead = LAG_HOPS * hop + window - round(AHEAD_WINDOWS * window)
+    steps = LAG_HOPS + max(1, -(-frames // hop))
+    needed = (steps - 1) * hop + window
+    pad = ((lead, max(0, needed - lead - frames)), (0, 0))
+    padded = np.pad(samples, pad, mode="wrap") if loops and frames else np.pad(samples, pad)
+    hann = np.hanning(window + 1)[:-1].astype(np.float32)
+    power = np.zeros((steps, window // 2 + 1))
+    for channel in padded[:needed].T:
+        pieces = sliding_window_view(channel, window)[::hop]
+        power += np.abs(np.fft.rfft(pieces * hann, axis=1)) ** 2
+    return power
+
+
+def _above_usual(strength: NDArray[np.float64], step_seconds: float) -> NDArray[np.float64]:
+    """The part of the strength that stands out from its neighbourhood's median."""
+    reach = max(1, round(NEIGHBOUR_SECONDS / 2 / step_seconds))
+    around = sliding_window_view(np.pad(strength, reach), 2 * reach + 1)
+    return np.maximum(0.0, strength - np.median(around, axis=1) - ONSET_DB / 2)
+
+
+def _peaks(strength: NDArray[np.float64], step_seconds: float) -> NDArray[np.intp]:
+    """Steps that are the strongest within `APART_SECONDS`, and strong enough."""
+    reach = max(1, round(APART_SECONDS / step_seconds))
+    around = sliding_window_view(np.pad(strength, reach), 2 * reach + 1)
+    # The first of equals: a plateau is one onset.
+    first = np.argmax(around, axis=1) == reach
+    return np.flatnonzero(first & (strength > ONSET_DB / 2))
+
+
+def _refined(
+    waveform: Waveform, times: NDArray[np.float64], loops: bool
+) -> NDArray[np.float64]:
+    """The times moved to the steepest rise nearby, as a short window sees it."""
+    if not times.size:
+        return times
+    rise, _, step_seconds = _band_rise(waveform, FINE_HOP_SECONDS, FINE_WINDOW_SECONDS, loops)
+    reach = round(FINE_REACH_SECONDS / step_seconds)
+    padded = np.pad(rise.mean(axis=1), reach, mode="wrap" if loops else "constant")
+    nearness = 1 - (np.arange(-reach, reach + 1) / (reach + 1)) ** 2
+    refined = times.copy()
+    for index, time in enumerate(times):
+        centre = min(round(time / step_seconds), rise.shape[0] - 1)
+        near = padded[centre : centre + 2 * reach + 1] * nearness
+        if near.max() > ONSET_DB:
+            refined[index] = (centre + int(near.argmax()) - reach) * step_seconds
+            refined[index] -= FINE_DELAY_SECONDS
+    return np.maximum(refined, 0.0)

@@ -1,0 +1,179 @@
+"""The tempo that is really played, near one that was asked for, and where its grid lies.
+
+MusicGen lands within a few beats a minute of a prompted tempo, so only that neighbourhood is
+searched; double and half tempo are the same grid and never told apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.clip.onsets import Onsets
+from bridge.timing import Meter, beats_to_seconds
+
+TEMPO_RANGE = 0.08
+"""The played tempo is looked for within this share of the known one."""
+GRID_SECONDS = (0.08, 0.25)
+"""A pulse's grid is the sixteenth note, halved or doubled until it lies between these."""
+LEVEL_WEIGHTS = {"grid": 1.0, "eighth": 1.0, "beat": 1.0, "bar": 0.5}
+"""What each metrical level says of a tempo: finer ones tell it precisely, coarser ones which it is."""
+NEAR_KNOWN = 0.06
+"""Standard deviation of the played tempo around the known one, as a share of it."""
+HIT_SECONDS = 0.015
+"""An onset that close to a grid line is on it..."""
+HIT_SHARE = 0.15
+"""...or that share of the grid, whichever is less."""
+FEWEST_ONSETS = 6
+FEWEST_A_BEAT = 0.3
+"""Fewer onsets than that are no pulse."""
+SURE = 4.0
+"""Standard deviations by which hits must exceed what random onsets would give."""
+FEWEST_HITS = 0.6
+"""The share of the onsets' weight that must lie on the grid."""
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A grid that the onsets lie on.
+
+    Attributes:
+        ratio: played tempo over known tempo, 0.92…1.08.
+        ratio_error: its standard error.
+        phase_seconds: a grid line, in seconds from frame 0 of what was played.
+        grid_beats: quarter notes from grid line to grid line.
+        grid_seconds: seconds from grid line to grid line, as played.
+        hits: share of the onsets' weight on the grid, 0…1.
+    """
+
+    ratio: float
+    ratio_error: float
+    phase_seconds: float
+    grid_beats: Fraction
+    grid_seconds: float
+    hits: float
+
+
+def find_pulse(onsets: Onsets, tempo_bpm: Fraction, meter: Meter) -> Pulse | None:
+    """The pulse within ±8 % of the known tempo; None when there is none that is sure."""
+    grid_beats = _grid_beats(tempo_bpm)
+    known_seconds = float(beats_to_seconds(grid_beats, tempo_bpm))
+    span = onsets.strength.size * onsets.step_seconds
+    beats = span * float(tempo_bpm) / 60
+    if onsets.times.size < max(FEWEST_ONSETS, FEWEST_A_BEAT * min(beats, span * 3)):
+        return None
+    levels = _levels(grid_beats, meter)
+    ratios = _candidates(onsets, tempo_bpm, levels, known_seconds)
+    fits = [_fitted(onsets, known_seconds, ratio, grid_beats) for ratio in ratios]
+    best = max(fits, key=lambda fit: fit.hits * _prior(fit.ratio))
+    return best if _is_sure(best, onsets) else None
+
+
+def _grid_beats(tempo_bpm: Fraction) -> Fraction:
+    grid = Fraction(1, 4)
+    while beats_to_seconds(grid, tempo_bpm) < GRID_SECONDS[0]:
+        grid *= 2
+    while beats_to_seconds(grid, tempo_bpm) > GRID_SECONDS[1]:
+        grid /= 2
+    return grid
+
+
+def _levels(grid_beats: Fraction, meter: Meter) -> list[tuple[Fraction, float]]:
+    """Metrical levels no finer than the grid: quarter notes a pulse, and weight."""
+    compound = meter.denominator >= 8 and meter.numerator % 3 == 0 and meter.numerator > 3
+    beat = Fraction(12, meter.denominator) if compound else Fraction(1)
+    named = {
+        "grid": grid_beats,
+        "eighth": Fraction(1, 2),
+        "beat": beat,
+        "bar": meter.beats_per_bar,
+    }
+    return [(beats, LEVEL_WEIGHTS[n]) for n, beats in named.items() if beats >= grid_beats]
+
+
+def _candidates(
+    onsets: Onsets, tempo_bpm: Fraction, levels: list[tuple[Fraction, float]], grid_seconds: float
+) -> list[float]:
+    """The few most likely ratios of the played tempo to the known one, by the comb's response."""
+    span = onsets.strength.size * onsets.step_seconds
+    # The finest level's response is about grid / span wide.
+    count = 1 + 2 * max(8, int(np.ceil(4 * TEMPO_RANGE * span / grid_seconds)))
+    ratios = np.linspace(1 - TEMPO_RANGE, 1 + TEMPO_RANGE, count)
+    strong = np.flatnonzero(onsets.strength)
+    weight = np.minimum(onsets.strength[strong], onsets.weights.max())
+    times = strong * onsets.step_seconds
+    score = np.zeros(count)
+    for beats, level_weight in levels:
+        turns = np.outer(ratios, times * float(tempo_bpm) / 60 / float(beats))
+        response = np.abs(np.exp(2j * np.pi * turns) @ weight) / weight.sum()
+        score += level_weight * response**2
+    score *= np.array([_prior(ratio) for ratio in ratios])
+    padded = np.pad(score, 1)
+    peaks = np.flatnonzero((score >= padded[:-2]) & (score >= padded[2:]))
+    best = peaks[np.argsort(-score[peaks])][:3]
+    return [float(ratio) for ratio in ratios[best]]
+
+
+def _prior(ratio: float) -> float:
+    return float(np.exp(-0.5 * ((ratio - 1) / NEAR_KNOWN) ** 2))
+
+
+def _fitted(onsets: Onsets, known_seconds: float, ratio: float, grid_beats: Fraction) -> Pulse:
+    """Least squares of the onsets on their nearest grid lines, outliers left out by and by."""
+    times, weights = onsets.times, onsets.weights
+    period = known_seconds / ratio
+    turns = np.arange(64) / 64 * period
+    distance = _wrapped(times - turns[:, None], period)
+    closeness = np.exp(-0.5 * (distance / (0.12 * period)) ** 2) @ weights
+    phase = float(turns[closeness.argmax()])
+    error = np.inf
+    hit = _hit_seconds(known_seconds)
+    for reach in (0.25 * period, 0.2 * period, hit, hit, hit):
+        lines = np.round((times - phase) / period)
+        near = np.abs(times - phase - lines * period) <= reach
+        if np.unique(lines[near]).size < 3:
+            break
+        line, time, weight = lines[near], times[near], weights[near]
+        line_mean = float(np.average(line, weights=weight))
+        time_mean = float(np.average(time, weights=weight))
+        spread = float(weight @ (line - line_mean) ** 2)
+        period = float(weight @ ((line - line_mean) * (time - time_mean))) / spread
+        phase = time_mean - period * line_mean
+        residual = time - phase - period * line
+        count = int(near.sum())
+        variance = float(np.average(residual**2, weights=weight)) * count / max(1, count - 2)
+        error = float(np.sqrt(variance * np.mean(weight) / spread)) / period
+    on_grid = np.abs(_wrapped(times - phase, period)) <= hit
+    return Pulse(
+        ratio=known_seconds / period,
+        ratio_error=error,
+        phase_seconds=phase % period,
+        grid_beats=grid_beats,
+        grid_seconds=period,
+        hits=float(weights[on_grid].sum() / weights.sum()),
+    )
+
+
+def _wrapped(
+    distance: NDArray[np.float64], period: float
+) -> NDArray[np.float64]:
+    """Distance to the nearest multiple of the period, signed."""
+    return distance - np.round(distance / period) * period
+
+
+def _hit_seconds(grid_seconds: float) -> float:
+    return min(HIT_SECONDS, HIT_SHARE * grid_seconds)
+
+
+def _is_sure(pulse: Pulse, onsets: Onsets) -> bool:
+    """Whether so many onsets on the grid cannot be chance, after a search for the best grid."""
+    if abs(pulse.ratio - 1) > TEMPO_RANGE + 0.005:
+        return False
+    chance = 2 * _hit_seconds(pulse.grid_seconds) / pulse.grid_seconds
+    # Weights differ, so fewer onsets count than there are (Kish's effective sample size).
+    effective = onsets.weights.sum() ** 2 / (onsets.weights**2).sum()
+    deviation = np.sqrt(chance * (1 - chance) / effective)
+    return pulse.hits >= max(FEWEST_HITS, chance + SURE * deviation)

@@ -1,0 +1,212 @@
+"""Where a checkpoint lies, and whether its files can be used at all.
+
+Nothing here reads a weight or imports torch: a wrong name, a folder of something else or pickled
+weights are told at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from packaging.version import Version
+
+from bridge.errors import BadArgument, CheckpointUnusable
+
+POCKET = "pocket"
+COMPOSITE = "musicgen_melody"
+"""`model_type` of a whole checkpoint: text encoder, codec and decoder."""
+DECODER = "musicgen_melody_decoder"
+"""`model_type` of a decoder alone."""
+FIRST_TRANSFORMERS = "5.18"
+"""5.1 to 5.17 silently drop all conditioning (transformers issue 45647)."""
+
+_HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
+_HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".th", ".pkl")
+_WEIGHTS = "model.safetensors"
+_TOKENIZERS = ("tokenizer.json", "spiece.model")
+
+
+@dataclass(frozen=True)
+class Location:
+    """A checkpoint whose files are there.
+
+    Attributes:
+        name: what it was asked for by, without its revision.
+        folder: holds `config.json` and the safetensors.
+        revision: the commit on Hugging Face; None for a folder and for `pocket`.
+        model_type: `musicgen_melody` or `musicgen_melody_decoder`.
+    """
+
+    name: str
+    folder: Path
+    revision: str | None
+    model_type: str
+
+
+def find(model: str | os.PathLike[str], revision: str | None = None) -> Location:
+    """Locate a checkpoint: `pocket`, a folder, or a Hugging Face id, `owner/name[@revision]`.
+
+    What was fetched from Hugging Face before is used again without asking the network, so an id
+    without a revision stays at the commit it had when it was first fetched.
+
+    Raises:
+        BadArgument: a revision of something that has none, or two revisions.
+        CheckpointUnusable: no such folder, nothing fetched and no network, no MusicGen Melody
+            configuration, or no safetensors.
+    """
+    name = os.fspath(model)
+    if not name:
+        raise BadArgument("model '': give 'pocket', a folder or a Hugging Face id, owner/name")
+    folder = Path(os.path.expanduser(name))
+    hub = _HUB_ID.fullmatch(name)
+    if name != POCKET and not folder.is_dir() and hub is not None:
+        if revision is not None and hub["revision"] is not None:
+            raise BadArgument(f"model {name!r} names its revision; {revision!r} is one too many")
+        return _fetched(hub["id"], revision or hub["revision"])
+    if revision is not None:
+        raise BadArgument(
+            f"revision {revision!r}: only a Hugging Face id, owner/name, has one; {name!r} does not"
+        )
+    if name == POCKET:
+        # Not at the top: the recipe that trains `pocket` imports the engine.
+        from bridge.pocket import checkpoint_folder
+
+        folder = checkpoint_folder()
+    if not folder.exists():
+        raise CheckpointUnusable(
+            f"model {name!r}: no such folder; give 'pocket', a folder or a Hugging Face id, "
+            "owner/name"
+        )
+    if not folder.is_dir():
+        raise CheckpointUnusable(
+            f"model {name!r} is a file; give the folder that holds its config.json"
+        )
+    return Location(name, folder, None, _checked_files(name, folder))
+
+
+def check_transformers(installed: str | None = None) -> None:
+    """Refuse a transformers that would ignore the conditions.
+
+    Raises:
+        CheckpointUnusable: it is older than 5.18.
+    """
+    installed = installed or version("transformers")
+    if Version(installed) < Version(FIRST_TRANSFORMERS):
+        raise CheckpointUnusable(
+            f"transformers {installed} ignores prompt and melody (5.1 to 5.17) or is too old: "
+            f"pip install 'transformers>={FIRST_TRANSFORMERS},<6'"
+        )
+
+
+def read_config(name: str, folder: Path) -> dict[str, Any]:
+    """The folder's `config.json`.
+
+    Raises:
+        CheckpointUnusable: it is missing, or is not a JSON object.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointUnusable(
+            f"model {name!r} has no config.json, so it is not a checkpoint of transformers"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointUnusable(f"model {name!r}: config.json is unreadable ({error})") from error
+    if not isinstance(config, dict):
+        raise CheckpointUnusable(f"model {name!r}: config.json holds no object")
+    return config
+
+
+def _fetched(hub_id: str, revision: str | None) -> Location:
+    """The snapshot in Hugging Face's cache, fetched when it is not whole."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    def snapshot(*, cached: bool) -> Path:
+        return Path(
+            snapshot_download(
+                hub_id,
+                revision=revision,
+                allow_patterns=list(_HUB_FILES),
+                local_files_only=cached,
+            )
+        )
+
+    bars_were_off = are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        try:
+            folder = snapshot(cached=True)
+            if missing_weights(folder):
+                raise FileNotFoundError
+        except FileNotFoundError:
+            folder = snapshot(cached=False)
+    # The hub's errors come from three libraries and share no base.
+    except Exception as error:
+        at = f" at revision {revision!r}" if revision else ""
+        raise CheckpointUnusable(
+            f"model {hub_id!r}{at} is no folder here and cannot be fetched from Hugging Face "
+            f"({_first_line(error)}); check the name and the network, or give a folder"
+        ) from error
+    finally:
+        if not bars_were_off:
+            enable_progress_bars()
+    return Location(hub_id, folder, folder.name, _checked_files(hub_id, folder))
+
+
+def _checked_files(name: str, folder: Path) -> str:
+    """The `model_type`, when configuration and weights are those of MusicGen Melody."""
+    model_type = read_config(name, folder).get("model_type")
+    if model_type not in (COMPOSITE, DECODER):
+        raise CheckpointUnusable(
+            f"model {name!r} is of type {model_type!r}, not a MusicGen Melody checkpoint "
+            f"({COMPOSITE!r}), such as facebook/musicgen-stereo-melody"
+        )
+    # Without either, transformers makes up an empty tokenizer.
+    if model_type == COMPOSITE and not any((folder / file).is_file() for file in _TOKENIZERS):
+        raise CheckpointUnusable(
+            f"model {name!r} has no tokenizer: {' or '.join(_TOKENIZERS)} is missing; copy it from "
+            "the checkpoint that this one was made from"
+        )
+    missing = missing_weights(folder)
+    if not missing:
+        return str(model_type)
+    pickles = sorted(file.name for file in folder.iterdir() if file.suffix in _PICKLES)
+    if pickles and missing == [_WEIGHTS]:
+        raise CheckpointUnusable(
+            f"model {name!r} has its weights only as {pickles[0]}, a pickle, which can run code "
+            "when read; where you trust it, save it again with transformers' save_pretrained, "
+            "which writes safetensors"
+        )
+    raise CheckpointUnusable(
+        f"model {name!r} is incomplete: {missing[0]} is missing; copy or fetch it again"
+    )
+
+
+def missing_weights(folder: Path) -> list[str]:
+    """Names of the safetensors files that should be in the folder and are not."""
+    if (folder / _WEIGHTS).is_file():
+        return []
+    index = folder / f"{_WEIGHTS}.index.json"
+    try:
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except FileNotFoundError:
+        return [_WEIGHTS]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return [f"a readable {index.name}"]
+    return sorted(shard for shard in shards if not (folder / shard).is_file())
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

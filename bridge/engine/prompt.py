@@ -1,0 +1,77 @@
+"""A request's conditions as transformers takes them, without its processor.
+
+The processor's feature extractor needs torchaudio; chroma comes from `bridge.chroma` instead. A
+condition that is left out is exactly transformers' null, so that the model sees what it saw in
+training when that condition was dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
+
+from bridge.engine.request import PITCH_CLASSES
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """What the model is told, for one row.
+
+    Attributes:
+        input_ids: int64 `[1, T]`, the prompt's tokens.
+        attention_mask: int64 `[1, T]`; 0 throughout where text is left out.
+        input_features: `[1, chroma_length, 12]`, one-hot chroma in the model's number type.
+    """
+
+    input_ids: torch.Tensor
+    attention_mask: torch.Tensor
+    input_features: torch.Tensor
+
+
+def encode(
+    prompt: str | None,
+    melody: NDArray[np.float32] | None,
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    chroma_length: int,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Conditions:
+    """The conditions of one row. Never padded: text length moves the positions of the audio."""
+    ids, mask = tokenize(prompt, tokenizer)
+    chroma = null_chroma(chroma_length) if melody is None else tile(melody, chroma_length)
+    return Conditions(
+        torch.tensor([ids], dtype=torch.int64, device=device),
+        torch.tensor([mask], dtype=torch.int64, device=device),
+        torch.from_numpy(chroma[None]).to(device=device, dtype=dtype),
+    )
+
+
+def tokenize(prompt: str | None, tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """Token ids and their mask.
+
+    None gives the tokenizer's empty text with its mask at 0, as transformers'
+    `MusicgenMelodyProcessor.get_unconditional_inputs`. The ids are always passed: without them
+    `generate` feeds the decoder's start token to the text encoder, outside a small vocabulary.
+    """
+    ids = list(tokenizer(prompt or "")["input_ids"])
+    if not ids:
+        # A tokenizer that ends nothing with `</s>`: a masked pad stands for no text.
+        return [tokenizer.pad_token_id or 0], [0]
+    return ids, [0 if prompt is None else 1] * len(ids)
+
+
+def null_chroma(steps: int) -> NDArray[np.float32]:
+    """`[steps, 12]` with class 0 at 1, as `MusicgenMelodyForConditionalGeneration` fills it in."""
+    chroma = np.zeros((steps, PITCH_CLASSES), dtype=np.float32)
+    chroma[:, 0] = 1
+    return chroma
+
+
+def tile(melody: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
+    """Repeated in whole steps and cut to `[steps, 12]`, as transformers does."""
+    return np.resize(melody, (steps, PITCH_CLASSES))

@@ -1,0 +1,167 @@
+"""Generation by transformers' own `generate`, kept plain: faster decoders are checked against it.
+
+Rows are made one at a time. Matrix products of another number of rows round otherwise, and a code
+that flips once changes everything after it, so only a row that is always computed alone is the
+same whatever is asked for beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import (
+    LogitsProcessor,
+    LogitsProcessorList,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from bridge.engine.prompt import encode
+from bridge.engine.request import Request
+from bridge.engine.weights import Checkpoint
+
+
+def generate_row(
+    checkpoint: Checkpoint,
+    request: Request,
+    *,
+    seed: int,
+    steps: int,
+    after_step: Callable[[float], None],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """One variation: codes `[K, steps]` and their audio `[channels, steps * 640]`.
+
+    After `continue_from` both are of what is new; it is decoded together with what came before.
+
+    Args:
+        after_step: called with the share done, over 0 and at most 1, in each decoding step; what
+            it raises ends the generation.
+    """
+    model = checkpoint.model
+    delays = _delays(checkpoint.num_codebooks, checkpoint.audio_channels)
+    before = 0 if request.continue_from is None else request.continue_from.shape[1]
+    # transformers leaves out the delay pattern where there are fewer steps than delays.
+    total = max(before + steps, int(delays.max()))
+    plan = _Plan.of(request, checkpoint)
+    record = _Record(after_step, expected=total - before + int(delays.max()))
+    conditions = encode(
+        request.prompt,
+        request.melody,
+        tokenizer=checkpoint.tokenizer,
+        chroma_length=checkpoint.chroma_length,
+        device=model.device,
+        dtype=model.decoder.dtype,
+    )
+    prefix = {}
+    if request.continue_from is not None:
+        prefix["decoder_input_ids"] = torch.from_numpy(request.continue_from).to(model.device)
+    audio = model.generate(
+        input_ids=conditions.input_ids,
+        attention_mask=conditions.attention_mask,
+        input_features=conditions.input_features,
+        do_sample=False,  # the processors draw; what they leave is taken by argmax
+        guidance_scale=plan.guidance_scale,
+        max_length=1 + total + int(delays.max()),
+        logits_processor=plan.processors(seed, record),
+        **prefix,
+    )  # [1, channels, total * 640]
+    codes = _undelayed(record.tokens(), delays, steps)
+    new = slice(before * checkpoint.hop, (before + steps) * checkpoint.hop)
+    return codes, audio[0, :, new].float().cpu().numpy()
+
+
+def _delays(codebooks: int, channels: int) -> NDArray[np.int64]:
+    """`[K]`: how many steps late each codebook is; stereo's interleaved pairs are equally late."""
+    return np.arange(codebooks) // channels
+
+
+def _undelayed(
+    tokens: NDArray[np.int64], delays: NDArray[np.int64], steps: int
+) -> NDArray[np.int64]:
+    """Codes `[K, steps]` from drawn tokens `[K, n]`, whose column 0 holds codebook 0's first."""
+    return np.stack([row[delay : delay + steps] for row, delay in zip(tokens, delays, strict=True)])
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How codes are drawn: the request's word, else the checkpoint's."""
+
+    do_sample: bool
+    guidance_scale: float
+    temperature: float
+    top_k: int
+    top_p: float
+
+    @classmethod
+    def of(cls, request: Request, checkpoint: Checkpoint) -> _Plan:
+        own = checkpoint.sampling
+        return cls(
+            own.do_sample if request.do_sample is None else request.do_sample,
+            own.guidance_scale if request.guidance_scale is None else request.guidance_scale,
+            own.temperature if request.temperature is None else request.temperature,
+            request.top_k,
+            own.top_p if request.top_p is None else request.top_p,
+        )
+
+    def processors(self, seed: int, record: _Record) -> _GuidanceFirst:
+        """transformers' own filters in its own order, the draw, and the record of it."""
+        processors = _GuidanceFirst()
+        if self.do_sample:
+            if self.temperature != 1:
+                processors.then(TemperatureLogitsWarper(float(self.temperature)))
+            if self.top_k:
+                processors.then(TopKLogitsWarper(int(self.top_k)))
+            if self.top_p < 1:
+                processors.then(TopPLogitsWarper(float(self.top_p)))
+            processors.then(Draw(seed))
+        processors.then(record)
+        return processors
+
+
+class _GuidanceFirst(LogitsProcessorList):
+    """Processors that let `generate` put its guidance, which it appends, ahead of them."""
+
+    def then(self, processor: LogitsProcessor) -> None:
+        super().append(processor)
+
+    def append(self, processor: Any) -> None:
+        self.insert(0, processor)
+
+
+class Draw(LogitsProcessor):
+    """Turns scores into ones whose argmax is a sample: log p minus the log of Exp(1) noise.
+
+    (Gumbel's trick; `torch.multinomial` draws so too.) The noise comes from a generator of this
+    row's own, on the CPU: the same on every device, and untouched by other threads.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        noise = torch.empty(scores.shape).exponential_(generator=self._generator)  # [K, V]
+        return scores - noise.log().to(scores.device)
+
+
+class _Record(LogitsProcessor):
+    """Keeps the token that each step takes, since `generate` returns audio alone."""
+
+    def __init__(self, after_step: Callable[[float], None], *, expected: int) -> None:
+        self._after_step = after_step
+        self._expected = expected
+        self._tokens: list[torch.Tensor] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        self._tokens.append(scores.argmax(dim=-1))  # [K]
+        self._after_step(min(1.0, len(self._tokens) / self._expected))
+        return scores
+
+    def tokens(self) -> NDArray[np.int64]:
+        """`[K, n]`, in the order they were drawn."""
+        return torch.stack(self._tokens, dim=1).cpu().numpy()

@@ -1,0 +1,142 @@
+"""What can be asked of the engine: one frozen dataclass, checked where it is made.
+
+It needs numpy alone, so that a mistake is told before torch is loaded. What only the checkpoint
+can tell (its codebooks, its frame rate) the engine checks.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.chroma import WINDOW_SECONDS, WINDOW_STEPS
+from bridge.errors import BadArgument, Unsupported
+
+PITCH_CLASSES = 12
+LARGEST_SEED = 2**63 - 1
+"""What a torch generator takes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One piece to generate, in one or several variations.
+
+    Attributes:
+        prompt: what it should sound like; None leaves text out.
+        melody: float32 `[steps, 12]`, 1…235 steps of 4096/32000 s, one pitch class a step, C
+            first; repeats when it is shorter than the window. None leaves melody out.
+        seconds: length of what is generated, over 0 and at most 30.
+        seed: 0…2⁶³−1; variation i uses `seed + i`.
+        guidance_scale: 1 or more, how strongly the conditions are followed; 1 is without
+            guidance and takes half the work. None: the checkpoint's.
+        temperature: over 0. None: the checkpoint's.
+        top_k: sample from this many codes; 0 is all of them.
+        top_p: over 0 and at most 1: sample from the likeliest codes that add up to this. None:
+            the checkpoint's.
+        do_sample: False takes the likeliest code at every step. None: the checkpoint's.
+        variations: 1 or more.
+        continue_from: int64 `[K, S]`, codes that the piece goes on from, over 0 steps; the
+            answer holds the new codes only. None starts afresh.
+
+    The arrays are copied and cannot be written to.
+
+    Raises:
+        BadArgument: a value is out of its range, or of another type or shape.
+        Unsupported: more than 30 seconds.
+    """
+
+    prompt: str | None = None
+    melody: NDArray[np.float32] | None = None
+    seconds: float = 8.0
+    seed: int = 0
+    guidance_scale: float | None = None
+    temperature: float | None = None
+    top_k: int = 250
+    top_p: float | None = None
+    do_sample: bool | None = None
+    variations: int = 1
+    continue_from: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        if self.prompt is not None and not isinstance(self.prompt, str):
+            raise BadArgument(f"a prompt is text or None, got {self.prompt!r}")
+        if not _is_number(self.seconds) or self.seconds <= 0:
+            raise BadArgument(f"seconds {self.seconds!r}: give a number over 0, such as 8.0")
+        if self.seconds > WINDOW_SECONDS:
+            raise Unsupported(
+                f"seconds {self.seconds!r}: one window is {WINDOW_SECONDS} seconds; ask for less"
+            )
+        if not _is_whole(self.variations) or self.variations < 1:
+            raise BadArgument(f"variations {self.variations!r}: give a whole number, 1 or more")
+        if not _is_whole(self.seed) or not 0 <= self.seed <= LARGEST_SEED - self.variations + 1:
+            raise BadArgument(f"seed {self.seed!r}: give a whole number from 0 to {LARGEST_SEED}")
+        self._check_sampling()
+        if self.melody is not None:
+            object.__setattr__(self, "melody", _checked_melody(self.melody))
+        if self.continue_from is not None:
+            object.__setattr__(self, "continue_from", _checked_codes(self.continue_from))
+
+    def _check_sampling(self) -> None:
+        guidance_scale, temperature, top_p = self.guidance_scale, self.temperature, self.top_p
+        if guidance_scale is not None and not (_is_number(guidance_scale) and guidance_scale >= 1):
+            raise BadArgument(
+                f"guidance scale {guidance_scale!r}: give 1 (no guidance) or more, such as 3"
+            )
+        if temperature is not None and not (_is_number(temperature) and temperature > 0):
+            raise BadArgument(
+                f"temperature {temperature!r}: give a number over 0, or ask for greedy decoding"
+            )
+        if not _is_whole(self.top_k) or self.top_k < 0:
+            raise BadArgument(f"top k {self.top_k!r}: give a whole number; 0 takes every code")
+        if top_p is not None and not (_is_number(top_p) and 0 < top_p <= 1):
+            raise BadArgument(f"top p {top_p!r}: give a number over 0 and at most 1")
+        if self.do_sample is not None and not isinstance(self.do_sample, bool):
+            raise BadArgument(f"do_sample {self.do_sample!r}: give True, False or None")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _checked_melody(melody: object) -> NDArray[np.float32]:
+    """A read-only float32 copy of one-hot chroma."""
+    wanted = f"a melody is float32 [1 to {WINDOW_STEPS} steps, {PITCH_CLASSES}]"
+    if not isinstance(melody, np.ndarray):
+        raise BadArgument(f"{wanted}, got {type(melody).__name__}")
+    steps_fit = melody.ndim == 2 and 1 <= melody.shape[0] <= WINDOW_STEPS
+    if not steps_fit or melody.shape[1] != PITCH_CLASSES or melody.dtype.kind not in "fiub":
+        raise BadArgument(f"{wanted}, got {melody.dtype} {list(melody.shape)}")
+    one_hot = (np.count_nonzero(melody, axis=1) == 1) & (melody.max(axis=1) == 1)
+    if not one_hot.all():
+        step = int(np.argmin(one_hot))
+        raise BadArgument(
+            f"{wanted} with a single 1 in each step and else 0, got {melody[step].tolist()} "
+            f"at step {step}; bridge.chroma makes it"
+        )
+    return _frozen(melody.astype(np.float32))
+
+
+def _checked_codes(codes: object) -> NDArray[np.int64]:
+    """A read-only int64 copy of codes to continue from."""
+    wanted = "codes to continue from are int64 [codebooks, steps], at least one step"
+    if not isinstance(codes, np.ndarray):
+        raise BadArgument(f"{wanted}, got {type(codes).__name__}")
+    if codes.ndim != 2 or codes.size == 0 or codes.dtype.kind not in "iu":
+        raise BadArgument(f"{wanted}, got {codes.dtype} {list(codes.shape)}")
+    if int(codes.min()) < 0:
+        raise BadArgument(f"{wanted}, none negative, got {int(codes.min())}")
+    return _frozen(codes.astype(np.int64))
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array

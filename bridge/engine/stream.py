@@ -1,0 +1,56 @@
+"""What the engine yields, and the handle that it is asked for and cancelled through."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """The next S codec steps of every variation of a request.
+
+    Attributes:
+        codes: int64 `[variations, K, S]`; stereo has left and right interleaved in K, left first.
+        audio: float32 `[variations, channels, S * 640]` at 32 kHz, the sound of those codes.
+    """
+
+    codes: NDArray[np.int64]
+    audio: NDArray[np.float32]
+
+
+class Stream:
+    """The chunks of one request, made as they are asked for.
+
+    Iterate once, in one thread. Leaving the `with` block gives up what has not been made.
+    """
+
+    def __init__(self, start: Callable[[threading.Event], Iterator[Chunk]]) -> None:
+        self._cancelled = threading.Event()
+        self._chunks = start(self._cancelled)
+
+    def cancel(self) -> None:
+        """Stop within a step; the iteration raises `Cancelled`. From any thread, any time."""
+        self._cancelled.set()
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.cancel()
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self
+
+    def __next__(self) -> Chunk:
+        return next(self._chunks)

@@ -1,0 +1,74 @@
+"""Errors named for what happened, each with the code it has on OSC and its exit status.
+
+A `BridgeError` is a mistake or a mishap that the user can act on: the message names the value
+and the remedy, and the programs print it as one line. Anything else that is raised is a defect.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BridgeError(Exception):
+    """Base of all errors that are told to the user.
+
+    Attributes:
+        code: the word that `/bridge/error` carries.
+        exit_status: what a command exits with: 2 for a mistake in the input, 1 for a mishap.
+    """
+
+    code: ClassVar[str] = "bad-argument"
+    exit_status: ClassVar[int] = 2
+
+
+class BadArgument(BridgeError):
+    """A value is out of its range, or two values do not go together."""
+
+
+class UnreadableFile(BridgeError):
+    """A file that was named is not there, or is not what its use needs."""
+
+    code = "unreadable-file"
+
+
+class SilentMelody(BridgeError):
+    """The melody has no sounding note, so there is nothing to follow."""
+
+    code = "silent-melody"
+
+
+class UnknownPreset(BridgeError):
+    """No preset has that name."""
+
+    code = "unknown-preset"
+
+
+class CheckpointUnusable(BridgeError):
+    """The named checkpoint cannot be found, or is not a MusicGen Melody checkpoint."""
+
+
+class Unsupported(BridgeError):
+    """What was asked is understood, but this version cannot do it."""
+
+    code = "unsupported"
+
+
+class DiskFull(BridgeError):
+    """The clip could not be written: no space, or a file size limit."""
+
+    code = "disk-full"
+    exit_status = 1
+
+
+class OutOfMemory(BridgeError):
+    """The request does not fit the device's memory."""
+
+    code = "out-of-memory"
+    exit_status = 1
+
+
+class Cancelled(BridgeError):
+    """The request was cancelled before it was done."""
+
+    code = "cancelled"
+    exit_status = 130

@@ -1,0 +1,245 @@
+"""A take laid on the clip's bars: its time scaled to the clip's, cut or repeated on the bar line.
+
+The audio itself is tiled, and its chroma taken of the whole window: chroma repeated in whole steps
+of 128 ms, as transformers does it, drifts off the bar (8 s is 62.5 steps).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.chroma import (
+    HOP,
+    WINDOW_SECONDS,
+    WINDOW_STEPS,
+    audio_chroma,
+    note_chroma,
+    note_pitch_classes,
+    pitch_classes,
+)
+from bridge.errors import BadArgument, SilentMelody
+from bridge.melody.silence import BLOCK_SECONDS, sounding_seconds
+from bridge.timing import Meter, Note, Take, bars_to_frames, bars_to_seconds, beats_to_seconds
+
+SLACK_BEATS = Fraction(2, 5)
+"""A last note held this much past the bar line, or a recording stopped so, opens no further bar.
+
+Less than an eighth note, and off the grid that notes end on, so that rounding decides nothing.
+"""
+
+_STEP_SECONDS = Fraction(HOP, MODEL_SAMPLE_RATE)
+_AUDIBLE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A melody on a clip's bars.
+
+    Attributes:
+        chroma: float32 `[235, 12]`, one-hot: the clip's bars over and over, for the whole window.
+        classes: int64 `[ceil(clip seconds / 128 ms)]`: the pitch class at each step of the clip,
+            −1 where the melody rests. What the finished clip is compared with.
+        told: what was cut, repeated, padded or scaled, a sentence each.
+    """
+
+    chroma: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    told: tuple[str, ...]
+
+
+def place(take: Take, *, bars: int, tempo_bpm: Fraction, meter: Meter) -> Placed:
+    """Lay a melody on the bars of a clip.
+
+    A melody of unknown tempo is at the clip's, with a bar line at its start. Bars are the clip's,
+    whatever the melody's meter is. A melody that does not fill its last bar is padded with a rest.
+
+    Args:
+        take: the melody.
+        bars: the clip's length, 1 or more.
+        tempo_bpm, meter: the clip's.
+
+    Raises:
+        BadArgument: no bars.
+        SilentMelody: nothing sounds in the bars that are used.
+    """
+    if bars < 1:
+        raise BadArgument(f"a clip has at least 1 bar, got {bars}")
+    clip = _Clip(bars, tempo_bpm, meter)
+    if isinstance(take.source, Waveform):
+        return _place_audio(take, take.source, clip)
+    return _place_notes(take, take.source, clip)
+
+
+@dataclass(frozen=True)
+class _Clip:
+    bars: int
+    tempo_bpm: Fraction
+    meter: Meter
+
+    @property
+    def seconds(self) -> Fraction:
+        return bars_to_seconds(self.bars, self.meter, self.tempo_bpm)
+
+    @property
+    def steps(self) -> int:
+        return ceil(self.seconds / _STEP_SECONDS)
+
+    @property
+    def tiled_seconds(self) -> Fraction:
+        """The window, or the clip where that is longer."""
+        return max(self.seconds, Fraction(WINDOW_SECONDS))
+
+    def repeats(self, melody_bars: int) -> Iterator[tuple[int, int]]:
+        """Each time the melody is heard: the bar it begins on, and how many bars of it there are.
+
+        The clip's bars start over after the last: what is made past a clip's end flows into its
+        start.
+        """
+        end_bar = ceil(self.tiled_seconds / bars_to_seconds(1, self.meter, self.tempo_bpm))
+        for clip_start in range(0, end_bar, self.bars):
+            for bar in range(0, self.bars, melody_bars):
+                yield clip_start + bar, melody_bars
+
+
+def _place_audio(take: Take, source: Waveform, clip: _Clip) -> Placed:
+    own_tempo_bpm = take.tempo_bpm or clip.tempo_bpm
+    beat_seconds = beats_to_seconds(1, own_tempo_bpm)
+    bar_seconds = bars_to_seconds(1, clip.meter, own_tempo_bpm)
+    length_seconds = Fraction(source.frames, source.sample_rate) - take.first_beat_seconds
+    sounding = sounding_seconds(source) - float(take.first_beat_seconds)
+    end_seconds = float(sounding.max()) + BLOCK_SECONDS if len(sounding) else 0.0
+
+    melody_bars = round(length_seconds / bar_seconds)
+    slack_seconds = SLACK_BEATS * beat_seconds
+    if melody_bars < 1 or abs(length_seconds - melody_bars * bar_seconds) > slack_seconds:
+        # Not whole bars as it is: then silence after the last note is not part of the melody.
+        used_seconds = min(Fraction(end_seconds), length_seconds)
+        melody_bars = max(ceil((used_seconds - slack_seconds) / bar_seconds), 1)
+        length_seconds = used_seconds
+    heard_seconds = float(min(melody_bars, clip.bars) * bar_seconds)
+    if not ((sounding >= 0) & (sounding < heard_seconds)).any():
+        raise SilentMelody(_silent(take, clip))
+
+    told = _told_time(take, clip)
+    if len(sounding) and sounding.min() < 0:
+        told.append(
+            f"The {float(take.first_beat_seconds):.2f} s before the melody's first bar line "
+            "are left out."
+        )
+    overhang_seconds = end_seconds - float(melody_bars * bar_seconds)
+    if melody_bars <= clip.bars and overhang_seconds > _AUDIBLE_SECONDS:
+        told.append(f"The melody's last {overhang_seconds:.2f} s, past its bar line, are left out.")
+    missing_beats = (melody_bars * bar_seconds - length_seconds) / beat_seconds
+    told += _told_bars(melody_bars, missing_beats, clip)
+
+    tiled = _tile(take, source, own_tempo_bpm, melody_bars, clip)
+    time_scale = clip.tempo_bpm / own_tempo_bpm
+    return Placed(
+        chroma=audio_chroma(tiled, time_scale=time_scale)[:WINDOW_STEPS],
+        classes=pitch_classes(tiled, time_scale=time_scale)[: clip.steps],
+        told=tuple(told),
+    )
+
+
+def _tile(
+    take: Take, source: Waveform, own_tempo_bpm: Fraction, melody_bars: int, clip: _Clip
+) -> Waveform:
+    """The melody at its own speed, repeated on the bar: mono at 32 kHz."""
+    first = round(take.first_beat_seconds * source.sample_rate)
+    heard_bars = min(melody_bars, clip.bars)
+    last = first + bars_to_frames(heard_bars, clip.meter, own_tempo_bpm, source.sample_rate)
+    heard = Waveform(source.samples[max(first, 0) : max(last, 0)], source.sample_rate)
+    melody = heard.mono().resampled(MODEL_SAMPLE_RATE).samples
+    # A first bar line before frame 0: the melody was caught late, and rests until then.
+    lead = round(max(-take.first_beat_seconds, Fraction(0)) * MODEL_SAMPLE_RATE)
+    melody = np.pad(melody, ((lead, 0), (0, 0)))
+
+    def frame(bar: int) -> int:
+        return bars_to_frames(bar, clip.meter, own_tempo_bpm, MODEL_SAMPLE_RATE)
+
+    repeats = list(clip.repeats(melody_bars))
+    tiled = np.zeros((frame(sum(repeats[-1])), 1), dtype=np.float32)
+    for bar, used_bars in repeats:
+        piece = melody[: frame(bar + used_bars) - frame(bar)]
+        tiled[frame(bar) : frame(bar) + len(piece)] = piece
+    time_scale = clip.tempo_bpm / own_tempo_bpm
+    return Waveform(
+        tiled[: ceil(clip.tiled_seconds * time_scale * MODEL_SAMPLE_RATE)], MODEL_SAMPLE_RATE
+    )
+
+
+def _place_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> Placed:
+    bar_beats = clip.meter.beats_per_bar
+    if not any(note.start_beat < clip.bars * bar_beats for note in notes):
+        raise SilentMelody(_silent(take, clip))
+    last_start = max(note.start_beat for note in notes)
+    end = max(note.start_beat + note.length_beats for note in notes)
+    melody_bars = max(last_start // bar_beats + 1, ceil((end - SLACK_BEATS) / bar_beats))
+
+    told = _told_time(take, clip)
+    told += _told_bars(melody_bars, melody_bars * bar_beats - end, clip)
+    tiled = [
+        Note(
+            bar * bar_beats + note.start_beat,
+            min(note.length_beats, used_bars * bar_beats - note.start_beat),
+            note.pitch,
+        )
+        for bar, used_bars in clip.repeats(melody_bars)
+        for note in notes
+        if note.start_beat < used_bars * bar_beats
+    ]
+    return Placed(
+        chroma=note_chroma(tiled, clip.tempo_bpm, WINDOW_STEPS),
+        classes=note_pitch_classes(tiled, clip.tempo_bpm, clip.steps),
+        told=tuple(told),
+    )
+
+
+def _silent(take: Take, clip: _Clip) -> str:
+    return (
+        f"{take.name} has no sounding note in the clip's {_bars(clip.bars)}: "
+        "cut the silence before its first note, or ask for more bars"
+    )
+
+
+def _told_time(take: Take, clip: _Clip) -> list[str]:
+    told = []
+    if take.tempo_bpm is not None and take.tempo_bpm != clip.tempo_bpm:
+        told.append(
+            f"The melody's {float(take.tempo_bpm):g} bpm are scaled "
+            f"to the clip's {float(clip.tempo_bpm):g}."
+        )
+    if take.meter is not None and take.meter.beats_per_bar != clip.meter.beats_per_bar:
+        told.append(
+            f"The melody is in {take.meter} and the clip in {clip.meter}: "
+            "its beats are kept, its bar lines are not."
+        )
+    return told
+
+
+def _told_bars(melody_bars: int, missing_beats: Fraction, clip: _Clip) -> list[str]:
+    if melody_bars > clip.bars:
+        return [
+            f"The melody has {_bars(melody_bars)}: "
+            f"what comes after the clip's {_bars(clip.bars)} is left out."
+        ]
+    told = []
+    if missing_beats > SLACK_BEATS:
+        told.append(f"The melody is padded with a rest to {_bars(melody_bars)}.")
+    if melody_bars < clip.bars:
+        verb = "is" if melody_bars == 1 else "are"
+        sentence = f"The melody's {_bars(melody_bars)} {verb} repeated to fill {clip.bars}"
+        left = clip.bars % melody_bars
+        told.append(f"{sentence}, the last time cut to {_bars(left)}." if left else f"{sentence}.")
+    return told
+
+
+def _bars(count: int) -> str:
+    return "1 bar" if count == 1 else f"{count} bars"

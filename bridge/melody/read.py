@@ -1,0 +1,106 @@
+"""A melody file, audio or MIDI, to a take. Every way a file can be wrong is one clear line."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from bridge.audio import Waveform
+from bridge.errors import SilentMelody, UnreadableFile
+from bridge.melody.notes import notes_from_midi
+from bridge.melody.silence import sounding_seconds
+from bridge.timing import Meter, Take
+
+MAX_MELODY_SECONDS = 600
+"""A whole song is welcome, though the model hears 30 s; an hour is the wrong file."""
+MIDI_SUFFIXES = (".mid", ".midi")
+
+_SAMPLE_RATES = range(1_000, 1_000_001)
+_MAX_CHANNELS = 64
+
+
+def read_melody(
+    path: str | os.PathLike[str],
+    *,
+    tempo_bpm: Fraction | None = None,
+    meter: Meter | None = None,
+) -> Take:
+    """Read a melody: any audio that soundfile reads, or notes from a `.mid` or `.midi` file.
+
+    Args:
+        path: the file.
+        tempo_bpm: the melody's own tempo; None takes a MIDI file's, and audio's stays unknown.
+        meter: likewise.
+
+    Raises:
+        UnreadableFile: the path is no such file, or it is damaged, or longer than ten minutes.
+        SilentMelody: nothing sounds in it.
+    """
+    file = Path(path)
+    _require_content(file)
+    if file.suffix.lower() in MIDI_SUFFIXES:
+        notes, own_tempo_bpm, own_meter = notes_from_midi(file)
+        return Take(notes, tempo_bpm or own_tempo_bpm, meter or own_meter, name=file.name)
+    waveform = _read_audio(file)
+    if not len(sounding_seconds(waveform)):
+        raise SilentMelody(
+            f"melody {str(file)!r} is silent: check the microphone and its permission, "
+            "and record it again"
+        )
+    return Take(waveform, tempo_bpm, meter, name=file.name)
+
+
+def _require_content(file: Path) -> None:
+    try:
+        if file.is_dir():
+            raise UnreadableFile(f"melody {str(file)!r} is a folder: name an audio or MIDI file")
+        if not file.exists():
+            raise UnreadableFile(f"melody {str(file)!r}: there is no such file; check the path")
+        if not file.is_file():
+            raise UnreadableFile(f"melody {str(file)!r} is a device or a pipe: name a file")
+        if file.stat().st_size == 0:
+            raise UnreadableFile(f"melody {str(file)!r} is empty (0 bytes): export it again")
+        with file.open("rb"):
+            pass
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UnreadableFile(
+            f"melody {str(file)!r} cannot be opened ({reason}): check the path and its permissions"
+        ) from error
+
+
+def _read_audio(file: Path) -> Waveform:
+    try:
+        with soundfile.SoundFile(file) as audio:
+            _require_usable(file, audio)
+            samples = audio.read(dtype="float32", always_2d=True)
+            sample_rate = int(audio.samplerate)
+    # TypeError: a .raw file, which says nothing of its own rate and channels.
+    except (soundfile.LibsndfileError, TypeError) as error:
+        raise UnreadableFile(
+            f"melody {str(file)!r} is not audio that can be read: export it as WAV, FLAC or MIDI"
+        ) from error
+    if not len(samples):
+        raise UnreadableFile(f"melody {str(file)!r} holds no audio: export it again")
+    if not np.isfinite(samples).all():
+        raise UnreadableFile(f"melody {str(file)!r} holds NaN or infinite samples: export it again")
+    return Waveform(samples, sample_rate)
+
+
+def _require_usable(file: Path, audio: soundfile.SoundFile) -> None:
+    """Refuse before reading what would not fit in memory or could not be resampled."""
+    if audio.samplerate not in _SAMPLE_RATES or audio.channels > _MAX_CHANNELS:
+        raise UnreadableFile(
+            f"melody {str(file)!r} has {audio.channels} channels at {audio.samplerate} Hz: "
+            "export it in stereo at 44100 Hz"
+        )
+    seconds = audio.frames / audio.samplerate
+    if seconds > MAX_MELODY_SECONDS:
+        raise UnreadableFile(
+            f"melody {str(file)!r} is {seconds / 60:.0f} minutes long: "
+            f"cut out the part that is meant, {MAX_MELODY_SECONDS // 60} minutes at most"
+        )

@@ -1,0 +1,29 @@
+"""Where a melody's audio sounds."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.audio import Waveform
+from bridge.chroma import CHROMA_FLOOR_DB, SILENCE_DBFS
+
+BLOCK_SECONDS = 0.02
+
+
+def sounding_seconds(waveform: Waveform) -> NDArray[np.float64]:
+    """When the blocks of 20 ms begin that are within 40 dB of the loudest, and above −70 dBFS.
+
+    Heard in mono, as chroma hears it, and without its mean: an offset is no sound.
+
+    Returns:
+        float64 `[blocks]`, seconds from frame 0, ascending; empty when all is silent.
+    """
+    block = max(round(BLOCK_SECONDS * waveform.sample_rate), 1)
+    mono = waveform.mono().samples[:, 0]
+    if not len(mono):
+        return np.empty(0)
+    blocks = np.pad(mono, (0, -len(mono) % block), mode="edge").reshape(-1, block)
+    power = np.var(blocks, axis=1, dtype=np.float64)
+    floor = max(power.max() * 10 ** (CHROMA_FLOOR_DB / 10), 10 ** (SILENCE_DBFS / 10))
+    return np.flatnonzero(power >= floor).astype(np.float64) * block / waveform.sample_rate

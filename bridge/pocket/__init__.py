@@ -1,0 +1,13 @@
+"""`pocket`: the small MusicGen Melody checkpoint that travels with the project, and its recipe.
+
+Importing this package imports no torch; `python -m bridge.pocket` trains the model anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def checkpoint_folder() -> Path:
+    """The folder of the embedded checkpoint, as `from_pretrained` takes it."""
+    return Path(__file__).parent / "checkpoint"

@@ -1,0 +1,68 @@
+"""Train `pocket` anew: `python -m bridge.pocket --folder training`.
+
+The stages run one after the other, and each goes on where it was stopped: the codec, the codes
+of the corpus, the decoder, the checkpoint. Progress is logged to `<folder>/train.log` too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+from bridge.pocket import checkpoint_folder, codec, dataset, decoder
+from bridge.pocket.export import export, export_codec
+
+STAGES = ("codec", "codes", "decoder", "export")
+
+
+def main() -> int:
+    """Run the stages that were asked for."""
+    arguments = _parser().parse_args()
+    folder: Path = arguments.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(message)s",
+        handlers=[logging.StreamHandler(), logging.FileHandler(folder / "train.log")],
+    )
+    codec_folder = folder / "codec"
+    if "codec" in arguments.stages:
+        codec.train_codec(
+            folder,
+            codec.CodecTraining(
+                steps=arguments.codec_steps, seed=arguments.seed, device=arguments.device
+            ),
+        )
+        export_codec(folder / "codec.pt", codec_folder)
+    if "codes" in arguments.stages:
+        dataset.build(
+            folder / "codes", codec_folder, shards=arguments.shards, seed=arguments.seed + 1
+        )
+    if "decoder" in arguments.stages:
+        decoder.train_decoder(
+            folder,
+            decoder.DecoderTraining(
+                steps=arguments.decoder_steps, seed=arguments.seed, device=arguments.device
+            ),
+        )
+    if "export" in arguments.stages:
+        export(folder / "decoder.pt", codec_folder, arguments.out)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bridge.pocket", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("training"), help="states and logs")
+    parser.add_argument("--out", type=Path, default=checkpoint_folder(), help="the checkpoint")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
+    parser.add_argument("--codec-steps", type=int, default=codec.CodecTraining.steps)
+    parser.add_argument("--decoder-steps", type=int, default=decoder.DecoderTraining.steps)
+    parser.add_argument("--shards", type=int, default=30, help="of 120 pieces each")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,49 @@
+"""The corpus: pieces by number, rendered on every core."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from bridge.audio import Waveform
+from bridge.pocket.music import Score, compose, melody_alone, perform
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """One piece of the corpus.
+
+    Attributes:
+        score: what is played.
+        audio: the mix, stereo at 32 kHz.
+        melody: the melody alone with another sound, mono, as long as the mix.
+    """
+
+    score: Score
+    audio: Waveform
+    melody: Waveform
+
+
+def render(number: int, *, seed: int, seconds: float) -> Piece:
+    """Piece `number` of the corpus that `seed` names: the same whenever it is asked for."""
+    rng = np.random.default_rng((seed, number))
+    score = compose(rng, seconds=seconds)
+    audio = perform(score, rng)
+    melody = melody_alone(score.lead, rng, tempo_bpm=score.tempo_bpm, frames=audio.frames)
+    return Piece(score, audio, melody)
+
+
+def render_many(count: int, *, seed: int, seconds: float, first: int = 0) -> Iterator[Piece]:
+    """Pieces `first` … `first + count - 1` in order, rendered in one process a core."""
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        numbers = range(first, first + count)
+        yield from pool.map(_render, [(n, seed, seconds) for n in numbers], chunksize=8)
+
+
+def _render(task: tuple[int, int, float]) -> Piece:
+    number, seed, seconds = task
+    return render(number, seed=seed, seconds=seconds)

@@ -1,0 +1,142 @@
+"""The data set: codes, chroma and prompts of the corpus, in shards on disk.
+
+Each piece is encoded once. Its melody is rendered twice over with other sounds, and the chroma of
+each rendering is taken as `render` would take it: tiled to the window first, silence held.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import EncodecModel
+
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.chroma import WINDOW_STEPS, audio_chroma
+from bridge.pocket.corpus import render
+from bridge.pocket.music import Score, melody_alone
+
+log = logging.getLogger(__name__)
+
+STEP_FRAMES = 640
+MELODIES = 2
+"""Renderings of each melody."""
+WINDOW_FRAMES = 30 * MODEL_SAMPLE_RATE
+SHARD_PIECES = 120
+LONG_EVERY = 6
+"""Every sixth piece is up to 30 s long, the others up to 8 s."""
+SHORT_SECONDS, LONG_SECONDS = 8.0, 30.0
+REST = 12
+"""Class of a step in which the melody rests."""
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One piece as the decoder learns from it.
+
+    Attributes:
+        codes: int64 `[2 * CODEBOOKS, S]`, left and right interleaved: L0 R0 L1 R1 …
+        chroma: uint8 `[MELODIES, 235]`, the pitch class of each step.
+        classes: uint8 `[S]`, the melody's pitch class at each codec step, `REST` where none.
+        prompt: its description.
+    """
+
+    codes: NDArray[np.int64]
+    chroma: NDArray[np.uint8]
+    classes: NDArray[np.uint8]
+    prompt: str
+
+
+def build(folder: Path, codec_folder: Path, *, shards: int, seed: int) -> None:
+    """Write the shards that are not there yet, one process a core."""
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [n for n in range(shards) if not (folder / f"{n:04}.npz").exists()]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        jobs = [pool.submit(_write_shard, folder, codec_folder, n, seed) for n in missing]
+        for done, job in enumerate(as_completed(jobs), 1):
+            log.info("shard %s written, %d of %d", job.result(), done, len(missing))
+
+
+def read(folder: Path, known: set[str]) -> list[Example]:
+    """The examples of the shards in `folder` whose names are not in `known`, which grows by them."""
+    examples = []
+    for path in sorted(folder.glob("*.npz")):
+        if path.name in known:
+            continue
+        known.add(path.name)
+        with np.load(path) as shard:
+            prompts = json.loads(str(shard["prompts"]))
+            bounds = np.concatenate([[0], np.cumsum(shard["steps"])])
+            codes, classes, chroma = shard["codes"], shard["classes"], shard["chroma"]
+        for index, prompt in enumerate(prompts):
+            span = slice(bounds[index], bounds[index + 1])
+            examples.append(Example(codes[:, span], chroma[index], classes[span], prompt))
+    return examples
+
+
+def encode(model: EncodecModel, audio: Waveform) -> NDArray[np.int64]:
+    """Codes `[2 * CODEBOOKS, S]` of a stereo waveform at 32 kHz, channels interleaved."""
+    steps = audio.frames // STEP_FRAMES
+    samples = torch.from_numpy(audio.samples[: steps * STEP_FRAMES].T.copy())[:, None]
+    with torch.inference_mode():
+        codes = model.quantizer.encode(model.encoder(samples), model.config.target_bandwidths[-1])
+    codebooks = codes.shape[0]  # [K, 2, S]
+    return codes.reshape(codebooks * 2, steps).numpy().astype(np.int64)
+
+
+def melody_classes(score: Score, steps: int) -> NDArray[np.uint8]:
+    """The melody's pitch class at each codec step, `REST` where it rests."""
+    classes = np.full(steps, REST, dtype=np.uint8)
+    per_beat = 60 / score.tempo_bpm * MODEL_SAMPLE_RATE / STEP_FRAMES
+    for start, length, pitch in zip(
+        score.lead.starts_beats, score.lead.lengths_beats, score.lead.pitches, strict=True
+    ):
+        classes[round(start * per_beat) : round((start + length) * per_beat)] = pitch % 12
+    return classes
+
+
+def window_chroma(melody: Waveform) -> NDArray[np.uint8]:
+    """Pitch class `[235]` of a melody tiled to the 30 s window."""
+    times = -(-WINDOW_FRAMES // melody.frames)
+    tiled = np.tile(melody.samples, (times, 1))[:WINDOW_FRAMES]
+    chroma = audio_chroma(Waveform(tiled, melody.sample_rate))
+    return chroma.argmax(axis=1)[:WINDOW_STEPS].astype(np.uint8)
+
+
+def _write_shard(folder: Path, codec_folder: Path, shard: int, seed: int) -> str:
+    torch.set_num_threads(1)
+    codec = EncodecModel.from_pretrained(codec_folder).eval()
+    examples = []
+    for number in range(shard * SHARD_PIECES, (shard + 1) * SHARD_PIECES):
+        seconds = LONG_SECONDS if number % LONG_EVERY == 0 else SHORT_SECONDS
+        piece = render(number, seed=seed, seconds=seconds)
+        again = melody_alone(
+            piece.score.lead,
+            np.random.default_rng((seed, number, 1)),
+            tempo_bpm=piece.score.tempo_bpm,
+            frames=piece.audio.frames,
+        )
+        codes = encode(codec, piece.audio)
+        chroma = np.stack([window_chroma(melody) for melody in (piece.melody, again)])
+        classes = melody_classes(piece.score, codes.shape[1])
+        examples.append(Example(codes, chroma, classes, piece.score.prompt))
+    path = folder / f"{shard:04}.npz"
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(
+            file,
+            codes=np.concatenate([e.codes for e in examples], axis=1).astype(np.uint16),
+            steps=np.array([e.codes.shape[1] for e in examples]),
+            chroma=np.stack([e.chroma for e in examples]),
+            classes=np.concatenate([e.classes for e in examples]),
+            prompts=json.dumps([e.prompt for e in examples]),
+        )
+    part.replace(path)
+    return path.name

@@ -1,0 +1,58 @@
+"""Export: trained weights become an ordinary MusicGen Melody checkpoint of fp16 safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from transformers import EncodecModel, GenerationConfig, MusicgenMelodyForConditionalGeneration
+
+from bridge.pocket.codec import CODEBOOK_SIZE, codec_config
+from bridge.pocket.decoder import PitchFollower, model_config
+from bridge.pocket.text import build_tokenizer
+
+GUIDANCE_SCALE = 3.0
+TEMPERATURE = 1.0
+TOP_K = 250
+
+
+def export(state_file: Path, codec_folder: Path, folder: Path, *, weights: str = "average") -> None:
+    """Write config, weights, generation config and tokenizer to `folder`.
+
+    Args:
+        state_file: as `train_decoder` left it.
+        codec_folder: the trained codec, as `EncodecModel.save_pretrained` wrote it.
+        folder: made if it is not there; loads with `from_pretrained`.
+        weights: "average", or "model" for the last step's own.
+    """
+    tokenizer = build_tokenizer()
+    model = MusicgenMelodyForConditionalGeneration(model_config(len(tokenizer)))
+    codec = EncodecModel.from_pretrained(codec_folder, dtype=torch.float32)
+    model.audio_encoder.load_state_dict(codec.state_dict())
+    follower = PitchFollower(model)
+    state = torch.load(state_file, map_location="cpu", weights_only=True)
+    follower.load_state_dict(state[weights])
+    model.generation_config = GenerationConfig(
+        do_sample=True,
+        guidance_scale=GUIDANCE_SCALE,
+        temperature=TEMPERATURE,
+        top_k=TOP_K,
+        max_length=1500,
+        bos_token_id=CODEBOOK_SIZE,
+        pad_token_id=CODEBOOK_SIZE,
+        decoder_start_token_id=CODEBOOK_SIZE,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    model.half().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def export_codec(state_file: Path, folder: Path) -> EncodecModel:
+    """Write the trained codec by itself; what only its training needs is cleared."""
+    model = EncodecModel(codec_config())
+    model.load_state_dict(torch.load(state_file, map_location="cpu", weights_only=True)["model"])
+    for layer in model.quantizer.layers:
+        layer.codebook.embed_avg.copy_(layer.codebook.embed)
+        layer.codebook.cluster_size.fill_(1.0)
+    model.eval().save_pretrained(folder)
+    return model

@@ -1,0 +1,12 @@
+"""Procedural music: the material that `pocket` learns from.
+
+`compose` writes a score from a seed, `perform` renders it to stereo, `melody_alone` renders only
+its melody with another sound, as a person who hums or plays it would. Nothing here is recorded
+or taken from a tune: the music is drawn from scales, chords and rhythms.
+"""
+
+from bridge.pocket.music.hum import melody_alone
+from bridge.pocket.music.mix import perform
+from bridge.pocket.music.score import Part, Score, compose
+
+__all__ = ["Part", "Score", "compose", "melody_alone", "perform"]

@@ -1,0 +1,91 @@
+"""Performance: a score becomes a stereo mix in which the melody leads."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.pocket.music.drums import drum_track
+from bridge.pocket.music.score import CHORD_VOICES, Part, Score
+from bridge.pocket.music.synth import VOICES, play
+
+LEAD_OVER_CHORDS_DB = (9.0, 14.0)
+"""How far the melody stands above the chords: below 6 dB its pitch class gets lost."""
+
+ROOM_DB = {"ambient": -14.0, "dreamy": -15.0, "cinematic": -14.0, "sparse": -17.0}
+"""Level of the room under the sound, by mood; −20 dB otherwise."""
+
+PEAK = 0.8
+
+
+def perform(score: Score, rng: Generator) -> Waveform:
+    """Render a score.
+
+    Returns:
+        Stereo at 32 kHz, `round(score.seconds * 32000)` frames, peak 0.8.
+    """
+    frames = round(score.seconds * MODEL_SAMPLE_RATE)
+    lead = _placed(_rendered(score.lead, score, rng, frames), rng.uniform(-0.1, 0.1))
+    lead *= 0.14 / _loudness(lead)
+    mix = lead
+    for part in score.backing:
+        sound = _rendered(part, score, rng, frames)
+        if part.voice in CHORD_VOICES:
+            sound = _widened(sound)
+            sound *= 0.14 * _gain(-rng.uniform(*LEAD_OVER_CHORDS_DB)) / _loudness(sound)
+        else:
+            sound *= 0.14 * _gain(-rng.uniform(1.0, 4.0)) / _loudness(sound)
+        mix = mix + sound
+    mix = _in_room(mix, _gain(ROOM_DB.get(score.mood, -20.0)), rng)
+    drums = drum_track(score, rng, frames=frames)
+    if score.kit is not None:
+        drums *= 0.42 * _gain(-rng.uniform(0.0, 4.0)) / max(float(np.abs(drums).max()), 1e-6)
+        mix = mix + drums
+    peak = max(float(np.abs(mix).max()), 1e-6)
+    return Waveform((mix * (PEAK / peak)).astype(np.float32), MODEL_SAMPLE_RATE)
+
+
+def _rendered(part: Part, score: Score, rng: Generator, frames: int) -> NDArray[np.float32]:
+    return play(part, VOICES[part.voice], rng, tempo_bpm=score.tempo_bpm, frames=frames)
+
+
+def _gain(db: float) -> float:
+    return float(10 ** (db / 20))
+
+
+def _loudness(sound: NDArray[np.float32]) -> float:
+    """Root mean square of the sounding half of 50 ms blocks, so that rests do not count."""
+    block = MODEL_SAMPLE_RATE // 20
+    power = (sound[: len(sound) // block * block].reshape(-1, block * 2) ** 2).mean(axis=1)
+    return max(float(np.sqrt(np.sort(power)[len(power) // 2 :].mean())), 1e-4)
+
+
+def _placed(sound: NDArray[np.float32], pan: float) -> NDArray[np.float32]:
+    """Equal-power balance, −1 left … 1 right."""
+    angle = (pan + 1) * np.pi / 4
+    return sound * np.array([np.cos(angle), np.sin(angle)], dtype=np.float32) * np.float32(np.sqrt(2))
+
+
+def _widened(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A short delay on the right (Haas), which puts chords around the melody."""
+    delay = round(0.011 * MODEL_SAMPLE_RATE)
+    out = sound.copy()
+    out[delay:, 1] = 0.5 * (sound[delay:, 1] + sound[:-delay, 1])
+    return out
+
+
+def _in_room(sound: NDArray[np.float32], level: float, rng: Generator) -> NDArray[np.float32]:
+    """Add a diffuse stereo tail of 0.5 s: noise under an exponential, as in a small room."""
+    length = MODEL_SAMPLE_RATE // 2
+    time = np.arange(length) / MODEL_SAMPLE_RATE
+    size = 1 << (len(sound) + length - 1).bit_length()
+    out = sound.copy()
+    for channel in (0, 1):
+        tail = rng.standard_normal(length) * np.exp(-time / 0.12)
+        tail[: round(0.008 * MODEL_SAMPLE_RATE)] = 0.0
+        spectrum = np.fft.rfft(tail / np.sqrt((tail**2).sum()), size)
+        wet = np.fft.irfft(np.fft.rfft(sound.mean(axis=1), size) * spectrum, size)
+        out[:, channel] += (level * wet[: len(sound)]).astype(np.float32)
+    return out

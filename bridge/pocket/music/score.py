@@ -1,0 +1,273 @@
+"""Composition: a seed becomes a key, a meter, chords, a melody and its accompaniment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from bridge.timing import Meter
+
+KEY_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+
+SCALES = {
+    "major": (0, 2, 4, 5, 7, 9, 11),
+    "minor": (0, 2, 3, 5, 7, 8, 10),
+    "dorian": (0, 2, 3, 5, 7, 9, 10),
+    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
+}
+
+PROGRESSIONS = {
+    "major": ((0, 4, 5, 3), (0, 5, 3, 4), (0, 3, 4, 0), (0, 0, 3, 4), (5, 3, 0, 4), (1, 4, 0, 5)),
+    "minor": ((0, 5, 2, 6), (0, 3, 5, 4), (0, 6, 5, 6), (0, 0, 5, 6), (0, 3, 6, 2)),
+    "dorian": ((0, 3, 0, 3), (0, 1, 3, 0), (0, 6, 3, 0)),
+    "mixolydian": ((0, 6, 3, 0), (0, 6, 0, 6), (0, 3, 6, 0)),
+}
+"""Scale degrees (0 is the tonic's triad) of each bar, by mode."""
+
+MELODY_RHYTHMS = {
+    4: (
+        (1, 1, 1, 1), (2, 1, 1), (1, 1, 2), (2, 2), (1, 0.5, 0.5, 1, 1), (1.5, 0.5, 1, 1),
+        (1, 0.5, 0.5, 2), (0.5, 0.5, 1, 1, 1), (3, 1), (4,), (1.5, 1.5, 1), (0.5, 0.5, 0.5, 0.5, 2),
+        (1, 1, 0.5, 0.5, 1), (1, 2, 1),
+    ),
+    3: ((1, 1, 1), (2, 1), (1, 2), (3,), (1, 0.5, 0.5, 1), (1.5, 0.5, 1), (0.5, 0.5, 1, 1)),
+}  # fmt: skip
+"""Note lengths in beats that fill a bar, by beats in the bar."""
+
+LEADS = (
+    "piano", "electric piano", "organ", "strings", "synth lead", "pluck", "guitar", "bells",
+    "marimba", "flute", "voice", "brass",
+)  # fmt: skip
+CHORD_VOICES = ("pad", "strings", "organ", "electric piano", "guitar", "piano")
+BASSES = ("bass", "sub bass")
+KITS = ("drums", "electronic drums", "lo-fi drums", "brushed drums")
+
+SHORTEST_MELODY_NOTE_SECONDS = 0.24
+"""Chroma looks at half a second at once: shorter notes cannot be read from it."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The notes of one voice.
+
+    Attributes:
+        voice: the voice's name, a word of the prompt.
+        starts_beats: float64 `[notes]`, quarter notes from the first bar line.
+        lengths_beats: float64 `[notes]`.
+        pitches: int64 `[notes]`, MIDI note numbers.
+        velocities: float64 `[notes]`, 0…1.
+    """
+
+    voice: str
+    starts_beats: np.ndarray
+    lengths_beats: np.ndarray
+    pitches: np.ndarray
+    velocities: np.ndarray
+
+    @classmethod
+    def of(cls, voice: str, notes: list[tuple[float, float, int, float]]) -> Part:
+        """Gather (start, length, pitch, velocity) rows."""
+        rows = np.asarray(notes, dtype=np.float64).reshape(-1, 4)
+        return cls(voice, rows[:, 0], rows[:, 1], rows[:, 2].astype(np.int64), rows[:, 3])
+
+
+@dataclass(frozen=True)
+class Score:
+    """A whole piece.
+
+    Attributes:
+        seconds: its length; it ends on a bar line or is cut there.
+        tempo_bpm: beats a minute.
+        meter: 4/4 or 3/4.
+        key: such as `A minor`.
+        lead: the melody, or None for a piece without one.
+        backing: chords and bass.
+        kit: the drum kit's name, or None.
+        drum_density: 0…1, how busy the drums are.
+        mood: a word for the sound as a whole, or empty.
+        prompt: what a listener would call it.
+    """
+
+    seconds: float
+    tempo_bpm: int
+    meter: Meter
+    key: str
+    lead: Part
+    backing: tuple[Part, ...]
+    kit: str | None
+    drum_density: float
+    mood: str
+    prompt: str
+
+
+def compose(rng: Generator, *, seconds: float) -> Score:
+    """Write a piece of about that length, ending on a bar line.
+
+    Args:
+        rng: everything is drawn from it.
+        seconds: the longest it may be, at least one bar at 70 bpm.
+    """
+    meter = Meter(4, 4) if rng.random() < 0.75 else Meter(3, 4)
+    beats = int(meter.beats_per_bar)
+    tempo_bpm = int(rng.integers(70, 171))
+    bars = max(1, int(seconds * tempo_bpm / 60 / beats))
+    mode = str(rng.choice(list(SCALES), p=(0.4, 0.4, 0.1, 0.1)))
+    tonic = int(rng.integers(12))
+    chords = _chords(rng, mode, bars)
+    lead = _melody(rng, mode, tonic, chords, beats, tempo_bpm)
+    kit = str(rng.choice(KITS)) if rng.random() < 0.65 else None
+    backing = tuple(_backing(rng, mode, tonic, chords, beats, lead.voice))
+    mood = _mood(rng, kit, tempo_bpm, meter)
+    quality = "minor" if mode in ("minor", "dorian") else "major"
+    key = f"{KEY_NAMES[tonic]} {quality}"
+    return Score(
+        seconds=bars * beats * 60 / tempo_bpm,
+        tempo_bpm=tempo_bpm,
+        meter=meter,
+        key=key,
+        lead=lead,
+        backing=backing,
+        kit=kit,
+        drum_density=float(rng.random()),
+        mood=mood,
+        prompt=_prompt(rng, lead.voice, backing, kit, mood, tempo_bpm, key),
+    )
+
+
+def _chords(rng: Generator, mode: str, bars: int) -> list[int]:
+    patterns = PROGRESSIONS[mode]
+    first = patterns[rng.integers(len(patterns))]
+    second = patterns[rng.integers(len(patterns))]
+    return [(first if (bar // 8) % 2 == 0 else second)[bar % 4] for bar in range(bars)]
+
+
+def _degree_pitch(mode: str, tonic: int, degree: int) -> int:
+    scale = SCALES[mode]
+    return tonic + 12 * (degree // 7) + scale[degree % 7]
+
+
+def _melody(
+    rng: Generator, mode: str, tonic: int, chords: list[int], beats: int, tempo_bpm: int
+) -> Part:
+    """Scale steps towards chord tones on the strong beats, in phrases that return.
+
+    One piece in four wanders instead, chromatic and leaping: a model that leans on what melodies
+    usually do would then be wrong, so it has to read the chroma.
+    """
+    voice = str(rng.choice(LEADS))
+    wander = rng.random() < 0.25
+    fast = 60 / tempo_bpm * 0.5 >= SHORTEST_MELODY_NOTE_SECONDS
+    rhythms = [
+        r for r in MELODY_RHYTHMS[beats] if fast or min(r) * 60 / tempo_bpm >= SHORTEST_MELODY_NOTE_SECONDS
+    ]
+    palette = [rhythms[i] for i in rng.integers(len(rhythms), size=3)]
+    low = int(rng.integers(55, 66)) - tonic
+    floor_degree = next(d for d in range(70) if _degree_pitch(mode, tonic, d) >= low + tonic)
+    degree = floor_degree + int(rng.integers(2, 8))
+    pitch = int(rng.integers(60, 78))
+    phrase_bars = int(rng.choice((2, 4)))
+    rest_chance = rng.random() * 0.15
+    notes: list[tuple[float, float, int, float]] = []
+    phrases: dict[int, list[tuple[float, float, int, float]]] = {}
+    for bar, chord in enumerate(chords):
+        slot = bar % (2 * phrase_bars)
+        repeated = phrases.get(slot)
+        if repeated is not None and not wander and rng.random() < 0.5:
+            notes += [(start + bar * beats, *rest) for start, *rest in repeated]
+            continue
+        start = 0.0
+        row: list[tuple[float, float, int, float]] = []
+        for length in palette[int(rng.integers(3))]:
+            if wander:
+                pitch += int(rng.integers(-7, 8))
+                pitch = pitch - 12 if pitch > 81 else pitch + 12 if pitch < 55 else pitch
+            else:
+                degree += int(rng.choice((-3, -2, -1, 0, 1, 2, 3), p=(0.06, 0.12, 0.25, 0.14, 0.25, 0.12, 0.06)))
+                degree = min(max(degree, floor_degree), floor_degree + 11)
+                if start in (0.0, 2.0) and rng.random() < 0.7:
+                    degree = min(
+                        range(floor_degree, floor_degree + 12),
+                        key=lambda d: (abs(d - degree) + (0 if (d - chord) % 7 in (0, 2, 4) else 50)),
+                    )
+                pitch = _degree_pitch(mode, tonic, degree)
+            if rng.random() >= rest_chance:
+                gate = length * rng.uniform(0.85, 1.0)
+                row.append((start, gate, pitch, float(rng.uniform(0.75, 1.0))))
+            start += length
+        phrases[slot] = row
+        notes += [(start + bar * beats, *rest) for start, *rest in row]
+    return Part.of(voice, notes)
+
+
+def _backing(
+    rng: Generator, mode: str, tonic: int, chords: list[int], beats: int, lead: str
+) -> list[Part]:
+    parts = []
+    if rng.random() < 0.8:
+        voice = str(rng.choice([v for v in CHORD_VOICES if v != lead]))
+        pulses = (float(beats),) if voice in ("pad", "strings", "organ") else (beats / 2, 1.0, beats)
+        pulse = float(pulses[int(rng.integers(len(pulses)))])
+        rows = []
+        for bar, chord in enumerate(chords):
+            tones = [_degree_pitch(mode, tonic, chord + step) % 12 + 48 for step in (0, 2, 4)]
+            for hit in np.arange(0, beats, pulse):
+                rows += [(bar * beats + hit, pulse * 0.95, pitch, rng.uniform(0.6, 0.9)) for pitch in tones]
+        parts.append(Part.of(voice, rows))
+    if rng.random() < 0.75:
+        pattern = int(rng.integers(3))
+        rows = []
+        for bar, chord in enumerate(chords):
+            root = (_degree_pitch(mode, tonic, chord) - 4) % 12 + 28
+            hits = ((0.0,), (0.0, beats // 2), tuple(range(beats)))[pattern]
+            for index, hit in enumerate(hits):
+                end = hits[index + 1] if index + 1 < len(hits) else beats
+                rows.append((bar * beats + hit, (end - hit) * 0.9, root, rng.uniform(0.8, 1.0)))
+        parts.append(Part.of(str(rng.choice(BASSES)), rows))
+    return parts
+
+
+def _prompt(
+    rng: Generator,
+    lead: str,
+    backing: tuple[Part, ...],
+    kit: str | None,
+    mood: str,
+    tempo_bpm: int,
+    key: str,
+) -> str:
+    """What a listener would write: the lead first, then some or all of the rest in any order."""
+    others = [part.voice for part in backing]
+    others += [kit] if kit else ["no drums"] if rng.random() < 0.5 else []
+    if rng.random() < 0.25:
+        others = [word for word in others if rng.random() < 0.6 or "drums" in word]
+    rng.shuffle(others)
+    tail = [f"{tempo_bpm} bpm"] if rng.random() < 0.9 else []
+    tail += [key] if rng.random() < 0.6 else []
+    words = [lead, *others]
+    where = int(rng.integers(2))
+    if mood and where == 0:
+        words[0] = f"{mood} {words[0]}"
+    elif mood:
+        words.append(mood)
+    return ", ".join([*words, *tail])
+
+
+def _mood(rng: Generator, kit: str | None, tempo_bpm: int, meter: Meter) -> str:
+    """A word that fits the arrangement; empty in a third of the pieces."""
+    if rng.random() < 0.33:
+        return ""
+    if meter.numerator == 3 and rng.random() < 0.5:
+        return "waltz"
+    if kit is None:
+        moods = ("warm", "dreamy", "ambient", "soft", "sparse", "cinematic", "folk")
+    elif kit == "lo-fi drums":
+        moods = ("lo-fi", "warm", "hip hop", "soft")
+    elif kit == "brushed drums":
+        moods = ("jazz", "soft", "folk", "warm")
+    elif kit == "electronic drums":
+        moods = ("techno", "driving", "house", "bright") if tempo_bpm > 105 else ("dark", "hip hop")
+    else:
+        moods = ("rock", "bright", "driving", "warm")
+    return str(rng.choice(moods))

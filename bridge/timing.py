@@ -1,0 +1,139 @@
+"""Exact musical time: tempo as a Fraction, meter, bars and beats to frames, and the take.
+
+A beat is a quarter note, as in Live. A bar is `4 * numerator / denominator` beats (7/8: 3.5).
+Nothing here rounds until a whole number of frames is asked for, and then once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from bridge.audio import Waveform
+from bridge.errors import BadArgument
+
+MIN_TEMPO_BPM = 20
+"""Live's own lowest tempo."""
+MAX_TEMPO_BPM = 999
+"""Live's own highest tempo."""
+
+
+@dataclass(frozen=True)
+class Meter:
+    """A time signature.
+
+    Attributes:
+        numerator: 1…99.
+        denominator: 1, 2, 4, 8 or 16, as in Live.
+
+    Raises:
+        BadArgument: one of them is out of range.
+    """
+
+    numerator: int = 4
+    denominator: int = 4
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.numerator <= 99 or self.denominator not in (1, 2, 4, 8, 16):
+            raise BadArgument(
+                f"meter {self.numerator}/{self.denominator}: the numerator is 1 to 99, "
+                "the denominator 1, 2, 4, 8 or 16"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> Meter:
+        """Read `"7/8"`.
+
+        Raises:
+            BadArgument: the text is not two whole numbers around a slash, or out of range.
+        """
+        numerator, slash, denominator = text.strip().partition("/")
+        if not slash or not (numerator.isdecimal() and denominator.isdecimal()):
+            raise BadArgument(f"meter {text!r}: write it as 4/4, 3/4 or 7/8")
+        return cls(int(numerator), int(denominator))
+
+    @property
+    def beats_per_bar(self) -> Fraction:
+        """Quarter notes in a bar."""
+        return Fraction(4 * self.numerator, self.denominator)
+
+    def __str__(self) -> str:
+        return f"{self.numerator}/{self.denominator}"
+
+
+def parse_tempo(value: str | float | Fraction) -> Fraction:
+    """The tempo that was meant, in beats per minute, 20…999.
+
+    Text and floats are read as decimals: `"93.7"` and `93.7` are 937/10, not the binary
+    neighbour.
+
+    Raises:
+        BadArgument: not a number, or out of range.
+    """
+    try:
+        tempo_bpm = Fraction(value if isinstance(value, Fraction) else str(value))
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        raise BadArgument(f"tempo {value!r}: write beats per minute, such as 93.7") from error
+    if not MIN_TEMPO_BPM <= tempo_bpm <= MAX_TEMPO_BPM:
+        raise BadArgument(f"tempo {value} bpm: the range is {MIN_TEMPO_BPM} to {MAX_TEMPO_BPM}")
+    return tempo_bpm
+
+
+def tempo_from_float32(value: float) -> Fraction:
+    """The tempo that a float32 off the wire was meant to be: the shortest decimal that gives it.
+
+    Raises:
+        BadArgument: not a number, or out of range.
+    """
+    return parse_tempo(str(np.float32(value)))
+
+
+def beats_to_seconds(beats: Fraction | int, tempo_bpm: Fraction) -> Fraction:
+    """Exact duration of that many quarter notes, in seconds."""
+    return Fraction(beats) * 60 / tempo_bpm
+
+
+def bars_to_seconds(bars: int, meter: Meter, tempo_bpm: Fraction) -> Fraction:
+    """Exact duration of that many bars, in seconds."""
+    return beats_to_seconds(bars * meter.beats_per_bar, tempo_bpm)
+
+
+def bars_to_frames(bars: int, meter: Meter, tempo_bpm: Fraction, sample_rate: int) -> int:
+    """Frames of that many bars: the exact duration times the rate, rounded once (half to even)."""
+    return round(bars_to_seconds(bars, meter, tempo_bpm) * sample_rate)
+
+
+@dataclass(frozen=True)
+class Note:
+    """One note of a melody.
+
+    Attributes:
+        start_beat: quarter notes from the melody's first bar line, 0 or more.
+        length_beats: quarter notes, positive.
+        pitch: MIDI note number, 0…127.
+    """
+
+    start_beat: Fraction
+    length_beats: Fraction
+    pitch: int
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """A melody as it was captured or read, with what is known of its time.
+
+    Attributes:
+        source: the melody's audio, or its notes.
+        tempo_bpm: its own tempo; None when unknown.
+        meter: its own meter; None when unknown.
+        first_beat_seconds: where its first bar line lies, in seconds from frame 0 (audio only).
+        name: what to call it in messages, such as the file's name.
+    """
+
+    source: Waveform | tuple[Note, ...]
+    tempo_bpm: Fraction | None = None
+    meter: Meter | None = None
+    first_beat_seconds: Fraction = Fraction(0)
+    name: str = "melody"

@@ -1,0 +1,34 @@
+"""What all tests share: the melodies, and how a test asks for a program that may be missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+MELODIES = Path(__file__).parent / "melodies"
+
+
+@pytest.fixture(scope="session")
+def melodies() -> Path:
+    """The folder of tunes: hums as WAV and their notes as MIDI, the tempo in the name."""
+    return MELODIES
+
+
+@pytest.fixture(scope="session")
+def require_program() -> Callable[[str], str]:
+    """Gives a program's path; without it the test is skipped, or fails where all must be there."""
+
+    def require(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            missing = f"{name} is not installed"
+            if os.environ.get("MELODY_BRIDGE_REQUIRE_ALL"):
+                pytest.fail(missing)
+            pytest.skip(missing)
+        return path
+
+    return require

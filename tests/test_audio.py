@@ -1,0 +1,65 @@
+"""Waveform: what it refuses, mixing, and resampling."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bridge.audio import Waveform
+from bridge.errors import BadArgument
+
+
+def sine(hz: float, seconds: float, sample_rate: int) -> np.ndarray:
+    time = np.arange(round(seconds * sample_rate)) / sample_rate
+    return np.sin(2 * np.pi * hz * time).astype(np.float32)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("samples", "sample_rate", "said"),
+    [
+        (np.zeros(8, dtype=np.float32), 44100, r"\[8\]"),
+        (np.zeros((8, 0), dtype=np.float32), 44100, r"\[8, 0\]"),
+        (np.zeros((8, 1)), 44100, "float64"),
+        (np.zeros((8, 1), dtype=np.float32), 0, "got 0"),
+        (np.full((8, 1), np.nan, dtype=np.float32), 44100, "NaN"),
+        (np.full((8, 1), -np.inf, dtype=np.float32), 44100, "infinity"),
+    ],
+)
+def test_a_waveform_that_cannot_be_is_refused_with_its_value(
+    samples: np.ndarray, sample_rate: int, said: str
+) -> None:
+    with pytest.raises(BadArgument, match=said):
+        Waveform(samples, sample_rate)
+
+
+def test_length_is_told_in_frames_and_seconds() -> None:
+    waveform = Waveform(np.zeros((11025, 2), dtype=np.float32), 44100)
+    assert (waveform.frames, waveform.channels, waveform.seconds) == (11025, 2, 0.25)
+
+
+def test_mono_is_the_mean_and_stereo_doubles_it() -> None:
+    samples = np.array([[0.5, -0.25], [1.0, 0.0]], dtype=np.float32)
+    waveform = Waveform(samples, 32000)
+    assert waveform.mono().samples.tolist() == [[0.125], [0.5]]
+    assert waveform.stereo() is waveform
+    assert waveform.mono().stereo().samples.tolist() == [[0.125, 0.125], [0.5, 0.5]]
+    surround = Waveform(np.array([[0.3, 0.6, 0.0]], dtype=np.float32), 32000)
+    assert np.allclose(surround.stereo().samples, [[0.3, 0.3]])
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 22050, 44100, 48000, 96000])
+def test_resampling_keeps_a_tone_in_pitch_level_and_time(sample_rate: int) -> None:
+    resampled = Waveform(sine(440, 1.0, sample_rate), sample_rate).resampled(32000)
+    assert resampled.frames == 32000
+    # Away from the ends, where a resampler has nothing to go on.
+    middle = slice(4000, -4000)
+    assert np.abs(resampled.samples[middle] - sine(440, 1.0, 32000)[middle]).max() < 1e-3
+
+
+def test_resampling_leaves_what_needs_none_and_takes_no_frames() -> None:
+    waveform = Waveform(sine(440, 0.1, 32000), 32000)
+    assert waveform.resampled(32000) is waveform
+    empty = Waveform(np.zeros((0, 2), dtype=np.float32), 44100).resampled(32000)
+    assert (empty.frames, empty.channels, empty.sample_rate) == (0, 2, 32000)
+    with pytest.raises(BadArgument, match="-1"):
+        waveform.resampled(-1)

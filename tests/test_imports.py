@@ -1,0 +1,128 @@
+"""Who may import whom (DESIGN.md's graph), and what must not wait for torch or PortAudio."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import bridge
+
+PACKAGE = Path(bridge.__file__).parent
+VOCABULARY = {"audio", "timing", "chroma", "commands", "config", "errors"}
+STAGES = {"control", "capture", "melody", "engine", "clip", "delivery"}
+TORCH = {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub"}
+ENGINE_NEEDS = TORCH | {"numpy", "packaging"}
+"""What a bare GPU box has once torch and transformers are installed."""
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Each module of the package: its dotted name below `bridge`, and its file."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield ".".join(path.relative_to(PACKAGE).with_suffix("").parts), path
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of all that a file imports, wherever in it, but for type checking alone."""
+    names: set[str] = set()
+    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            pending += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module is not None
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        pending += ast.iter_child_nodes(node)
+    return names
+
+
+def test_every_stage_imports_the_vocabulary_and_nothing_to_its_side_or_above() -> None:
+    seen = set()
+    for module, path in modules():
+        part = module.split(".")[0]
+        if part not in STAGES | VOCABULARY:
+            continue
+        seen.add(part)
+        allowed = VOCABULARY | ({part} if part in STAGES else set())
+        if part == "engine":
+            # load("pocket") asks it where the embedded checkpoint lies, and nothing else.
+            allowed.add("pocket.checkpoint_folder")
+        for name in imported(path):
+            if name.startswith("bridge."):
+                inner = name.removeprefix("bridge.")
+                assert {inner, inner.split(".")[0]} & allowed, f"{module} imports {name}"
+    assert {"melody", "engine", "clip", "delivery"} <= seen
+
+
+def test_the_vocabulary_needs_numpy_and_soxr_alone() -> None:
+    for module, path in modules():
+        if module in VOCABULARY:
+            assert third_party(path) <= {"numpy", "soxr"}, module
+
+
+def test_only_engine_and_pocket_import_torch() -> None:
+    for module, path in modules():
+        if module.split(".")[0] not in ("engine", "pocket"):
+            assert not third_party(path) & TORCH, module
+
+
+def test_the_engine_runs_on_a_bare_gpu_box() -> None:
+    for module, path in modules():
+        if module.split(".")[0] == "engine":
+            assert third_party(path) <= ENGINE_NEEDS, module
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    # `import bridge` is the first step of every command, and of Ctrl-C being clean.
+    assert imported(PACKAGE / "__init__.py") == set()
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["__main__", "cli", "render", "presets", "engine", "melody", "clip", "delivery", "pocket"],
+)
+def test_importing_waits_for_neither_torch_nor_portaudio(module: str) -> None:
+    unwanted = sorted(TORCH | {"sounddevice", "matplotlib"})
+    script = f"import sys, bridge.{module}; print([m for m in {unwanted} if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["render", "--help"],
+        ["presets"],
+        ["render", "--prompt", "keys", "--bars", "0"],
+        ["render", "nowhere.wav"],
+        ["render", "--prompt", "keys", "--model", "nowhere/at/all"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_refusals_take_well_under_a_second(arguments: list[str]) -> None:
+    fastest = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "bridge", *arguments], capture_output=True)
+        fastest = min(fastest, time.perf_counter() - start)
+    # The best of five: what it takes, rather than what else this machine is doing.
+    assert fastest < 0.8
+
+
+def third_party(path: Path) -> set[str]:
+    """Distributions that a file imports from, by their first name."""
+    first = {name.split(".")[0] for name in imported(path)}
+    return first - set(sys.stdlib_module_names) - {"bridge", "__future__"}

@@ -1,0 +1,82 @@
+"""Exact time: tempo as it was meant, meters, and frames rounded once."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.errors import BadArgument
+from bridge.timing import (
+    Meter,
+    bars_to_frames,
+    bars_to_seconds,
+    beats_to_seconds,
+    parse_tempo,
+    tempo_from_float32,
+)
+
+tempos = st.integers(2000, 99900).map(lambda hundredths: Fraction(hundredths, 100))
+meters = st.builds(Meter, st.integers(1, 99), st.sampled_from([1, 2, 4, 8, 16]))
+
+
+@pytest.mark.parametrize("value", ["93.7", 93.7, Fraction(937, 10), " 93.7 "])
+def test_a_tempo_is_the_decimal_that_was_meant(value: str | float | Fraction) -> None:
+    assert parse_tempo(value) == Fraction(937, 10)
+
+
+@pytest.mark.parametrize(
+    "value", ["19.99", "999.01", "0", "-120", "nan", "inf", "fast", "", "1/0", float("nan")]
+)
+def test_a_tempo_out_of_range_is_refused_with_its_value(value: str | float) -> None:
+    with pytest.raises(BadArgument, match="tempo"):
+        parse_tempo(value)
+
+
+@given(tempos)
+def test_a_tempo_survives_the_float32_of_osc(tempo_bpm: Fraction) -> None:
+    (received,) = struct.unpack(">f", struct.pack(">f", float(tempo_bpm)))
+    assert tempo_from_float32(received) == tempo_bpm
+
+
+@pytest.mark.parametrize(
+    ("text", "beats"), [("4/4", 4), ("3/4", 3), ("7/8", Fraction(7, 2)), ("1/16", Fraction(1, 4))]
+)
+def test_a_bar_is_counted_in_quarter_notes(text: str, beats: Fraction) -> None:
+    meter = Meter.parse(text)
+    assert meter.beats_per_bar == beats
+    assert str(meter) == text
+
+
+@pytest.mark.parametrize("text", ["4", "4/", "/4", "4/3", "0/4", "100/4", "4/32", "-3/4", "a/b"])
+def test_a_meter_that_live_does_not_know_is_refused(text: str) -> None:
+    with pytest.raises(BadArgument, match="meter"):
+        Meter.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("bars", "meter", "tempo_bpm", "sample_rate", "frames"),
+    [
+        (4, "4/4", "120", 44100, 352800),
+        (8, "3/4", "93.7", 44100, 677737),
+        (1, "7/8", "999", 96000, 20180),
+        (2, "4/4", "20", 48000, 1152000),
+    ],
+)
+def test_a_clip_has_exactly_these_frames(
+    bars: int, meter: str, tempo_bpm: str, sample_rate: int, frames: int
+) -> None:
+    assert bars_to_frames(bars, Meter.parse(meter), parse_tempo(tempo_bpm), sample_rate) == frames
+
+
+@given(st.integers(1, 64), meters, tempos, st.sampled_from([44100, 48000, 96000]))
+def test_frames_are_within_half_a_frame_of_the_exact_time(
+    bars: int, meter: Meter, tempo_bpm: Fraction, sample_rate: int
+) -> None:
+    exact = bars_to_seconds(bars, meter, tempo_bpm)
+    assert exact == bars * beats_to_seconds(meter.beats_per_bar, tempo_bpm)
+    frames = bars_to_frames(bars, meter, tempo_bpm, sample_rate)
+    assert abs(frames - exact * sample_rate) <= Fraction(1, 2)
