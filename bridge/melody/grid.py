@@ -105,7 +105,7 @@ class _Clip:
         end_bar = ceil(self.tiled_seconds / bars_to_seconds(1, self.meter, self.tempo_bpm))
         for clip_start in range(0, end_bar, self.bars):
             for bar in range(0, self.bars, melody_bars):
-                yield clip_start + bar, melody_bars
+                yield clip_start + bar, min(melody_bars, self.bars - bar)
 
 
 def _place_audio(take: Take, source: Waveform, clip: _Clip) -> Placed:
