@@ -96,15 +96,16 @@ def spread_weights(model: torch.nn.Module) -> None:
             torch.nn.init.normal_(buffer, std=0.5)
 
 
-def word_tokenizer() -> Any:
-    """One token a word, with T5's `</s>` at the end."""
+def word_tokenizer(*, ends: bool = True) -> Any:
+    """One token a word, and T5's `</s>` at the end where it `ends`."""
     tokenizer = Tokenizer(
         models.WordLevel({word: index for index, word in enumerate(VOCABULARY)}, unk_token="<unk>")
     )
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="$A </s>", special_tokens=[("</s>", 1)]
-    )
+    if ends:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="$A </s>", special_tokens=[("</s>", 1)]
+        )
     tokenizer_class: Any = PreTrainedTokenizerFast
     return tokenizer_class(
         tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"

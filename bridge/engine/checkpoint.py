@@ -14,8 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from packaging.version import Version
-
 from bridge.errors import BadArgument, CheckpointUnusable
 
 POCKET = "pocket"
@@ -23,7 +21,7 @@ COMPOSITE = "musicgen_melody"
 """`model_type` of a whole checkpoint: text encoder, codec and decoder."""
 DECODER = "musicgen_melody_decoder"
 """`model_type` of a decoder alone."""
-FIRST_TRANSFORMERS = "5.18"
+FIRST_TRANSFORMERS = (5, 18)
 """5.1 to 5.17 silently drop all conditioning (transformers issue 45647)."""
 
 _HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
@@ -98,10 +96,10 @@ def check_transformers(installed: str | None = None) -> None:
         CheckpointUnusable: it is older than 5.18.
     """
     installed = installed or version("transformers")
-    if Version(installed) < Version(FIRST_TRANSFORMERS):
+    if tuple(map(int, re.findall(r"\d+", installed)[:2])) < FIRST_TRANSFORMERS:
         raise CheckpointUnusable(
-            f"transformers {installed} ignores prompt and melody (5.1 to 5.17) or is too old: "
-            f"pip install 'transformers>={FIRST_TRANSFORMERS},<6'"
+            f"transformers {installed} is too old, or ignores prompt and melody (5.1 to 5.17): "
+            "pip install 'transformers>=5.18,<6'"
         )
 
 
@@ -205,6 +203,8 @@ def missing_weights(folder: Path) -> list[str]:
         return [_WEIGHTS]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return [f"a readable {index.name}"]
+    if not all(str(shard).endswith(".safetensors") for shard in shards):
+        return [f"{index.name} of safetensors alone"]
     return sorted(shard for shard in shards if not (folder / shard).is_file())
 
 

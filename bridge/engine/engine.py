@@ -9,6 +9,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -197,7 +198,7 @@ class Engine:
                         request,
                         seed=int(request.seed) + row,
                         steps=steps,
-                        after_step=lambda done, row=row: after_step(row, done),  # type: ignore[misc]
+                        after_step=partial(after_step, row),
                     )
                 )
         after_step(request.variations - 1, 1.0)

@@ -60,7 +60,7 @@ def generate_row(
     )
     prefix = {}
     if request.continue_from is not None:
-        prefix["decoder_input_ids"] = torch.from_numpy(request.continue_from).to(model.device)
+        prefix["decoder_input_ids"] = torch.tensor(request.continue_from, device=model.device)
     audio = model.generate(
         input_ids=conditions.input_ids,
         attention_mask=conditions.attention_mask,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +48,7 @@ def test_loading_says_nothing_and_leaves_the_loggers_as_they_were(
 
 
 def test_a_float16_file_runs_in_float32_on_the_cpu(stereo_folder: Path, tmp_path: Path) -> None:
-    model = MusicgenMelodyForConditionalGeneration.from_pretrained(stereo_folder)
+    model: Any = MusicgenMelodyForConditionalGeneration.from_pretrained(stereo_folder)
     model.half().save_pretrained(tmp_path)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(stereo_folder / name, tmp_path)
@@ -150,7 +152,7 @@ def test_a_configuration_that_makes_no_model_is_told(broken: Path) -> None:
 
 def test_a_broken_tokenizer_is_told(broken: Path) -> None:
     (broken / "tokenizer.json").write_text("{")
-    with pytest.raises(CheckpointUnusable, match="tokenizer of model .* cannot be read"):
+    with pytest.raises(CheckpointUnusable, match=r"tokenizer of model .* cannot be read"):
         load(broken)
 
 
@@ -158,7 +160,7 @@ def test_a_tokenizer_of_another_checkpoint_is_told(broken: Path) -> None:
     tokenizer = json.loads((broken / "tokenizer.json").read_text())
     tokenizer["model"]["vocab"] |= {f"word{index}": index for index in range(10, 20)}
     (broken / "tokenizer.json").write_text(json.dumps(tokenizer))
-    with pytest.raises(CheckpointUnusable, match="has 20 tokens, .* knows 10"):
+    with pytest.raises(CheckpointUnusable, match=r"has 20 tokens, .* knows 10"):
         load(broken)
 
 
@@ -167,7 +169,7 @@ def test_pickled_weights_are_not_read_even_where_an_index_asks_for_them(broken: 
     torch.save({}, broken / "pytorch_model.bin")
     shards = {"metadata": {}, "weight_map": {"decoder.lm_heads.0.weight": "pytorch_model.bin"}}
     (broken / "model.safetensors.index.json").write_text(json.dumps(shards))
-    with pytest.raises(CheckpointUnusable):
+    with pytest.raises(CheckpointUnusable, match="of safetensors alone is missing"):
         load(broken)
 
 
@@ -178,10 +180,8 @@ def test_code_that_a_checkpoint_brings_is_not_run(broken: Path) -> None:
         config = json.loads((broken / name).read_text())
         config["auto_map"] = {key: ["own.Own", None] if key == "AutoTokenizer" else "own.Own"}
         (broken / name).write_text(json.dumps(config))
-    try:
+    with contextlib.suppress(CheckpointUnusable):
         load(broken)
-    except CheckpointUnusable:
-        pass
     assert not evidence.exists()
 
 

@@ -1,0 +1,305 @@
+"""The engine's promises: lengths, conditions, seeds, continuation, progress and stopping."""
+
+from __future__ import annotations
+
+import math
+import resource
+import signal
+import sys
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bridge.audio import Waveform
+from bridge.engine import Chunk, Engine, Request, Stream
+from bridge.errors import BadArgument, Cancelled, OutOfMemory, Unsupported
+
+GREEDY = Request(prompt="warm rhodes", seconds=0.5, do_sample=False)
+SAMPLED = Request(prompt="lo-fi drums bass", seconds=0.5, seed=11, do_sample=True)
+
+
+def whole(engine: Engine, request: Request) -> Chunk:
+    """All chunks of a request, joined."""
+    with engine.stream(request) as stream:
+        chunks = list(stream)
+    return Chunk(
+        np.concatenate([chunk.codes for chunk in chunks], axis=2),
+        np.concatenate([chunk.audio for chunk in chunks], axis=2),
+    )
+
+
+def codes(engine: Engine, request: Request) -> NDArray[np.int64]:
+    return whole(engine, request).codes
+
+
+def same(first: list[Waveform], second: list[Waveform]) -> bool:
+    return len(first) == len(second) and all(
+        np.array_equal(a.samples, b.samples) for a, b in zip(first, second, strict=True)
+    )
+
+
+def test_an_engine_tells_what_it_is(mono: Engine, stereo: Engine) -> None:
+    assert (mono.num_codebooks, mono.audio_channels) == (4, 1)
+    assert (stereo.num_codebooks, stereo.audio_channels) == (8, 2)
+    assert (stereo.sample_rate, stereo.frame_rate, stereo.device) == (32_000, 50, "cpu")
+    assert stereo.model_name.endswith("stereo0")
+    assert stereo.revision is None
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.02, 0.04, 0.06, 0.5, 0.501, 1.37])
+@pytest.mark.parametrize("kind", ["mono", "stereo"])
+def test_a_piece_is_exactly_as_long_as_asked(
+    kind: str, seconds: float, request: pytest.FixtureRequest
+) -> None:
+    engine: Engine = request.getfixturevalue(kind)
+    steps = math.ceil(seconds * 50)
+    made = whole(engine, replace(SAMPLED, seconds=seconds, variations=2))
+    assert made.codes.shape == (2, engine.num_codebooks, steps)
+    assert made.audio.shape == (2, engine.audio_channels, steps * 640)
+    assert (str(made.codes.dtype), str(made.audio.dtype)) == ("int64", "float32")
+    assert made.codes.min() >= 0 and made.codes.max() < 64
+
+
+def test_generate_is_the_stream_joined(stereo: Engine) -> None:
+    request = replace(SAMPLED, variations=2)
+    audio = whole(stereo, request).audio
+    waveforms = stereo.generate(request)
+    assert [(made.frames, made.channels, made.sample_rate) for made in waveforms] == [
+        (16_000, 2, 32_000)
+    ] * 2
+    assert all(
+        np.array_equal(made.samples.T, row) for made, row in zip(waveforms, audio, strict=True)
+    )
+
+
+def test_each_condition_and_both_change_what_is_made(
+    stereo: Engine, melody: NDArray[np.float32]
+) -> None:
+    kinds = [
+        replace(GREEDY, prompt=prompt, melody=chroma)
+        for prompt in (None, "warm rhodes")
+        for chroma in (None, melody)
+    ]
+    made = {codes(stereo, kind).tobytes() for kind in kinds}
+    assert len(made) == 4
+
+
+@pytest.mark.parametrize("kind", ["mono", "stereo"])
+@pytest.mark.parametrize("prompt", [None, "warm rhodes"])
+def test_two_melodies_give_two_outputs(
+    kind: str,
+    prompt: str | None,
+    melody: NDArray[np.float32],
+    other_melody: NDArray[np.float32],
+    request: pytest.FixtureRequest,
+) -> None:
+    """transformers 5.1 to 5.17 drop the melody without a word."""
+    engine: Engine = request.getfixturevalue(kind)
+    first, second = (
+        codes(engine, replace(GREEDY, prompt=prompt, melody=chroma))
+        for chroma in (melody, other_melody)
+    )
+    assert not np.array_equal(first, second)
+
+
+def test_two_prompts_give_two_outputs(stereo: Engine) -> None:
+    assert not np.array_equal(codes(stereo, GREEDY), codes(stereo, replace(GREEDY, prompt="bass")))
+
+
+def test_an_empty_prompt_is_a_prompt(stereo: Engine) -> None:
+    nothing, empty = (codes(stereo, replace(GREEDY, prompt=prompt)) for prompt in (None, ""))
+    assert not np.array_equal(nothing, empty)
+
+
+def test_a_batch_of_all_kinds_is_what_each_would_be_alone(
+    stereo: Engine, melody: NDArray[np.float32], other_melody: NDArray[np.float32]
+) -> None:
+    batch = [
+        replace(SAMPLED, variations=2),
+        Request(melody=melody, seconds=0.3, seed=2, guidance_scale=1.0),
+        Request(prompt="slow bass", melody=other_melody, seconds=0.4, temperature=0.7, top_k=5),
+        Request(seconds=0.2, do_sample=False),
+    ]
+    together = stereo.generate(batch)
+    assert [len(made) for made in together] == [2, 1, 1, 1]
+    for made, request in zip(together, batch, strict=True):
+        assert same(made, stereo.generate(request))
+
+
+def test_an_empty_batch_is_an_empty_list(stereo: Engine) -> None:
+    assert stereo.generate([]) == []
+
+
+@pytest.mark.parametrize("kind", ["mono", "stereo"])
+def test_a_variation_is_the_same_when_made_alone(kind: str, request: pytest.FixtureRequest) -> None:
+    engine: Engine = request.getfixturevalue(kind)
+    together = whole(engine, replace(SAMPLED, variations=3))
+    assert len({row.tobytes() for row in together.codes}) == 3
+    for index in range(3):
+        alone = whole(engine, replace(SAMPLED, seed=SAMPLED.seed + index))
+        assert np.array_equal(alone.codes[0], together.codes[index])
+        assert np.array_equal(alone.audio[0], together.audio[index])
+
+
+def test_what_is_asked_in_another_thread_changes_nothing(stereo: Engine) -> None:
+    requests = [replace(SAMPLED, seed=seed) for seed in range(3)]
+    alone = [stereo.generate(request) for request in requests]
+    together: dict[int, list[Waveform]] = {}
+
+    def make(index: int) -> None:
+        together[index] = stereo.generate(requests[index])
+
+    threads = [threading.Thread(target=make, args=(index,)) for index in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(same(alone[index], together[index]) for index in range(3))
+
+
+def test_a_longer_piece_begins_like_a_shorter_one_of_the_same_seed(stereo: Engine) -> None:
+    short, long = (codes(stereo, replace(SAMPLED, seconds=seconds)) for seconds in (0.5, 0.8))
+    assert np.array_equal(short, long[:, :, :25])
+
+
+@pytest.mark.parametrize("narrow", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-4}])
+def test_sampling_from_the_likeliest_alone_is_greedy(
+    stereo: Engine, narrow: dict[str, float]
+) -> None:
+    request = replace(GREEDY, do_sample=True, **narrow)  # type: ignore[arg-type]
+    assert np.array_equal(codes(stereo, request), codes(stereo, GREEDY))
+    wide = replace(GREEDY, do_sample=True, top_k=0, top_p=1.0, temperature=1.0)
+    assert not np.array_equal(codes(stereo, wide), codes(stereo, GREEDY))
+
+
+def test_guidance_changes_what_is_made(stereo: Engine) -> None:
+    made = {codes(stereo, replace(GREEDY, guidance_scale=g)).tobytes() for g in (1.0, 3.0, 9.0)}
+    assert len(made) == 3
+
+
+@pytest.mark.parametrize("kind", ["mono", "stereo"])
+@pytest.mark.parametrize("before", [1, 2, 20])
+def test_going_on_from_the_beginning_gives_the_same_whole(
+    kind: str, before: int, melody: NDArray[np.float32], request: pytest.FixtureRequest
+) -> None:
+    engine: Engine = request.getfixturevalue(kind)
+    at_once = whole(engine, replace(GREEDY, melody=melody, seconds=0.8))
+    rest = whole(
+        engine,
+        replace(
+            GREEDY,
+            melody=melody,
+            seconds=0.8 - before / 50,
+            continue_from=at_once.codes[0, :, :before],
+        ),
+    )
+    assert np.array_equal(rest.codes, at_once.codes[:, :, before:])
+    np.testing.assert_allclose(rest.audio, at_once.audio[:, :, before * 640 :], atol=1e-6)
+
+
+def test_codes_to_continue_from_must_be_the_models(mono: Engine, stereo: Engine) -> None:
+    made = codes(stereo, GREEDY)[0]
+    with pytest.raises(BadArgument, match=r"\[4, steps\].*got \[8, 25\]"):
+        mono.generate(replace(GREEDY, continue_from=made))
+    with pytest.raises(BadArgument, match=r"0 to 63 .*up to 64"):
+        stereo.stream(replace(GREEDY, continue_from=np.full((8, 4), 64)))
+
+
+def test_one_window_holds_what_is_continued_too(stereo: Engine) -> None:
+    request = Request(seconds=20, continue_from=np.zeros((8, 501), dtype=np.int64))
+    with pytest.raises(Unsupported, match=r"10\.02 seconds to continue from and 20 more"):
+        stereo.generate(request)
+    with pytest.raises(Unsupported):
+        stereo.generate([GREEDY, request])
+
+
+def test_progress_rises_to_one_over_all_that_was_asked(stereo: Engine) -> None:
+    told: list[float] = []
+    stereo.generate([replace(SAMPLED, variations=2), GREEDY], progress=told.append)
+    assert told == sorted(told)
+    assert 0 < told[0] < 0.02 and told[-1] == 1.0
+    assert len(told) > 3 * 25
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_a_cancelled_stream_stops_within_a_step(stereo: Engine, row: int) -> None:
+    told: list[float] = []
+
+    def cancel_from_another_thread(done: float) -> None:
+        told.append(done)
+        if len(told) == 5 + 28 * row:
+            thread = threading.Thread(target=stream.cancel)
+            thread.start()
+            thread.join()
+
+    request = replace(SAMPLED, variations=2)
+    with stereo.stream(request, progress=cancel_from_another_thread) as stream:
+        with pytest.raises(Cancelled):
+            next(stream)
+        assert list(stream) == []
+    assert len(told) == 5 + 28 * row
+
+
+def test_a_stream_cancelled_before_it_began_makes_nothing(stereo: Engine) -> None:
+    told: list[float] = []
+    stream = stereo.stream(SAMPLED, progress=told.append)
+    stream.cancel()
+    with pytest.raises(Cancelled):
+        next(stream)
+    assert told == []
+
+
+def test_cancelling_what_is_done_does_nothing(stereo: Engine) -> None:
+    with stereo.stream(SAMPLED) as stream:
+        assert len(list(stream)) == 1
+        stream.cancel()
+        assert list(stream) == []
+
+
+def test_leaving_the_block_stops_what_another_thread_iterates(stereo: Engine) -> None:
+    began = threading.Event()
+    ended: list[BaseException] = []
+
+    def consume(stream: Stream) -> None:
+        try:
+            list(stream)
+        except Cancelled as error:
+            ended.append(error)
+
+    with stereo.stream(replace(SAMPLED, seconds=30), progress=lambda done: began.set()) as stream:
+        thread = threading.Thread(target=consume, args=(stream,))
+        thread.start()
+        assert began.wait(60)
+    thread.join(60)
+    assert len(ended) == 1
+
+
+def test_ctrl_c_leaves_an_engine_that_works(stereo: Engine) -> None:
+    expected = stereo.generate(SAMPLED)
+
+    def press_ctrl_c(done: float) -> None:
+        if done > 0.3:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        stereo.generate(SAMPLED, progress=press_ctrl_c)
+    assert same(stereo.generate(SAMPLED), expected)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a process's memory so")
+def test_running_out_of_memory_is_told_and_leaves_an_engine_that_works(stereo: Engine) -> None:
+    expected = stereo.generate(SAMPLED)
+    with open("/proc/self/statm") as statm:
+        in_use = int(statm.read().split()[0]) * resource.getpagesize()
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**28, limits[1]))
+    try:
+        # Attention over so long a prompt takes gigabytes.
+        with pytest.raises(OutOfMemory, match=r"0\.5 seconds on cpu"):
+            stereo.generate(replace(SAMPLED, prompt="drums " * 20_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+    assert same(stereo.generate(SAMPLED), expected)

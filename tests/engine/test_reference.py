@@ -1,0 +1,139 @@
+"""Against transformers: the same greedy answer as `generate` called directly, and fair draws."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from transformers import AutoTokenizer, MusicgenMelodyForConditionalGeneration
+
+from bridge.chroma import one_hot
+from bridge.engine import Engine, Request
+from bridge.engine.prompt import null_chroma, tokenize
+from bridge.engine.reference import Draw
+from tests.checkpoints import word_tokenizer
+
+STEPS = 40
+
+
+@pytest.fixture(params=["mono", "stereo"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def engine(kind: str, request: pytest.FixtureRequest) -> Engine:
+    made: Engine = request.getfixturevalue(kind)
+    return made
+
+
+@pytest.fixture
+def folder(kind: str, request: pytest.FixtureRequest) -> Path:
+    made: Path = request.getfixturevalue(f"{kind}_folder")
+    return made
+
+
+def directly(
+    folder: Path,
+    prompt: str | None,
+    melody: NDArray[np.float32] | None,
+    *,
+    guidance_scale: float = 3.0,
+) -> NDArray[np.float32]:
+    """`[channels, frames]` as whoever follows transformers' documentation would make it."""
+    model: Any = MusicgenMelodyForConditionalGeneration.from_pretrained(folder)
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    inputs = tokenizer([prompt or ""], return_tensors="pt")
+    if prompt is None:
+        inputs["attention_mask"][:] = 0  # MusicgenMelodyProcessor.get_unconditional_inputs
+    features = {} if melody is None else {"input_features": torch.from_numpy(melody[None].copy())}
+    audio = model.generate(
+        input_ids=inputs["input_ids"],
+        attention_mask=inputs["attention_mask"],
+        **features,
+        do_sample=False,
+        guidance_scale=guidance_scale,
+        max_new_tokens=STEPS + 3,
+    )
+    made: NDArray[np.float32] = audio[0].numpy()
+    return made
+
+
+@pytest.mark.parametrize("prompt", [None, "", "warm rhodes", "fast lo-fi drums"])
+@pytest.mark.parametrize("led", [False, True])
+def test_greedy_is_what_transformers_makes(
+    engine: Engine,
+    folder: Path,
+    melody: NDArray[np.float32],
+    prompt: str | None,
+    led: bool,
+) -> None:
+    """Melody left out: transformers fills in its null. Shorter than the window: it repeats it."""
+    chroma = melody if led else None
+    request = Request(prompt=prompt, melody=chroma, seconds=STEPS / 50, do_sample=False)
+    made = engine.generate(request)[0].samples.T
+    assert np.array_equal(made, directly(folder, prompt, chroma))
+
+
+def test_greedy_without_guidance_is_what_transformers_makes(
+    stereo: Engine, stereo_folder: Path, melody: NDArray[np.float32]
+) -> None:
+    request = Request("bass", melody, seconds=STEPS / 50, do_sample=False, guidance_scale=1.0)
+    made = stereo.generate(request)[0].samples.T
+    assert np.array_equal(made, directly(stereo_folder, "bass", melody, guidance_scale=1.0))
+
+
+@pytest.mark.parametrize("kind", ["mono", "stereo"])
+def test_the_audio_is_the_codecs_of_those_codes(engine: Engine, kind: str) -> None:
+    """Stereo holds left in the even codebooks and right in the odd."""
+    with engine.stream(Request(prompt="warm", seconds=0.5, seed=3)) as stream:
+        chunk = next(stream)
+    codec = engine._checkpoint.model.audio_encoder
+    channels = engine.audio_channels
+    for channel in range(channels):
+        codes = torch.from_numpy(chunk.codes[:, channel::channels])
+        with torch.no_grad():
+            audio = codec.decode(codes[None], [None]).audio_values[0, 0]
+        np.testing.assert_allclose(chunk.audio[0, channel], audio.numpy(), atol=1e-6)
+    if channels == 2:
+        assert not np.array_equal(chunk.audio[0, 0], chunk.audio[0, 1])
+
+
+def test_a_whole_window_of_chroma_is_used_to_its_end(stereo: Engine) -> None:
+    """The last step of 235 changes the answer, so nothing is cut."""
+    classes = np.zeros(235, dtype=np.int64)
+    made = []
+    for last in (0, 7):
+        classes[-1] = last
+        request = Request(melody=one_hot(classes), seconds=0.6, do_sample=False)
+        made.append(stereo.generate(request)[0].samples)
+    assert not np.array_equal(made[0], made[1])
+
+
+def test_the_null_chroma_is_class_zero_throughout() -> None:
+    assert np.array_equal(null_chroma(235), one_hot(np.zeros(235, dtype=np.int64)))
+
+
+def test_a_tokenizer_without_an_end_still_has_something_for_no_text() -> None:
+    assert tokenize(None, word_tokenizer(ends=True)) == ([1], [0])
+    assert tokenize(None, word_tokenizer(ends=False)) == ([0], [0])
+    assert tokenize("warm", word_tokenizer(ends=False)) == ([3], [1])
+
+
+def test_draws_follow_the_probabilities_and_each_row_its_own() -> None:
+    """40,000 draws from two rows: shares within four standard errors."""
+    probabilities = torch.tensor([[0.6, 0.3, 0.1, 0.0], [0.05, 0.05, 0.2, 0.7]])
+    draw = Draw(seed=1)
+    ids = torch.zeros(2, 1, dtype=torch.int64)
+    counts = torch.zeros(2, 4)
+    times = 20_000
+    for _ in range(times):
+        taken = draw(ids, probabilities.log()).argmax(dim=-1)
+        counts[torch.arange(2), taken] += 1
+    error = 4 * (probabilities * (1 - probabilities) / times).sqrt()
+    assert ((counts / times - probabilities).abs() <= error).all()
+    assert counts[0, 3] == 0
