@@ -89,7 +89,7 @@ def _render(arguments: argparse.Namespace) -> int:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from bridge.config import read_value
-    from bridge.render import demo_options
+    from bridge.plan import demo_options
 
     given = {
         name: read_value(name, value)
@@ -100,7 +100,8 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _render_and_print(options: Options, *, as_json: bool) -> int:
-    from bridge.render import prepare, render
+    from bridge.plan import prepare
+    from bridge.render import render
 
     plan = prepare(options)
     for sentence in plan.told:

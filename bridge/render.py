@@ -1,68 +1,28 @@
-"""One render, from options to clips on disk: melody, engine, clip and delivery, wired.
+"""One plan becomes clips on disk: engine, clip and delivery, wired.
 
-`prepare` finds whatever is wrong with what was asked, without torch; `render` does the work.
 Nothing is on disk until every clip is finished, and then it is all of them or none.
 """
 
 from __future__ import annotations
 
-import secrets
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge import __version__, interrupts, outputs
-from bridge.chroma import WINDOW_SECONDS, pitch_classes, similarity
-from bridge.config import DEFAULT_METER, DEFAULT_TEMPO_BPM, MAX_SEED, Options, fill_prompt
-from bridge.errors import Unsupported
-from bridge.melody import Placed, place, read_melody
-from bridge.timing import Meter, Take, bars_to_seconds
+from bridge.chroma import WINDOW_SECONDS
+from bridge.delivery import clip_name, write_clip
+from bridge.plan import Plan
 
 if TYPE_CHECKING:
     from bridge.clip import FinishedClip
+    from bridge.engine import Engine
 
 Progress = Callable[[str, float | None], None]
 """Told what is being done, and how much of it, 0…1, None where that is not known."""
-
-DEMO_MELODY = Path(__file__).parent / "data" / "twinkle-hum-100bpm.flac"
-DEMO_SEED = 7
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """A render that nothing stands against any more, as far as can be told without the model.
-
-    Attributes:
-        options: what was asked for.
-        take: the melody as it was read; None: none.
-        placed: the melody on the clip's bars; None: none.
-        tempo_bpm, meter: the clip's.
-        prompt: as the model gets it; None: none.
-        seed: of the first variation.
-        out: where the clips go.
-    """
-
-    options: Options
-    take: Take | None
-    placed: Placed | None
-    tempo_bpm: Fraction
-    meter: Meter
-    prompt: str | None
-    seed: int
-    out: outputs.Destination
-
-    @property
-    def clip_seconds(self) -> Fraction:
-        """Exact duration of one clip."""
-        return bars_to_seconds(self.options.bars, self.meter, self.tempo_bpm)
-
-    @property
-    def told(self) -> tuple[str, ...]:
-        """What was cut, repeated or scaled of the melody, a sentence each."""
-        return self.placed.told if self.placed is not None else ()
 
 
 @dataclass(frozen=True)
@@ -134,49 +94,6 @@ class Rendered:
         }
 
 
-def demo_options(out: Path = Path("melody-bridge-demo"), plot: Path | None = None) -> Options:
-    """The bundled hum, four bars at the tempo it was hummed at, by the embedded model."""
-    return Options(
-        melody=DEMO_MELODY,
-        melody_tempo_bpm=Fraction(100),
-        tempo_bpm=Fraction(100),
-        key="C major",
-        prompt="warm electric piano, bass and lo-fi drums, lo-fi, {tempo} bpm, {key}",
-        preset="demo",
-        seed=DEMO_SEED,
-        out=out,
-        plot=plot,
-    )
-
-
-def prepare(options: Options) -> Plan:
-    """Read the melody and settle tempo, meter, prompt, seed and destination.
-
-    Raises:
-        BadArgument: the destination cannot be, or the prompt asks for a key that is not given.
-        UnreadableFile, SilentMelody: the melody cannot be followed.
-        Unsupported: the clip is longer than one window, or there is no matplotlib to draw with.
-    """
-    out = outputs.destination(options.out)
-    if options.plot is not None:
-        outputs.check_plot(options.plot)
-    take = None
-    if options.melody is not None:
-        take = read_melody(options.melody, tempo_bpm=options.melody_tempo_bpm)
-    tempo_bpm, meter = _time(options, take)
-    _check_window(options.bars, tempo_bpm, meter)
-    prompt = options.prompt
-    if prompt is not None:
-        prompt = fill_prompt(prompt, tempo_bpm=tempo_bpm, key=options.key)
-    seed = options.seed
-    if seed is None:
-        seed = secrets.randbelow(MAX_SEED - options.variations + 2)
-    placed = None
-    if take is not None:
-        placed = place(take, bars=options.bars, tempo_bpm=tempo_bpm, meter=meter)
-    return Plan(options, take, placed, tempo_bpm, meter, prompt, seed, out)
-
-
 def render(plan: Plan, *, progress: Progress = lambda doing, share: None) -> Rendered:
     """Generate the plan's clips, finish them, and write them.
 
@@ -185,12 +102,14 @@ def render(plan: Plan, *, progress: Progress = lambda doing, share: None) -> Ren
         OutOfMemory, DiskFull: and nothing is left on disk.
         interrupts.Interrupted: a signal came while writing, and nothing is left on disk.
     """
-    from bridge.clip import finish, rank, surplus_seconds
     from bridge.engine import Request, load
 
     options = plan.options
     progress(f"loading {options.model}", None)
     engine = load(options.model, device=options.device)
+    # After the engine, which refuses a model that is not there: this too takes a while to import.
+    from bridge.clip import finish, rank, surplus_seconds
+
     surplus = surplus_seconds(options.bars, plan.tempo_bpm, plan.meter)
     request = Request(
         prompt=plan.prompt,
@@ -219,4 +138,130 @@ def render(plan: Plan, *, progress: Progress = lambda doing, share: None) -> Ren
         )
         for waveform in waveforms
     ]
+    ranked = rank(
+        [clip.waveform for clip in finished],
+        plan.placed.classes if plan.placed is not None else None,
+    )
     seconds = time.perf_counter() - start
+    made = [
+        _Made(plan.seed + one.index, finished[one.index], one.melody_similarity) for one in ranked
+    ]
+    return Rendered(
+        clips=_write(plan, made, engine),
+        seconds=seconds,
+        realtime_factor=float(plan.clip_seconds) * options.variations / seconds,
+        device=engine.device,
+        plot=plan.options.plot,
+        # Several variations may all have lacked a pulse: that is told once.
+        told=tuple(dict.fromkeys(sentence for clip in finished for sentence in clip.told)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """A clip before it is written; `melody_similarity` is NaN without a melody."""
+
+    seed: int
+    finished: FinishedClip
+    melody_similarity: float
+
+
+def _write(plan: Plan, made: list[_Made], engine: Engine) -> tuple[RenderedClip, ...]:
+    """All clips and the picture, or none of it."""
+    options = plan.options
+    title = options.preset or (options.melody and options.melody.stem) or plan.prompt or "free"
+    picture = _picture(plan, made[0]) if plan.options.plot is not None else None
+    clips = []
+    with outputs.all_or_nothing() as written:
+        written.folder(outputs.clip_folder(plan.out))
+        for one in made:
+            clip = _described(plan, one, engine.model_name)
+            path = write_clip(
+                plan.out,
+                one.finished.waveform,
+                {**clip.as_json(), **_recipe(plan, one, engine)},
+                name=clip_name(title, tempo_bpm=plan.tempo_bpm, bars=options.bars, seed=one.seed),
+                bars=options.bars,
+                tempo_bpm=plan.tempo_bpm,
+                meter=plan.meter,
+            )
+            written.file(path)
+            written.file(path.with_suffix(".json"))
+            interrupts.check()
+            clips.append(replace(clip, path=path))
+        if plan.options.plot is not None and picture is not None:
+            outputs.write_picture(plan.options.plot, picture, written)
+    return tuple(clips)
+
+
+def _described(plan: Plan, made: _Made, model: str) -> RenderedClip:
+    waveform = made.finished.waveform
+    similar = made.melody_similarity
+    return RenderedClip(
+        path=plan.out,
+        frames=waveform.frames,
+        sample_rate=waveform.sample_rate,
+        channels=waveform.channels,
+        bars=plan.options.bars,
+        tempo_bpm=float(plan.tempo_bpm),
+        meter=str(plan.meter),
+        seed=made.seed,
+        prompt=plan.prompt,
+        model=model,
+        melody_similarity=None if math.isnan(similar) else similar,
+        beat_offset_ms=made.finished.beat_offset_ms,
+    )
+
+
+def _recipe(plan: Plan, made: _Made, engine: Engine) -> dict[str, Any]:
+    """What the sidecar holds beside what is printed: the rest of what makes the clip again."""
+    options, finished = plan.options, made.finished
+    return {
+        "made_by": f"melody-bridge {__version__}",
+        "path": None,
+        "melody": options.melody and options.melody.absolute(),
+        "melody_tempo_bpm": plan.take and plan.take.tempo_bpm,
+        "tempo_bpm": plan.tempo_bpm,
+        "preset": options.preset,
+        "key": options.key,
+        "revision": engine.revision,
+        "guidance_scale": options.guidance_scale,
+        "temperature": options.temperature,
+        "top_k": options.top_k,
+        "greedy": options.greedy,
+        "unconditional": options.unconditional,
+        "device": engine.device,
+        "fitted": finished.fitted,
+        "stretch_ratio": finished.stretch_ratio,
+        "source_offset_seconds": finished.source_offset_seconds,
+        "loudness_lufs": finished.loudness_lufs,
+        "true_peak_dbtp": finished.true_peak_dbtp,
+        "told": [*plan.told, *finished.told],
+    }
+
+
+def _picture(plan: Plan, best: _Made) -> bytes:
+    """The melody beside the best clip, its notes outlined in the clip's chromagram."""
+    from bridge.plot import Column, draw
+
+    bars = plan.options.bars
+    columns = []
+    if plan.take is not None:
+        tempo_bpm = plan.take.tempo_bpm or plan.tempo_bpm
+        columns.append(
+            Column(f"melody: {plan.take.name}", plan.take.source, tempo_bpm, plan.meter, bars)
+        )
+    title = f"clip: seed {best.seed}"
+    if plan.placed is not None:
+        title += f", melody similarity {best.melody_similarity:.2f}"
+    columns.append(
+        Column(
+            title,
+            best.finished.waveform,
+            plan.tempo_bpm,
+            plan.meter,
+            bars,
+            plan.placed.classes if plan.placed is not None else None,
+        )
+    )
+    return draw(columns)

@@ -19,6 +19,18 @@ def melodies() -> Path:
 
 
 @pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny stereo checkpoint of random weights, for `--model`."""
+    import torch
+
+    from tests.checkpoints import write_checkpoint
+
+    # It is so small that a second thread only waits.
+    torch.set_num_threads(1)
+    return write_checkpoint(tmp_path_factory.mktemp("model"), channels=2)
+
+
+@pytest.fixture(scope="session")
 def require_program() -> Callable[[str], str]:
     """Gives a program's path; without it the test is skipped, or fails where all must be there."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,7 +89,18 @@ def test_the_package_itself_imports_nothing() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["__main__", "cli", "render", "presets", "engine", "melody", "clip", "delivery", "pocket"],
+    [
+        "__main__",
+        "cli",
+        "plan",
+        "render",
+        "presets",
+        "engine",
+        "melody",
+        "clip",
+        "delivery",
+        "pocket",
+    ],
 )
 def test_importing_waits_for_neither_torch_nor_portaudio(module: str) -> None:
     unwanted = sorted(TORCH | {"sounddevice", "matplotlib"})
@@ -113,13 +124,14 @@ def test_importing_waits_for_neither_torch_nor_portaudio(module: str) -> None:
     ids=" ".join,
 )
 def test_help_and_refusals_take_well_under_a_second(arguments: list[str]) -> None:
-    fastest = float("inf")
+    used = []
     for _ in range(5):
-        start = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "bridge", *arguments], capture_output=True)
-        fastest = min(fastest, time.perf_counter() - start)
-    # The best of five: what it takes, rather than what else this machine is doing.
-    assert fastest < 0.8
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    # Processor time, so that a busy machine changes little; nothing in it waits for anything else.
+    assert min(used) < 0.7
 
 
 def third_party(path: Path) -> set[str]:

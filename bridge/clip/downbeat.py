@@ -1,7 +1,8 @@
 """Which line of a pulse's grid is the bar line.
 
-Bass drum and bass mark the bar, the snare its back beats, and a melody that led the piece says
-where it was begun. Where these do not tell, the earliest line is taken: the model begins on one.
+Bass drum and bass mark the bar, the snare its back beats, chords change on it, and a melody that
+led the piece says where it was begun. Where these do not tell, the earliest line is taken: the
+model begins on one.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.audio import Waveform
+from bridge.clip.harmony import harmonic_change
 from bridge.clip.onsets import Onsets
-from bridge.clip.pulse import Pulse
+from bridge.clip.pulse import Pulse, is_compound
 from bridge.timing import Meter
 
 FINEST_BEATS = Fraction(1, 4)
@@ -26,9 +29,14 @@ ACCENT_REACH_SECONDS = 0.03
 LOW_WEIGHT = 1.0
 FULL_WEIGHT = 0.5
 SNARE_WEIGHT = 0.5
-MELODY_WEIGHT = 1.5
-"""What the melody's similarity (0…1) weighs beside the accents (0…1 each)."""
-LATE_COST = 0.25
+HEARD_SHARE = 0.15
+"""A band that has less of what becomes louder than this share counts in proportion."""
+HARMONY_WEIGHT = 2.0
+"""What the change of harmony (0…1) weighs beside the accents."""
+MELODY_WEIGHT = 2.5
+"""What the melody's similarity weighs beside the accents, as far as it exceeds this:"""
+MELODY_CHANCE = 0.25
+LATE_COST = 0.2
 """What a whole bar of searching costs: taken from the score in proportion."""
 
 
@@ -42,6 +50,7 @@ class _Accents:
 
 
 def find_downbeat(
+    waveform: Waveform,
     onsets: Onsets,
     pulse: Pulse,
     meter: Meter,
@@ -52,6 +61,7 @@ def find_downbeat(
     """Where the first bar line lies.
 
     Args:
+        waveform: what was played; `onsets` and `pulse` are its own.
         latest_seconds: no later than this; a line within a bar of the start is looked for anyway.
         likeness: how well the melody fits a clip that begins at that time, 0…1.
 
@@ -66,10 +76,18 @@ def find_downbeat(
     starts = pulse.phase_seconds + lines * unit_seconds
     starts = starts[(starts <= latest_seconds) | (starts == starts[0])]
 
-    def profile(strength: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _profile(strength, onsets.step_seconds, starts[0], unit_seconds, slots)
-
-    low, full, snare = profile(onsets.low), profile(onsets.strength), profile(onsets.snare)
+    count = max(slots, int((waveform.seconds - starts[0]) / unit_seconds))
+    times = starts[0] + np.arange(count) * unit_seconds
+    low, snare, full = (
+        share * _accent(strength, onsets.step_seconds, times, unit_seconds, slots)
+        for strength, share in (
+            (onsets.low, min(1.0, onsets.low_share / HEARD_SHARE)),
+            (onsets.snare, min(1.0, onsets.snare_share / HEARD_SHARE)),
+            (onsets.strength, 1.0),
+        )
+    )
+    beat_seconds = unit_seconds / float(unit_beats)
+    harmony = _profile(harmonic_change(waveform, times, beat_seconds), slots)
     expected = _accents(meter, slots)
     scores = np.empty(starts.size)
     for index, start in enumerate(starts):
@@ -77,37 +95,48 @@ def find_downbeat(
             LOW_WEIGHT * float(np.roll(low, -index) @ expected.low)
             + FULL_WEIGHT * float(np.roll(full, -index) @ expected.full)
             + SNARE_WEIGHT * float(np.roll(snare, -index) @ expected.snare)
+            + HARMONY_WEIGHT * float(harmony[index])
             - LATE_COST * index / slots
         )
         if likeness is not None:
-            scores[index] += MELODY_WEIGHT * likeness(float(start))
+            scores[index] += MELODY_WEIGHT * max(0.0, likeness(float(start)) - MELODY_CHANCE)
     return float(starts[scores.argmax()])
 
 
-def _profile(
-    strength: NDArray[np.float64], step_seconds: float, start: float, unit: float, slots: int
+def _accent(
+    strength: NDArray[np.float64],
+    step_seconds: float,
+    times: NDArray[np.float64],
+    unit: float,
+    slots: int,
 ) -> NDArray[np.float64]:
-    """The mean strength near each slot of the bar, `[slots]`, adding up to 1 (or all 0)."""
-    lines = np.arange(int((strength.size * step_seconds - start) / unit))
-    centres = np.round((start + lines * unit) / step_seconds).astype(int)
+    """The strength near each slot of the bar, `[slots]`, adding up to 1 (or all 0)."""
+    centres = np.round(times / step_seconds).astype(int)
     reach = max(1, int(min(ACCENT_REACH_SECONDS, unit / 2) / step_seconds))
     near = centres[:, None] + np.arange(-reach, reach + 1)
     inside = (near >= 0) & (near < strength.size)
-    accents = np.where(inside, strength[near.clip(0, strength.size - 1)], 0.0).max(axis=1)
-    total = np.bincount(lines % slots, weights=accents, minlength=slots)
-    mean = total / np.maximum(1, np.bincount(lines % slots, minlength=slots))
-    return mean / mean.sum() if mean.sum() > 0 else mean
+    strongest = np.where(inside, strength[near.clip(0, strength.size - 1)], 0.0).max(axis=1)
+    profile = _profile(strongest, slots)
+    return profile / profile.sum() if profile.sum() > 0 else profile
+
+
+def _profile(values: NDArray[np.float64], slots: int) -> NDArray[np.float64]:
+    """The mean value of each slot of the bar, `[slots]`."""
+    slot = np.arange(values.size) % slots
+    total = np.bincount(slot, weights=values, minlength=slots)
+    profile: NDArray[np.float64] = total / np.maximum(1, np.bincount(slot, minlength=slots))
+    return profile
 
 
 def _accents(meter: Meter, slots: int) -> _Accents:
     """What a bar of that meter is expected to stress."""
-    position = np.arange(slots) * meter.beats_per_bar / slots
-    compound = meter.denominator >= 8 and meter.numerator % 3 == 0 and meter.numerator > 3
+    position = [slot * meter.beats_per_bar / slots for slot in range(slots)]
+    compound = is_compound(meter)
     odd = meter.denominator >= 8 and not compound and meter.numerator % 2 == 1
     beat = Fraction(12 if compound else 4, meter.denominator) if compound or odd else Fraction(1)
     half = meter.beats_per_bar / 2
-    on_bar = position == 0
-    on_half = (position == half) & (half % beat == 0)
+    on_bar = np.array([at == 0 for at in position])
+    on_half = np.array([at == half and half % beat == 0 for at in position])
     on_beat = np.array([at % beat == 0 for at in position])
     on_eighth = np.array([at % Fraction(1, 2) == 0 for at in position])
     back = on_beat & np.array([(at / beat) % 2 == 1 for at in position])

@@ -21,8 +21,8 @@ AHEAD_WINDOWS = 0.25
 """A step's window ends that many windows after the step. In decibels an attack shows as soon as the
 window touches it, so a centred window would find it early, and the one on frame 0 not at all."""
 LAG_HOPS = 3
-"""Spectral flux compares with the spectrum that many hops ago (Böck and Widmer, "Maximum filter
-vibrato suppression for onset detection", DAFx 2013: so does the maximum over neighbouring bands)."""
+"""Spectral flux compares with the spectrum that many hops ago, as in Böck and Widmer, "Maximum
+filter vibrato suppression for onset detection", DAFx 2013."""
 BANDS = 28
 LOWEST_HZ = 35.0
 HIGHEST_HZ = 15_000.0
@@ -54,8 +54,10 @@ class Onsets:
 
     Attributes:
         strength: float64 `[steps]`, mean rise over the bands in dB a step, 0 where nothing begins.
-        low: float64 `[steps]`, the same of the bands below `KICK_HZ`.
-        snare: float64 `[steps]`, the same of the bands within `SNARE_HZ`.
+        low: float64 `[steps]`, the same below `KICK_HZ` alone.
+        snare: float64 `[steps]`, the same within `SNARE_HZ` alone.
+        low_share, snare_share: how much of all that becomes louder, as amplitude, lies there; a
+            hat rises by many dB in the bass too, from nothing to next to nothing.
         step_seconds: seconds a step; step 0 is at frame 0.
         times: float64 `[onsets]`, seconds from frame 0, ascending.
         weights: float64 `[onsets]`, the strength at each, no more than twice the median.
@@ -64,6 +66,8 @@ class Onsets:
     strength: NDArray[np.float64]
     low: NDArray[np.float64]
     snare: NDArray[np.float64]
+    low_share: float
+    snare_share: float
     step_seconds: float
     times: NDArray[np.float64]
     weights: NDArray[np.float64]
@@ -74,7 +78,8 @@ def find_onsets(waveform: Waveform, *, loops: bool = False) -> Onsets:
 
     `loops` says that what comes before frame 0 is the waveform's end; otherwise it is silence.
     """
-    rise, hz, step_seconds = _band_rise(waveform, HOP_SECONDS, WINDOW_SECONDS, loops)
+    decibel, hz, step_seconds = band_levels(waveform, loops=loops)
+    rise = _rise(decibel)
     strength = _above_usual(rise.mean(axis=1), step_seconds)
     peaks = _peaks(strength, step_seconds)
     if not loops:
@@ -84,40 +89,63 @@ def find_onsets(waveform: Waveform, *, loops: bool = False) -> Onsets:
     if peaks.size:
         # One crash must not outvote a bar of hats.
         weights = np.minimum(weights, 2 * np.median(weights))
-    low = rise[:, hz < KICK_HZ]
-    snare = rise[:, (hz > SNARE_HZ[0]) & (hz < SNARE_HZ[1])]
+    is_low = hz < KICK_HZ
+    is_snare = (hz > SNARE_HZ[0]) & (hz < SNARE_HZ[1])
+    low, snare = (
+        _above_usual(rise[:, bands].sum(axis=1) / max(1, bands.sum()), step_seconds)
+        for bands in (is_low, is_snare)
+    )
+    power = 10 ** (decibel / 10)
+    louder = max(_louder(power), 1e-12)
     return Onsets(
         strength=strength,
-        low=_above_usual(low.mean(axis=1), step_seconds) if low.size else 0 * strength,
-        snare=_above_usual(snare.mean(axis=1), step_seconds) if snare.size else 0 * strength,
+        low=low,
+        snare=snare,
+        low_share=_louder(power[:, is_low]) / louder,
+        snare_share=_louder(power[:, is_snare]) / louder,
         step_seconds=step_seconds,
-        times=_refined(waveform, peaks * step_seconds, loops),
+        times=_refined(waveform, peaks.astype(np.float64) * step_seconds, loops),
         weights=weights,
     )
 
 
-def _band_rise(
-    waveform: Waveform, hop_seconds: float, window_seconds: float, loops: bool
+def band_levels(
+    waveform: Waveform,
+    *,
+    hop_seconds: float = HOP_SECONDS,
+    window_seconds: float = WINDOW_SECONDS,
+    loops: bool = False,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Rise of each band's level in dB against `LAG_HOPS` before: `[steps, bands]`, Hz, step."""
+    """How loud each band is.
+
+    Returns:
+        float64 `[LAG_HOPS + steps, bands]` in dB, never below the band's floor, of which step
+        `LAG_HOPS` is at frame 0; the bands' centres in Hz; seconds a step.
+    """
     rate = waveform.sample_rate
     hop = max(1, round(hop_seconds * rate))
     window = max(4, round(window_seconds * rate))
-    window += window % 2
     power = _spectrogram(waveform.samples, hop, window, loops)
     edges = np.geomspace(LOWEST_HZ, min(HIGHEST_HZ, rate / 2), BANDS + 1)
     bins = np.unique(np.round(edges / rate * window).astype(int).clip(0, window // 2))
-    level = np.add.reduceat(power, bins[:-1], axis=1)
+    level = np.add.reduceat(power, bins, axis=1)[:, :-1]
     floor = np.maximum(
         level.max(axis=0, initial=0.0) * 10 ** (-BAND_RANGE_DB / 10),
         level.max(initial=0.0) * 10 ** (-TOTAL_RANGE_DB / 10),
     )
-    decibel = 10 * np.log10(np.maximum(level, floor) + 1e-30)
-    around = np.pad(decibel, ((LAG_HOPS, 0), (1, 1)), mode="edge")
-    around = sliding_window_view(around, 3, axis=1).max(axis=2)
-    rise = np.maximum(0.0, decibel - around[: decibel.shape[0]])
     hz = (bins[:-1] + bins[1:] - 1) / 2 * rate / window
-    return rise[LAG_HOPS:], hz, hop / rate
+    return 10 * np.log10(np.maximum(level, floor) + 1e-30), hz, hop / rate
+
+
+def _rise(decibel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each band has risen by since `LAG_HOPS` before, its neighbours included: `[steps, …]`.
+
+    The maximum over neighbouring bands keeps vibrato from looking like one band's onset.
+    """
+    around = np.pad(decibel, ((0, 0), (1, 1)), mode="edge")
+    around = sliding_window_view(around, 3, axis=1).max(axis=2)
+    rise: NDArray[np.float64] = np.maximum(0.0, decibel[LAG_HOPS:] - around[:-LAG_HOPS])
+    return rise
 
 
 def _spectrogram(
@@ -138,6 +166,12 @@ def _spectrogram(
     return power
 
 
+def _louder(power: NDArray[np.float64]) -> float:
+    """How much the amplitude of all those bands together rises in all."""
+    amplitude = np.sqrt(power.sum(axis=1))
+    return float(np.maximum(0.0, amplitude[LAG_HOPS:] - amplitude[:-LAG_HOPS]).sum())
+
+
 def _above_usual(strength: NDArray[np.float64], step_seconds: float) -> NDArray[np.float64]:
     """The part of the strength that stands out from its neighbourhood's median."""
     reach = max(1, round(NEIGHBOUR_SECONDS / 2 / step_seconds))
@@ -154,19 +188,20 @@ def _peaks(strength: NDArray[np.float64], step_seconds: float) -> NDArray[np.int
     return np.flatnonzero(first & (strength > ONSET_DB / 2))
 
 
-def _refined(
-    waveform: Waveform, times: NDArray[np.float64], loops: bool
-) -> NDArray[np.float64]:
+def _refined(waveform: Waveform, times: NDArray[np.float64], loops: bool) -> NDArray[np.float64]:
     """The times moved to the steepest rise nearby, as a short window sees it."""
     if not times.size:
         return times
-    rise, _, step_seconds = _band_rise(waveform, FINE_HOP_SECONDS, FINE_WINDOW_SECONDS, loops)
+    decibel, _, step_seconds = band_levels(
+        waveform, hop_seconds=FINE_HOP_SECONDS, window_seconds=FINE_WINDOW_SECONDS, loops=loops
+    )
+    rise = _rise(decibel).mean(axis=1)
     reach = round(FINE_REACH_SECONDS / step_seconds)
-    padded = np.pad(rise.mean(axis=1), reach, mode="wrap" if loops else "constant")
+    padded = np.pad(rise, reach, mode="wrap" if loops else "constant")
     nearness = 1 - (np.arange(-reach, reach + 1) / (reach + 1)) ** 2
     refined = times.copy()
     for index, time in enumerate(times):
-        centre = min(round(time / step_seconds), rise.shape[0] - 1)
+        centre = min(round(time / step_seconds), rise.size - 1)
         near = padded[centre : centre + 2 * reach + 1] * nearness
         if near.max() > ONSET_DB:
             refined[index] = (centre + int(near.argmax()) - reach) * step_seconds

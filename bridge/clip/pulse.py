@@ -20,7 +20,7 @@ TEMPO_RANGE = 0.08
 GRID_SECONDS = (0.08, 0.25)
 """A pulse's grid is the sixteenth note, halved or doubled until it lies between these."""
 LEVEL_WEIGHTS = {"grid": 1.0, "eighth": 1.0, "beat": 1.0, "bar": 0.5}
-"""What each metrical level says of a tempo: finer ones tell it precisely, coarser ones which it is."""
+"""What each metrical level says: the finer how much exactly, the coarser which tempo it is."""
 NEAR_KNOWN = 0.06
 """Standard deviation of the played tempo around the known one, as a share of it."""
 HIT_SECONDS = 0.015
@@ -72,6 +72,11 @@ def find_pulse(onsets: Onsets, tempo_bpm: Fraction, meter: Meter) -> Pulse | Non
     return best if _is_sure(best, onsets) else None
 
 
+def is_compound(meter: Meter) -> bool:
+    """Whether its beats are dotted, as in 6/8, 9/8 and 12/8."""
+    return meter.denominator >= 8 and meter.numerator % 3 == 0 and meter.numerator > 3
+
+
 def _grid_beats(tempo_bpm: Fraction) -> Fraction:
     grid = Fraction(1, 4)
     while beats_to_seconds(grid, tempo_bpm) < GRID_SECONDS[0]:
@@ -83,8 +88,7 @@ def _grid_beats(tempo_bpm: Fraction) -> Fraction:
 
 def _levels(grid_beats: Fraction, meter: Meter) -> list[tuple[Fraction, float]]:
     """Metrical levels no finer than the grid: quarter notes a pulse, and weight."""
-    compound = meter.denominator >= 8 and meter.numerator % 3 == 0 and meter.numerator > 3
-    beat = Fraction(12, meter.denominator) if compound else Fraction(1)
+    beat = Fraction(12, meter.denominator) if is_compound(meter) else Fraction(1)
     named = {
         "grid": grid_beats,
         "eighth": Fraction(1, 2),
@@ -157,9 +161,7 @@ def _fitted(onsets: Onsets, known_seconds: float, ratio: float, grid_beats: Frac
     )
 
 
-def _wrapped(
-    distance: NDArray[np.float64], period: float
-) -> NDArray[np.float64]:
+def _wrapped(distance: NDArray[np.float64], period: float) -> NDArray[np.float64]:
     """Distance to the nearest multiple of the period, signed."""
     return distance - np.round(distance / period) * period
 
@@ -176,4 +178,4 @@ def _is_sure(pulse: Pulse, onsets: Onsets) -> bool:
     # Weights differ, so fewer onsets count than there are (Kish's effective sample size).
     effective = onsets.weights.sum() ** 2 / (onsets.weights**2).sum()
     deviation = np.sqrt(chance * (1 - chance) / effective)
-    return pulse.hits >= max(FEWEST_HITS, chance + SURE * deviation)
+    return bool(pulse.hits >= max(FEWEST_HITS, chance + SURE * deviation))

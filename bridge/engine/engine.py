@@ -148,6 +148,30 @@ class Engine:
             for index, each in enumerate(request)
         ]
 
+    def reconstruct(self, waveform: Waveform) -> Waveform:
+        """The sound through the codec alone: what is left of it without the decoder's mistakes.
+
+        Args:
+            waveform: any rate and channels; mixed to mono for a mono checkpoint, and mono doubled
+                for a stereo one.
+
+        Returns:
+            float32 at `sample_rate` with `audio_channels` channels, as many frames as the input
+            has when resampled to that rate.
+
+        Raises:
+            BadArgument: no frames.
+            OutOfMemory: it does not fit the device.
+        """
+        if waveform.frames == 0:
+            raise BadArgument("a sound to reconstruct has at least one frame, got none")
+        from bridge.engine.codec import reconstruct
+        from bridge.engine.device import memory_told
+
+        remedy = f"{waveform.seconds:.3g} seconds through the codec on {self.device}; give less"
+        with self._busy, memory_told(remedy):
+            return reconstruct(self._checkpoint, waveform)
+
     def _joined(self, request: Request, progress: Progress | None) -> list[Waveform]:
         with self.stream(request, progress=progress) as stream:
             audio = np.concatenate([chunk.audio for chunk in stream], axis=2)

@@ -1,7 +1,8 @@
 """Train `pocket` anew: `python -m bridge.pocket --folder training`.
 
 The stages run one after the other, and each goes on where it was stopped: the codec, the codes
-of the corpus, the decoder, the checkpoint. Progress is logged to `<folder>/train.log` too.
+of the corpus, the decoder, the checkpoint, and a picture of the losses. Progress is logged to
+`<folder>/train.log` too.
 """
 
 from __future__ import annotations
@@ -10,15 +11,23 @@ import argparse
 import logging
 from pathlib import Path
 
-from bridge.pocket import checkpoint_folder, codec, dataset, decoder
+from bridge.pocket import checkpoint_folder, codec, curves, dataset, decoder
+from bridge.pocket.corpus import HELD_OUT_SEEDS
 from bridge.pocket.export import export, export_codec
 
-STAGES = ("codec", "codes", "decoder", "export")
+STAGES = ("codec", "codes", "decoder", "export", "curves")
 
 
 def main() -> int:
     """Run the stages that were asked for."""
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
+    codec_seed, codes_seed = arguments.seed, arguments.seed + 1
+    if {codec_seed, codes_seed} & set(HELD_OUT_SEEDS):
+        parser.error(
+            f"seed {arguments.seed}: training would draw the music that evaluation holds out "
+            f"(seeds {codec_seed} and {codes_seed}); take another"
+        )
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
@@ -31,13 +40,20 @@ def main() -> int:
         codec.train_codec(
             folder,
             codec.CodecTraining(
-                steps=arguments.codec_steps, seed=arguments.seed, device=arguments.device
+                steps=arguments.codec_steps,
+                pieces=arguments.codec_pieces,
+                seed=codec_seed,
+                device=arguments.device,
             ),
         )
         export_codec(folder / "codec.pt", codec_folder)
     if "codes" in arguments.stages:
         dataset.build(
-            folder / "codes", codec_folder, shards=arguments.shards, seed=arguments.seed + 1
+            folder / "codes",
+            codec_folder,
+            shards=arguments.shards,
+            shard_pieces=arguments.shard_pieces,
+            seed=codes_seed,
         )
     if "decoder" in arguments.stages:
         decoder.train_decoder(
@@ -48,6 +64,8 @@ def main() -> int:
         )
     if "export" in arguments.stages:
         export(folder / "decoder.pt", codec_folder, arguments.out)
+    if "curves" in arguments.stages:
+        curves.draw(sorted(folder.glob("*.log")), folder / "curves.png")
     return 0
 
 
@@ -57,8 +75,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=checkpoint_folder(), help="the checkpoint")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--codec-steps", type=int, default=codec.CodecTraining.steps)
+    parser.add_argument("--codec-pieces", type=int, default=codec.CodecTraining.pieces)
     parser.add_argument("--decoder-steps", type=int, default=decoder.DecoderTraining.steps)
-    parser.add_argument("--shards", type=int, default=30, help="of 120 pieces each")
+    parser.add_argument("--shards", type=int, default=30)
+    parser.add_argument(
+        "--shard-pieces",
+        type=int,
+        default=dataset.SHARD_PIECES,
+        help="pieces in a shard, at least 2: every sixth is a long one",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     return parser

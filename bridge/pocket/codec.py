@@ -1,9 +1,7 @@
 """Train the codec: a small mono EnCodec at 32 kHz and 50 steps a second.
 
-transformers' `EncodecModel` is used as it is, so that the result is an ordinary checkpoint. Its
-quantizer cannot train itself: `QuantizerTrainer` starts each codebook by k-means and then moves
-it by an exponential mean of the vectors it serves, as in SoundStream (Zeghidour et al., 2021,
-section III-C) and EnCodec (Défossez et al., 2022, section 3.2).
+transformers' `EncodecModel` is used as it is, so that the result is an ordinary checkpoint; only
+the training of its codebooks, in `quantizer`, is ours.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +20,8 @@ from transformers import EncodecConfig, EncodecModel
 
 from bridge.audio import MODEL_SAMPLE_RATE
 from bridge.pocket.corpus import render_many
+from bridge.pocket.loop import cosine, save_state
+from bridge.pocket.quantizer import QuantizerTrainer
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,6 @@ BATCH = 16
 UNQUANTIZED_SHARE = 0.12
 """Of the steps: the autoencoder first learns to hear, then to be terse."""
 COMMITMENT = 0.25
-EMA_DECAY = 0.99
-DEAD_BELOW = 1 / 32
-"""Share of its even part (vectors / entries) below which an entry is put somewhere useful."""
 STFT_SIZES = (256, 512, 1024, 2048, 4096, 8192)
 """From transients (8 ms) to pitch (256 ms, 4 Hz apart): both ends are heard."""
 
@@ -84,10 +82,13 @@ def train_codec(folder: Path, training: CodecTraining) -> EncodecModel:
     """
     torch.manual_seed(training.seed)
     device = torch.device(training.device)
-    model = EncodecModel(codec_config()).to(device)
+    model: Any = EncodecModel(codec_config())  # transformers types `to` as untyped
+    model.to(device)
     quantizer = QuantizerTrainer(model)
     optimizer = torch.optim.AdamW(
-        [p for p in model.parameters() if p.requires_grad], lr=training.learning_rate, weight_decay=1e-3
+        [p for p in model.parameters() if p.requires_grad],
+        lr=training.learning_rate,
+        weight_decay=1e-3,
     )
     state_file = folder / "codec.pt"
     first = 0
@@ -97,7 +98,7 @@ def train_codec(folder: Path, training: CodecTraining) -> EncodecModel:
         optimizer.load_state_dict(state["optimizer"])
         quantizer.started = bool(state["quantizing"])
         first = int(state["step"])
-        log.info("going on from step %d", first)
+        log.info("codec goes on from step %d", first)
     segments = _segments(training, first)
     quantize_from = round(training.steps * UNQUANTIZED_SHARE)
     begun = time.monotonic()
@@ -114,7 +115,7 @@ def train_codec(folder: Path, training: CodecTraining) -> EncodecModel:
         spectral, wave = reconstruction_loss(output, audio)
         loss = spectral + 0.2 * wave + COMMITMENT * commitment
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if step % 50 == 0:
@@ -133,23 +134,8 @@ def train_codec(folder: Path, training: CodecTraining) -> EncodecModel:
                     "quantizing": quantizer.started,
                 },
             )
-    return model.eval()
-
-
-def save_state(path: Path, state: dict[str, object]) -> None:
-    """Write a training state so that a kill leaves the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
-
-
-def cosine(step: int, steps: int, peak: float, *, warm_up: int) -> float:
-    """Learning rate: linear to the peak over `warm_up` steps, then a half cosine to 2 % of it."""
-    if step < warm_up:
-        return peak * (step + 1) / warm_up
-    done = (step - warm_up) / max(1, steps - warm_up)
-    return peak * (0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * min(done, 1.0)))))
+    trained: EncodecModel = model.eval()
+    return trained
 
 
 def reconstruction_loss(output: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
@@ -164,7 +150,8 @@ def reconstruction_loss(output: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
     for size in STFT_SIZES:
         window = torch.hann_window(size, device=output.device)
         got, want = (
-            torch.stft(x[:, 0], size, size // 4, window=window, return_complex=True).abs() / size**0.5
+            torch.stft(x[:, 0], size, size // 4, window=window, return_complex=True).abs()
+            / size**0.5
             for x in (output, audio)
         )
         convergence = torch.linalg.vector_norm(want - got, dim=(1, 2)) / (
@@ -175,77 +162,6 @@ def reconstruction_loss(output: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
         total = total + convergence.mean() + 0.5 * logarithmic
     scale = audio.abs().mean() + 1e-3
     return total / len(STFT_SIZES), (output - audio).abs().mean() / scale
-
-
-class QuantizerTrainer:
-    """Quantizes with the model's codebooks and moves them; gradients pass straight through.
-
-    Attributes:
-        started: False until the first call has placed the codebooks by k-means.
-    """
-
-    def __init__(self, model: EncodecModel) -> None:
-        self.codebooks = [layer.codebook for layer in model.quantizer.layers]
-        self.started = False
-
-    def __call__(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        """Quantize `[B, D, S]`: the quantized latent of that shape, and the commitment loss."""
-        vectors = latent.transpose(1, 2).reshape(-1, latent.shape[1])  # [B * S, D]
-        with torch.no_grad():
-            residual = vectors.detach().clone()
-            quantized = torch.zeros_like(residual)
-            targets = []
-            for codebook in self.codebooks:
-                if not self.started:
-                    _k_means(codebook, residual)
-                codes = codebook.quantize(residual)
-                chosen = codebook.embed[codes]
-                _follow(codebook, residual, codes)
-                quantized += chosen
-                targets.append(quantized.clone())
-                residual = residual - chosen
-            self.started = True
-        commitment = torch.stack([(vectors - target).pow(2).mean() for target in targets[-1:]]).mean()
-        straight = vectors + (quantized - vectors).detach()
-        shape = (latent.shape[0], latent.shape[2], latent.shape[1])
-        return straight.reshape(shape).transpose(1, 2), commitment
-
-    def used(self) -> list[int]:
-        """How many entries of each codebook serve at least a quarter of their even part."""
-        return [
-            int((book.cluster_size > 0.25 * book.cluster_size.mean()).sum())
-            for book in self.codebooks
-        ]
-
-
-def _k_means(codebook: nn.Module, vectors: Tensor, rounds: int = 12) -> None:
-    size = codebook.embed.shape[0]
-    picks = torch.randint(len(vectors), (size,), device=vectors.device)
-    codebook.embed.copy_(vectors[picks] + 1e-3 * torch.randn_like(vectors[picks]))
-    for _ in range(rounds):
-        codes = codebook.quantize(vectors)
-        counts = torch.bincount(codes, minlength=size).to(vectors.dtype)
-        sums = torch.zeros_like(codebook.embed).index_add_(0, codes, vectors)
-        served = counts > 0
-        codebook.embed[served] = sums[served] / counts[served, None]
-    codebook.cluster_size.fill_(len(vectors) / size)
-    codebook.embed_avg.copy_(codebook.embed * codebook.cluster_size[:, None])
-
-
-def _follow(codebook: nn.Module, vectors: Tensor, codes: Tensor) -> None:
-    """Move each entry towards the mean of what it serves; restart those that serve nothing."""
-    size = codebook.embed.shape[0]
-    counts = torch.bincount(codes, minlength=size).to(vectors.dtype)
-    sums = torch.zeros_like(codebook.embed).index_add_(0, codes, vectors)
-    codebook.cluster_size.mul_(EMA_DECAY).add_(counts, alpha=1 - EMA_DECAY)
-    codebook.embed_avg.mul_(EMA_DECAY).add_(sums, alpha=1 - EMA_DECAY)
-    mean_size = len(vectors) / size
-    dead = codebook.cluster_size < DEAD_BELOW * mean_size
-    if bool(dead.any()):
-        picks = torch.randint(len(vectors), (int(dead.sum()),), device=vectors.device)
-        codebook.cluster_size[dead] = mean_size
-        codebook.embed_avg[dead] = vectors[picks] * mean_size
-    codebook.embed.copy_(codebook.embed_avg / codebook.cluster_size.clamp_min(1e-5)[:, None])
 
 
 def _segments(training: CodecTraining, first: int) -> Iterator[Tensor]:

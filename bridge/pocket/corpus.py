@@ -12,6 +12,9 @@ import numpy as np
 from bridge.audio import Waveform
 from bridge.pocket.music import Score, compose, melody_alone, perform
 
+HELD_OUT_SEEDS = (9001, 9002)
+"""Seeds of the pieces that `evaluate` plays to a checkpoint: nothing is trained on them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Piece:

@@ -31,8 +31,8 @@ MELODIES = 2
 WINDOW_FRAMES = 30 * MODEL_SAMPLE_RATE
 SHARD_PIECES = 120
 LONG_EVERY = 6
-"""Every sixth piece is up to 30 s long, the others up to 8 s."""
-SHORT_SECONDS, LONG_SECONDS = 8.0, 30.0
+"""Every sixth piece is up to 30 s long, the others up to 12 s."""
+SHORT_SECONDS, LONG_SECONDS = 12.0, 30.0
 REST = 12
 """Class of a step in which the melody rests."""
 
@@ -54,18 +54,22 @@ class Example:
     prompt: str
 
 
-def build(folder: Path, codec_folder: Path, *, shards: int, seed: int) -> None:
+def build(
+    folder: Path, codec_folder: Path, *, shards: int, seed: int, shard_pieces: int = SHARD_PIECES
+) -> None:
     """Write the shards that are not there yet, one process a core."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = [n for n in range(shards) if not (folder / f"{n:04}.npz").exists()]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(_write_shard, folder, codec_folder, n, seed) for n in missing]
+        jobs = [
+            pool.submit(_write_shard, folder, codec_folder, n, seed, shard_pieces) for n in missing
+        ]
         for done, job in enumerate(as_completed(jobs), 1):
             log.info("shard %s written, %d of %d", job.result(), done, len(missing))
 
 
 def read(folder: Path, known: set[str]) -> list[Example]:
-    """The examples of the shards in `folder` whose names are not in `known`, which grows by them."""
+    """The examples of the shards in `folder` not yet in `known`, which takes in their names."""
     examples = []
     for path in sorted(folder.glob("*.npz")):
         if path.name in known:
@@ -107,14 +111,14 @@ def window_chroma(melody: Waveform) -> NDArray[np.uint8]:
     times = -(-WINDOW_FRAMES // melody.frames)
     tiled = np.tile(melody.samples, (times, 1))[:WINDOW_FRAMES]
     chroma = audio_chroma(Waveform(tiled, melody.sample_rate))
-    return chroma.argmax(axis=1)[:WINDOW_STEPS].astype(np.uint8)
+    return np.asarray(chroma.argmax(axis=1)[:WINDOW_STEPS], dtype=np.uint8)
 
 
-def _write_shard(folder: Path, codec_folder: Path, shard: int, seed: int) -> str:
+def _write_shard(folder: Path, codec_folder: Path, shard: int, seed: int, pieces: int) -> str:
     torch.set_num_threads(1)
-    codec = EncodecModel.from_pretrained(codec_folder).eval()
+    codec = EncodecModel.from_pretrained(codec_folder)
     examples = []
-    for number in range(shard * SHARD_PIECES, (shard + 1) * SHARD_PIECES):
+    for number in range(shard * pieces, (shard + 1) * pieces):
         seconds = LONG_SECONDS if number % LONG_EVERY == 0 else SHORT_SECONDS
         piece = render(number, seed=seed, seconds=seconds)
         again = melody_alone(

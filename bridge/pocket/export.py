@@ -9,6 +9,7 @@ from transformers import EncodecModel, GenerationConfig, MusicgenMelodyForCondit
 
 from bridge.pocket.codec import CODEBOOK_SIZE, codec_config
 from bridge.pocket.decoder import PitchFollower, model_config
+from bridge.pocket.quantizer import QuantizerTrainer
 from bridge.pocket.text import build_tokenizer
 
 GUIDANCE_SCALE = 3.0
@@ -32,7 +33,7 @@ def export(state_file: Path, codec_folder: Path, folder: Path, *, weights: str =
     follower = PitchFollower(model)
     state = torch.load(state_file, map_location="cpu", weights_only=True)
     follower.load_state_dict(state[weights])
-    model.generation_config = GenerationConfig(
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True,
         guidance_scale=GUIDANCE_SCALE,
         temperature=TEMPERATURE,
@@ -43,16 +44,15 @@ def export(state_file: Path, codec_folder: Path, folder: Path, *, weights: str =
         decoder_start_token_id=CODEBOOK_SIZE,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    model.half().save_pretrained(folder)
+    model.half().save_pretrained(folder)  # type: ignore[no-untyped-call]
     tokenizer.save_pretrained(folder)
 
 
-def export_codec(state_file: Path, folder: Path) -> EncodecModel:
+def export_codec(state_file: Path, folder: Path) -> None:
     """Write the trained codec by itself; what only its training needs is cleared."""
     model = EncodecModel(codec_config())
     model.load_state_dict(torch.load(state_file, map_location="cpu", weights_only=True)["model"])
-    for layer in model.quantizer.layers:
-        layer.codebook.embed_avg.copy_(layer.codebook.embed)
-        layer.codebook.cluster_size.fill_(1.0)
-    model.eval().save_pretrained(folder)
-    return model
+    for codebook in QuantizerTrainer(model).codebooks:
+        codebook.embed_avg.copy_(codebook.embed)
+        codebook.cluster_size.fill_(1.0)
+    model.save_pretrained(folder)

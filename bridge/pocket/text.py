@@ -17,7 +17,8 @@ WORDS = (
     "warm bright dark soft dreamy driving sparse ambient house jazz cinematic folk rock techno "
     "hip hop waltz bpm major minor "
     "c c# d eb e f f# g ab a bb b"
-).split()
+)
+"""The words it knows, a space between."""
 
 SAME_WORDS = {
     r"\brhodes\b": "electric piano",
@@ -48,7 +49,7 @@ TEMPOS_BPM = range(50, 201)
 def build_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer of `pocket`: lower case, known words only, `</s>` at the end."""
     vocabulary = {token: index for index, token in enumerate((PAD, END, UNKNOWN))}
-    for word in (*WORDS, *map(str, TEMPOS_BPM)):
+    for word in (*WORDS.split(), *map(str, TEMPOS_BPM)):
         vocabulary.setdefault(word, len(vocabulary))
     known = "|".join(
         sorted((_escaped(w) for w in vocabulary if not w.startswith("<")), key=len, reverse=True)
@@ -69,8 +70,12 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     backend.post_processor = processors.TemplateProcessing(
         single=f"$A {END}", special_tokens=[(END, vocabulary[END])]
     )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token=PAD, eos_token=END, unk_token=UNKNOWN, model_max_length=128
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=backend,
+        pad_token=PAD,
+        eos_token=END,
+        unk_token=UNKNOWN,
+        model_max_length=128,
     )
 
 

@@ -56,7 +56,8 @@ def pluck(pitch: float) -> Floats:
     hz = 440 * 2 ** ((pitch - 69) / 12)
     harmonics = np.arange(1, 9)
     tone = (np.sin(2 * np.pi * hz * harmonics[:, None] * t) / harmonics[:, None] ** 1.5).sum(axis=0)
-    return 0.4 * tone * np.exp(-t / 0.2) * np.minimum(1, t / 0.002)
+    note: Floats = 0.4 * tone * np.exp(-t / 0.2) * np.minimum(1, t / 0.002)
+    return note
 
 
 def drums(

@@ -77,7 +77,11 @@ def _pattern(score: Score, rng: Generator, beats: int) -> list[tuple[str, float,
     """(hit, beat in the bar, level) of one bar: kick on one, snare on the back beats, hats."""
     busy = score.drum_density
     four_on_the_floor = score.kit == "electronic drums" and beats == 4 and rng.random() < 0.6
-    kicks = [float(b) for b in range(beats)] if four_on_the_floor else [0.0] + ([2.0] if beats == 4 else [])
+    kicks = (
+        [float(b) for b in range(beats)]
+        if four_on_the_floor
+        else [0.0] + ([2.0] if beats == 4 else [])
+    )
     if not four_on_the_floor and busy > 0.5:
         kicks.append(2.5 if beats == 4 else 1.5)
     snares = [1.0, 3.0] if beats == 4 else ([1.0, 2.0] if rng.random() < 0.5 else [2.0])
@@ -89,7 +93,8 @@ def _pattern(score: Score, rng: Generator, beats: int) -> list[tuple[str, float,
 
 
 def _seconds(length: float) -> NDArray[np.float32]:
-    return np.arange(round(length * MODEL_SAMPLE_RATE), dtype=np.float32) / MODEL_SAMPLE_RATE
+    time = np.arange(round(length * MODEL_SAMPLE_RATE), dtype=np.float32) / MODEL_SAMPLE_RATE
+    return np.asarray(time, dtype=np.float32)
 
 
 def _noise(frames: int, brightness: float, rng: Generator) -> NDArray[np.float32]:
@@ -98,7 +103,7 @@ def _noise(frames: int, brightness: float, rng: Generator) -> NDArray[np.float32
     frequency = np.fft.rfftfreq(frames, 1 / MODEL_SAMPLE_RATE)
     corner = 2500 + 9000 * brightness
     shaped = np.fft.irfft(spectrum / (1 + (frequency / corner) ** 2), frames)
-    return (shaped / (np.abs(shaped).max() + 1e-9)).astype(np.float32)
+    return np.asarray(shaped / (np.abs(shaped).max() + 1e-9), dtype=np.float32)
 
 
 def _kick(kit: Kit) -> NDArray[np.float32]:

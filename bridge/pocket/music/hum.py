@@ -18,9 +18,9 @@ HUMS = {
 }
 """Harmonic amplitudes of sounds whose pitch glides from note to note."""
 
-PLAYED = {name: VOICES[name] for name in ("pluck", "guitar", "piano", "flute", "electric piano")} | {
-    "sine": Voice((Partials((1,)),), 0.02, 0.05)
-}
+PLAYED = {
+    name: VOICES[name] for name in ("pluck", "guitar", "piano", "flute", "electric piano")
+} | {"sine": Voice((Partials((1,)),), 0.02, 0.05)}
 
 
 def melody_alone(part: Part, rng: Generator, *, tempo_bpm: float, frames: int) -> Waveform:
@@ -36,7 +36,13 @@ def melody_alone(part: Part, rng: Generator, *, tempo_bpm: float, frames: int) -
     if rng.random() < 0.67:
         sound = _sung(part, octave, rng, tempo_bpm, frames)
     else:
-        moved = Part(part.voice, part.starts_beats, part.lengths_beats, part.pitches + octave, part.velocities)
+        moved = Part(
+            part.voice,
+            part.starts_beats,
+            part.lengths_beats,
+            part.pitches + octave,
+            part.velocities,
+        )
         voice = PLAYED[str(rng.choice(list(PLAYED)))]
         sound = play(moved, voice, rng, tempo_bpm=tempo_bpm, frames=frames).mean(axis=1)
     sound *= 0.5 / max(float(np.abs(sound).max()), 1e-6)
@@ -44,11 +50,17 @@ def melody_alone(part: Part, rng: Generator, *, tempo_bpm: float, frames: int) -
     return Waveform(sound[:, None].astype(np.float32), MODEL_SAMPLE_RATE)
 
 
-def _sung(part: Part, octave: int, rng: Generator, tempo_bpm: float, frames: int) -> NDArray[np.float32]:
+def _sung(
+    part: Part, octave: int, rng: Generator, tempo_bpm: float, frames: int
+) -> NDArray[np.float32]:
     count = len(part.pitches)
     late = rng.normal(0.0, 0.012, count) * MODEL_SAMPLE_RATE
-    first = np.clip(part.starts_beats * MODEL_SAMPLE_RATE * 60 / tempo_bpm + late, 0, frames).astype(int)
-    last = np.clip(first + part.lengths_beats * MODEL_SAMPLE_RATE * 60 / tempo_bpm, 0, frames).astype(int)
+    first = np.clip(
+        part.starts_beats * MODEL_SAMPLE_RATE * 60 / tempo_bpm + late, 0, frames
+    ).astype(int)
+    last = np.clip(
+        first + part.lengths_beats * MODEL_SAMPLE_RATE * 60 / tempo_bpm, 0, frames
+    ).astype(int)
     tuning = rng.uniform(-0.2, 0.2)
     target = np.full(frames, np.nan, dtype=np.float32)
     level = np.zeros(frames, dtype=np.float32)

@@ -13,6 +13,8 @@ from bridge.pocket.music.synth import VOICES, play
 
 LEAD_OVER_CHORDS_DB = (9.0, 14.0)
 """How far the melody stands above the chords: below 6 dB its pitch class gets lost."""
+LEAD_OVER_BASS_DB = (1.0, 4.0)
+LEAD_RMS = 0.14
 
 ROOM_DB = {"ambient": -14.0, "dreamy": -15.0, "cinematic": -14.0, "sparse": -17.0}
 """Level of the room under the sound, by mood; −20 dB otherwise."""
@@ -27,17 +29,7 @@ def perform(score: Score, rng: Generator) -> Waveform:
         Stereo at 32 kHz, `round(score.seconds * 32000)` frames, peak 0.8.
     """
     frames = round(score.seconds * MODEL_SAMPLE_RATE)
-    lead = _placed(_rendered(score.lead, score, rng, frames), rng.uniform(-0.1, 0.1))
-    lead *= 0.14 / _loudness(lead)
-    mix = lead
-    for part in score.backing:
-        sound = _rendered(part, score, rng, frames)
-        if part.voice in CHORD_VOICES:
-            sound = _widened(sound)
-            sound *= 0.14 * _gain(-rng.uniform(*LEAD_OVER_CHORDS_DB)) / _loudness(sound)
-        else:
-            sound *= 0.14 * _gain(-rng.uniform(1.0, 4.0)) / _loudness(sound)
-        mix = mix + sound
+    mix = sum(balanced(score, rng, frames=frames), np.zeros((frames, 2), dtype=np.float32))
     mix = _in_room(mix, _gain(ROOM_DB.get(score.mood, -20.0)), rng)
     drums = drum_track(score, rng, frames=frames)
     if score.kit is not None:
@@ -45,6 +37,25 @@ def perform(score: Score, rng: Generator) -> Waveform:
         mix = mix + drums
     peak = max(float(np.abs(mix).max()), 1e-6)
     return Waveform((mix * (PEAK / peak)).astype(np.float32), MODEL_SAMPLE_RATE)
+
+
+def balanced(score: Score, rng: Generator, *, frames: int) -> list[NDArray[np.float32]]:
+    """The melody and each part of the backing, float32 `[frames, 2]`, at their levels in the mix.
+
+    In the order of the score, the melody first.
+    """
+    lead = _placed(_rendered(score.lead, score, rng, frames), rng.uniform(-0.1, 0.1))
+    lead *= LEAD_RMS / _loudness(lead)
+    sounds = [lead]
+    for part in score.backing:
+        sound = _rendered(part, score, rng, frames)
+        under_lead_db = LEAD_OVER_BASS_DB
+        if part.voice in CHORD_VOICES:
+            sound = _widened(sound)
+            under_lead_db = LEAD_OVER_CHORDS_DB
+        sound *= LEAD_RMS * _gain(-rng.uniform(*under_lead_db)) / _loudness(sound)
+        sounds.append(sound)
+    return sounds
 
 
 def _rendered(part: Part, score: Score, rng: Generator, frames: int) -> NDArray[np.float32]:
@@ -65,7 +76,9 @@ def _loudness(sound: NDArray[np.float32]) -> float:
 def _placed(sound: NDArray[np.float32], pan: float) -> NDArray[np.float32]:
     """Equal-power balance, −1 left … 1 right."""
     angle = (pan + 1) * np.pi / 4
-    return sound * np.array([np.cos(angle), np.sin(angle)], dtype=np.float32) * np.float32(np.sqrt(2))
+    return (
+        sound * np.array([np.cos(angle), np.sin(angle)], dtype=np.float32) * np.float32(np.sqrt(2))
+    )
 
 
 def _widened(sound: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from bridge.timing import Meter
 
@@ -44,11 +45,17 @@ CHORD_VOICES = ("pad", "strings", "organ", "electric piano", "guitar", "piano")
 BASSES = ("bass", "sub bass")
 KITS = ("drums", "electronic drums", "lo-fi drums", "brushed drums")
 
+LOOP_SHARE = 0.4
+"""Of the pieces: how many are a few bars over and over."""
 SHORTEST_MELODY_NOTE_SECONDS = 0.24
 """Chroma looks at half a second at once: shorter notes cannot be read from it."""
 
 
-@dataclass(frozen=True)
+Row = tuple[float, float, int, float]
+"""A note as it is written: start and length in beats, MIDI pitch, velocity 0…1."""
+
+
+@dataclass(frozen=True, eq=False)
 class Part:
     """The notes of one voice.
 
@@ -61,19 +68,31 @@ class Part:
     """
 
     voice: str
-    starts_beats: np.ndarray
-    lengths_beats: np.ndarray
-    pitches: np.ndarray
-    velocities: np.ndarray
+    starts_beats: NDArray[np.float64]
+    lengths_beats: NDArray[np.float64]
+    pitches: NDArray[np.int64]
+    velocities: NDArray[np.float64]
 
     @classmethod
-    def of(cls, voice: str, notes: list[tuple[float, float, int, float]]) -> Part:
-        """Gather (start, length, pitch, velocity) rows."""
+    def of(cls, voice: str, notes: list[Row]) -> Part:
+        """Gather a voice's notes."""
         rows = np.asarray(notes, dtype=np.float64).reshape(-1, 4)
         return cls(voice, rows[:, 0], rows[:, 1], rows[:, 2].astype(np.int64), rows[:, 3])
 
+    def repeated(self, times: int, length_beats: float, until_beats: float) -> Part:
+        """The part over and over, each time `length_beats` later, without what starts too late."""
+        starts = (self.starts_beats + length_beats * np.arange(times)[:, None]).ravel()
+        kept = starts < until_beats
+        return Part(
+            self.voice,
+            starts[kept],
+            np.tile(self.lengths_beats, times)[kept],
+            np.tile(self.pitches, times)[kept],
+            np.tile(self.velocities, times)[kept],
+        )
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Score:
     """A whole piece.
 
@@ -82,7 +101,7 @@ class Score:
         tempo_bpm: beats a minute.
         meter: 4/4 or 3/4.
         key: such as `A minor`.
-        lead: the melody, or None for a piece without one.
+        lead: the melody.
         backing: chords and bass.
         kit: the drum kit's name, or None.
         drum_density: 0…1, how busy the drums are.
@@ -115,10 +134,15 @@ def compose(rng: Generator, *, seconds: float) -> Score:
     bars = max(1, int(seconds * tempo_bpm / 60 / beats))
     mode = str(rng.choice(list(SCALES), p=(0.4, 0.4, 0.1, 0.1)))
     tonic = int(rng.integers(12))
-    chords = _chords(rng, mode, bars)
+    # Loops are what is asked of the model most: their chroma repeats, and so does their sound.
+    unit_bars = min(bars, int(rng.choice((2, 4, 4, 8)))) if rng.random() < LOOP_SHARE else bars
+    chords = _chords(rng, mode, unit_bars)
     lead = _melody(rng, mode, tonic, chords, beats, tempo_bpm)
     kit = str(rng.choice(KITS)) if rng.random() < 0.65 else None
     backing = tuple(_backing(rng, mode, tonic, chords, beats, lead.voice))
+    times = -(-bars // unit_bars)
+    lead = lead.repeated(times, unit_bars * beats, bars * beats)
+    backing = tuple(part.repeated(times, unit_bars * beats, bars * beats) for part in backing)
     mood = _mood(rng, kit, tempo_bpm, meter)
     quality = "minor" if mode in ("minor", "dorian") else "major"
     key = f"{KEY_NAMES[tonic]} {quality}"
@@ -160,7 +184,9 @@ def _melody(
     wander = rng.random() < 0.25
     fast = 60 / tempo_bpm * 0.5 >= SHORTEST_MELODY_NOTE_SECONDS
     rhythms = [
-        r for r in MELODY_RHYTHMS[beats] if fast or min(r) * 60 / tempo_bpm >= SHORTEST_MELODY_NOTE_SECONDS
+        r
+        for r in MELODY_RHYTHMS[beats]
+        if fast or min(r) * 60 / tempo_bpm >= SHORTEST_MELODY_NOTE_SECONDS
     ]
     palette = [rhythms[i] for i in rng.integers(len(rhythms), size=3)]
     low = int(rng.integers(55, 66)) - tonic
@@ -169,27 +195,31 @@ def _melody(
     pitch = int(rng.integers(60, 78))
     phrase_bars = int(rng.choice((2, 4)))
     rest_chance = rng.random() * 0.15
-    notes: list[tuple[float, float, int, float]] = []
-    phrases: dict[int, list[tuple[float, float, int, float]]] = {}
+    notes: list[Row] = []
+    phrases: dict[int, list[Row]] = {}
     for bar, chord in enumerate(chords):
         slot = bar % (2 * phrase_bars)
         repeated = phrases.get(slot)
         if repeated is not None and not wander and rng.random() < 0.5:
-            notes += [(start + bar * beats, *rest) for start, *rest in repeated]
+            notes += _later(repeated, bar * beats)
             continue
         start = 0.0
-        row: list[tuple[float, float, int, float]] = []
+        row: list[Row] = []
         for length in palette[int(rng.integers(3))]:
             if wander:
                 pitch += int(rng.integers(-7, 8))
                 pitch = pitch - 12 if pitch > 81 else pitch + 12 if pitch < 55 else pitch
             else:
-                degree += int(rng.choice((-3, -2, -1, 0, 1, 2, 3), p=(0.06, 0.12, 0.25, 0.14, 0.25, 0.12, 0.06)))
+                degree += int(
+                    rng.choice(
+                        (-3, -2, -1, 0, 1, 2, 3), p=(0.06, 0.12, 0.25, 0.14, 0.25, 0.12, 0.06)
+                    )
+                )
                 degree = min(max(degree, floor_degree), floor_degree + 11)
                 if start in (0.0, 2.0) and rng.random() < 0.7:
                     degree = min(
                         range(floor_degree, floor_degree + 12),
-                        key=lambda d: (abs(d - degree) + (0 if (d - chord) % 7 in (0, 2, 4) else 50)),
+                        key=lambda d: abs(d - degree) + (0 if (d - chord) % 7 in (0, 2, 4) else 50),
                     )
                 pitch = _degree_pitch(mode, tonic, degree)
             if rng.random() >= rest_chance:
@@ -197,8 +227,12 @@ def _melody(
                 row.append((start, gate, pitch, float(rng.uniform(0.75, 1.0))))
             start += length
         phrases[slot] = row
-        notes += [(start + bar * beats, *rest) for start, *rest in row]
+        notes += _later(row, bar * beats)
     return Part.of(voice, notes)
+
+
+def _later(rows: list[Row], beats: int) -> list[Row]:
+    return [(start + beats, length, pitch, level) for start, length, pitch, level in rows]
 
 
 def _backing(
@@ -207,13 +241,18 @@ def _backing(
     parts = []
     if rng.random() < 0.8:
         voice = str(rng.choice([v for v in CHORD_VOICES if v != lead]))
-        pulses = (float(beats),) if voice in ("pad", "strings", "organ") else (beats / 2, 1.0, beats)
+        pulses = (
+            (float(beats),) if voice in ("pad", "strings", "organ") else (beats / 2, 1.0, beats)
+        )
         pulse = float(pulses[int(rng.integers(len(pulses)))])
         rows = []
         for bar, chord in enumerate(chords):
             tones = [_degree_pitch(mode, tonic, chord + step) % 12 + 48 for step in (0, 2, 4)]
             for hit in np.arange(0, beats, pulse):
-                rows += [(bar * beats + hit, pulse * 0.95, pitch, rng.uniform(0.6, 0.9)) for pitch in tones]
+                rows += [
+                    (bar * beats + hit, pulse * 0.95, pitch, rng.uniform(0.6, 0.9))
+                    for pitch in tones
+                ]
         parts.append(Part.of(voice, rows))
     if rng.random() < 0.75:
         pattern = int(rng.integers(3))
@@ -260,6 +299,7 @@ def _mood(rng: Generator, kit: str | None, tempo_bpm: int, meter: Meter) -> str:
         return ""
     if meter.numerator == 3 and rng.random() < 0.5:
         return "waltz"
+    moods: tuple[str, ...]
     if kit is None:
         moods = ("warm", "dreamy", "ambient", "soft", "sparse", "cinematic", "folk")
     elif kit == "lo-fi drums":

@@ -68,25 +68,51 @@ def rolloff(count: int, power: float) -> tuple[float, ...]:
 
 
 VOICES = {
-    "piano": Voice((Partials((1, 0.5, 0.2, 0.12, 0.06), 1.2), Partials((0.1, 0.2, 0.2, 0.15, 0.1, 0.08, 0.05), 0.2))),
-    "electric piano": Voice((Partials((1, 0.16, 0.04), 1.1), Partials((0, 0.2, 0.06, 0.2, 0.05), 0.25)), detune_cents=3),
+    "piano": Voice((
+        Partials((1, 0.5, 0.2, 0.12, 0.06), 1.2),
+        Partials((0.1, 0.2, 0.2, 0.15, 0.1, 0.08, 0.05), 0.2),
+    )),
+    "electric piano": Voice(
+        (Partials((1, 0.16, 0.04), 1.1), Partials((0, 0.2, 0.06, 0.2, 0.05), 0.25)),
+        detune_cents=3,
+    ),
     "organ": Voice((Partials((1, 0.6, 0.22, 0.3, 0, 0.06, 0, 0.12)),), 0.012, 0.05, 5, 4),
     "strings": Voice((Partials(rolloff(10, 1.5)),), 0.07, 0.18, 10, 9),
     "synth lead": Voice((Partials(rolloff(14, 1.2)),), 0.008, 0.07, 6, 5),
-    "pluck": Voice((Partials(rolloff(4, 1.3), 0.6), Partials(rolloff(14, 1.0), 0.1)), release_seconds=0.06),
-    "guitar": Voice((Partials((1, 0.7, 0.25, 0.18, 0.08), 0.7), Partials((0.2, 0.3, 0.25, 0.2, 0.2, 0.15, 0.1), 0.15))),
-    "bells": Voice((Partials((1, 0.25), 1.2), Partials((0.22,), 0.4, 2.76), Partials((0.12,), 0.2, 5.4)), release_seconds=0.3),
-    "marimba": Voice((Partials((1,), 0.5), Partials((0.25,), 0.08, 3.93), Partials((0.1,), 0.04, 9.2)), 0.002),
+    "pluck": Voice(
+        (Partials(rolloff(4, 1.3), 0.6), Partials(rolloff(14, 1.0), 0.1)),
+        release_seconds=0.06,
+    ),
+    "guitar": Voice((
+        Partials((1, 0.7, 0.25, 0.18, 0.08), 0.7),
+        Partials((0.2, 0.3, 0.25, 0.2, 0.2, 0.15, 0.1), 0.15),
+    )),
+    "bells": Voice(
+        (Partials((1, 0.25), 1.2), Partials((0.22,), 0.4, 2.76), Partials((0.12,), 0.2, 5.4)),
+        release_seconds=0.3,
+    ),
+    "marimba": Voice(
+        (Partials((1,), 0.5), Partials((0.25,), 0.08, 3.93), Partials((0.1,), 0.04, 9.2)),
+        0.002,
+    ),
     "flute": Voice((Partials((1, 0.22, 0.08, 0.03)),), 0.04, 0.08, 12, 0, 0.05),
     "voice": Voice((Partials((1, 0.75, 0.35, 0.22, 0.1, 0.06, 0.03)),), 0.05, 0.1, 20, 6, 0.02),
-    "brass": Voice((Partials(rolloff(8, 1.4)), Partials((0, 0.1, 0.15, 0.2, 0.15, 0.1), 0.25)), 0.03, 0.07, 6),
+    "brass": Voice(
+        (Partials(rolloff(8, 1.4)), Partials((0, 0.1, 0.15, 0.2, 0.15, 0.1), 0.25)),
+        0.03, 0.07, 6,
+    ),
     "pad": Voice((Partials(rolloff(7, 1.7)),), 0.25, 0.35, 0, 12),
-    "bass": Voice((Partials((1, 0.45, 0.15, 0.06), 1.0), Partials((0, 0.2, 0.15, 0.1), 0.12)), 0.006, 0.06),
+    "bass": Voice(
+        (Partials((1, 0.45, 0.15, 0.06), 1.0), Partials((0, 0.2, 0.15, 0.1), 0.12)),
+        0.006, 0.06,
+    ),
     "sub bass": Voice((Partials((1, 0.12)),), 0.015, 0.06),
 }  # fmt: skip
 
 
-def play(part: Part, voice: Voice, rng: Generator, *, tempo_bpm: float, frames: int) -> NDArray[np.float32]:
+def play(
+    part: Part, voice: Voice, rng: Generator, *, tempo_bpm: float, frames: int
+) -> NDArray[np.float32]:
     """Render a part.
 
     Returns:
@@ -113,7 +139,7 @@ def play(part: Part, voice: Voice, rng: Generator, *, tempo_bpm: float, frames: 
 def tone(voice: Voice, frequency_hz: float, seconds: float, rng: Generator) -> NDArray[np.float32]:
     """One note with its release, float32 `[frames]`, peak near 1."""
     frames = round((seconds + voice.release_seconds) * MODEL_SAMPLE_RATE)
-    time = np.arange(frames, dtype=np.float32) / MODEL_SAMPLE_RATE
+    time: NDArray[np.float32] = np.arange(frames, dtype=np.float32) / np.float32(MODEL_SAMPLE_RATE)
     phase = np.arange(frames) * (frequency_hz / MODEL_SAMPLE_RATE) + rng.random()
     if voice.vibrato_cents:
         depth = frequency_hz * voice.vibrato_cents / 1200 * np.log(2) / (2 * np.pi * 5.3)
@@ -130,8 +156,11 @@ def tone(voice: Voice, frequency_hz: float, seconds: float, rng: Generator) -> N
         sound += wave
     if voice.breath:
         noise = rng.standard_normal(frames + 8).astype(np.float32)
-        sound += voice.breath * np.convolve(noise, np.ones(9, np.float32) / 3, mode="valid")[:frames]
-    return sound / np.float32(total) * envelope(time, seconds, voice.attack_seconds, voice.release_seconds)
+        sound += (
+            voice.breath * np.convolve(noise, np.ones(9, np.float32) / 3, mode="valid")[:frames]
+        )
+    shape = envelope(time, seconds, voice.attack_seconds, voice.release_seconds)
+    return np.asarray(sound / np.float32(total) * shape, dtype=np.float32)
 
 
 def envelope(
@@ -140,7 +169,7 @@ def envelope(
     """Rise and fall of a note, 0…1, with the shape of `time` (seconds from its start)."""
     rise = np.minimum(time / attack_seconds, 1.0)
     fall = np.clip((seconds + release_seconds - time) / release_seconds, 0.0, 1.0)
-    return (rise * fall * fall).astype(np.float32)
+    return np.asarray(rise * fall * fall, dtype=np.float32)
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,121 @@
+"""From what the model played to a clip: on the grid, exact bars, a closed loop, one loudness.
+
+It does not know where the audio came from, nor where it goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.audio import Waveform
+from bridge.clip.fit import fit_surplus_seconds, fit_to_grid, played_tempo
+from bridge.clip.loop import FADE_SECONDS, close_loop
+from bridge.clip.loudness import normalised
+from bridge.clip.onsets import find_onsets
+from bridge.clip.rank import Ranked, rank
+from bridge.errors import BadArgument
+from bridge.timing import Meter, bars_to_frames
+
+__all__ = ["FinishedClip", "Ranked", "finish", "played_tempo", "rank", "surplus_seconds"]
+
+PREROLL_SECONDS = 0.0015
+"""Kept before a bar line that is cut to, so that its attack is whole."""
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedClip:
+    """A clip ready to be written.
+
+    Attributes:
+        waveform: stereo, exactly the bars' frames at the target rate, finite.
+        beat_offset_ms: median distance of its onsets to the sixteenth grid; None without onsets.
+        fitted: whether a pulse was found, and put on the grid.
+        stretch_ratio: how much longer it was made, 1 when not stretched.
+        source_offset_seconds: where its first bar line lay in what was played.
+        loudness_lufs: integrated loudness; None when under 0.4 s or silent.
+        true_peak_dbtp: true peak; −inf when silent.
+        told: what a person should know of how it was made.
+    """
+
+    waveform: Waveform
+    beat_offset_ms: float | None
+    fitted: bool
+    stretch_ratio: float
+    source_offset_seconds: float
+    loudness_lufs: float | None
+    true_peak_dbtp: float
+    told: tuple[str, ...] = ()
+
+
+def finish(
+    waveform: Waveform,
+    *,
+    bars: int,
+    tempo_bpm: Fraction,
+    meter: Meter,
+    sample_rate: int,
+    melody_classes: NDArray[np.int64] | None = None,
+) -> FinishedClip:
+    """Make a clip of what was played.
+
+    Args:
+        waveform: any rate and channels; best `surplus_seconds` longer than the clip. With less,
+            the search is narrower and the loop's fade shorter, and in the end silence is added.
+        bars: how many, positive.
+        tempo_bpm: the tempo that the clip must have.
+        meter: its meter.
+        sample_rate: Hz of the clip, positive.
+        melody_classes: int64 `[steps]`, the pitch class of the melody that led it at each 128 ms
+            of the clip, −1 at rests; None when none did.
+
+    Raises:
+        BadArgument: bars or the rate are not positive.
+    """
+    if bars < 1:
+        raise BadArgument(f"{bars} bars: a clip has at least 1")
+    if sample_rate < 1:
+        raise BadArgument(f"a sample rate is positive, got {sample_rate}")
+    played = fit_to_grid(
+        waveform.stereo(),
+        bars=bars,
+        tempo_bpm=tempo_bpm,
+        meter=meter,
+        melody_classes=melody_classes,
+    )
+    start = played.start_seconds
+    loop = close_loop(
+        played.waveform.resampled(sample_rate),
+        start_frame=round((start - PREROLL_SECONDS if start > 0 else start) * sample_rate),
+        frames=bars_to_frames(bars, meter, tempo_bpm, sample_rate),
+        on_beat=played.fitted,
+    )
+    loud = normalised(loop.waveform)
+    return FinishedClip(
+        waveform=loud.waveform,
+        beat_offset_ms=beat_offset_ms(loud.waveform, tempo_bpm),
+        fitted=played.fitted,
+        stretch_ratio=played.stretch_ratio,
+        source_offset_seconds=played.source_offset_seconds,
+        loudness_lufs=loud.loudness_lufs,
+        true_peak_dbtp=loud.true_peak_dbtp,
+        told=played.told + loop.told,
+    )
+
+
+def surplus_seconds(bars: int, tempo_bpm: Fraction, meter: Meter) -> float:
+    """How much longer than the clip the engine should play: to fit it, and to close the loop."""
+    return fit_surplus_seconds(bars, tempo_bpm, meter) + FADE_SECONDS
+
+
+def beat_offset_ms(clip: Waveform, tempo_bpm: Fraction) -> float | None:
+    """Median distance of a looping clip's onsets to its sixteenth grid; None without onsets."""
+    times = find_onsets(clip, loops=True).times
+    if not times.size:
+        return None
+    sixteenth = float(15 / tempo_bpm)
+    away = np.abs(times - np.round(times / sixteenth) * sixteenth)
+    return float(np.median(away)) * 1000

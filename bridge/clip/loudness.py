@@ -1,0 +1,86 @@
+"""How loud a clip is, and the one gain that makes it as loud as the others.
+
+A gain and no limiter: a limiter that works across the seam would have to know that the clip loops,
+and a drum's attack is worth more than a decibel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from pyloudnorm import Meter as LoudnessMeter
+
+from bridge.audio import Waveform
+
+TARGET_LUFS = -14.0
+CEILING_DBTP = -1.0
+MARGIN_DB = 0.05
+"""Kept below the ceiling: meters interpolate differently, and 24 bits round."""
+BLOCK_SECONDS = 0.4
+"""ITU-R BS.1770 measures loudness in blocks of this length; a shorter clip has none."""
+OVERSAMPLING = 4
+"""ITU-R BS.1770-4, annex 2: true peak at 48 kHz."""
+_REST_FRAMES = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Loud:
+    """A clip at its final level.
+
+    Attributes:
+        waveform: the clip.
+        loudness_lufs: integrated loudness; None for one under 0.4 s, or silent.
+        true_peak_dbtp: greatest level between samples as well; −inf when silent.
+    """
+
+    waveform: Waveform
+    loudness_lufs: float | None
+    true_peak_dbtp: float
+
+
+def normalised(waveform: Waveform) -> Loud:
+    """−14 LUFS, or as near to it as a true peak of −1 dBTP allows; silence as it is.
+
+    A clip shorter than 0.4 s, or below −70 LUFS throughout, has no loudness: its true peak is
+    brought to −1 dBTP, unless it is silent.
+    """
+    peak = true_peak_dbtp(waveform)
+    if peak == -np.inf:
+        return Loud(waveform, None, peak)
+    loudness = loudness_lufs(waveform)
+    gain_db = CEILING_DBTP - MARGIN_DB - peak
+    if loudness is not None:
+        gain_db = min(gain_db, TARGET_LUFS - loudness)
+    gain = np.float32(10 ** (gain_db / 20))
+    return Loud(
+        Waveform(waveform.samples * gain, waveform.sample_rate),
+        None if loudness is None else loudness + gain_db,
+        peak + gain_db,
+    )
+
+
+def loudness_lufs(waveform: Waveform) -> float | None:
+    """Integrated loudness (ITU-R BS.1770-4); None under 0.4 s, or below −70 LUFS throughout."""
+    if waveform.seconds < BLOCK_SECONDS:
+        return None
+    meter = LoudnessMeter(waveform.sample_rate, block_size=BLOCK_SECONDS)
+    loudness = float(meter.integrated_loudness(waveform.samples.astype(np.float64)))
+    return loudness if np.isfinite(loudness) else None
+
+
+def true_peak_dbtp(waveform: Waveform) -> float:
+    """The true peak in dB of full scale, played once as well as looped; −inf when silent."""
+    samples = waveform.samples.astype(np.float64)
+    peak = float(np.abs(samples).max(initial=0.0))
+    # Below this a float32 gain would overflow: it is silence.
+    if peak < 1e-9:
+        return -np.inf
+    rest = np.zeros((_REST_FRAMES, waveform.channels))
+    once_and_the_seam = np.concatenate(
+        [rest, samples, rest, samples[-_REST_FRAMES:], samples[:_REST_FRAMES], rest]
+    )
+    finer: NDArray[np.float64] = soxr.resample(once_and_the_seam, 1, OVERSAMPLING, quality="VHQ")
+    return float(20 * np.log10(max(peak, np.abs(finer).max())))

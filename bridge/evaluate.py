@@ -1,0 +1,325 @@
+"""How well a checkpoint follows: melody, tempo, prompt, form and stereo, as figures in a table.
+
+`melody-bridge eval` runs any checkpoint over hums and plucks of tunes that `pocket` was never
+trained on, in many keys, with fixed seeds, sampling at guidance 3. What is generated is measured
+as it is, before any fitting, but for the row that says otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from bridge import listen
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.chroma import pitch_classes, similarity
+from bridge.clip import finish, surplus_seconds
+from bridge.clip.onsets import find_onsets
+from bridge.melody import Placed, place
+from bridge.melody.notes import notes_from_midi
+from bridge.pocket.corpus import render
+from bridge.pocket.music import Part, melody_alone
+from bridge.timing import Meter, Take, bars_to_seconds
+
+if TYPE_CHECKING:
+    from bridge.engine import Engine
+
+TUNES = Path(__file__).parent / "data" / "tunes"
+GUIDANCE_SCALE = 3.0
+BARS = 4
+HELD_OUT_SEED = 9001
+"""No corpus that a checkpoint is trained on has this seed."""
+LONG_SECONDS = 24.0
+SPEED_SECONDS = 8.0
+TEMPO_SHARE = 0.03
+BAR_LINE_SECONDS = 0.03
+LONGEST_GAP_SECONDS = 1.0
+MOST_FADE_DB = 6.0
+SIDE_OVER_MID_DB = (-30.0, -3.0)
+
+SOUNDS = (
+    "electric piano, bass, drums, {tempo} bpm",
+    "synth lead, pad, electronic drums, {tempo} bpm, {key}",
+    "flute, strings, no drums, {tempo} bpm",
+    "guitar, bass, brushed drums, {tempo} bpm",
+    "bells, pad, sub bass, lo-fi drums, {tempo} bpm, {key}",
+    "warm organ, bass, no drums, {tempo} bpm, {key}",
+    "brass, piano, bass, drums, {tempo} bpm",
+    "marimba, sub bass, lo-fi drums, lo-fi, {tempo} bpm",
+)
+KEY_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of the table.
+
+    Attributes:
+        name: what is measured.
+        value: the measure; NaN where nothing could be measured.
+        floor: what `pocket` is held to; None where there is no such thing.
+        at_most: whether the floor is a ceiling.
+        clips: how many clips it was measured on.
+    """
+
+    name: str
+    value: float
+    floor: float | None
+    at_most: bool
+    clips: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value is on the right side of its floor."""
+        if self.floor is None:
+            return True
+        return self.value <= self.floor if self.at_most else self.value >= self.floor
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One melody to follow.
+
+    Attributes:
+        placed: the hum or pluck, laid on `BARS` bars.
+        sound: the prompt, its tempo and key filled in.
+        tempo_bpm, meter: the clip's.
+        seed: of its clip.
+    """
+
+    placed: Placed
+    sound: str
+    tempo_bpm: Fraction
+    meter: Meter
+    seed: int
+
+    @cached_property
+    def seconds(self) -> float:
+        """Length of the clip without any surplus."""
+        return float(bars_to_seconds(BARS, self.meter, self.tempo_bpm))
+
+    @property
+    def has_drums(self) -> bool:
+        """Whether the prompt asks for drums."""
+        return "drums" in self.sound and "no drums" not in self.sound
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Measure and print; 0 also where a floor is missed, for the table says so.
+
+    Args:
+        arguments: `model`, `json` and `short`.
+    """
+    from bridge.engine import load
+
+    console = Console(stderr=True)
+    figures = evaluate(
+        load(arguments.model),
+        clips=8 if arguments.short else 32,
+        told=lambda line: console.print(line, highlight=False),
+    )
+    if arguments.json:
+        rows = [{**vars(f), "holds": f.holds} for f in figures]
+        for row in rows:
+            row["value"] = None if math.isnan(row["value"]) else round(row["value"], 4)
+        print(json.dumps({"model": arguments.model, "figures": rows}))
+        return 0
+    table = Table("figure", "value", "floor", "clips", title=f"{arguments.model}, guidance 3")
+    for figure in figures:
+        sign = "≤" if figure.at_most else "≥"
+        floor = "" if figure.floor is None else f"{sign} {figure.floor:g}"
+        value = f"{figure.value:.2f}{'' if figure.holds else '  missed'}"
+        table.add_row(figure.name, value, floor, str(figure.clips))
+    Console().print(table)
+    return 0
+
+
+def evaluate(engine: Engine, *, clips: int, told: Told = lambda line: None) -> list[Figure]:
+    """Measure a checkpoint.
+
+    Args:
+        engine: the loaded checkpoint.
+        clips: how many melodies to follow; the other figures take a share of it.
+        told: gets a line for every part of the work.
+    """
+    cases = list(melodies(clips))
+    told(f"{len(cases)} melodies to follow")
+    made = [_generated(engine, case, with_surplus=True) for case in cases]
+    figures = [*_following(cases, made), *_timing(cases, made), _stereo(made)]
+    told("drums against no drums")
+    figures.append(_drums(engine, cases[: max(4, clips // 3)]))
+    told("24 seconds at a time")
+    figures.append(_form(engine, cases[: max(4, clips // 3)]))
+    told("the codec alone, and speed")
+    figures += [_codec(engine, max(8, clips)), _speed(engine, cases[0])]
+    return figures
+
+
+def melodies(count: int) -> Iterator[Case]:
+    """Hums and plucks of tunes and of newly drawn melodies, in keys all around the circle."""
+    tunes = sorted(TUNES.glob("*.mid"))
+    for number in range(count):
+        rng = np.random.default_rng((HELD_OUT_SEED, number))
+        shift = (number * 5) % 12 - 6
+        if number % 2 == 0:
+            notes, own_tempo, meter = notes_from_midi(tunes[number // 2 % len(tunes)])
+            rows = [
+                (float(n.start_beat), float(n.length_beats), n.pitch + shift, 1.0) for n in notes
+            ]
+            part, tempo_bpm, tonic = Part.of("hum", rows), own_tempo, notes[0].pitch + shift
+        else:
+            piece = render(number, seed=HELD_OUT_SEED, seconds=16.0)
+            part, meter = piece.score.lead, piece.score.meter
+            tempo_bpm = Fraction(piece.score.tempo_bpm)
+            tonic = KEY_NAMES.index(piece.score.key.split()[0])
+        ends = float((part.starts_beats + part.lengths_beats).max())
+        frames = math.ceil((ends + 1) * 60 / float(tempo_bpm) * MODEL_SAMPLE_RATE)
+        sung = melody_alone(part, rng, tempo_bpm=float(tempo_bpm), frames=frames)
+        sound = SOUNDS[number % len(SOUNDS)].format(
+            tempo=f"{float(tempo_bpm):g}", key=f"{KEY_NAMES[tonic % 12]} major"
+        )
+        take = Take(sung, tempo_bpm, meter)
+        placed = place(take, bars=BARS, tempo_bpm=tempo_bpm, meter=meter)
+        yield Case(placed, sound, tempo_bpm, meter, seed=number)
+
+
+def _generated(engine: Engine, case: Case, *, with_surplus: bool = False) -> Waveform:
+    surplus = surplus_seconds(BARS, case.tempo_bpm, case.meter) if with_surplus else 0.0
+    return _ask(engine, case.sound, case.placed, case.seconds + surplus, case.seed)
+
+
+def _ask(engine: Engine, sound: str, placed: Placed, seconds: float, seed: int) -> Waveform:
+    from bridge.engine import Request
+
+    request = Request(
+        prompt=sound,
+        melody=placed.chroma,
+        seconds=min(seconds, 30.0),
+        seed=seed,
+        guidance_scale=GUIDANCE_SCALE,
+    )
+    return engine.generate(request)[0]
+
+
+def _following(cases: list[Case], made: list[Waveform]) -> list[Figure]:
+    heard = [
+        pitch_classes(Waveform(w.samples[: round(c.seconds * w.sample_rate)], w.sample_rate))
+        for c, w in zip(cases, made, strict=True)
+    ]
+    own = [_agreement(h, c.placed.classes) for h, c in zip(heard, cases, strict=True)]
+    others = [
+        _agreement(h, other.placed.classes)
+        for index, h in enumerate(heard)
+        for jndex, other in enumerate(cases)
+        if index != jndex
+    ]
+    return [
+        Figure("melody similarity", float(np.nanmean(own)), 0.70, False, len(own)),
+        Figure("similarity to other melodies", float(np.nanmean(others)), 0.20, True, len(own)),
+    ]
+
+
+def _agreement(heard: np.ndarray, wanted: np.ndarray) -> float:
+    steps = min(len(heard), len(wanted))
+    return similarity(heard[:steps], wanted[:steps])
+
+
+def _timing(cases: list[Case], made: list[Waveform]) -> list[Figure]:
+    right, on_lines = [], []
+    for case, waveform in zip(cases, made, strict=True):
+        if not case.has_drums:
+            continue
+        onsets = find_onsets(waveform)
+        tempo_bpm = listen.tempo_of(
+            onsets.strength, onsets.step_seconds, float(case.meter.beats_per_bar)
+        )
+        ratio = tempo_bpm / float(case.tempo_bpm)
+        right.append(any(abs(ratio / k - 1) <= TEMPO_SHARE for k in (0.5, 1.0, 2.0)))
+        clip = finish(
+            waveform,
+            bars=BARS,
+            tempo_bpm=case.tempo_bpm,
+            meter=case.meter,
+            sample_rate=MODEL_SAMPLE_RATE,
+            melody_classes=case.placed.classes,
+        ).waveform
+        times = find_onsets(clip, loops=True).times
+        last = case.seconds * (BARS - 1) / BARS
+        on_lines += [
+            bool(np.any(_distance(times, line, case.seconds) <= BAR_LINE_SECONDS))
+            for line in (0.0, last)
+        ]
+    return [
+        Figure("tempo within 3 % before fitting", _share(right), 0.80, False, len(right)),
+        Figure("bar lines within 30 ms after fitting", _share(on_lines), 0.80, False, len(right)),
+    ]
+
+
+def _distance(times: np.ndarray, line: float, length: float) -> np.ndarray:
+    """Distance on the loop, whose end is its start."""
+    return np.asarray(np.abs((times - line + length / 2) % length - length / 2))
+
+
+def _stereo(made: list[Waveform]) -> Figure:
+    low, high = SIDE_OVER_MID_DB
+    inside = [low <= listen.side_over_mid_db(waveform) <= high for waveform in made]
+    return Figure("side/mid within -30 and -3 dB", _share(inside), 0.90, False, len(made))
+
+
+def _drums(engine: Engine, cases: list[Case]) -> Figure:
+    told_apart = []
+    for case in cases:
+        lead = case.sound.split(",")[0]
+        share = {}
+        for words in ("drums", "no drums"):
+            sound = f"{lead}, bass, {words}, {float(case.tempo_bpm):g} bpm"
+            made = _ask(engine, sound, case.placed, case.seconds, case.seed)
+            share[words] = listen.percussive_share(made)
+        told_apart.append(share["drums"] > share["no drums"])
+    return Figure("drums told from no drums", _share(told_apart), 0.90, False, len(told_apart))
+
+
+def _form(engine: Engine, cases: list[Case]) -> Figure:
+    good = []
+    for case in cases:
+        made = _ask(engine, case.sound, case.placed, LONG_SECONDS, case.seed)
+        whole = listen.longest_gap_seconds(made) <= LONGEST_GAP_SECONDS
+        good.append(whole and abs(listen.fade_db(made)) <= MOST_FADE_DB)
+    return Figure("24 s without gap or fade", _share(good), 0.90, False, len(good))
+
+
+def _codec(engine: Engine, count: int) -> Figure:
+    """What the codec keeps of music that no checkpoint has heard."""
+    kept = []
+    for number in range(count):
+        audio = render(number, seed=HELD_OUT_SEED + 1, seconds=8.0).audio
+        before, after = pitch_classes(audio), pitch_classes(engine.reconstruct(audio))
+        kept.append(_agreement(after, before))
+    return Figure("codec alone: pitch class kept", float(np.nanmean(kept)), 0.90, False, count)
+
+
+def _speed(engine: Engine, case: Case) -> Figure:
+    seconds = []
+    for _ in range(2):  # the first warms up
+        begun = time.perf_counter()
+        _ask(engine, case.sound, case.placed, SPEED_SECONDS, case.seed)
+        seconds.append(time.perf_counter() - begun)
+    name = f"times real time, 8 s clip on {engine.device}"
+    return Figure(name, SPEED_SECONDS / min(seconds), 1.0, False, 1)
+
+
+def _share(hits: list[bool]) -> float:
+    return float(np.mean(hits)) if hits else float("nan")

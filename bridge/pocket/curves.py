@@ -1,0 +1,91 @@
+"""The picture of a training: losses over steps, read back from the logs that it left."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+log = logging.getLogger(__name__)
+
+_NUMBER = r"(-?\d+(?:\.\d+)?|nan)"
+_CODEC_LINE = re.compile(
+    rf"codec step (\d+) spectral {_NUMBER} wave {_NUMBER} commitment {_NUMBER} "
+)
+_DECODER_LINE = re.compile(
+    rf"decoder step (\d+) loss {_NUMBER} first codebook {_NUMBER} pitch class found {_NUMBER} "
+)
+_INK = "#22303c"
+_COLOURS = ("#c2571a", "#1f6f8b", "#8a8f98")
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """What was logged, a row every 50 steps in the order of the steps.
+
+    Attributes:
+        codec: float64 `[rows, 4]`: step, spectral loss, wave loss, commitment loss.
+        decoder: float64 `[rows, 4]`: step, loss and that of the first codebooks in nats a code,
+            share of codec steps whose pitch class was found.
+    """
+
+    codec: NDArray[np.float64]
+    decoder: NDArray[np.float64]
+
+
+def draw(logs: Iterable[Path], picture: Path) -> None:
+    """Draw the losses that the logs tell of as a PNG; without matplotlib, say so and draw none."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        log.info("no picture of the losses: install matplotlib (the extra `plot`) and ask again")
+        return
+    curves = read_logs(logs)
+    figure = Figure(figsize=(11, 3.6), dpi=145, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    _lines(left, curves.codec, ("spectral", "wave", "commitment"))
+    left.set(title="codec", xlabel="step", ylabel="loss", ylim=(0, None))
+    left.legend(frameon=False)
+    _lines(right, curves.decoder[:, :3], ("all codebooks", "first codebook"))
+    right.set(title="decoder", xlabel="step", ylabel="cross-entropy, nats a code")
+    share = right.twinx()
+    found = share.plot(curves.decoder[:, 0], curves.decoder[:, 3], color=_COLOURS[2])
+    share.set(ylabel="pitch class found, share", ylim=(0, 1))
+    right.legend([*right.lines, *found], [*_names(right), "pitch class found"], frameon=False)
+    figure.savefig(picture)
+
+
+def read_logs(logs: Iterable[Path]) -> Curves:
+    """Read the losses back; of a step that was logged twice, as after a kill, the last counts."""
+    codec: dict[int, list[float]] = {}
+    decoder: dict[int, list[float]] = {}
+    for path in logs:
+        text = path.read_text(encoding="utf-8")
+        for pattern, rows in ((_CODEC_LINE, codec), (_DECODER_LINE, decoder)):
+            for match in pattern.finditer(text):
+                rows[int(match[1])] = [float(value) for value in match.groups()]
+    return Curves(_in_order(codec), _in_order(decoder))
+
+
+def _in_order(rows: dict[int, list[float]]) -> NDArray[np.float64]:
+    return np.array([rows[step] for step in sorted(rows)], dtype=np.float64).reshape(-1, 4)
+
+
+def _lines(axes: Axes, rows: NDArray[np.float64], names: tuple[str, ...]) -> None:
+    for column, (name, colour) in enumerate(zip(names, _COLOURS, strict=False), 1):
+        axes.plot(rows[:, 0], rows[:, column], color=colour, label=name)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=_INK)
+
+
+def _names(axes: Axes) -> list[str]:
+    return [str(line.get_label()) for line in axes.lines]

@@ -1,0 +1,174 @@
+"""From what the model played to the clip: exact, in time, looping, at one loudness."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.audio import Waveform
+from bridge.clip import beat_offset_ms, finish, surplus_seconds
+from bridge.errors import BadArgument
+from bridge.timing import Meter, bars_to_frames, bars_to_seconds
+from tests.clip import material
+from tests.clip.material import RATE, drums, pad, plucks, stereo
+from tests.clip.measures import attacks, flux, seam_flux, true_peak_db
+
+
+@pytest.mark.parametrize("faster", [1.04, 0.96])
+@pytest.mark.parametrize(
+    ("tempo", "meter", "bars", "sample_rate"),
+    [(120, "4/4", 4, 44_100), (93.75, "3/4", 4, 48_000), (140, "7/8", 4, 96_000)],
+)
+def test_a_clip_off_tempo_and_100_ms_late_leaves_on_the_grid(
+    tempo: float, meter: str, bars: int, sample_rate: int, faster: float
+) -> None:
+    """Every kick and snare of the finished clip is measured, not only the median."""
+    tempo_bpm, signature = Fraction(tempo), Meter.parse(meter)
+    clip_seconds = float(bars_to_seconds(bars, signature, tempo_bpm))
+    seconds = clip_seconds + surplus_seconds(bars, tempo_bpm, signature)
+    waveform = stereo(drums(tempo * faster, seconds, meter=meter, first_bar_seconds=0.1))
+    clip = finish(
+        waveform, bars=bars, tempo_bpm=tempo_bpm, meter=signature, sample_rate=sample_rate
+    )
+    assert clip.fitted
+    assert clip.stretch_ratio == pytest.approx(faster, abs=0.001)
+    assert clip.source_offset_seconds == pytest.approx(0.1, abs=0.003)
+    assert clip.beat_offset_ms is not None
+    assert clip.beat_offset_ms < 5
+    beat_seconds = 60 / tempo
+    in_bar = sorted(material.KICK_SNARE[meter][0] + material.KICK_SNARE[meter][1])
+    lines = np.array(
+        [
+            (bar * float(signature.beats_per_bar) + beat) * beat_seconds
+            for bar in range(bars)
+            for beat in in_bar
+        ]
+    )
+    away = np.abs(np.array(attacks(clip.waveform, lines, 0.04)) - lines)
+    assert away.max() < 0.015, away
+
+
+def test_a_pad_leaves_untouched_but_for_its_seam_and_level() -> None:
+    waveform = stereo(pad(11))
+    clip = finish(waveform, bars=4, tempo_bpm=Fraction(120), meter=Meter(), sample_rate=RATE)
+    assert not clip.fitted
+    assert (clip.stretch_ratio, clip.source_offset_seconds) == (1.0, 0.0)
+    assert any("no steady pulse" in line for line in clip.told)
+    after = slice(RATE // 4, None)
+    gain = np.abs(clip.waveform.samples[after]).max() / np.abs(waveform.samples[: 8 * RATE]).max()
+    played = waveform.samples[: 8 * RATE][after] * gain
+    assert np.allclose(clip.waveform.samples[after], played, atol=2e-3)
+    assert seam_flux(clip.waveform) <= np.percentile(flux(clip.waveform.samples), 95)
+
+
+def test_the_model_beginning_late_is_not_heard() -> None:
+    """60 ms of silence before the first drum are gone; frame 0 is the drum."""
+    late = np.concatenate([np.zeros(round(0.06 * RATE)), drums(120, 10)])
+    clip = finish(stereo(late), bars=4, tempo_bpm=Fraction(120), meter=Meter(), sample_rate=44_100)
+    assert clip.source_offset_seconds == pytest.approx(0.06, abs=0.003)
+    assert np.abs(clip.waveform.samples[: 44_100 // 50]).max() > 0.1
+
+
+def test_a_melody_that_opens_with_a_rest_keeps_it() -> None:
+    """Half a bar of rest, then the tune: it is not cut to begin with the first note."""
+    tune = plucks(120, 11, (0, 0, 0, 0, 60, 64, 67, 72))
+    clip = finish(stereo(tune), bars=4, tempo_bpm=Fraction(120), meter=Meter(), sample_rate=RATE)
+    samples = np.abs(clip.waveform.samples)
+    assert clip.source_offset_seconds == pytest.approx(0.0, abs=0.005)
+    assert samples[RATE : RATE + RATE // 10].max() > 5 * samples[RATE // 2 : RATE * 9 // 10].max()
+
+
+def test_mono_becomes_stereo() -> None:
+    mono = Waveform(stereo(drums(120, 4)).samples[:, :1], RATE)
+    clip = finish(mono, bars=1, tempo_bpm=Fraction(120), meter=Meter(), sample_rate=44_100)
+    assert clip.waveform.channels == 2
+    assert np.array_equal(clip.waveform.samples[:, 0], clip.waveform.samples[:, 1])
+
+
+def test_silence_is_finished_as_silence() -> None:
+    silence = Waveform(np.zeros((3 * RATE, 2), np.float32), RATE)
+    clip = finish(silence, bars=1, tempo_bpm=Fraction(120), meter=Meter(), sample_rate=44_100)
+    assert not clip.waveform.samples.any()
+    assert (clip.beat_offset_ms, clip.loudness_lufs, clip.true_peak_dbtp) == (None, None, -np.inf)
+
+
+def test_the_same_audio_gives_the_same_clip() -> None:
+    waveform = stereo(drums(124, 5), pad(5))
+    first, second = (
+        finish(waveform, bars=2, tempo_bpm=Fraction(120), meter=Meter(), sample_rate=44_100)
+        for _ in range(2)
+    )
+    assert np.array_equal(first.waveform.samples, second.waveform.samples)
+
+
+@pytest.mark.parametrize(("bars", "sample_rate"), [(0, 44_100), (-1, 44_100), (1, 0)])
+def test_a_clip_of_nothing_is_refused(bars: int, sample_rate: int) -> None:
+    waveform = Waveform(np.zeros((RATE, 2), np.float32), RATE)
+    with pytest.raises(BadArgument):
+        finish(waveform, bars=bars, tempo_bpm=Fraction(120), meter=Meter(), sample_rate=sample_rate)
+
+
+def test_beat_offset_is_the_median_distance_to_the_sixteenths() -> None:
+    out = np.zeros(4 * RATE)
+    for beat in range(8):
+        material.add(out, material.kick(), 0.1 + beat * 0.5 + 0.02)
+    # 20 ms after a line that is 0.1 s after a beat: 125 ms apart, the nearest is 5 ms away.
+    offset = beat_offset_ms(stereo(out), Fraction(120))
+    assert offset == pytest.approx(5, abs=1.5)
+    assert beat_offset_ms(Waveform(np.zeros((RATE, 2), np.float32), RATE), Fraction(120)) is None
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    tempo_bpm=st.fractions(60, 999, max_denominator=1000),
+    numerator=st.integers(1, 13),
+    denominator=st.sampled_from([2, 4, 8, 16]),
+    bars=st.integers(1, 4),
+    sample_rate=st.sampled_from([44_100, 48_000, 96_000]),
+    share=st.floats(0.05, 1.6),
+    seed=st.integers(0, 1000),
+)
+def test_any_request_gives_exact_finite_stereo_frames(
+    tempo_bpm: Fraction,
+    numerator: int,
+    denominator: int,
+    bars: int,
+    sample_rate: int,
+    share: float,
+    seed: int,
+) -> None:
+    """Whatever was played, and however much too little of it."""
+    meter = Meter(numerator, denominator)
+    clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))
+    if clip_seconds > 3:
+        bars, clip_seconds = 1, float(bars_to_seconds(1, meter, tempo_bpm))
+    rng = np.random.default_rng(seed)
+    frames = max(1, int(min(clip_seconds, 5) * share * RATE))
+    hits = rng.random((frames, 1)) < 10 / RATE
+    noise = rng.standard_normal((frames, 2)) * (0.01 + hits)
+    clip = finish(
+        Waveform(noise.astype(np.float32), RATE),
+        bars=bars,
+        tempo_bpm=tempo_bpm,
+        meter=meter,
+        sample_rate=sample_rate,
+    )
+    exact = bars_to_frames(bars, meter, tempo_bpm, sample_rate)
+    assert clip.waveform.samples.shape == (exact, 2)
+    assert clip.waveform.sample_rate == sample_rate
+    assert clip.true_peak_dbtp <= -1
+    assert true_peak_db(clip.waveform.samples, 4) <= -0.9
+
+
+@pytest.mark.parametrize("tempo", [20, 999])
+def test_the_slowest_and_the_fastest_tempo_are_exact(tempo: int) -> None:
+    meter = Meter(1, 16) if tempo == 999 else Meter(4, 4)
+    clip_seconds = float(bars_to_seconds(1, meter, Fraction(tempo)))
+    waveform = stereo(drums(80, clip_seconds + 3))
+    clip = finish(waveform, bars=1, tempo_bpm=Fraction(tempo), meter=meter, sample_rate=44_100)
+    assert clip.waveform.frames == bars_to_frames(1, meter, Fraction(tempo), 44_100)
+    assert np.abs(clip.waveform.samples).max() > 0.1

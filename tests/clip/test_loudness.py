@@ -1,0 +1,95 @@
+"""Loudness and true peak are what was promised, and silence stays silent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyloudnorm import Meter as LoudnessMeter
+
+from bridge.audio import Waveform
+from bridge.clip.loudness import normalised, true_peak_dbtp
+from tests.clip.material import RATE, drums, pad, stereo
+from tests.clip.measures import true_peak_db
+
+
+@pytest.mark.parametrize("level", [0.001, 0.25, 3.0])
+@pytest.mark.parametrize("sample_rate", [44_100, 96_000])
+def test_a_pad_comes_to_minus_14_lufs(sample_rate: int, level: float) -> None:
+    loud = normalised(stereo(pad(3), level=level).resampled(sample_rate))
+    measured = LoudnessMeter(sample_rate).integrated_loudness(
+        loud.waveform.samples.astype(np.float64)
+    )
+    assert measured == pytest.approx(-14, abs=0.05)
+    assert loud.loudness_lufs == pytest.approx(measured, abs=0.05)
+    assert loud.true_peak_dbtp < -1
+
+
+@pytest.mark.parametrize("sample_rate", [44_100, 48_000, 96_000])
+def test_drums_are_as_loud_as_their_true_peak_allows(sample_rate: int) -> None:
+    waveform = stereo(drums(120, 4)).resampled(sample_rate)
+    loud = normalised(waveform)
+    assert loud.loudness_lufs is not None
+    assert loud.loudness_lufs < -14
+    assert -1.2 < true_peak_db(loud.waveform.samples, 4) <= -1.0
+    # One gain and nothing else: no attack is reshaped.
+    ratio = np.abs(loud.waveform.samples).max() / np.abs(waveform.samples).max()
+    assert np.allclose(loud.waveform.samples, waveform.samples * ratio, atol=1e-6)
+
+
+def test_a_peak_between_samples_counts() -> None:
+    """A sine at a quarter of the rate, 45° on: its samples are 3 dB below its peak."""
+    t = np.arange(RATE)
+    sine = np.sin(np.pi / 2 * t + np.pi / 4) * np.hanning(RATE)
+    waveform = Waveform(np.stack([sine, sine], axis=1).astype(np.float32), RATE)
+    assert 20 * np.log10(np.abs(waveform.samples).max()) == pytest.approx(-3.01, abs=0.01)
+    assert true_peak_dbtp(waveform) == pytest.approx(0.0, abs=0.05)
+
+
+def test_a_peak_that_only_the_seam_has_counts() -> None:
+    """Half a sample's worth of +1 at the end meets +1 at the start."""
+    t = np.arange(RATE // 2)
+    sine = 0.7 * np.sin(np.pi / 2 * t + np.pi / 4)
+    once = Waveform(np.repeat(sine[:, None], 2, axis=1).astype(np.float32), RATE)
+    rolled = Waveform(np.roll(once.samples, 3, axis=0), RATE)
+    assert true_peak_dbtp(rolled) == pytest.approx(true_peak_dbtp(once), abs=0.3)
+
+
+@pytest.mark.parametrize("frames", [1, 50, int(0.39 * RATE)])
+def test_a_short_clip_is_set_by_its_peak(frames: int) -> None:
+    loud = normalised(Waveform(stereo(pad(1)).samples[:frames] * np.float32(0.01), RATE))
+    assert loud.loudness_lufs is None
+    assert loud.true_peak_dbtp == pytest.approx(-1, abs=0.1)
+    assert -1.2 < true_peak_db(loud.waveform.samples, 4) <= -1.0
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-12, 1e-38])
+@pytest.mark.parametrize("frames", [10, RATE])
+def test_silence_stays_silent(frames: int, level: float) -> None:
+    waveform = Waveform(np.full((frames, 2), level, np.float32), RATE)
+    loud = normalised(waveform)
+    assert np.array_equal(loud.waveform.samples, waveform.samples)
+    assert loud.loudness_lufs is None
+    assert loud.true_peak_dbtp == -np.inf
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    frames=st.integers(1, 30_000),
+    level_db=st.floats(-150, 60),
+    sparse=st.booleans(),
+)
+def test_any_sound_is_finite_and_below_the_ceiling(
+    seed: int, frames: int, level_db: float, sparse: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal((frames, 2)) * 10 ** (level_db / 20)
+    if sparse:
+        noise *= rng.random((frames, 1)) < 0.01
+    loud = normalised(Waveform(noise.astype(np.float32), 44_100))
+    assert loud.true_peak_dbtp <= -1
+    assert np.isfinite(loud.waveform.samples).all()
+    if loud.true_peak_dbtp > -np.inf:
+        assert true_peak_db(loud.waveform.samples, 4) <= -0.9

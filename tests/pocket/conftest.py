@@ -1,0 +1,11 @@
+"""One thread: what is trained here is so small that a second one only waits."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)

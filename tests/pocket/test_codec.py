@@ -1,0 +1,36 @@
+"""What the codec's training calls near and far."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bridge.pocket.codec import SEGMENT_FRAMES, reconstruction_loss
+
+
+def tones(*frequencies_hz: float) -> Tensor:
+    time = torch.arange(SEGMENT_FRAMES) / 32_000
+    rows = [0.3 * torch.sin(2 * np.pi * f * time) for f in frequencies_hz]
+    return torch.stack(rows)[:, None]
+
+
+def test_the_same_sound_is_at_no_distance() -> None:
+    spectral, wave = reconstruction_loss(tones(220, 440), tones(220, 440))
+    assert (float(spectral), float(wave)) == (0.0, 0.0)
+
+
+def test_a_semitone_off_is_further_than_a_little_quieter() -> None:
+    wanted = tones(220, 440)
+    off, _ = reconstruction_loss(tones(233.08, 466.16), wanted)
+    quiet, _ = reconstruction_loss(0.9 * wanted, wanted)
+    assert 0 < float(quiet) < 0.25 * float(off)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-4])
+def test_silence_gives_a_finite_loss_and_gradient(level: float) -> None:
+    output = (tones(220) * 0.1).requires_grad_()
+    spectral, wave = reconstruction_loss(output, tones(220) * level)
+    (spectral + wave).backward()  # type: ignore[no-untyped-call]
+    assert output.grad is not None and bool(torch.isfinite(output.grad).all())

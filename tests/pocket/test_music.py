@@ -1,0 +1,178 @@
+"""The music that is learned from: the same for a seed, varied, stereo, and led by its melody."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.chroma import HOP, note_pitch_classes, pitch_classes, similarity
+from bridge.listen import percussive_share, side_over_mid_db
+from bridge.pocket.corpus import HELD_OUT_SEEDS, Piece, render, render_many
+from bridge.pocket.music import Score, compose
+from bridge.pocket.music.drums import KITS, drum_track
+from bridge.pocket.music.mix import balanced
+from bridge.pocket.music.score import CHORD_VOICES, LEADS
+from bridge.pocket.music.synth import VOICES, tone
+from bridge.pocket.text import build_tokenizer
+from bridge.timing import Note
+
+SEED = 1234
+SECONDS = 6.0
+
+
+@pytest.fixture(scope="module")
+def pieces() -> list[Piece]:
+    return [render(number, seed=SEED, seconds=SECONDS) for number in range(16)]
+
+
+@pytest.fixture(scope="module")
+def scores() -> list[Score]:
+    return [compose(np.random.default_rng((SEED, n)), seconds=12.0) for n in range(800)]
+
+
+def melody_of(score: Score, steps: int) -> NDArray[np.int64]:
+    """The pitch class of the score's melody at each step of 128 ms, −1 at rests."""
+    lead = score.lead
+    notes = [
+        Note(Fraction(start), Fraction(length), int(pitch))
+        for start, length, pitch in zip(
+            lead.starts_beats.tolist(), lead.lengths_beats.tolist(), lead.pitches, strict=True
+        )
+    ]
+    return note_pitch_classes(notes, Fraction(score.tempo_bpm), steps)
+
+
+def line_of(score: Score) -> tuple[object, ...]:
+    """A melody whatever its key: when its notes start, and their steps up and down."""
+    lead = score.lead
+    return (*np.round(lead.starts_beats, 3).tolist(), *np.diff(lead.pitches).tolist())
+
+
+def test_the_same_seed_gives_the_same_samples(pieces: list[Piece]) -> None:
+    again = render(3, seed=SEED, seconds=SECONDS)
+    assert np.array_equal(again.audio.samples, pieces[3].audio.samples)
+    assert np.array_equal(again.melody.samples, pieces[3].melody.samples)
+    assert again.score.prompt == pieces[3].score.prompt
+    assert len({piece.audio.samples.tobytes() for piece in pieces}) == len(pieces)
+
+
+def test_pieces_from_other_processes_are_the_same(pieces: list[Piece]) -> None:
+    made = list(render_many(3, seed=SEED, seconds=SECONDS, first=2))
+    assert [m.audio.samples.tobytes() for m in made] == [
+        piece.audio.samples.tobytes() for piece in pieces[2:5]
+    ]
+
+
+def test_a_piece_is_as_long_as_its_bars_and_as_loud_as_all_others(pieces: list[Piece]) -> None:
+    for piece in pieces:
+        score, audio = piece.score, piece.audio
+        assert audio.frames == piece.melody.frames == round(score.seconds * MODEL_SAMPLE_RATE)
+        assert (audio.channels, piece.melody.channels) == (2, 1)
+        assert np.abs(audio.samples).max() == pytest.approx(0.8, abs=1e-4)
+
+
+def test_no_melody_of_the_evaluation_is_trained_on(scores: list[Score]) -> None:
+    held_out = {
+        line_of(compose(np.random.default_rng((seed, n)), seconds=16.0))
+        for seed in HELD_OUT_SEEDS
+        for n in range(40)
+    }
+    assert len(held_out) == 80
+    assert not held_out & {line_of(score) for score in scores}
+
+
+def test_pieces_end_on_a_bar_line_within_the_time_they_have(scores: list[Score]) -> None:
+    for score in scores:
+        bars = score.seconds * score.tempo_bpm / 60 / float(score.meter.beats_per_bar)
+        assert bars == pytest.approx(round(bars)) and round(bars) >= 1
+        assert score.seconds <= 12.0
+        assert score.lead.starts_beats.max() < bars * float(score.meter.beats_per_bar)
+
+
+def test_tempos_meters_keys_and_voices_are_all_met(scores: list[Score]) -> None:
+    tempos = {score.tempo_bpm for score in scores}
+    assert (min(tempos), max(tempos)) == (70, 170)
+    assert {str(score.meter) for score in scores} == {"4/4", "3/4"}
+    assert len({score.key for score in scores}) == 24
+    assert {score.lead.voice for score in scores} == set(LEADS)
+    assert {score.kit for score in scores} == {None, *KITS}
+    assert {part.voice for score in scores for part in score.backing} >= set(CHORD_VOICES)
+
+
+def test_every_word_of_a_prompt_is_one_that_the_model_knows(scores: list[Score]) -> None:
+    tokenizer = build_tokenizer()
+    for score in scores:
+        words = re.findall(r"[^ ,]+", score.prompt.lower())
+        assert tokenizer.tokenize(score.prompt) == words
+
+
+def test_a_prompt_tells_drums_from_no_drums(scores: list[Score]) -> None:
+    for score in scores:
+        if score.kit is None:
+            assert "drums" not in score.prompt or "no drums" in score.prompt
+        else:
+            assert score.kit in score.prompt and "no drums" not in score.prompt
+
+
+def test_the_melody_stands_at_least_6_db_over_the_chords() -> None:
+    heard = 0
+    for number in range(24):
+        rng = np.random.default_rng((SEED, number))
+        score = compose(rng, seconds=SECONDS)
+        lead, *backing = balanced(score, rng, frames=round(score.seconds * MODEL_SAMPLE_RATE))
+        for part, sound in zip(score.backing, backing, strict=True):
+            if part.voice in CHORD_VOICES:
+                heard += 1
+                assert 10 * np.log10((lead**2).mean() / (sound**2).mean()) >= 6.0
+    assert heard >= 12
+
+
+def test_the_mix_is_led_by_its_melody(pieces: list[Piece]) -> None:
+    led = [
+        similarity(pitch_classes(p.audio), melody_of(p.score, 1 + p.audio.frames // HOP))
+        for p in pieces
+    ]
+    assert np.mean(led) >= 0.9 and min(led) >= 0.75
+
+
+def test_the_melody_alone_has_the_pitch_classes_of_its_notes(pieces: list[Piece]) -> None:
+    led = [
+        similarity(pitch_classes(p.melody), melody_of(p.score, 1 + p.melody.frames // HOP))
+        for p in pieces
+    ]
+    assert np.mean(led) >= 0.95 and min(led) >= 0.85
+
+
+def test_the_melody_alone_does_not_sound_like_the_mix(pieces: list[Piece]) -> None:
+    """Else a model could copy the sound, and would follow no other."""
+    for piece in pieces:
+        spectra = [
+            np.abs(np.fft.rfft(sound.mono().samples[:, 0])) for sound in (piece.audio, piece.melody)
+        ]
+        assert np.corrcoef(*spectra)[0, 1] < 0.9
+
+
+def test_the_stereo_picture_is_neither_mono_nor_hollow(pieces: list[Piece]) -> None:
+    assert all(-30 < side_over_mid_db(piece.audio) < -6 for piece in pieces)
+
+
+@pytest.mark.parametrize("voice", [*VOICES])
+def test_a_voice_has_the_pitch_class_of_its_note(voice: str) -> None:
+    sound = tone(VOICES[voice], 220.0, 1.0, np.random.default_rng(0))
+    assert 0.3 < np.abs(sound).max() <= 1.0
+    heard = pitch_classes(Waveform(sound[:, None], MODEL_SAMPLE_RATE))
+    assert set(heard[heard >= 0]) == {9}
+
+
+@pytest.mark.parametrize("kit", [*KITS])
+def test_a_kit_strikes_on_the_first_beat(kit: str, scores: list[Score]) -> None:
+    score = next(score for score in scores if score.kit == kit)
+    frames = round(score.seconds * MODEL_SAMPLE_RATE)
+    sound = drum_track(score, np.random.default_rng(0), frames=frames)
+    assert np.abs(sound[:640]).max() > 0.3 * np.abs(sound).max()
+    assert percussive_share(Waveform(sound, MODEL_SAMPLE_RATE)) > 0.01

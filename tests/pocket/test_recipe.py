@@ -1,0 +1,134 @@
+"""The whole recipe at its smallest: trained, killed, resumed, exported, and played by the engine."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import MusicgenMelodyForConditionalGeneration
+
+from bridge.chroma import one_hot
+from bridge.engine import Request, load
+
+CODEC_STEPS, DECODER_STEPS = 2, 8
+DECAY_FROM = 6
+"""Where the decoder's learning rate begins to fall: a state is saved there, two steps early."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the recipe left: its folders, and what the second run said."""
+
+    folder: Path
+    checkpoint: Path
+    said: str
+
+
+def recipe(folder: Path, checkpoint: Path, *more: str) -> list[str]:
+    return [
+        sys.executable, "-m", "bridge.pocket", "--folder", str(folder), "--out", str(checkpoint),
+        "--codec-steps", str(CODEC_STEPS), "--codec-pieces", "2", "--shards", "1",
+        "--shard-pieces", "2", "--decoder-steps", str(DECODER_STEPS), *more,
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """Killed once the decoder has saved a state, and started again."""
+    folder = tmp_path_factory.mktemp("training")
+    checkpoint = tmp_path_factory.mktemp("checkpoint")
+    command = recipe(folder, checkpoint)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as first:
+        assert first.stderr is not None
+        said = []
+        for line in first.stderr:
+            said.append(line)
+            if f"decoder saved at step {DECAY_FROM}" in line:
+                first.kill()
+    assert first.returncode == -signal.SIGKILL, "".join(said)
+    assert not list(checkpoint.iterdir())
+    second = subprocess.run(command, capture_output=True, text=True)
+    assert second.returncode == 0, second.stderr
+    yield Trained(folder, checkpoint, second.stderr)
+
+
+def test_a_killed_run_goes_on_where_it_was(trained: Trained) -> None:
+    assert f"codec goes on from step {CODEC_STEPS}" in trained.said
+    assert f"decoder goes on from step {DECAY_FROM}" in trained.said
+    assert f"decoder saved at step {DECODER_STEPS}" in trained.said
+    assert "shard" not in trained.said and "codec step" not in trained.said
+    whole = (trained.folder / "train.log").read_text(encoding="utf-8")
+    assert whole.count("shard 0000.npz written") == 1
+    assert "codec step 0" in whole and "decoder step 0" in whole
+
+
+def test_the_state_before_the_decay_is_kept_for_a_longer_run(trained: Trained) -> None:
+    before, after = (
+        torch.load(trained.folder / name, weights_only=True)
+        for name in ("before-decay.pt", "decoder.pt")
+    )
+    assert (before["step"], after["step"]) == (DECAY_FROM, DECODER_STEPS)
+    moved = [
+        name
+        for name, value in after["model"].items()
+        if not torch.equal(value, before["model"][name])
+    ]
+    assert len(moved) > 50
+
+
+def test_the_losses_are_drawn(trained: Trained) -> None:
+    pytest.importorskip("matplotlib")
+    assert (trained.folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_checkpoint_is_small_and_half_precision(trained: Trained) -> None:
+    weights = list(trained.checkpoint.glob("*.safetensors"))
+    assert len(weights) == 1
+    assert weights[0].stat().st_size <= 24 * 2**20
+    assert not list(trained.checkpoint.glob("*.bin"))
+
+
+def test_plain_transformers_loads_every_weight(trained: Trained) -> None:
+    model, found = MusicgenMelodyForConditionalGeneration.from_pretrained(
+        trained.checkpoint, output_loading_info=True
+    )
+    assert not any(found.values())
+    assert next(model.parameters()).dtype == torch.float16
+    assert (model.config.decoder.num_codebooks, model.config.chroma_length) == (8, 235)
+    average = torch.load(trained.folder / "decoder.pt", weights_only=True)["average"]
+    torch.testing.assert_close(
+        model.enc_to_dec_proj.weight, average["text_proj.weight"].half(), atol=0, rtol=0
+    )
+    codec = torch.load(trained.folder / "codec.pt", weights_only=True)["model"]
+    embed = model.audio_encoder.quantizer.layers[0].codebook.embed
+    torch.testing.assert_close(
+        embed, codec["quantizer.layers.0.codebook.embed"].half(), atol=0, rtol=0
+    )
+
+
+def test_the_engine_plays_it(trained: Trained) -> None:
+    engine = load(trained.checkpoint, device="cpu")
+    assert (engine.num_codebooks, engine.audio_channels, engine.frame_rate) == (8, 2, 50)
+    melody = one_hot(np.repeat(np.array([0, 4, 7]), 8))
+    request = Request(prompt="warm piano, drums, 92 bpm", melody=melody, seconds=0.4, seed=1)
+    (played,) = engine.generate(request)
+    assert (played.frames, played.channels) == (12_800, 2)
+    heard = engine.reconstruct(played)
+    assert (heard.frames, heard.channels) == (12_800, 2)
+
+
+@pytest.mark.parametrize("seed", ["9000", "9001", "9002"])
+def test_seeds_of_the_evaluation_are_refused(seed: str, tmp_path: Path) -> None:
+    folder = tmp_path / "training"
+    command = recipe(folder, tmp_path / "checkpoint", "--seed", seed)
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert f"seed {seed}" in result.stderr.splitlines()[-1]
+    assert not folder.exists()

@@ -1,0 +1,86 @@
+"""The tokenizer: what it knows, what it writes alike, what it leaves out."""
+
+from __future__ import annotations
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from bridge.pocket.music.score import BASSES, CHORD_VOICES, KEY_NAMES, KITS, LEADS
+from bridge.pocket.text import TEMPOS_BPM, build_tokenizer
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return build_tokenizer()
+
+
+def words(tokenizer: PreTrainedTokenizerFast, text: str) -> str:
+    """The words that a prompt is read as, without the end."""
+    ids = tokenizer(text)["input_ids"]
+    assert ids[-1] == tokenizer.eos_token_id
+    return " ".join(str(word) for word in tokenizer.convert_ids_to_tokens(ids[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("warm Rhodes, 92 BPM", "warm electric piano 92 bpm"),
+        ("Wurlitzer and CHOIR", "electric piano voice"),
+        ("hip-hop beat", "hip hop drums"),
+        ("lofi keys, plucked harp", "lo-fi piano pluck pluck"),
+        ("lo fi chimes", "lo-fi bells"),
+        ("violins, horns", "strings brass"),
+        ("D# minor", "eb minor"),
+        ("Gb major, Db", "f# major c#"),
+        ("Bb minor", "bb minor"),
+        ("C# minor", "c# minor"),
+    ],
+)
+def test_words_that_mean_the_same_are_written_alike(
+    tokenizer: PreTrainedTokenizerFast, text: str, read: str
+) -> None:
+    assert words(tokenizer, text) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("a dusty underwater piano!!", "a piano"),
+        ("pianos", ""),
+        ("bassoon, drumsticks", ""),
+        ("ピアノ 🎹", ""),
+        ("...no--drums...", "no drums"),
+        ("300 bpm", "bpm"),
+        ("12345", ""),
+    ],
+)
+def test_words_it_does_not_know_are_left_out(
+    tokenizer: PreTrainedTokenizerFast, text: str, read: str
+) -> None:
+    assert words(tokenizer, text) == read
+
+
+@pytest.mark.parametrize("text", ["", "   ", ",,,", "zither"])
+def test_nothing_is_read_as_an_end_alone(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
+    assert tokenizer(text)["input_ids"] == [tokenizer.eos_token_id]
+
+
+def test_every_tempo_is_a_token_of_its_own(tokenizer: PreTrainedTokenizerFast) -> None:
+    ids = {tokenizer(f"{tempo} bpm")["input_ids"][0] for tempo in TEMPOS_BPM}
+    assert len(ids) == len(TEMPOS_BPM)
+    assert words(tokenizer, "70 bpm") == "70 bpm"
+
+
+def test_a_prompt_fits_however_long_it_is(tokenizer: PreTrainedTokenizerFast) -> None:
+    assert len(tokenizer("warm piano " * 40)["input_ids"]) == 81
+
+
+def test_every_instrument_and_key_has_its_words(tokenizer: PreTrainedTokenizerFast) -> None:
+    for name in (*LEADS, *CHORD_VOICES, *BASSES, *KITS, *KEY_NAMES):
+        assert words(tokenizer, name) == name.lower()
+
+
+def test_batches_are_padded_at_the_end_and_masked(tokenizer: PreTrainedTokenizerFast) -> None:
+    batch = tokenizer(["warm piano", "piano"], padding=True)
+    assert batch["attention_mask"] == [[1, 1, 1], [1, 1, 0]]
+    assert batch["input_ids"][1][-1] == tokenizer.pad_token_id

@@ -1,0 +1,304 @@
+"""The command line as a user meets it: refusals, clips, and what is printed where."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from bridge import cli
+
+# A status of its own tells that a refusal came only after torch was imported.
+REFUSAL = """
+import sys
+from bridge.__main__ import main
+status = main()
+sys.exit(99 if "torch" in sys.modules or "sounddevice" in sys.modules else status)
+"""
+HUM = Path(__file__).parent / "melodies" / "scarborough-hum-90bpm.wav"
+MIDI = Path(__file__).parent / "melodies" / "scarborough-90bpm.mid"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder, with an empty home elsewhere."""
+    home = tmp_path / "home"
+    place = tmp_path / "place"
+    home.mkdir()
+    place.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.chdir(place)
+    return place
+
+
+def files(folder: Path) -> list[str]:
+    """All that lies in a folder, by path below it."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def render(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[str, Any]:
+    """Run `render --json` in this process, and return what it printed."""
+    capsys.readouterr()
+    status = cli.main(["render", *map(str, arguments), "--json"])
+    printed = capsys.readouterr()
+    assert status == 0, printed.err
+    (line,) = printed.out.splitlines()
+    result: dict[str, Any] = json.loads(line)
+    return result
+
+
+def make_broken_melodies(folder: Path) -> None:
+    """The files that no melody can be read from, by the names that the test calls them."""
+    silence = np.zeros(44_100, dtype=np.float32)
+    soundfile.write(folder / "silent.wav", silence, 44_100)
+    soundfile.write(folder / "no-frames.wav", silence[:0], 44_100)
+    soundfile.write(folder / "nan.wav", silence * np.nan, 44_100, subtype="FLOAT")
+    (folder / "no-bytes.wav").touch()
+    (folder / "text.wav").write_text("not a sound\n" * 100)
+    (folder / "text.mid").write_text("not a note\n" * 100)
+    (folder / "folder.wav").mkdir()
+    (folder / "cut.wav").write_bytes(HUM.read_bytes()[:30])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["silent.wav"],
+        ["no-frames.wav"],
+        ["nan.wav"],
+        ["no-bytes.wav"],
+        ["text.wav"],
+        ["text.mid"],
+        ["folder.wav"],
+        ["cut.wav"],
+        ["nowhere.wav"],
+        [],
+        ["--prompt", ""],
+        ["--prompt", "{mood} keys"],
+        ["--prompt", "keys", "--unconditional"],
+        ["--prompt", "keys", "--preset", "no-such-preset"],
+        ["--prompt", "keys", "--bars", "0"],
+        ["--prompt", "keys", "--tempo", "19"],
+        ["--prompt", "keys", "--tempo", "fast"],
+        ["--prompt", "keys", "--meter", "4/5"],
+        ["--prompt", "keys", "--melody-tempo", "1000"],
+        ["--prompt", "keys", "--key", "H"],
+        ["--prompt", "keys", "--model", "nowhere/at/all"],
+        ["--prompt", "keys", "--model", "folder.wav"],
+        ["--prompt", "keys", "--seed", "16777216"],
+        ["--prompt", "keys", "--variations", "17"],
+        ["--prompt", "keys", "--guidance-scale", "0.5"],
+        ["--prompt", "keys", "--temperature", "0"],
+        ["--prompt", "keys", "--top-k", "-1"],
+        ["--prompt", "keys", "--sample-rate", "44.1"],
+        ["--prompt", "keys", "--device", "gpu"],
+        ["--prompt", "keys", "--out", "clip.mp3"],
+        ["--prompt", "keys", "--out", "text.wav/clip.wav"],
+        ["--prompt", "keys", "--out", "x" * 300],
+        ["--prompt", "keys", "--plot", "picture.jpg"],
+        ["--prompt", "keys", "--plot", "text.wav/picture.png"],
+        ["--prompt", "keys", "--bars", "16", "--tempo", "120"],
+        ["--prompt", "keys", "--bar", "4"],
+        ["--prompt"],
+        ["one.wav", "two.wav"],
+    ],
+    ids=lambda arguments: " ".join(arguments)[:60] or "nothing",
+)
+def test_a_mistake_is_told_in_one_line_before_torch_and_nothing_is_written(
+    place: Path, arguments: list[str]
+) -> None:
+    make_broken_melodies(place)
+    before = files(place.parent)
+    result = subprocess.run(
+        [sys.executable, "-c", REFUSAL, "render", *arguments], capture_output=True, text=True
+    )
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("melody-bridge")
+    assert "Traceback" not in result.stderr
+    assert files(place.parent) == before
+
+
+def test_the_longest_clip_is_told_when_one_is_too_long(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["render", "--prompt", "keys", "--bars", "16", "--tempo", "120"]) == 2
+    assert "15 bars" in capsys.readouterr().err
+
+
+def test_a_hum_in_another_rate_meter_and_tempo_becomes_exactly_the_frames_asked_for(
+    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, rate = soundfile.read(HUM)
+    assert rate == 44_100
+    # The same hum, said to be at 48 kHz: higher and faster by the same 8.8 %, in stereo.
+    soundfile.write(place / "hum.wav", np.stack([samples, samples], axis=1), 48_000)
+    result = render(
+        capsys,
+        *("hum.wav", "--bars", "4", "--meter", "3/4", "--tempo", "93.7", "--melody-tempo", "97.96"),
+        *("--prompt", "warm bass", "--model", model, "--seed", "7", "--sample-rate", "48000"),
+        *("--out", "clips"),
+    )
+    assert set(result) == {"clips", "seconds", "realtime_factor", "device"}
+    (clip,) = result["clips"]
+    frames = round(4 * 3 * 60 / 93.7 * 48_000)
+    assert soundfile.info(clip["path"]).frames == frames
+    path, similarity, offset = (
+        clip.pop(name) for name in ("path", "melody_similarity", "beat_offset_ms")
+    )
+    assert clip == {
+        "frames": frames,
+        "sample_rate": 48_000,
+        "channels": 2,
+        "bars": 4,
+        "tempo_bpm": 93.7,
+        "meter": "3/4",
+        "seed": 7,
+        "prompt": "warm bass, 94 bpm",
+        "model": str(model),
+    }
+    assert Path(path).parent == place / "clips"
+    assert 0 <= similarity <= 1
+    assert offset is None or offset >= 0
+    assert result["device"] == "cpu"
+    assert result["realtime_factor"] == pytest.approx(12 * 60 / 93.7 / result["seconds"], rel=0.01)
+
+
+def test_a_midi_file_brings_its_tempo_and_meter_unless_others_are_given(
+    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = (MIDI, "--bars", "1", "--model", model, "--seed", "7", "--out", "clips")
+    (own,) = render(capsys, *common)["clips"]
+    assert (own["tempo_bpm"], own["meter"]) == (90.0, "3/4")
+    assert own["frames"] == 2 * 44_100
+    assert own["prompt"] is None
+    (given,) = render(capsys, *common, "--tempo", "120", "--meter", "4/4")["clips"]
+    assert (given["tempo_bpm"], given["meter"]) == (120.0, "4/4")
+    assert given["frames"] == 2 * 44_100
+
+
+def test_the_same_seed_gives_the_same_samples_and_another_seed_others(
+    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def samples(seed: int, out: str) -> Any:
+        (clip,) = render(
+            capsys,
+            *(HUM, "--bars", "1", "--prompt", "warm bass", "--model", model),
+            *("--seed", str(seed), "--out", out),
+        )["clips"]
+        return soundfile.read(clip["path"])[0]
+
+    first = samples(7, "first.wav")
+    assert np.array_equal(first, samples(7, "again.wav"))
+    assert not np.array_equal(first, samples(8, "other.wav"))
+
+
+def test_variations_take_seeds_in_a_row_and_come_best_first(
+    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = (HUM, "--bars", "1", "--meter", "3/4", "--tempo", "180", "--model", model)
+    three = render(capsys, *common, "--seed", "7", "--variations", "3", "--out", "three")["clips"]
+    assert {clip["seed"] for clip in three} == {7, 8, 9}
+    assert len({clip["path"] for clip in three}) == 3
+    similarities = [clip["melody_similarity"] for clip in three]
+    assert similarities == sorted(similarities, reverse=True)
+    (alone,) = render(capsys, *common, "--seed", "8", "--out", "alone.wav")["clips"]
+    (among,) = (clip for clip in three if clip["seed"] == 8)
+    assert np.array_equal(soundfile.read(alone["path"])[0], soundfile.read(among["path"])[0])
+
+
+@pytest.mark.parametrize("arguments", [["--prompt", "warm bass"], ["--unconditional"]])
+def test_text_alone_and_nothing_at_all_can_lead(
+    place: Path, model: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    common = ("--bars", "1", "--model", model, "--out", "clip.wav")
+    (clip,) = render(capsys, *arguments, *common)["clips"]
+    assert clip["melody_similarity"] is None
+    # The seed that was drawn makes the clip again.
+    assert 0 <= clip["seed"] <= 16_777_215
+    (again,) = render(capsys, *arguments, *common, "--seed", str(clip["seed"]))["clips"]
+    assert again["path"] != clip["path"]
+    assert np.array_equal(soundfile.read(clip["path"])[0], soundfile.read(again["path"])[0])
+
+
+def test_a_clip_that_fills_the_window_has_no_room_for_surplus_and_is_made(
+    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (clip,) = render(
+        capsys,
+        *("--unconditional", "--greedy", "--guidance-scale", "1", "--model", model),
+        *("--bars", "15", "--tempo", "120", "--out", "clip.wav"),
+    )["clips"]
+    assert clip["frames"] == 30 * 44_100
+
+
+def test_a_preset_and_the_users_defaults_apply_under_the_flags(
+    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bridge.presets import user_folder
+
+    (user_folder() / "presets").mkdir(parents=True)
+    (user_folder() / "config.toml").write_text(f"sample_rate = 48000\nmodel = '{model}'\nbars = 4")
+    (user_folder() / "presets" / "mine.toml").write_text(
+        'name = "mine"\nprompt = "warm bass, {tempo} bpm, {key}"\nbars = 2\n'
+    )
+    (clip,) = render(capsys, "--preset", "mine", "--tempo", "240", "--key", "Am", "--out", ".")[
+        "clips"
+    ]
+    assert clip["prompt"] == "warm bass, 240 bpm, A minor"
+    assert (clip["bars"], clip["sample_rate"], clip["frames"]) == (2, 48_000, 2 * 48_000)
+    assert "mine" in Path(clip["path"]).name
+
+
+def test_the_picture_is_drawn_of_audio_notes_and_text(
+    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, melody in (("audio", [HUM]), ("notes", [MIDI]), ("text", ["--prompt", "warm"])):
+        common = ("--bars", "1", "--model", model, "--out", f"{name}.wav", "--plot")
+        render(capsys, *melody, *common, f"{name}.png")
+        assert (place / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (place / f"{name}.wav").exists()
+
+
+def test_without_json_the_path_comes_first_and_what_was_measured_is_told(
+    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--bars", "5", "--meter", "3/4", "--tempo", "300", "--seed", "7"]
+    assert cli.main(["render", str(HUM), *arguments, "--model", str(model), "--out", "c.wav"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0] == str(place / "c.wav")
+    assert "5 bars of 3/4 at 300 bpm, seed 7, melody similarity" in printed.out
+    # The hum fills a good two of these bars, and how it was laid on the others is told.
+    assert "The melody" in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_clips_go_to_the_music_folder_unless_told_otherwise(
+    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (clip,) = render(capsys, "--prompt", "warm", "--bars", "1", "--model", model)["clips"]
+    folder = Path(clip["path"]).parent
+    assert folder.name == "Melody Bridge"
+    assert folder.is_relative_to(Path(os.environ["HOME"]))
+    assert files(place) == []
+
+
+def test_the_presets_are_listed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["presets"]) == 0
+    printed = capsys.readouterr().out
+    assert "lofi-keys" in printed
+    assert "{tempo} bpm" in printed
+
+
+def test_a_command_alone_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+    assert "render" in capsys.readouterr().out
