@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -29,8 +30,9 @@ from bridge.clip import finish, surplus_seconds
 from bridge.clip.onsets import find_onsets
 from bridge.melody import Placed, place
 from bridge.melody.notes import notes_from_midi
-from bridge.pocket.corpus import render
-from bridge.pocket.music import Part, melody_alone
+from bridge.pocket.corpus import HELD_OUT_SEEDS, render
+from bridge.pocket.music import Part, compose, melody_alone
+from bridge.pocket.music.score import KEY_NAMES
 from bridge.timing import Meter, Take, bars_to_seconds
 
 if TYPE_CHECKING:
@@ -39,8 +41,7 @@ if TYPE_CHECKING:
 TUNES = Path(__file__).parent / "data" / "tunes"
 GUIDANCE_SCALE = 3.0
 BARS = 4
-HELD_OUT_SEED = 9001
-"""No corpus that a checkpoint is trained on has this seed."""
+MELODIES_SEED, CODEC_SEED = HELD_OUT_SEEDS
 LONG_SECONDS = 24.0
 SPEED_SECONDS = 8.0
 TEMPO_SHARE = 0.03
@@ -59,7 +60,6 @@ SOUNDS = (
     "brass, piano, bass, drums, {tempo} bpm",
     "marimba, sub bass, lo-fi drums, lo-fi, {tempo} bpm",
 )
-KEY_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 Told = Callable[[str], None]
 
 
@@ -83,7 +83,7 @@ class Figure:
 
     @property
     def holds(self) -> bool:
-        """Whether the value is on the right side of its floor."""
+        """Whether the value is on the right side of its floor; NaN is on neither."""
         if self.floor is None:
             return True
         return self.value <= self.floor if self.at_most else self.value >= self.floor
@@ -132,19 +132,32 @@ def main(arguments: argparse.Namespace) -> int:
         told=lambda line: console.print(line, highlight=False),
     )
     if arguments.json:
-        rows = [{**vars(f), "holds": f.holds} for f in figures]
-        for row in rows:
-            row["value"] = None if math.isnan(row["value"]) else round(row["value"], 4)
-        print(json.dumps({"model": arguments.model, "figures": rows}))
-        return 0
-    table = Table("figure", "value", "floor", "clips", title=f"{arguments.model}, guidance 3")
+        print(as_json(arguments.model, figures))
+    else:
+        Console().print(as_table(arguments.model, figures))
+    return 0
+
+
+def as_json(model: str, figures: list[Figure]) -> str:
+    """One object: the model, and a list of figures with `holds`; a value of NaN is null."""
+    rows = []
+    for figure in figures:
+        value = None if math.isnan(figure.value) else round(figure.value, 4)
+        rows.append({**vars(figure), "value": value, "holds": figure.holds})
+    return json.dumps({"model": model, "figures": rows})
+
+
+def as_table(model: str, figures: list[Figure]) -> Table:
+    """The same to be read; what is on the wrong side of its floor is marked."""
+    table = Table("figure", "value", "floor", "clips", title=f"{model}, guidance 3")
     for figure in figures:
         sign = "≤" if figure.at_most else "≥"
         floor = "" if figure.floor is None else f"{sign} {figure.floor:g}"
-        value = f"{figure.value:.2f}{'' if figure.holds else '  missed'}"
+        value = "-" if math.isnan(figure.value) else f"{figure.value:.2f}"
+        if not figure.holds:
+            value += "  missed"
         table.add_row(figure.name, value, floor, str(figure.clips))
-    Console().print(table)
-    return 0
+    return table
 
 
 def evaluate(engine: Engine, *, clips: int, told: Told = lambda line: None) -> list[Figure]:
@@ -172,28 +185,33 @@ def melodies(count: int) -> Iterator[Case]:
     """Hums and plucks of tunes and of newly drawn melodies, in keys all around the circle."""
     tunes = sorted(TUNES.glob("*.mid"))
     for number in range(count):
-        rng = np.random.default_rng((HELD_OUT_SEED, number))
+        rng = np.random.default_rng((MELODIES_SEED, number))
         shift = (number * 5) % 12 - 6
         if number % 2 == 0:
             notes, own_tempo, meter = notes_from_midi(tunes[number // 2 % len(tunes)])
             rows = [
                 (float(n.start_beat), float(n.length_beats), n.pitch + shift, 1.0) for n in notes
             ]
-            part, tempo_bpm, tonic = Part.of("hum", rows), own_tempo, notes[0].pitch + shift
+            part, tempo_bpm = Part.of("hum", rows), own_tempo
+            key = _key_of(part)
         else:
-            piece = render(number, seed=HELD_OUT_SEED, seconds=16.0)
-            part, meter = piece.score.lead, piece.score.meter
-            tempo_bpm = Fraction(piece.score.tempo_bpm)
-            tonic = KEY_NAMES.index(piece.score.key.split()[0])
+            score = compose(np.random.default_rng((MELODIES_SEED, number)), seconds=16.0)
+            part, meter, key = score.lead, score.meter, score.key
+            tempo_bpm = Fraction(score.tempo_bpm)
         ends = float((part.starts_beats + part.lengths_beats).max())
         frames = math.ceil((ends + 1) * 60 / float(tempo_bpm) * MODEL_SAMPLE_RATE)
         sung = melody_alone(part, rng, tempo_bpm=float(tempo_bpm), frames=frames)
-        sound = SOUNDS[number % len(SOUNDS)].format(
-            tempo=f"{float(tempo_bpm):g}", key=f"{KEY_NAMES[tonic % 12]} major"
-        )
+        sound = SOUNDS[number % len(SOUNDS)].format(tempo=f"{float(tempo_bpm):g}", key=key)
         take = Take(sung, tempo_bpm, meter)
         placed = place(take, bars=BARS, tempo_bpm=tempo_bpm, meter=meter)
         yield Case(placed, sound, tempo_bpm, meter, seed=number)
+
+
+def _key_of(part: Part) -> str:
+    """The key of a tune that begins on its tonic, as those of `TUNES` do."""
+    tonic = int(part.pitches[0]) % 12
+    minor = (tonic + 3) % 12 in part.pitches % 12
+    return f"{KEY_NAMES[tonic]} {'minor' if minor else 'major'}"
 
 
 def _generated(engine: Engine, case: Case, *, with_surplus: bool = False) -> Waveform:
@@ -219,22 +237,17 @@ def _following(cases: list[Case], made: list[Waveform]) -> list[Figure]:
         pitch_classes(Waveform(w.samples[: round(c.seconds * w.sample_rate)], w.sample_rate))
         for c, w in zip(cases, made, strict=True)
     ]
-    own = [_agreement(h, c.placed.classes) for h, c in zip(heard, cases, strict=True)]
+    own = [similarity(h, case.placed.classes) for h, case in zip(heard, cases, strict=True)]
     others = [
-        _agreement(h, other.placed.classes)
-        for index, h in enumerate(heard)
-        for jndex, other in enumerate(cases)
-        if index != jndex
+        similarity(h, other.placed.classes)
+        for h, case in zip(heard, cases, strict=True)
+        for other in cases
+        if other is not case
     ]
     return [
-        Figure("melody similarity", float(np.nanmean(own)), 0.70, False, len(own)),
-        Figure("similarity to other melodies", float(np.nanmean(others)), 0.20, True, len(own)),
+        Figure("melody similarity", _mean(own), 0.70, False, len(own)),
+        Figure("similarity to other melodies", _mean(others), 0.20, True, len(own)),
     ]
-
-
-def _agreement(heard: np.ndarray, wanted: np.ndarray) -> float:
-    steps = min(len(heard), len(wanted))
-    return similarity(heard[:steps], wanted[:steps])
 
 
 def _timing(cases: list[Case], made: list[Waveform]) -> list[Figure]:
@@ -268,7 +281,7 @@ def _timing(cases: list[Case], made: list[Waveform]) -> list[Figure]:
     ]
 
 
-def _distance(times: np.ndarray, line: float, length: float) -> np.ndarray:
+def _distance(times: NDArray[np.float64], line: float, length: float) -> NDArray[np.float64]:
     """Distance on the loop, whose end is its start."""
     return np.asarray(np.abs((times - line + length / 2) % length - length / 2))
 
@@ -305,10 +318,9 @@ def _codec(engine: Engine, count: int) -> Figure:
     """What the codec keeps of music that no checkpoint has heard."""
     kept = []
     for number in range(count):
-        audio = render(number, seed=HELD_OUT_SEED + 1, seconds=8.0).audio
-        before, after = pitch_classes(audio), pitch_classes(engine.reconstruct(audio))
-        kept.append(_agreement(after, before))
-    return Figure("codec alone: pitch class kept", float(np.nanmean(kept)), 0.90, False, count)
+        audio = render(number, seed=CODEC_SEED, seconds=8.0).audio
+        kept.append(similarity(pitch_classes(engine.reconstruct(audio)), pitch_classes(audio)))
+    return Figure("codec alone: pitch class kept", _mean(kept), 0.90, False, count)
 
 
 def _speed(engine: Engine, case: Case) -> Figure:
@@ -322,4 +334,10 @@ def _speed(engine: Engine, case: Case) -> Figure:
 
 
 def _share(hits: list[bool]) -> float:
-    return float(np.mean(hits)) if hits else float("nan")
+    return _mean([float(hit) for hit in hits])
+
+
+def _mean(values: list[float]) -> float:
+    """Mean of what could be measured; NaN where nothing could."""
+    measured = [value for value in values if not math.isnan(value)]
+    return sum(measured) / len(measured) if measured else math.nan

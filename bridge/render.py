@@ -179,7 +179,7 @@ def _write(plan: Plan, made: list[_Made], engine: Engine) -> tuple[RenderedClip,
             path = write_clip(
                 plan.out,
                 one.finished.waveform,
-                {**clip.as_json(), **_recipe(plan, one, engine)},
+                _recipe(plan, clip, one.finished, engine),
                 name=clip_name(title, tempo_bpm=plan.tempo_bpm, bars=options.bars, seed=one.seed),
                 bars=options.bars,
                 tempo_bpm=plan.tempo_bpm,
@@ -213,14 +213,20 @@ def _described(plan: Plan, made: _Made, model: str) -> RenderedClip:
     )
 
 
-def _recipe(plan: Plan, made: _Made, engine: Engine) -> dict[str, Any]:
-    """What the sidecar holds beside what is printed: the rest of what makes the clip again."""
-    options, finished = plan.options, made.finished
+def _recipe(
+    plan: Plan, clip: RenderedClip, finished: FinishedClip, engine: Engine
+) -> dict[str, Any]:
+    """What the sidecar holds: all that makes the clip again, and what was found of it."""
+    options = plan.options
+    described = clip.as_json()
+    # The sidecar lies beside the clip, and moves with it.
+    del described["path"]
     return {
+        **described,
         "made_by": f"melody-bridge {__version__}",
-        "path": None,
         "melody": options.melody and options.melody.absolute(),
         "melody_tempo_bpm": plan.take and plan.take.tempo_bpm,
+        # Exact, where the one that is printed is the nearest float.
         "tempo_bpm": plan.tempo_bpm,
         "preset": options.preset,
         "key": options.key,

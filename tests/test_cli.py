@@ -167,6 +167,10 @@ def test_a_hum_in_another_rate_meter_and_tempo_becomes_exactly_the_frames_asked_
         "model": str(model),
     }
     assert Path(path).parent == place / "clips"
+    sidecar = json.loads(Path(path).with_suffix(".json").read_text())
+    assert sidecar.items() >= clip.items()
+    assert sidecar["melody"] == str(place / "hum.wav")
+    assert (sidecar["melody_tempo_bpm"], sidecar["guidance_scale"]) == (97.96, 3.0)
     assert 0 <= similarity <= 1
     assert offset is None or offset >= 0
     assert result["device"] == "cpu"

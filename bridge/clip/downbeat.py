@@ -30,13 +30,13 @@ LOW_WEIGHT = 1.0
 FULL_WEIGHT = 0.5
 SNARE_WEIGHT = 0.5
 HEARD_SHARE = 0.15
-"""A band that has less of what becomes louder than this share counts in proportion."""
+"""A band with less accent than this share of all bands' counts in proportion."""
 HARMONY_WEIGHT = 2.0
 """What the change of harmony (0…1) weighs beside the accents."""
 MELODY_WEIGHT = 2.5
 """What the melody's similarity weighs beside the accents, as far as it exceeds this:"""
 MELODY_CHANCE = 0.25
-LATE_COST = 0.2
+LATE_COST = 0.25
 """What a whole bar of searching costs: taken from the score in proportion."""
 
 
@@ -79,13 +79,10 @@ def find_downbeat(
     count = max(slots, int((waveform.seconds - starts[0]) / unit_seconds))
     times = starts[0] + np.arange(count) * unit_seconds
     low, snare, full = (
-        share * _accent(strength, onsets.step_seconds, times, unit_seconds, slots)
-        for strength, share in (
-            (onsets.low, min(1.0, onsets.low_share / HEARD_SHARE)),
-            (onsets.snare, min(1.0, onsets.snare_share / HEARD_SHARE)),
-            (onsets.strength, 1.0),
-        )
+        _accent(strength, onsets.step_seconds, times, unit_seconds, slots)
+        for strength in (onsets.low, onsets.snare, onsets.strength)
     )
+    low, snare, full = (_scaled(profile, full) for profile in (low, snare, full))
     beat_seconds = unit_seconds / float(unit_beats)
     harmony = _profile(harmonic_change(waveform, times, beat_seconds), slots)
     expected = _accents(meter, slots)
@@ -110,14 +107,13 @@ def _accent(
     unit: float,
     slots: int,
 ) -> NDArray[np.float64]:
-    """The strength near each slot of the bar, `[slots]`, adding up to 1 (or all 0)."""
+    """The strength near each slot of the bar, `[slots]`."""
     centres = np.round(times / step_seconds).astype(int)
     reach = max(1, int(min(ACCENT_REACH_SECONDS, unit / 2) / step_seconds))
     near = centres[:, None] + np.arange(-reach, reach + 1)
     inside = (near >= 0) & (near < strength.size)
     strongest = np.where(inside, strength[near.clip(0, strength.size - 1)], 0.0).max(axis=1)
-    profile = _profile(strongest, slots)
-    return profile / profile.sum() if profile.sum() > 0 else profile
+    return _profile(strongest, slots)
 
 
 def _profile(values: NDArray[np.float64], slots: int) -> NDArray[np.float64]:
@@ -126,6 +122,12 @@ def _profile(values: NDArray[np.float64], slots: int) -> NDArray[np.float64]:
     total = np.bincount(slot, weights=values, minlength=slots)
     profile: NDArray[np.float64] = total / np.maximum(1, np.bincount(slot, minlength=slots))
     return profile
+
+
+def _scaled(profile: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The profile made to add up to 1, or to less where it is little of the whole."""
+    enough = max(profile.sum(), HEARD_SHARE * whole.sum())
+    return profile / enough if enough > 0 else profile
 
 
 def _accents(meter: Meter, slots: int) -> _Accents:

@@ -14,12 +14,15 @@ WINDOW_SECONDS = 0.2
 LOWEST_PITCH = 36
 HIGHEST_PITCH = 88
 """MIDI note numbers, 65 to 1319 Hz: chords and bass, not cymbals."""
+NOT_HELD = 0.1
+HELD = 0.4
+"""Median over mean of the levels: drums alone have 0.07, plucks and drums 0.5, a pad almost 1."""
 
 
 def harmonic_change(
     waveform: Waveform, times: NDArray[np.float64], reach_seconds: float
 ) -> NDArray[np.float64]:
-    """How far what sounds after each time is from what sounded before it.
+    """How far the notes that are held after each time are from those held before it.
 
     Args:
         times: float64 `[times]`, seconds from frame 0.
@@ -27,21 +30,31 @@ def harmonic_change(
 
     Returns:
         float64 `[times]`: 1 minus the cosine of the two pitch spectra's angle, 0 (the same)…1.
-        0 where the waveform does not reach that far on both sides.
+        0 where nothing is held (drums alone), or the waveform does not reach that far.
     """
-    spectra = _pitch_levels(waveform)
-    summed = np.vstack([np.zeros(spectra.shape[1]), np.cumsum(spectra, axis=0)])
-    centre = np.round(times / STEP_SECONDS).astype(int)
+    levels = _pitch_levels(waveform)
     reach = max(1, round(reach_seconds / STEP_SECONDS))
-    inside = (centre >= reach) & (centre + reach < summed.shape[0])
     change = np.zeros(times.size)
-    centre = centre[inside]
-    before = np.sqrt(np.maximum(0.0, summed[centre] - summed[centre - reach]))
-    after = np.sqrt(np.maximum(0.0, summed[centre + reach] - summed[centre]))
-    norms = np.sqrt((before**2).sum(axis=1) * (after**2).sum(axis=1))
-    cosine = (before * after).sum(axis=1) / np.maximum(norms, 1e-12)
-    change[inside] = np.where(norms > 0, 1 - cosine.clip(0, 1), 0.0)
+    for index, centre in enumerate(np.round(times / STEP_SECONDS).astype(int)):
+        if centre < reach or centre + reach > levels.shape[0]:
+            continue
+        change[index] = _distance(levels[centre - reach : centre], levels[centre : centre + reach])
     return change
+
+
+def _distance(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+    """Between two stretches of pitch levels, each `[steps, pitches]`."""
+    # The median passes over drums: they sound for less than half of the time.
+    held_before, held_after = np.median(before, axis=0), np.median(after, axis=0)
+    sounding = float(before.mean(axis=0).sum() + after.mean(axis=0).sum())
+    if sounding <= 0:
+        return 0.0
+    held = float(held_before.sum() + held_after.sum()) / sounding
+    share = min(1.0, max(0.0, (held - NOT_HELD) / (HELD - NOT_HELD)))
+    norm = float(np.sqrt(held_before.sum() * held_after.sum()))
+    if norm <= 0 or share == 0:
+        return 0.0
+    return share * max(0.0, 1 - float(np.sqrt(held_before) @ np.sqrt(held_after)) / norm)
 
 
 def _pitch_levels(waveform: Waveform) -> NDArray[np.float64]:

@@ -17,8 +17,10 @@ from bridge.audio import Waveform
 
 TARGET_LUFS = -14.0
 CEILING_DBTP = -1.0
-MARGIN_DB = 0.05
+MARGIN_DB = 0.1
 """Kept below the ceiling: meters interpolate differently, and 24 bits round."""
+SILENT_DBTP = -80.0
+"""Below this there is nothing worth making louder."""
 BLOCK_SECONDS = 0.4
 """ITU-R BS.1770 measures loudness in blocks of this length; a shorter clip has none."""
 OVERSAMPLING = 4
@@ -44,21 +46,20 @@ class Loud:
 def normalised(waveform: Waveform) -> Loud:
     """−14 LUFS, or as near to it as a true peak of −1 dBTP allows; silence as it is.
 
-    A clip shorter than 0.4 s, or below −70 LUFS throughout, has no loudness: its true peak is
-    brought to −1 dBTP, unless it is silent.
+    A clip shorter than 0.4 s has no loudness: its true peak is brought to −1 dBTP. One that stays
+    below −80 dBTP is silent.
     """
     peak = true_peak_dbtp(waveform)
-    if peak == -np.inf:
+    if peak < SILENT_DBTP:
         return Loud(waveform, None, peak)
-    loudness = loudness_lufs(waveform)
-    gain_db = CEILING_DBTP - MARGIN_DB - peak
-    if loudness is not None:
-        gain_db = min(gain_db, TARGET_LUFS - loudness)
-    gain = np.float32(10 ** (gain_db / 20))
+    loudest = _amplified(waveform, CEILING_DBTP - MARGIN_DB - peak)
+    # Measured there: what is below −70 LUFS does not count, and a quiet clip is not to be gated.
+    loudness = loudness_lufs(loudest)
+    too_loud = 0.0 if loudness is None else max(0.0, loudness - TARGET_LUFS)
     return Loud(
-        Waveform(waveform.samples * gain, waveform.sample_rate),
-        None if loudness is None else loudness + gain_db,
-        peak + gain_db,
+        _amplified(loudest, -too_loud),
+        None if loudness is None else loudness - too_loud,
+        CEILING_DBTP - MARGIN_DB - too_loud,
     )
 
 
@@ -75,8 +76,7 @@ def true_peak_dbtp(waveform: Waveform) -> float:
     """The true peak in dB of full scale, played once as well as looped; −inf when silent."""
     samples = waveform.samples.astype(np.float64)
     peak = float(np.abs(samples).max(initial=0.0))
-    # Below this a float32 gain would overflow: it is silence.
-    if peak < 1e-9:
+    if peak == 0.0:
         return -np.inf
     rest = np.zeros((_REST_FRAMES, waveform.channels))
     once_and_the_seam = np.concatenate(
@@ -84,3 +84,8 @@ def true_peak_dbtp(waveform: Waveform) -> float:
     )
     finer: NDArray[np.float64] = soxr.resample(once_and_the_seam, 1, OVERSAMPLING, quality="VHQ")
     return float(20 * np.log10(max(peak, np.abs(finer).max())))
+
+
+def _amplified(waveform: Waveform, gain_db: float) -> Waveform:
+    gain = np.float32(10 ** (gain_db / 20))
+    return Waveform(waveform.samples * gain, waveform.sample_rate)

@@ -54,10 +54,10 @@ class Onsets:
 
     Attributes:
         strength: float64 `[steps]`, mean rise over the bands in dB a step, 0 where nothing begins.
-        low: float64 `[steps]`, the same below `KICK_HZ` alone.
-        snare: float64 `[steps]`, the same within `SNARE_HZ` alone.
-        low_share, snare_share: how much of all that becomes louder, as amplitude, lies there; a
-            hat rises by many dB in the bass too, from nothing to next to nothing.
+        low: float64 `[steps]`, the same below `KICK_HZ` alone, times the share of what becomes
+            louder, as amplitude, that lies there: a hat rises by many dB in the bass too, from
+            nothing to next to nothing.
+        snare: float64 `[steps]`, the same within `SNARE_HZ`.
         step_seconds: seconds a step; step 0 is at frame 0.
         times: float64 `[onsets]`, seconds from frame 0, ascending.
         weights: float64 `[onsets]`, the strength at each, no more than twice the median.
@@ -66,8 +66,6 @@ class Onsets:
     strength: NDArray[np.float64]
     low: NDArray[np.float64]
     snare: NDArray[np.float64]
-    low_share: float
-    snare_share: float
     step_seconds: float
     times: NDArray[np.float64]
     weights: NDArray[np.float64]
@@ -91,18 +89,17 @@ def find_onsets(waveform: Waveform, *, loops: bool = False) -> Onsets:
         weights = np.minimum(weights, 2 * np.median(weights))
     is_low = hz < KICK_HZ
     is_snare = (hz > SNARE_HZ[0]) & (hz < SNARE_HZ[1])
+    power = 10 ** (decibel / 10)
+    louder = np.maximum(_louder(power), 1e-12)
     low, snare = (
         _above_usual(rise[:, bands].sum(axis=1) / max(1, bands.sum()), step_seconds)
+        * (_louder(power[:, bands]) / louder).clip(0, 1)
         for bands in (is_low, is_snare)
     )
-    power = 10 ** (decibel / 10)
-    louder = max(_louder(power), 1e-12)
     return Onsets(
         strength=strength,
         low=low,
         snare=snare,
-        low_share=_louder(power[:, is_low]) / louder,
-        snare_share=_louder(power[:, is_snare]) / louder,
         step_seconds=step_seconds,
         times=_refined(waveform, peaks.astype(np.float64) * step_seconds, loops),
         weights=weights,
@@ -166,10 +163,11 @@ def _spectrogram(
     return power
 
 
-def _louder(power: NDArray[np.float64]) -> float:
-    """How much the amplitude of all those bands together rises in all."""
+def _louder(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much the amplitude of all those bands together has risen since `LAG_HOPS` before."""
     amplitude = np.sqrt(power.sum(axis=1))
-    return float(np.maximum(0.0, amplitude[LAG_HOPS:] - amplitude[:-LAG_HOPS]).sum())
+    rise: NDArray[np.float64] = np.maximum(0.0, amplitude[LAG_HOPS:] - amplitude[:-LAG_HOPS])
+    return rise
 
 
 def _above_usual(strength: NDArray[np.float64], step_seconds: float) -> NDArray[np.float64]:

@@ -18,10 +18,10 @@ from bridge.pocket.export import export, export_codec
 STAGES = ("codec", "codes", "decoder", "export", "curves")
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the stages that were asked for."""
     parser = _parser()
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     codec_seed, codes_seed = arguments.seed, arguments.seed + 1
     if {codec_seed, codes_seed} & set(HELD_OUT_SEEDS):
         parser.error(

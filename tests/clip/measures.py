@@ -39,9 +39,12 @@ def flux(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     return rises
 
 
-def seam_flux(clip: Waveform) -> float:
-    """The greatest flux of the frames that hold the seam, when the clip is played twice."""
-    rises = flux(np.concatenate([clip.samples, clip.samples]))
+def seam_flux(clip: Waveform, follows: NDArray[np.float32] | None = None) -> float:
+    """The greatest flux of the frames that hold the clip's end, when it follows itself.
+
+    Or when something else follows it.
+    """
+    rises = flux(np.concatenate([clip.samples, clip.samples if follows is None else follows]))
     begin = np.arange(rises.size) * HOP
     return float(rises[(begin < clip.frames) & (begin + HOP + WINDOW > clip.frames)].max())
 

@@ -19,9 +19,11 @@ CLIP = 4 * RATE
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("chord_seconds", [None, 1.6])
 def test_a_pads_seam_is_within_its_own_flux(seed: int, chord_seconds: float | None) -> None:
+    """Or no more than where it was played through, if that place happens to be a lively one."""
     source = stereo(pad(5, seed=seed, chord_seconds=chord_seconds))
     clip = close_loop(source, start_frame=0, frames=CLIP, on_beat=False).waveform
-    assert seam_flux(clip) <= np.percentile(flux(clip.samples), 95)
+    played_through = seam_flux(clip, follows=source.samples[CLIP:])
+    assert seam_flux(clip) <= max(np.percentile(flux(clip.samples), 95), 1.05 * played_through)
 
 
 def test_without_the_cross_fade_the_pads_seam_would_click() -> None:

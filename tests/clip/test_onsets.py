@@ -44,8 +44,8 @@ def test_a_snare_and_a_kick_are_told_apart_by_their_bands() -> None:
         find_onsets(material.stereo(np.concatenate([np.zeros(8000), SOUNDS[name], np.zeros(8000)])))
         for name in ("kick", "snare")
     )
-    assert kick.low_share > 0.5 > snare.low_share
-    assert snare.snare_share > 0.3 > kick.snare_share
+    assert kick.low.max() > 1.5 * snare.low.max()
+    assert snare.snare.max() > 1.5 * kick.snare.max()
 
 
 def test_an_attack_on_frame_0_is_found() -> None:
@@ -63,7 +63,7 @@ def test_a_pad_has_no_onset_but_its_beginning(seed: int) -> None:
 def test_a_loop_does_not_begin_where_it_is_cut() -> None:
     """A whole number of periods goes round without a seam; played once, it begins."""
     t = np.arange(2 * material.RATE) / material.RATE
-    waveform = material.stereo(sum(np.sin(2 * np.pi * hz * t) for hz in (110, 220, 330, 440)))
+    waveform = material.stereo(np.sin(2 * np.pi * 110 * t), np.sin(2 * np.pi * 330 * t))
     assert find_onsets(waveform).times[0] < 0.005
     assert find_onsets(waveform, loops=True).times.size == 0
 

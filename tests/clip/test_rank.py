@@ -23,7 +23,7 @@ def test_the_one_that_follows_the_melody_comes_first() -> None:
     other = stereo(plucks(120, 4, tuple(pitch + 1 for pitch in TUNE), step_beats=1.0))
     ranked = rank([other, half, follows], CLASSES)
     assert [one.index for one in ranked] == [2, 1, 0]
-    assert ranked[0].melody_similarity > 0.9
+    assert ranked[0].melody_similarity > 0.7
     assert ranked[2].melody_similarity < 0.2
 
 

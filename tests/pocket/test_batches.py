@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
 @pytest.fixture(scope="module")
 def model(tokenizer: PreTrainedTokenizerFast) -> MusicgenMelodyForConditionalGeneration:
     torch.manual_seed(0)
-    return MusicgenMelodyForConditionalGeneration(model_config(len(tokenizer))).eval()
+    model = MusicgenMelodyForConditionalGeneration(model_config(len(tokenizer)))
+    model.train(False)
+    return model
 
 
 def example(steps: int, seed: int = 0) -> Example:
@@ -53,10 +56,11 @@ def test_codes_are_delayed_as_transformers_delays_them(
     piece = example(20)
     mirrored = piece.codes.reshape(4, 2, 20)[:, ::-1].reshape(8, 20)
     begun = np.concatenate([np.full((8, 1), BOS), piece.codes], axis=1)
+    decoder: Any = model.decoder  # transformers asks for a LongTensor, which torch no longer makes
     wanted = []
     for codes in (piece.codes, mirrored):
         begun[:, 1:] = codes
-        _, delayed = model.decoder.build_delay_pattern_mask(
+        _, delayed = decoder.build_delay_pattern_mask(
             torch.from_numpy(begun), pad_token_id=BOS, max_length=24
         )
         # Column 0 is what the first step hears; from there on it is what each step answers.
