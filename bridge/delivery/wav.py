@@ -32,7 +32,7 @@ from bridge.timing import Meter
 
 try:
     import fcntl
-except ImportError:  # Windows, where a file in use cannot be removed: that is lock enough.
+except ImportError:  # Windows, where a file in use cannot be removed: a stale part stays there.
     fcntl = None  # type: ignore[assignment]
 
 PART = ".part"
@@ -149,17 +149,18 @@ def _reserved(folder: Path, stem: str) -> Iterator[tuple[FileIO, Path]]:
         except FileExistsError:
             continue
         with file:
-            # One who clears parts away may have been between the two lines: then it is theirs.
-            if not _locked(file) or not _is_still(file, part):
-                continue
+            mine = True
             try:
+                # One who clears parts away may have come before the lock: then it is theirs.
+                mine = _locked(file) and _is_still(file, part)
                 # Only now: a writer that was faster has renamed its part, and its clip is there.
-                if not (clip.exists() or clip.with_suffix(".json").exists()):
+                taken = clip.exists() or clip.with_suffix(".json").exists()
+                if mine and not taken:
                     yield file, clip
                     return
             finally:
-                if _is_still(file, part):
-                    part.unlink()
+                if mine and _is_still(file, part):
+                    part.unlink(missing_ok=True)
 
 
 def _locked(file: FileIO) -> bool:
@@ -206,14 +207,13 @@ def _part_of(path: Path) -> Path:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring the folder's entries to disk, where a folder can be opened (not on Windows)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Bring the folder's entries to disk, where the system can: Windows and some mounts cannot."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _plain(value: Any) -> Any:

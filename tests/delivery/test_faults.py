@@ -1,0 +1,217 @@
+"""A full disk, a kill and an interrupt leave no partial clip; two writers never take one name.
+
+Writers are real processes, killed when the state to be tested is seen on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import soundfile
+
+import bridge
+from bridge.delivery.wav import clear_stale_parts
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits and signals are POSIX's")
+
+WRITER = """
+import sys
+from fractions import Fraction
+import numpy as np
+from bridge.audio import Waveform
+from bridge.delivery import write_clip
+from bridge.timing import Meter
+
+def write(folder, number, frames, name="clip", text=""):
+    samples = np.full((frames, 2), number / 1000, np.float32)
+    return write_clip(folder, Waveform(samples, 44100), {"number": number, "text": text},
+                      name=name, bars=1, tempo_bpm=Fraction(120), meter=Meter())
+"""
+
+LIMITED = """
+import resource, signal
+from bridge.errors import DiskFull
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    write(sys.argv[1], 1, int(sys.argv[2]), text="x" * int(sys.argv[3]))
+except DiskFull as error:
+    print(error)
+    sys.exit(error.exit_status)
+"""
+
+FRAMES = 1_500_000
+"""9 MB: long enough to be seen while it is written."""
+ENDLESS = f"""
+number = 0
+print("ready", flush=True)
+while True:
+    number += 1
+    write(sys.argv[1], number, {FRAMES}, text="x" * 100_000)
+"""
+
+INTERRUPTED = f"""
+print("ready", flush=True)
+try:
+    while True:
+        write(sys.argv[1], 1, {FRAMES})
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+MANY = """
+sys.stdin.readline()
+for number in range(int(sys.argv[2]), int(sys.argv[2]) + 5):
+    print(write(sys.argv[1], number, 3000).name)
+"""
+
+
+def start(code: str, *arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER + code, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(bridge.__file__).parent.parent)},
+    )
+
+
+def assert_all_whole(folder: Path) -> int:
+    """Every clip in sight is complete and has its complete sidecar; returns how many there are."""
+    clips = list(folder.glob("*.wav"))
+    for clip in clips:
+        sound, _ = soundfile.read(clip)
+        number = json.loads(clip.with_suffix(".json").read_text())["number"]
+        assert clip.stat().st_size == int.from_bytes(clip.read_bytes()[4:8], "little") + 8
+        assert abs(sound - number / 1000).max() < 1e-6
+    return len(clips)
+
+
+@pytest.mark.parametrize(
+    ("frames", "text"),
+    [(FRAMES, 0), (16_650, 0), (1000, 200_000)],
+    ids=["at the clip", "at its last bytes", "at the sidecar"],
+)
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, frames: int, text: int) -> None:
+    writer = start(LIMITED, tmp_path, frames, text)
+    told, errors = writer.communicate()
+    assert writer.returncode == 1, errors
+    assert str(tmp_path) in told and "free some space" in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_under_the_limit_the_clip_is_written(tmp_path: Path) -> None:
+    """The limit above is what stopped it."""
+    writer = start(LIMITED, tmp_path, 16_000, 0)
+    _, errors = writer.communicate()
+    assert writer.returncode == 0, errors
+    assert assert_all_whole(tmp_path) == 1
+
+
+def part_of_at_least(size: int) -> Callable[[Path], bool]:
+    def seen(folder: Path) -> bool:
+        try:
+            return any(part.stat().st_size >= size for part in folder.glob(".*.wav.part"))
+        except FileNotFoundError:
+            return False
+
+    return seen
+
+
+STATES: dict[str, Callable[[Path], bool]] = {
+    "part made": part_of_at_least(0),
+    "part begun": part_of_at_least(1),
+    "part half": part_of_at_least(FRAMES * 3),
+    "part whole": part_of_at_least(FRAMES * 6 + 44),
+    "sidecar begun": lambda folder: any(folder.glob(".*.json.part")),
+    "sidecar there": lambda folder: any(folder.glob("*.json")),
+    "clip there": lambda folder: any(folder.glob("*.wav")),
+}
+
+
+@pytest.mark.parametrize("state", list(STATES))
+def test_a_kill_leaves_no_partial_clip_in_sight(tmp_path: Path, state: str) -> None:
+    writer = start(ENDLESS, tmp_path)
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "ready\n"
+    while not STATES[state](tmp_path) and writer.poll() is None:
+        pass
+    writer.kill()
+    writer.communicate()
+    assert writer.returncode == -signal.SIGKILL
+    assert_all_whole(tmp_path)
+    # The next one clears up, and then every sidecar has its clip.
+    clear_stale_parts(tmp_path)
+    assert list(tmp_path.glob(".*")) == []
+    whole = assert_all_whole(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2 * whole
+
+
+def test_what_is_being_written_is_not_cleared_away(tmp_path: Path) -> None:
+    """The writer is stopped, not dead, while another clears the folder."""
+    writer = start(ENDLESS, tmp_path)
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "ready\n"
+    while not STATES["part begun"](tmp_path) and writer.poll() is None:
+        pass
+    writer.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, writer.pid, os.WSTOPPED | os.WNOWAIT)
+    parts = list(tmp_path.glob(".*.part"))
+    clear_stale_parts(tmp_path)
+    assert list(tmp_path.glob(".*.part")) == parts
+    writer.send_signal(signal.SIGCONT)
+    before = len(list(tmp_path.glob("*.wav")))
+    while len(list(tmp_path.glob("*.wav"))) == before and writer.poll() is None:
+        pass
+    writer.kill()
+    _, errors = writer.communicate()
+    assert writer.returncode == -signal.SIGKILL, errors
+    assert assert_all_whole(tmp_path) > before
+
+
+@pytest.mark.parametrize("state", ["part begun", "part whole", "sidecar there", "clip there"])
+def test_ctrl_c_leaves_whole_clips_only(tmp_path: Path, state: str) -> None:
+    writer = start(INTERRUPTED, tmp_path)
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "ready\n"
+    while not STATES[state](tmp_path) and writer.poll() is None:
+        pass
+    writer.send_signal(signal.SIGINT)
+    told, errors = writer.communicate()
+    assert told == "interrupted\n", errors
+    assert list(tmp_path.glob(".*")) == []
+    whole = assert_all_whole(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2 * whole
+
+
+def test_writers_at_once_never_take_one_name(tmp_path: Path) -> None:
+    """Four processes, five clips each, all of one name."""
+    writers = [start(MANY, tmp_path, 10 * number) for number in range(4)]
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    told = []
+    for writer in writers:
+        names, errors = writer.communicate()
+        assert writer.returncode == 0, errors
+        told += names.split("\n")[:-1]
+    assert len(set(told)) == 20
+    assert sorted(told) == sorted(clip.name for clip in tmp_path.glob("*.wav"))
+    assert assert_all_whole(tmp_path) == 20
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_an_unrelated_hidden_file_stays(tmp_path: Path) -> None:
+    for name in (".download.part", ".clip.wav", ".notes.json.part"):
+        (tmp_path / name).write_text("not ours")
+    clear_stale_parts(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3

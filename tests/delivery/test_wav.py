@@ -1,0 +1,121 @@
+"""Clips get a free name, a sidecar and a folder; nothing that was there is touched."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.audio import Waveform
+from bridge.delivery import clip_name, write_clip
+from bridge.errors import BadArgument
+from bridge.timing import Meter
+
+CLIP = Waveform(np.full((100, 2), 0.25, np.float32), 44_100)
+
+
+def write(out: Path | str, *, name: str = "clip", **metadata: object) -> Path:
+    return write_clip(
+        out, CLIP, metadata, name=name, bars=1, tempo_bpm=Fraction(120), meter=Meter()
+    )
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_name_is_day_title_tempo_bars_and_seed() -> None:
+    day = date(2026, 11, 22)
+    name = clip_name("lofi-keys", tempo_bpm=Fraction(120), bars=4, seed=7, day=day)
+    assert name == "2026-11-22 lofi-keys 120bpm 4bars seed7"
+    name = clip_name("My Song_v2!", tempo_bpm=Fraction("93.7"), bars=1, seed=0, day=day)
+    assert name == "2026-11-22 my-song-v2 93.7bpm 1bar seed0"
+    today = clip_name("x", tempo_bpm=Fraction(100, 3), bars=2, seed=1)
+    assert today == f"{date.today().isoformat()} x 33.333bpm 2bars seed1"
+
+
+@given(st.text(max_size=300))
+def test_any_title_makes_a_plain_file_name(title: str) -> None:
+    name = clip_name(title, tempo_bpm=Fraction(120), bars=4, seed=7)
+    middle = name.removeprefix(f"{date.today().isoformat()} ").removesuffix(" 120bpm 4bars seed7")
+    assert middle and len(middle) <= 48
+    assert all(letter.isalnum() or letter == "-" for letter in middle)
+    assert len(f".{name} 999.json.part".encode()) <= 255
+
+
+def test_a_folder_is_made_and_the_clip_and_its_sidecar_lie_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "clips 1.5"
+    path = write(folder, name="2026 x 93.7bpm", prompt="warm – tür", seed=7)
+    assert path == folder / "2026 x 93.7bpm.wav"
+    assert names(folder) == ["2026 x 93.7bpm.json", "2026 x 93.7bpm.wav"]
+    assert soundfile.info(path).frames == 100
+    sidecar = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert sidecar == {"prompt": "warm – tür", "seed": 7}
+
+
+def test_a_file_can_be_named(tmp_path: Path) -> None:
+    assert write(tmp_path / "deep" / "take.wav") == tmp_path / "deep" / "take.wav"
+    assert write(str(tmp_path / "shout.WAV")) == tmp_path / "shout.wav"
+
+
+def test_a_folder_may_be_called_as_a_clip_is(tmp_path: Path) -> None:
+    folder = tmp_path / "odd.wav"
+    folder.mkdir()
+    assert write(folder) == folder / "clip.wav"
+
+
+def test_a_taken_name_is_numbered_and_what_has_it_stays(tmp_path: Path) -> None:
+    (tmp_path / "clip.wav").write_text("mine")
+    (tmp_path / "clip 2.json").write_text("also mine")
+    assert write(tmp_path).name == "clip 3.wav"
+    assert write(tmp_path / "clip.wav").name == "clip 4.wav"
+    assert (tmp_path / "clip.wav").read_text() == "mine"
+    assert (tmp_path / "clip 2.json").read_text() == "also mine"
+    assert not (tmp_path / "clip 2.wav").exists()
+
+
+def test_the_sidecar_is_plain_json_whatever_it_is_given(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        tempo_bpm=Fraction("93.7"),
+        whole=Fraction(120),
+        third=Fraction(1, 3),
+        similarity=float("nan"),
+        peak=float("-inf"),
+        melody=Path("a") / "b.wav",
+        nested={"list": [np.float32(0.5), np.int64(3), None, True]},
+    )
+    assert json.loads(path.with_suffix(".json").read_text()) == {
+        "tempo_bpm": 93.7,
+        "whole": 120,
+        "third": "1/3",
+        "similarity": None,
+        "peak": None,
+        "melody": str(Path("a") / "b.wav"),
+        "nested": {"list": [0.5, 3, None, True]},
+    }
+
+
+def test_metadata_that_is_no_json_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        write(tmp_path, odd=object())
+    assert names(tmp_path) == []
+
+
+def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(BadArgument, match=r"taken.*choose another folder"):
+        write(tmp_path / "taken" / "clips")
+
+
+def test_the_same_clip_is_the_same_bytes(tmp_path: Path) -> None:
+    first, second = write(tmp_path / "a", seed=1), write(tmp_path / "b", seed=1)
+    assert first.read_bytes() == second.read_bytes()
+    assert first.with_suffix(".json").read_bytes() == second.with_suffix(".json").read_bytes()
