@@ -49,9 +49,10 @@ class Meter:
         Raises:
             BadArgument: the text is not two whole numbers around a slash, or out of range.
         """
-        numerator, slash, denominator = text.strip().partition("/")
-        if not slash or not (numerator.isdecimal() and denominator.isdecimal()):
-            raise BadArgument(f"meter {text!r}: write it as 4/4, 3/4 or 7/8")
+        numerator, _, denominator = text.strip().partition("/")
+        # Python itself refuses to convert thousands of digits, with an error of its own.
+        if not all(part.isdecimal() and len(part) <= 4 for part in (numerator, denominator)):
+            raise BadArgument(f"meter {text[:40]!r}: write it as 4/4, 3/4 or 7/8")
         return cls(int(numerator), int(denominator))
 
     @property
@@ -73,12 +74,21 @@ def parse_tempo(value: str | float | Fraction) -> Fraction:
         BadArgument: not a number, or out of range.
     """
     try:
-        tempo_bpm = Fraction(value if isinstance(value, Fraction) else str(value))
+        tempo_bpm = value if isinstance(value, Fraction) else _decimal(str(value))
     except (ValueError, ZeroDivisionError, OverflowError) as error:
-        raise BadArgument(f"tempo {value!r}: write beats per minute, such as 93.7") from error
+        raise BadArgument(
+            f"tempo {str(value)[:40]!r}: write beats per minute, such as 93.7"
+        ) from error
     if not MIN_TEMPO_BPM <= tempo_bpm <= MAX_TEMPO_BPM:
-        raise BadArgument(f"tempo {value} bpm: the range is {MIN_TEMPO_BPM} to {MAX_TEMPO_BPM}")
+        raise BadArgument(
+            f"tempo {str(value)[:40]} bpm: the range is {MIN_TEMPO_BPM} to {MAX_TEMPO_BPM}"
+        )
     return tempo_bpm
+
+
+def _decimal(text: str) -> Fraction:
+    # Exactly, 1e99999999 would be computed for ever; as a float it is out of range at once.
+    return Fraction(text if len(text) <= 40 and "e" not in text.lower() else str(float(text)))
 
 
 def tempo_from_float32(value: float) -> Fraction:

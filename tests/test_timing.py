@@ -80,3 +80,11 @@ def test_frames_are_within_half_a_frame_of_the_exact_time(
     assert exact == bars * beats_to_seconds(meter.beats_per_bar, tempo_bpm)
     frames = bars_to_frames(bars, meter, tempo_bpm, sample_rate)
     assert abs(frames - exact * sample_rate) <= Fraction(1, 2)
+
+
+@pytest.mark.parametrize("text", ["1e99999999", "-1e99999999", "9" * 5000, "1/0", "1e-99999999"])
+def test_a_number_that_would_be_computed_for_ever_is_refused_at_once(text: str) -> None:
+    with pytest.raises(BadArgument, match="tempo"):
+        parse_tempo(text)
+    with pytest.raises(BadArgument, match="meter"):
+        Meter.parse(f"{text}/4")

@@ -132,9 +132,12 @@ def clear_stale_parts(folder: Path) -> None:
                 continue
             clip = folder / part.name.removeprefix(".").removesuffix(PART)
             sidecar = clip.with_suffix(".json")
-            _part_of(sidecar).unlink(missing_ok=True)
-            if not clip.exists():
-                sidecar.unlink(missing_ok=True)
+            # Nothing is written under a name before it is known to be free: an empty part may be
+            # that of a name that another's sidecar has.
+            if os.fstat(file.fileno()).st_size:
+                _part_of(sidecar).unlink(missing_ok=True)
+                if not clip.exists():
+                    sidecar.unlink(missing_ok=True)
             part.unlink()
 
 
@@ -152,7 +155,8 @@ def _reserved(folder: Path, stem: str) -> Iterator[tuple[FileIO, Path]]:
             mine = True
             try:
                 # One who clears parts away may have come before the lock: then it is theirs.
-                mine = _locked(file) and _is_still(file, part)
+                with contextlib.suppress(OSError):  # A mount without locks: nobody clears it up.
+                    mine = _locked(file) and _is_still(file, part)
                 # Only now: a writer that was faster has renamed its part, and its clip is there.
                 taken = clip.exists() or clip.with_suffix(".json").exists()
                 if mine and not taken:

@@ -81,6 +81,21 @@ def test_a_taken_name_is_numbered_and_what_has_it_stays(tmp_path: Path) -> None:
     assert not (tmp_path / "clip 2.wav").exists()
 
 
+def test_a_killed_writers_empty_part_does_not_cost_a_sidecar_its_life(tmp_path: Path) -> None:
+    """It may have been killed before it saw that the name is taken."""
+    (tmp_path / "clip.json").write_text("mine")
+    (tmp_path / ".clip.wav.part").touch()
+    assert write(tmp_path).name == "clip 2.wav"
+    assert names(tmp_path) == ["clip 2.json", "clip 2.wav", "clip.json"]
+
+
+def test_what_a_killed_writer_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / ".clip.wav.part").write_text("half a clip")
+    (tmp_path / ".clip.json.part").write_text("half a sidecar")
+    assert write(tmp_path).name == "clip.wav"
+    assert names(tmp_path) == ["clip.json", "clip.wav"]
+
+
 def test_the_sidecar_is_plain_json_whatever_it_is_given(tmp_path: Path) -> None:
     path = write(
         tmp_path,
