@@ -24,6 +24,7 @@ __all__ = ["FinishedClip", "Ranked", "finish", "played_tempo", "rank", "surplus_
 
 PREROLL_SECONDS = 0.0015
 """Kept before a bar line that is cut to, so that its attack is whole."""
+LOWEST_SAMPLE_RATE = 8000
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,17 +69,17 @@ def finish(
         bars: how many, positive.
         tempo_bpm: the tempo that the clip must have.
         meter: its meter.
-        sample_rate: Hz of the clip, positive.
+        sample_rate: Hz of the clip, 8000 or more.
         melody_classes: int64 `[steps]`, the pitch class of the melody that led it at each 128 ms
             of the clip, −1 at rests; None when none did.
 
     Raises:
-        BadArgument: bars or the rate are not positive.
+        BadArgument: fewer bars than one, or too low a rate.
     """
     if bars < 1:
         raise BadArgument(f"{bars} bars: a clip has at least 1")
-    if sample_rate < 1:
-        raise BadArgument(f"a sample rate is positive, got {sample_rate}")
+    if sample_rate < LOWEST_SAMPLE_RATE:
+        raise BadArgument(f"a clip has {LOWEST_SAMPLE_RATE} Hz or more, got {sample_rate}")
     played = fit_to_grid(
         waveform.stereo(),
         bars=bars,

@@ -1,4 +1,4 @@
-"""Where sounds begin: onset strength in two bands, and onset times to about a millisecond.
+"""Where sounds begin: how strongly, in which bands, and when, to about a millisecond.
 
 Nothing here knows of tempo or bars.
 """
@@ -34,10 +34,11 @@ BAND_RANGE_DB = 45.0
 """A band's own loudest step and this much below it are heard; quieter is floor."""
 TOTAL_RANGE_DB = 70.0
 """So for all bands together: what is quieter is hiss."""
-ONSET_DB = 1.2
-"""A rise, averaged over the bands, that counts as an onset, above the rise around it."""
+ONSET_DB = 0.6
+"""A rise, averaged over the bands, counts from this much above the usual, and is an onset from twice
+this much."""
 NEIGHBOUR_SECONDS = 0.4
-"""Around an onset, what is usual is the median of the strength over this time."""
+"""What is usual is the median over this time."""
 APART_SECONDS = 0.04
 """Two onsets closer than that are one."""
 FINE_HOP_SECONDS = 0.001
@@ -174,7 +175,7 @@ def _above_usual(strength: NDArray[np.float64], step_seconds: float) -> NDArray[
     """The part of the strength that stands out from its neighbourhood's median."""
     reach = max(1, round(NEIGHBOUR_SECONDS / 2 / step_seconds))
     around = sliding_window_view(np.pad(strength, reach), 2 * reach + 1)
-    return np.maximum(0.0, strength - np.median(around, axis=1) - ONSET_DB / 2)
+    return np.maximum(0.0, strength - np.median(around, axis=1) - ONSET_DB)
 
 
 def _peaks(strength: NDArray[np.float64], step_seconds: float) -> NDArray[np.intp]:
@@ -183,7 +184,7 @@ def _peaks(strength: NDArray[np.float64], step_seconds: float) -> NDArray[np.int
     around = sliding_window_view(np.pad(strength, reach), 2 * reach + 1)
     # The first of equals: a plateau is one onset.
     first = np.argmax(around, axis=1) == reach
-    return np.flatnonzero(first & (strength > ONSET_DB / 2))
+    return np.flatnonzero(first & (strength > ONSET_DB))
 
 
 def _refined(waveform: Waveform, times: NDArray[np.float64], loops: bool) -> NDArray[np.float64]:
@@ -201,7 +202,7 @@ def _refined(waveform: Waveform, times: NDArray[np.float64], loops: bool) -> NDA
     for index, time in enumerate(times):
         centre = min(round(time / step_seconds), rise.size - 1)
         near = padded[centre : centre + 2 * reach + 1] * nearness
-        if near.max() > ONSET_DB:
+        if near.max() > 2 * ONSET_DB:
             refined[index] = (centre + int(near.argmax()) - reach) * step_seconds
             refined[index] -= FINE_DELAY_SECONDS
     return np.maximum(refined, 0.0)

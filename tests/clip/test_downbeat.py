@@ -56,8 +56,32 @@ def test_other_meters_have_their_own_bars(meter: str, bar_beats: float) -> None:
 
 
 def test_a_back_beat_tells_the_bar_from_its_second_beat() -> None:
-    """Kick and snare take turns: the piece begins on the snare, so its bar line comes next."""
-    assert start_of(drums(120, 9, first_bar_seconds=BEAT)) == pytest.approx(BEAT, abs=0.005)
+    """A kick on every beat says nothing: it is the snare on the first that cannot be one."""
+    rng = np.random.default_rng(0)
+    out = np.zeros(9 * material.RATE)
+    for beat in range(18):
+        material.add(out, material.kick(), beat * BEAT)
+        if beat % 2 == 0:
+            material.add(out, 1.5 * material.snare(rng), beat * BEAT)
+    assert start_of(out) == pytest.approx(BEAT, abs=0.005)
+
+
+def test_chords_change_on_the_bar() -> None:
+    """Broken chords without drums: every note is as loud as any other."""
+    bars = ((60, 64, 67), (57, 60, 65), (55, 59, 62), (57, 60, 64))
+    notes = tuple(chord[eighth % 3] for chord in bars for eighth in range(8))
+    begun_late = notes[6:] + notes[:6]
+    assert start_of(plucks(120, 9, begun_late)) == pytest.approx(2 * BEAT / 2, abs=0.005)
+
+
+def test_a_bar_begins_on_a_beat_that_is_played() -> None:
+    """One soft note a beat: the three lines between two of them are no bar lines."""
+    t = np.arange(material.RATE // 4) / material.RATE
+    note = np.sin(2 * np.pi * 500 * t) * np.exp(-t / 0.05) * np.minimum(1, t / 0.005)
+    out = np.zeros(9 * material.RATE)
+    for beat in range(17):
+        material.add(out, note, (beat + 0.75) * BEAT)
+    assert start_of(out) == pytest.approx(0.75 * BEAT, abs=0.005)
 
 
 def test_in_doubt_the_earliest_line_is_taken() -> None:

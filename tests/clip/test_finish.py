@@ -119,7 +119,7 @@ def test_the_same_audio_gives_the_same_clip() -> None:
     assert np.array_equal(first.waveform.samples, second.waveform.samples)
 
 
-@pytest.mark.parametrize(("bars", "sample_rate"), [(0, 44_100), (-1, 44_100), (1, 0)])
+@pytest.mark.parametrize(("bars", "sample_rate"), [(0, 44_100), (-1, 44_100), (1, 0), (1, 7999)])
 def test_a_clip_of_nothing_is_refused(bars: int, sample_rate: int) -> None:
     waveform = Waveform(np.zeros((RATE, 2), np.float32), RATE)
     with pytest.raises(BadArgument):

@@ -49,19 +49,20 @@ except DiskFull as error:
 
 FRAMES = 1_500_000
 """9 MB: long enough to be seen while it is written."""
-ENDLESS = f"""
-number = 0
+PATIENCE_SECONDS = 100
+MANY_TIMES = 60
+"""Chances to see a state; one that is never seen ends the writer, and fails the test."""
+REPEATED = f"""
 print("ready", flush=True)
-while True:
-    number += 1
+for number in range({MANY_TIMES}):
     write(sys.argv[1], number, {FRAMES}, text="x" * 100_000)
 """
 
 INTERRUPTED = f"""
 print("ready", flush=True)
 try:
-    while True:
-        write(sys.argv[1], 1, {FRAMES})
+    for number in range({MANY_TIMES}):
+        write(sys.argv[1], number, {FRAMES})
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
@@ -84,6 +85,16 @@ def start(code: str, *arguments: object) -> subprocess.Popen[str]:
     )
 
 
+def finish(writer: subprocess.Popen[str]) -> tuple[str, str]:
+    """What it said on stdout and stderr, once it has ended; one that never ends is killed."""
+    try:
+        return writer.communicate(timeout=PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        writer.kill()
+        writer.communicate()
+        raise
+
+
 def assert_all_whole(folder: Path) -> int:
     """Every clip in sight is complete and has its complete sidecar; returns how many there are."""
     clips = list(folder.glob("*.wav"))
@@ -102,7 +113,7 @@ def assert_all_whole(folder: Path) -> int:
 )
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, frames: int, text: int) -> None:
     writer = start(LIMITED, tmp_path, frames, text)
-    told, errors = writer.communicate()
+    told, errors = finish(writer)
     assert writer.returncode == 1, errors
     assert str(tmp_path) in told and "free some space" in told
     assert list(tmp_path.iterdir()) == []
@@ -111,7 +122,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, frames: int, tex
 def test_under_the_limit_the_clip_is_written(tmp_path: Path) -> None:
     """The limit above is what stopped it."""
     writer = start(LIMITED, tmp_path, 16_000, 0)
-    _, errors = writer.communicate()
+    _, errors = finish(writer)
     assert writer.returncode == 0, errors
     assert assert_all_whole(tmp_path) == 1
 
@@ -139,13 +150,13 @@ STATES: dict[str, Callable[[Path], bool]] = {
 
 @pytest.mark.parametrize("state", list(STATES))
 def test_a_kill_leaves_no_partial_clip_in_sight(tmp_path: Path, state: str) -> None:
-    writer = start(ENDLESS, tmp_path)
+    writer = start(REPEATED, tmp_path)
     assert writer.stdout is not None
     assert writer.stdout.readline() == "ready\n"
     while not STATES[state](tmp_path) and writer.poll() is None:
         pass
     writer.kill()
-    writer.communicate()
+    finish(writer)
     assert writer.returncode == -signal.SIGKILL
     assert_all_whole(tmp_path)
     # The next one clears up, and then every sidecar has its clip.
@@ -157,7 +168,7 @@ def test_a_kill_leaves_no_partial_clip_in_sight(tmp_path: Path, state: str) -> N
 
 def test_what_is_being_written_is_not_cleared_away(tmp_path: Path) -> None:
     """The writer is stopped, not dead, while another clears the folder."""
-    writer = start(ENDLESS, tmp_path)
+    writer = start(REPEATED, tmp_path)
     assert writer.stdout is not None
     assert writer.stdout.readline() == "ready\n"
     while not STATES["part begun"](tmp_path) and writer.poll() is None:
@@ -172,7 +183,7 @@ def test_what_is_being_written_is_not_cleared_away(tmp_path: Path) -> None:
     while len(list(tmp_path.glob("*.wav"))) == before and writer.poll() is None:
         pass
     writer.kill()
-    _, errors = writer.communicate()
+    _, errors = finish(writer)
     assert writer.returncode == -signal.SIGKILL, errors
     assert assert_all_whole(tmp_path) > before
 
@@ -185,7 +196,7 @@ def test_ctrl_c_leaves_whole_clips_only(tmp_path: Path, state: str) -> None:
     while not STATES[state](tmp_path) and writer.poll() is None:
         pass
     writer.send_signal(signal.SIGINT)
-    told, errors = writer.communicate()
+    told, errors = finish(writer)
     assert told == "interrupted\n", errors
     assert list(tmp_path.glob(".*")) == []
     whole = assert_all_whole(tmp_path)
@@ -201,7 +212,7 @@ def test_writers_at_once_never_take_one_name(tmp_path: Path) -> None:
         writer.stdin.flush()
     told = []
     for writer in writers:
-        names, errors = writer.communicate()
+        names, errors = finish(writer)
         assert writer.returncode == 0, errors
         told += names.split("\n")[:-1]
     assert len(set(told)) == 20
