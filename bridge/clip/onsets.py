@@ -35,8 +35,8 @@ BAND_RANGE_DB = 45.0
 TOTAL_RANGE_DB = 70.0
 """So for all bands together: what is quieter is hiss."""
 ONSET_DB = 0.6
-"""A rise, averaged over the bands, counts from this much above the usual, and is an onset from twice
-this much."""
+"""A rise, averaged over the bands, counts from this much above the usual on, and is an onset from
+twice this much on."""
 NEIGHBOUR_SECONDS = 0.4
 """What is usual is the median over this time."""
 APART_SECONDS = 0.04
