@@ -9,6 +9,7 @@ too coarse to be combined over 30 s.)
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,12 +25,21 @@ LONGEST_STEPS = 1500
 """Codec steps of 30 s."""
 TEXT_TOKENS = (2, 16)
 """Lengths of text to be right on average for: each moves the aim by a sixth of a chroma step."""
+TEMPO_LIKENESS = (0.3, 0.06)
+"""Ratios, as logarithms, over which tempos are alike: one for the coarse, one for the fine."""
 CONTENT = 0.3
 """Standard deviation of what stands beside the positions when a head looks, at first."""
 
 
-def initialise(model: MusicgenMelodyForConditionalGeneration) -> None:
-    """Scale the embeddings to the positions' size, and aim one head of the second and third layer.
+def initialise(
+    model: MusicgenMelodyForConditionalGeneration, tempo_tokens: Mapping[int, int]
+) -> None:
+    """Scale the embeddings to the positions' size, aim one head of the second and third layer, and
+    make tempos that are near each other alike.
+
+    Args:
+        model: freshly made.
+        tempo_tokens: the token of each tempo in beats a minute.
 
     Draws from torch's global generator.
     """
@@ -52,9 +62,24 @@ def initialise(model: MusicgenMelodyForConditionalGeneration) -> None:
         for layer in decoder.layers[1:3]:
             layer.self_attn.q_proj.weight[:width] = query
             layer.self_attn.k_proj.weight[:width] = key
+        table = parts.text_encoder.get_input_embeddings().weight
+        known = tempo_embeddings(list(tempo_tokens), table.shape[1])
+        table[list(tempo_tokens.values())] = known * table.std()
 
 
-def aimed_head(positions: Tensor, width: int, *, steps: int = 1500) -> tuple[Tensor, Tensor]:
+def tempo_embeddings(tempos_bpm: Sequence[int], width: int) -> Tensor:
+    """Embeddings `[tempos, width]` of unit size whose likeness falls with the tempos' distance.
+
+    A tempo is a word like any other, and few pieces have just that one: what is learned of 96 bpm
+    should hold of 97. (Random Fourier features of a Gaussian kernel over the tempo's logarithm:
+    Rahimi and Recht, 2007.)
+    """
+    lengths = torch.tensor(TEMPO_LIKENESS).repeat(-(-width // len(TEMPO_LIKENESS)))[:width]
+    angles = torch.tensor(tempos_bpm).log()[:, None] * torch.randn(width) / lengths
+    return 2**0.5 * torch.cos(angles + 2 * torch.pi * torch.rand(width))
+
+
+def aimed_head(positions: Tensor, width: int, *, steps: int = 300) -> tuple[Tensor, Tensor]:
     """Query and key weights of a head, found by gradient descent on where it looks.
 
     Args:
@@ -76,7 +101,8 @@ def aimed_head(positions: Tensor, width: int, *, steps: int = 1500) -> tuple[Ten
         codec_step = torch.randint(0, LONGEST_STEPS, (256,))
         keys = _seen(positions[:WINDOW_STEPS]) @ key.T
         queries = _seen(positions[WINDOW_STEPS + text_tokens + codec_step]) @ query.T
-        chroma_step = ((codec_step + 0.5) * CHROMA_PER_STEP).long()
+        # Chroma step k listens around frame k * HOP, so the nearest is the one to look at.
+        chroma_step = ((codec_step + 0.5) * CHROMA_PER_STEP).round().long()
         loss = functional.cross_entropy(
             queries @ keys.T / width**0.5, chroma_step.clamp(max=WINDOW_STEPS - 1)
         )

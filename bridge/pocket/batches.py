@@ -27,7 +27,8 @@ DELAYS = tuple(k // CHANNELS for k in range(CODEBOOKS * CHANNELS))
 """Steps by which each interleaved codebook is late: 0 0 1 1 2 2 3 3, as in transformers."""
 BATCH_SHORT, BATCH_LONG = 6, 3
 DROP_TEXT = DROP_MELODY = DROP_BOTH = 0.1
-NOISY_ROWS, MOST_NOISE = 0.5, 0.25
+NOISY_ROWS, MOST_NOISE = 0.25, 0.2
+SHORTENED_BATCHES = 0.4
 IGNORED = -100
 """A target that is not asked for, as in `torch.nn.functional.cross_entropy`."""
 
@@ -42,6 +43,7 @@ class Batch:
         text, text_mask: int64 `[B, T]`.
         keep_text: float32 `[B]`, 0 where the text is dropped.
         classes: int64 `[B, L]`, the melody's pitch class, −100 in rests and where it is dropped.
+        beats: int64 `[B, L]`, where in its beat a step begins, −100 after the piece's end.
     """
 
     inputs: Tensor
@@ -51,6 +53,7 @@ class Batch:
     text_mask: Tensor
     keep_text: Tensor
     classes: Tensor
+    beats: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
@@ -68,6 +71,7 @@ def make_batch(
     books = CODEBOOKS * CHANNELS
     delayed = np.full((len(rows), books, longest + books // CHANNELS), BOS)
     classes = np.full((len(rows), longest + books // CHANNELS - 1), IGNORED)
+    beats = classes.copy()
     chroma = np.zeros((len(rows), WINDOW_STEPS), dtype=np.int64)
     no_text, no_melody = _dropped(len(rows), rng)
     for index, row in enumerate(rows):
@@ -77,6 +81,7 @@ def make_batch(
             codes = codes.reshape(CODEBOOKS, CHANNELS, steps)[:, ::-1].reshape(books, steps)
         for book, delay in enumerate(DELAYS):
             delayed[index, book, 1 + delay : 1 + delay + steps] = codes[book]
+        beats[index, :steps] = row.beats
         if not no_melody[index]:
             chroma[index] = row.chroma[int(rng.integers(MELODIES))]
             classes[index, :steps] = np.where(
@@ -85,11 +90,10 @@ def make_batch(
     targets = delayed[:, :, 1:].copy()
     targets[targets == BOS] = IGNORED
     inputs = _noisy(delayed[:, :, :-1], rng)
-    text: Any = tokenizer(
-        _shortened([row.prompt for row in rows], int(rng.integers(2, 17)), rng),
-        padding=True,
-        return_tensors="pt",
-    )
+    prompts = [row.prompt for row in rows]
+    if rng.random() < SHORTENED_BATCHES:
+        prompts = _shortened(prompts, int(rng.integers(2, 17)), rng)
+    text: Any = tokenizer(prompts, padding=True, return_tensors="pt")
     return Batch(
         inputs=torch.from_numpy(inputs),
         targets=torch.from_numpy(targets),
@@ -98,6 +102,7 @@ def make_batch(
         text_mask=text.attention_mask,
         keep_text=torch.from_numpy(~no_text).float(),
         classes=torch.from_numpy(classes),
+        beats=torch.from_numpy(beats),
     )
 
 

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import EncodecConfig, EncodecModel
+from transformers.audio_utils import mel_filter_bank
 
 from bridge.audio import MODEL_SAMPLE_RATE
 from bridge.pocket.corpus import render_many
@@ -32,9 +34,15 @@ SEGMENT_FRAMES = 16_384
 BATCH = 16
 UNQUANTIZED_SHARE = 0.12
 """Of the steps: the autoencoder first learns to hear, then to be terse."""
-COMMITMENT = 0.25
+WAVE, BANDS, COMMITMENT = 0.2, 0.7, 0.25
+"""What each loss weighs beside the spectral distance."""
 STFT_SIZES = (256, 512, 1024, 2048, 4096, 8192)
 """From transients (8 ms) to pitch (256 ms, 4 Hz apart): both ends are heard."""
+BAND_COUNTS = {256: 20, 512: 40, 1024: 64, 2048: 80}
+"""Mel bands by the frames of their window: as many as leave none of them without a bin."""
+LOWEST_BAND_HZ = 40.0
+FLOOR = 4e-4
+"""Magnitude below which nothing is told apart: 68 dB under full scale, below a hat's quiet end."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,8 @@ def train_codec(folder: Path, training: CodecTraining) -> EncodecModel:
             commitment = latent.new_zeros(())
         output = model.decoder(latent)[..., : audio.shape[-1]]
         spectral, wave = reconstruction_loss(output, audio)
-        loss = spectral + 0.2 * wave + COMMITMENT * commitment
+        bands = band_distance(output, audio)
+        loss = spectral + WAVE * wave + BANDS * bands + COMMITMENT * commitment
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -121,8 +130,9 @@ def train_codec(folder: Path, training: CodecTraining) -> EncodecModel:
         if step % 50 == 0:
             pace = (time.monotonic() - begun) / (step - first + 1)
             log.info(
-                "codec step %d spectral %.4f wave %.4f commitment %.4f used %s %.2f s/step",
-                step, spectral.item(), wave.item(), commitment.item(), quantizer.used(), pace,
+                "codec step %d spectral %.4f bands %.4f wave %.4f commitment %.4f used %s "
+                "%.2f s/step", step, spectral.item(), bands.item(), wave.item(),
+                commitment.item(), quantizer.used(), pace,
             )  # fmt: skip
         if (step + 1) % 250 == 0 or step + 1 == training.steps:
             save_state(
@@ -148,20 +158,52 @@ def reconstruction_loss(output: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
     """
     total = output.new_zeros(())
     for size in STFT_SIZES:
-        window = torch.hann_window(size, device=output.device)
-        got, want = (
-            torch.stft(x[:, 0], size, size // 4, window=window, return_complex=True).abs()
-            / size**0.5
-            for x in (output, audio)
-        )
+        got, want = (_magnitudes(x, size) for x in (output, audio))
         convergence = torch.linalg.vector_norm(want - got, dim=(1, 2)) / (
             torch.linalg.vector_norm(want, dim=(1, 2)) + 0.1
         )
-        floor = 1e-3
-        logarithmic = ((want + floor).log() - (got + floor).log()).abs().mean()
+        logarithmic = ((want + FLOOR).log() - (got + FLOOR).log()).abs().mean()
         total = total + convergence.mean() + 0.5 * logarithmic
     scale = audio.abs().mean() + 1e-3
     return total / len(STFT_SIZES), (output - audio).abs().mean() / scale
+
+
+def band_distance(output: Tensor, audio: Tensor) -> Tensor:
+    """Distance of two sounds `[B, 1, frames]` in loudness: mean |ln amplitude| over mel bands.
+
+    A hat is noise: no bin of it can be met, and a codec that is asked for bins leaves it out. Its
+    power in a band can be met. (Multi-scale mel losses are EnCodec's own: Défossez et al., 2022,
+    section 3.4.)
+    """
+    total = output.new_zeros(())
+    for size, count in BAND_COUNTS.items():
+        bands = _mel_bands(size, count).to(output.device)
+        got, want = (
+            torch.log(bands @ _magnitudes(x, size).square() + FLOOR**2) for x in (output, audio)
+        )
+        total = total + 0.5 * (want - got).abs().mean()
+    return total / len(BAND_COUNTS)
+
+
+def _magnitudes(audio: Tensor, size: int) -> Tensor:
+    """Magnitudes `[B, size // 2 + 1, steps]` that do not grow with the window, for noise."""
+    window = torch.hann_window(size, device=audio.device)
+    spectrum = torch.stft(audio[:, 0], size, size // 4, window=window, return_complex=True)
+    return spectrum.abs() / size**0.5
+
+
+@cache
+def _mel_bands(size: int, count: int) -> Tensor:
+    """Weights `[count, size // 2 + 1]` that average the power in each mel band."""
+    weights = mel_filter_bank(
+        num_frequency_bins=size // 2 + 1,
+        num_mel_filters=count,
+        min_frequency=LOWEST_BAND_HZ,
+        max_frequency=MODEL_SAMPLE_RATE / 2,
+        sampling_rate=MODEL_SAMPLE_RATE,
+        mel_scale="slaney",
+    )
+    return torch.from_numpy(weights / weights.sum(axis=0)).T.float()
 
 
 def _segments(training: CodecTraining, first: int) -> Iterator[Tensor]:

@@ -19,13 +19,14 @@ log = logging.getLogger(__name__)
 
 _NUMBER = r"(-?\d+(?:\.\d+)?|nan)"
 _CODEC_LINE = re.compile(
-    rf"codec step (\d+) spectral {_NUMBER} wave {_NUMBER} commitment {_NUMBER} "
+    rf"codec step (\d+) spectral {_NUMBER} bands {_NUMBER} wave {_NUMBER} commitment {_NUMBER} "
 )
 _DECODER_LINE = re.compile(
-    rf"decoder step (\d+) loss {_NUMBER} first codebook {_NUMBER} pitch class found {_NUMBER} "
+    rf"decoder step (\d+) loss {_NUMBER} first codebook {_NUMBER} "
+    rf"pitch class found {_NUMBER} beat found {_NUMBER} "
 )
 _INK = "#22303c"
-_COLOURS = ("#c2571a", "#1f6f8b", "#8a8f98")
+_COLOURS = ("#c2571a", "#1f6f8b", "#8a8f98", "#b79a3b")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +34,9 @@ class Curves:
     """What was logged, a row every 50 steps in the order of the steps.
 
     Attributes:
-        codec: float64 `[rows, 4]`: step, spectral loss, wave loss, commitment loss.
-        decoder: float64 `[rows, 4]`: step, loss and that of the first codebooks in nats a code,
-            share of codec steps whose pitch class was found.
+        codec: float64 `[rows, 5]`: step, spectral, band, wave and commitment loss.
+        decoder: float64 `[rows, 5]`: step, loss and that of the first codebooks in nats a code,
+            shares of codec steps whose pitch class and whose place within the beat was found.
     """
 
     codec: NDArray[np.float64]
@@ -52,15 +53,18 @@ def draw(logs: Iterable[Path], picture: Path) -> None:
     curves = read_logs(logs)
     figure = Figure(figsize=(11, 3.6), dpi=145, layout="constrained")
     left, right = figure.subplots(1, 2)
-    _lines(left, curves.codec, ("spectral", "wave", "commitment"))
+    _lines(left, curves.codec, ("spectral", "bands", "wave", "commitment"))
     left.set(title="codec", xlabel="step", ylabel="loss", ylim=(0, None))
     left.legend(frameon=False)
     _lines(right, curves.decoder[:, :3], ("all codebooks", "first codebook"))
     right.set(title="decoder", xlabel="step", ylabel="cross-entropy, nats a code")
     share = right.twinx()
-    found = share.plot(curves.decoder[:, 0], curves.decoder[:, 3], color=_COLOURS[2])
-    share.set(ylabel="pitch class found, share", ylim=(0, 1))
-    right.legend([*right.lines, *found], [*_names(right), "pitch class found"], frameon=False)
+    for column, name in ((3, "pitch class found"), (4, "place in the beat found")):
+        share.plot(
+            curves.decoder[:, 0], curves.decoder[:, column], color=_COLOURS[column - 1], label=name
+        )
+    share.set(ylabel="share of the steps", ylim=(0, 1))
+    right.legend(handles=[*right.lines, *share.lines], frameon=False)
     figure.savefig(picture)
 
 
@@ -77,7 +81,7 @@ def read_logs(logs: Iterable[Path]) -> Curves:
 
 
 def _in_order(rows: dict[int, list[float]]) -> NDArray[np.float64]:
-    return np.array([rows[step] for step in sorted(rows)], dtype=np.float64).reshape(-1, 4)
+    return np.array([rows[step] for step in sorted(rows)], dtype=np.float64).reshape(-1, 5)
 
 
 def _lines(axes: Axes, rows: NDArray[np.float64], names: tuple[str, ...]) -> None:
@@ -85,7 +89,3 @@ def _lines(axes: Axes, rows: NDArray[np.float64], names: tuple[str, ...]) -> Non
         axes.plot(rows[:, 0], rows[:, column], color=colour, label=name)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=_INK)
-
-
-def _names(axes: Axes) -> list[str]:
-    return [str(line.get_label()) for line in axes.lines]

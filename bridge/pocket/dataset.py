@@ -35,6 +35,8 @@ LONG_EVERY = 6
 SHORT_SECONDS, LONG_SECONDS = 12.0, 30.0
 REST = 12
 """Class of a step in which the melody rests."""
+BEAT_PHASES = 16
+"""Classes of where in its beat a step begins: 22 to 54 ms each at 170 to 70 bpm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +47,14 @@ class Example:
         codes: int64 `[2 * CODEBOOKS, S]`, left and right interleaved: L0 R0 L1 R1 …
         chroma: uint8 `[MELODIES, 235]`, the pitch class of each step.
         classes: uint8 `[S]`, the melody's pitch class at each codec step, `REST` where none.
+        beats: uint8 `[S]`, how far into its beat each codec step begins, in `BEAT_PHASES`.
         prompt: its description.
     """
 
     codes: NDArray[np.int64]
     chroma: NDArray[np.uint8]
     classes: NDArray[np.uint8]
+    beats: NDArray[np.uint8]
     prompt: str
 
 
@@ -78,10 +82,13 @@ def read(folder: Path, known: set[str]) -> list[Example]:
         with np.load(path) as shard:
             prompts = json.loads(str(shard["prompts"]))
             bounds = np.concatenate([[0], np.cumsum(shard["steps"])])
-            codes, classes, chroma = shard["codes"], shard["classes"], shard["chroma"]
+            codes, chroma = shard["codes"], shard["chroma"]
+            classes, beats = shard["classes"], shard["beats"]
         for index, prompt in enumerate(prompts):
             span = slice(bounds[index], bounds[index + 1])
-            examples.append(Example(codes[:, span], chroma[index], classes[span], prompt))
+            examples.append(
+                Example(codes[:, span], chroma[index], classes[span], beats[span], prompt)
+            )
     return examples
 
 
@@ -98,12 +105,22 @@ def encode(model: EncodecModel, audio: Waveform) -> NDArray[np.int64]:
 def melody_classes(score: Score, steps: int) -> NDArray[np.uint8]:
     """The melody's pitch class at each codec step, `REST` where it rests."""
     classes = np.full(steps, REST, dtype=np.uint8)
-    per_beat = 60 / score.tempo_bpm * MODEL_SAMPLE_RATE / STEP_FRAMES
+    per_beat = _steps_a_beat(score)
     for start, length, pitch in zip(
         score.lead.starts_beats, score.lead.lengths_beats, score.lead.pitches, strict=True
     ):
         classes[round(start * per_beat) : round((start + length) * per_beat)] = pitch % 12
     return classes
+
+
+def beat_phases(score: Score, steps: int) -> NDArray[np.uint8]:
+    """Where in its beat each codec step begins, `0 … BEAT_PHASES - 1`; a piece begins on one."""
+    phases = np.floor(np.arange(steps) / _steps_a_beat(score) * BEAT_PHASES) % BEAT_PHASES
+    return phases.astype(np.uint8)
+
+
+def _steps_a_beat(score: Score) -> float:
+    return 60 / score.tempo_bpm * MODEL_SAMPLE_RATE / STEP_FRAMES
 
 
 def window_chroma(melody: Waveform) -> NDArray[np.uint8]:
@@ -130,7 +147,8 @@ def _write_shard(folder: Path, codec_folder: Path, shard: int, seed: int, pieces
         codes = encode(codec, piece.audio)
         chroma = np.stack([window_chroma(melody) for melody in (piece.melody, again)])
         classes = melody_classes(piece.score, codes.shape[1])
-        examples.append(Example(codes, chroma, classes, piece.score.prompt))
+        beats = beat_phases(piece.score, codes.shape[1])
+        examples.append(Example(codes, chroma, classes, beats, piece.score.prompt))
     path = folder / f"{shard:04}.npz"
     part = path.with_suffix(".part")
     with part.open("wb") as file:
@@ -140,6 +158,7 @@ def _write_shard(folder: Path, codec_folder: Path, shard: int, seed: int, pieces
             steps=np.array([e.codes.shape[1] for e in examples]),
             chroma=np.stack([e.chroma for e in examples]),
             classes=np.concatenate([e.classes for e in examples]),
+            beats=np.concatenate([e.beats for e in examples]),
             prompts=json.dumps([e.prompt for e in examples]),
         )
     part.replace(path)

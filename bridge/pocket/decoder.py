@@ -3,8 +3,9 @@
 The modules are transformers' own, so the weights are an ordinary MusicGen Melody checkpoint; only
 the loop is ours. Three things make a small model follow on two CPU cores:
 
-- a pitch-class head on a middle layer, dropped at export: it rewards finding the chroma step that
-  belongs to the codec step, long before the codes themselves would;
+- two heads on a middle layer, dropped at export: one names the melody's pitch class, the other the
+  place within the beat. They reward finding the chroma step that belongs to the codec step, and
+  counting, long before the codes themselves would;
 - attention heads that start out looking there (`aim`);
 - noise in the codes that are heard back (`batches`), so that the chroma is the better witness.
 """
@@ -12,6 +13,7 @@ the loop is ours. Three things make a small model follow on two CPU cores:
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,18 +34,18 @@ from bridge.chroma import WINDOW_STEPS
 from bridge.pocket.aim import initialise
 from bridge.pocket.batches import BOS, CHANNELS, IGNORED, Batch, make_batch
 from bridge.pocket.codec import CODEBOOK_SIZE, CODEBOOKS, codec_config
-from bridge.pocket.dataset import REST, Example, read
+from bridge.pocket.dataset import BEAT_PHASES, REST, Example, read
 from bridge.pocket.loop import RunningMean, save_state
-from bridge.pocket.text import build_tokenizer
+from bridge.pocket.text import build_tokenizer, tempo_tokens
 
 log = logging.getLogger(__name__)
 
 LONG_STEPS = 600
 """Pieces with more codec steps than this go into the batches of long ones, every third."""
 WARM_UP_STEPS = 200
-PITCH_LOSS = 0.15
-PITCH_LAYER = 3
-"""The pitch-class head listens after this many layers."""
+PITCH_LOSS, BEAT_LOSS = 0.15, 0.2
+LISTENING_LAYER = 3
+"""The heads for pitch class and beat listen after this many layers."""
 CODEBOOK_WEIGHTS = (1.5, 1.5, 1.0, 1.0, 0.8, 0.8, 0.7, 0.7)
 """The first codebook carries most of what is heard."""
 
@@ -86,8 +88,8 @@ def train_decoder(folder: Path, training: DecoderTraining) -> Path:
     model = MusicgenMelodyForConditionalGeneration(model_config(len(tokenizer)))
     state_file = folder / "decoder.pt"
     if not state_file.exists():
-        initialise(model)
-    follower = PitchFollower(model).to(device)
+        initialise(model, tempo_tokens(tokenizer))
+    follower = Follower(model).to(device)
     optimizers = _optimizers(follower, training)
     average = {name: value.detach().clone() for name, value in follower.state_dict().items()}
     first = 0
@@ -104,7 +106,7 @@ def train_decoder(folder: Path, training: DecoderTraining) -> Path:
     pools: tuple[list[Example], list[Example]] = ([], [])
     decay_from = round(training.steps * (1 - training.decay_share))
     begun = time.monotonic()
-    codes_mean, first_mean, hit_mean = RunningMean(), RunningMean(), RunningMean()
+    means = {name: RunningMean() for name in ("codes", "first", "pitch", "beat")}
     for step in range(first, training.steps):
         if (step - first) % 100 == 0:
             for example in read(folder / "codes", known):
@@ -118,10 +120,10 @@ def train_decoder(folder: Path, training: DecoderTraining) -> Path:
         is_long = step % 3 == 2
         batch = make_batch(pools[is_long], is_long, tokenizer, rng).to(device)
         with torch.autocast(device.type, dtype=torch.bfloat16):
-            logits, pitch = follower(batch)
-        codes_loss, first_loss, pitch_loss, hit = losses(logits, pitch, batch)
+            answers = follower(batch)
+        loss, told = losses(answers, batch)
         follower.zero_grad(set_to_none=True)
-        (codes_loss + PITCH_LOSS * pitch_loss).backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(follower.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
@@ -129,15 +131,14 @@ def train_decoder(folder: Path, training: DecoderTraining) -> Path:
         with torch.no_grad():
             for name, value in follower.state_dict().items():
                 average[name].lerp_(value, 1 - fade)
-        codes_mean.add(codes_loss.item())
-        first_mean.add(first_loss)
-        hit_mean.add(hit)
+        for name, mean in means.items():
+            mean.add(told[name])
         if step % 50 == 0:
             pace = (time.monotonic() - begun) / (step - first + 1)
             log.info(
                 "decoder step %d loss %.4f first codebook %.4f pitch class found %.3f "
-                "pieces %d %.2f s/step", step, codes_mean.value, first_mean.value, hit_mean.value,
-                sum(map(len, pools)), pace,
+                "beat found %.3f pieces %d %.2f s/step",
+                step, *(mean.value for mean in means.values()), sum(map(len, pools)), pace,
             )  # fmt: skip
         if (step + 1) % 200 == 0 or step + 1 in (training.steps, decay_from):
             state = {
@@ -173,8 +174,23 @@ def model_config(vocabulary: int) -> MusicgenMelodyConfig:
     )
 
 
-class PitchFollower(nn.Module):
-    """The model as it trains: prefix and codes in, logits and pitch classes out."""
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the model answers at each step of a batch, as logits.
+
+    Attributes:
+        codes: `[B, K, L, V]`, the next codes.
+        pitch: `[B, L, 12]`, the melody's pitch class.
+        beat: `[B, L, BEAT_PHASES]`, the place within the beat.
+    """
+
+    codes: Tensor
+    pitch: Tensor
+    beat: Tensor
+
+
+class Follower(nn.Module):
+    """The model as it trains: prefix and codes in, next codes, pitch classes and beats out."""
 
     def __init__(self, model: MusicgenMelodyForConditionalGeneration) -> None:
         super().__init__()
@@ -185,9 +201,10 @@ class PitchFollower(nn.Module):
         self.decoder = parts.decoder.model.decoder
         self.heads = parts.decoder.lm_heads
         self.pitch_head = nn.Linear(self.decoder.d_model, REST)
+        self.beat_head = nn.Linear(self.decoder.d_model, BEAT_PHASES)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Logits `[B, K, L, V]` of the next codes, pitch-class logits `[B, L, 12]`."""
+    def forward(self, batch: Batch) -> Answers:
+        """Answer a batch."""
         text = self.text_proj(
             self.text_encoder(batch.text, attention_mask=batch.text_mask).last_hidden_state
         )
@@ -197,11 +214,15 @@ class PitchFollower(nn.Module):
         hidden = torch.cat([prefix, codes], dim=1)
         hidden = hidden + self.decoder.embed_positions(hidden)
         begin = prefix.shape[1]
-        hidden = _through(self.decoder.layers[:PITCH_LAYER], hidden)
-        pitch = self.pitch_head(hidden[:, begin:])
-        hidden = _through(self.decoder.layers[PITCH_LAYER:], hidden)
+        hidden = _through(self.decoder.layers[:LISTENING_LAYER], hidden)
+        heard = hidden[:, begin:]
+        hidden = _through(self.decoder.layers[LISTENING_LAYER:], hidden)
         hidden = self.decoder.layer_norm(hidden[:, begin:])
-        return torch.stack([head(hidden) for head in self.heads], dim=1), pitch
+        return Answers(
+            codes=torch.stack([head(hidden) for head in self.heads], dim=1),
+            pitch=self.pitch_head(heard),
+            beat=self.beat_head(heard),
+        )
 
 
 def _through(layers: nn.ModuleList, hidden: Tensor) -> Tensor:
@@ -213,7 +234,7 @@ def _through(layers: nn.ModuleList, hidden: Tensor) -> Tensor:
 
 
 def _optimizers(
-    follower: PitchFollower, training: DecoderTraining
+    follower: Follower, training: DecoderTraining
 ) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
@@ -231,25 +252,36 @@ def _optimizers(
     return muon, adam
 
 
-def losses(logits: Tensor, pitch: Tensor, batch: Batch) -> tuple[Tensor, float, Tensor, float]:
-    """Weighted mean cross-entropy of the codes, that of the first codebooks, the pitch loss, and
-    the share of steps whose pitch class was found."""
-    total = logits.new_zeros((), dtype=torch.float32)
+def losses(answers: Answers, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    """What is to be made smaller, and what is told of it.
+
+    Returns:
+        The weighted sum of all cross-entropies, and by name: `codes`, their weighted mean in nats;
+        `first`, that of the first codebooks; `pitch` and `beat`, the shares of the steps where the
+        pitch class and the place within the beat (or its neighbour) were found, NaN where none
+        was asked for.
+    """
+    total = answers.codes.new_zeros((), dtype=torch.float32)
     of_first = 0.0
     for book, weight in enumerate(CODEBOOK_WEIGHTS):
-        loss = functional.cross_entropy(
-            logits[:, book].float().flatten(0, 1),
-            batch.targets[:, book].flatten(),
-            ignore_index=IGNORED,
-        )
+        loss = _cross_entropy(answers.codes[:, book], batch.targets[:, book])
         total = total + weight * loss
         if book < CHANNELS:
             of_first += loss.item() / CHANNELS
+    codes_loss = total / sum(CODEBOOK_WEIGHTS)
+    loss = codes_loss + BEAT_LOSS * _cross_entropy(answers.beat, batch.beats)
+    told = {"codes": codes_loss.item(), "first": of_first, "pitch": math.nan}
+    away = (answers.beat.argmax(-1) - batch.beats + 1) % BEAT_PHASES
+    told["beat"] = (away <= 2)[batch.beats != IGNORED].float().mean().item()
     asked = batch.classes != IGNORED
-    if not bool(asked.any()):
-        return total / sum(CODEBOOK_WEIGHTS), of_first, pitch.float().sum() * 0.0, float("nan")
-    pitch_loss = functional.cross_entropy(
-        pitch.float().flatten(0, 1), batch.classes.flatten(), ignore_index=IGNORED
+    if bool(asked.any()):
+        loss = loss + PITCH_LOSS * _cross_entropy(answers.pitch, batch.classes)
+        found = answers.pitch.argmax(-1) == batch.classes
+        told["pitch"] = found[asked].float().mean().item()
+    return loss, told
+
+
+def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    return functional.cross_entropy(
+        logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED
     )
-    hit = (pitch.argmax(-1) == batch.classes)[asked].float().mean().item()
-    return total / sum(CODEBOOK_WEIGHTS), of_first, pitch_loss, hit

@@ -8,7 +8,7 @@ import torch
 from transformers import EncodecModel, GenerationConfig, MusicgenMelodyForConditionalGeneration
 
 from bridge.pocket.codec import CODEBOOK_SIZE, codec_config
-from bridge.pocket.decoder import PitchFollower, model_config
+from bridge.pocket.decoder import Follower, model_config
 from bridge.pocket.quantizer import QuantizerTrainer
 from bridge.pocket.text import build_tokenizer
 
@@ -30,7 +30,7 @@ def export(state_file: Path, codec_folder: Path, folder: Path, *, weights: str =
     model = MusicgenMelodyForConditionalGeneration(model_config(len(tokenizer)))
     codec = EncodecModel.from_pretrained(codec_folder, dtype=torch.float32)
     model.audio_encoder.load_state_dict(codec.state_dict())
-    follower = PitchFollower(model)
+    follower = Follower(model)
     state = torch.load(state_file, map_location="cpu", weights_only=True)
     follower.load_state_dict(state[weights])
     model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]

@@ -79,5 +79,11 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
+def tempo_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[int, int]:
+    """The token of each tempo in beats a minute."""
+    vocabulary = tokenizer.get_vocab()
+    return {tempo: vocabulary[str(tempo)] for tempo in TEMPOS_BPM}
+
+
 def _escaped(word: str) -> str:
     return word.replace("-", r"\-")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bridge.pocket.codec import SEGMENT_FRAMES, reconstruction_loss
+from bridge.pocket.codec import SEGMENT_FRAMES, band_distance, reconstruction_loss
 
 
 def tones(*frequencies_hz: float) -> Tensor:
@@ -19,6 +19,7 @@ def tones(*frequencies_hz: float) -> Tensor:
 def test_the_same_sound_is_at_no_distance() -> None:
     spectral, wave = reconstruction_loss(tones(220, 440), tones(220, 440))
     assert (float(spectral), float(wave)) == (0.0, 0.0)
+    assert float(band_distance(tones(220, 440), tones(220, 440))) == 0.0
 
 
 def test_a_semitone_off_is_further_than_a_little_quieter() -> None:
@@ -32,5 +33,19 @@ def test_a_semitone_off_is_further_than_a_little_quieter() -> None:
 def test_silence_gives_a_finite_loss_and_gradient(level: float) -> None:
     output = (tones(220) * 0.1).requires_grad_()
     spectral, wave = reconstruction_loss(output, tones(220) * level)
-    (spectral + wave).backward()  # type: ignore[no-untyped-call]
+    bands = band_distance(output, tones(220) * level)
+    (spectral + wave + bands).backward()  # type: ignore[no-untyped-call]
     assert output.grad is not None and bool(torch.isfinite(output.grad).all())
+
+
+def test_another_noise_as_loud_is_nearer_than_none() -> None:
+    """A hat cannot be met sample by sample; leaving it out has to cost more than playing another.
+
+    Its level here, 50 dB under full scale, is a quiet hat's.
+    """
+    torch.manual_seed(0)
+    tone = tones(220)
+    hat, other = (0.003 * torch.randn(1, 1, SEGMENT_FRAMES) for _ in range(2))
+    played = float(band_distance(tone + other, tone + hat))
+    left_out = float(band_distance(tone, tone + hat))
+    assert played < 0.35 * left_out

@@ -15,7 +15,15 @@ from transformers import EncodecModel
 from bridge.melody import place
 from bridge.pocket.codec import codec_config
 from bridge.pocket.corpus import Piece, render
-from bridge.pocket.dataset import REST, encode, melody_classes, read, window_chroma
+from bridge.pocket.dataset import (
+    BEAT_PHASES,
+    REST,
+    beat_phases,
+    encode,
+    melody_classes,
+    read,
+    window_chroma,
+)
 from bridge.timing import Take
 
 
@@ -48,6 +56,17 @@ def test_the_melody_is_known_at_every_codec_step(piece: Piece) -> None:
         assert classes[int((start + length / 2) * per_beat)] == pitch % 12
 
 
+def test_the_place_within_the_beat_is_known_at_every_codec_step(piece: Piece) -> None:
+    steps = piece.audio.frames // 640
+    phases = beat_phases(piece.score, steps)
+    assert phases.shape == (steps,) and phases[0] == 0
+    beats = np.arange(steps) / (60 / piece.score.tempo_bpm * 50)
+    assert np.array_equal(phases, np.floor(beats % 1 * BEAT_PHASES))
+    begun = np.flatnonzero(np.diff(phases.astype(int)) < 0) + 1
+    lines = np.arange(1, len(begun) + 1) * 60 / piece.score.tempo_bpm * 50
+    assert (np.abs(begun - lines) < 1).all()
+
+
 def test_left_and_right_are_interleaved_codebook_by_codebook(piece: Piece) -> None:
     torch.manual_seed(0)
     codec: Any = EncodecModel(codec_config())
@@ -69,6 +88,7 @@ def test_a_shard_is_read_once_and_cut_into_its_pieces(tmp_path: Path) -> None:
     steps = [5, 9, 3]
     codes = rng.integers(512, size=(8, sum(steps))).astype(np.uint16)
     classes = rng.integers(13, size=sum(steps)).astype(np.uint8)
+    beats = rng.integers(BEAT_PHASES, size=sum(steps)).astype(np.uint8)
     chroma = rng.integers(12, size=(3, 2, 235)).astype(np.uint8)
     np.savez(
         tmp_path / "0000.npz",
@@ -76,6 +96,7 @@ def test_a_shard_is_read_once_and_cut_into_its_pieces(tmp_path: Path) -> None:
         steps=np.array(steps),
         chroma=chroma,
         classes=classes,
+        beats=beats,
         prompts=json.dumps(["flute", "bells", "piano"]),
     )
     (tmp_path / "0001.part").write_bytes(b"half a shard")
@@ -85,5 +106,6 @@ def test_a_shard_is_read_once_and_cut_into_its_pieces(tmp_path: Path) -> None:
     assert [example.prompt for example in examples] == ["flute", "bells", "piano"]
     assert np.array_equal(np.concatenate([e.codes for e in examples], axis=1), codes)
     assert np.array_equal(examples[1].classes, classes[5:14])
+    assert np.array_equal(examples[1].beats, beats[5:14])
     assert np.array_equal(examples[2].chroma, chroma[2])
     assert read(tmp_path, known) == []

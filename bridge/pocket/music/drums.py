@@ -40,10 +40,10 @@ class Kit:
 
 
 KITS = {
-    "drums": Kit(52, 0.12, 185, 0.8, 0.09, 0.035, 0.28, 0.9, 0.0),
-    "electronic drums": Kit(46, 0.22, 220, 0.7, 0.07, 0.025, 0.3, 1.0, 0.0),
-    "lo-fi drums": Kit(58, 0.10, 165, 0.75, 0.08, 0.03, 0.2, 0.35, 0.55),
-    "brushed drums": Kit(60, 0.08, 200, 0.97, 0.14, 0.06, 0.22, 0.5, 0.7),
+    "drums": Kit(52, 0.12, 185, 0.8, 0.09, 0.035, 0.45, 0.9, 0.0),
+    "electronic drums": Kit(46, 0.22, 220, 0.7, 0.07, 0.025, 0.48, 1.0, 0.0),
+    "lo-fi drums": Kit(58, 0.10, 165, 0.75, 0.08, 0.03, 0.36, 0.45, 0.55),
+    "brushed drums": Kit(60, 0.08, 200, 0.97, 0.14, 0.06, 0.4, 0.6, 0.7),
 }
 
 
@@ -87,7 +87,7 @@ def _pattern(score: Score, rng: Generator, beats: int) -> list[tuple[str, float,
     snares = [1.0, 3.0] if beats == 4 else ([1.0, 2.0] if rng.random() < 0.5 else [2.0])
     step = 1.0 if busy < 0.2 else 0.5
     rows = [("kick", beat, 1.0 if beat == 0 else 0.85) for beat in kicks]
-    rows += [("snare", beat, 0.7) for beat in snares]
+    rows += [("snare", beat, 0.85) for beat in snares]
     rows += [("hat", beat, 1.0 if beat % 1 == 0 else 0.7) for beat in np.arange(0, beats, step)]
     return rows
 

@@ -33,7 +33,7 @@ def perform(score: Score, rng: Generator) -> Waveform:
     mix = _in_room(mix, _gain(ROOM_DB.get(score.mood, -20.0)), rng)
     drums = drum_track(score, rng, frames=frames)
     if score.kit is not None:
-        drums *= 0.42 * _gain(-rng.uniform(0.0, 4.0)) / max(float(np.abs(drums).max()), 1e-6)
+        drums *= 0.5 * _gain(-rng.uniform(0.0, 4.0)) / max(float(np.abs(drums).max()), 1e-6)
         mix = mix + drums
     peak = max(float(np.abs(mix).max()), 1e-6)
     return Waveform((mix * (PEAK / peak)).astype(np.float32), MODEL_SAMPLE_RATE)

@@ -278,7 +278,7 @@ def _prompt(
 ) -> str:
     """What a listener would write: the lead first, then some or all of the rest in any order."""
     others = [part.voice for part in backing]
-    others += [kit] if kit else ["no drums"] if rng.random() < 0.5 else []
+    others += [kit] if kit else ["no drums"] if rng.random() < 0.75 else []
     if rng.random() < 0.25:
         others = [word for word in others if rng.random() < 0.6 or "drums" in word]
     rng.shuffle(others)
