@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bridge.pocket import checkpoint_folder, codec, curves, dataset, decoder
 from bridge.pocket.corpus import HELD_OUT_SEEDS
-from bridge.pocket.export import export, export_codec
+from bridge.pocket.export import export, export_codec, extract_codec
 
 STAGES = ("codec", "codes", "decoder", "export", "curves")
 
@@ -36,7 +36,9 @@ def main(argv: list[str] | None = None) -> int:
         handlers=[logging.StreamHandler(), logging.FileHandler(folder / "train.log")],
     )
     codec_folder = folder / "codec"
-    if "codec" in arguments.stages:
+    if arguments.start is not None:
+        extract_codec(arguments.start, codec_folder)
+    elif "codec" in arguments.stages:
         codec.train_codec(
             folder,
             codec.CodecTraining(
@@ -59,7 +61,10 @@ def main(argv: list[str] | None = None) -> int:
         decoder.train_decoder(
             folder,
             decoder.DecoderTraining(
-                steps=arguments.decoder_steps, seed=arguments.seed, device=arguments.device
+                steps=arguments.decoder_steps,
+                seed=arguments.seed,
+                device=arguments.device,
+                start=arguments.start,
             ),
         )
     if "export" in arguments.stages:
@@ -73,6 +78,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bridge.pocket", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("training"), help="states and logs")
     parser.add_argument("--out", type=Path, default=checkpoint_folder(), help="the checkpoint")
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="go on from a checkpoint: its codec as it is, its decoder trained further",
+    )
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--codec-steps", type=int, default=codec.CodecTraining.steps)
     parser.add_argument("--codec-pieces", type=int, default=codec.CodecTraining.pieces)

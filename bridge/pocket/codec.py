@@ -203,7 +203,8 @@ def _mel_bands(size: int, count: int) -> Tensor:
         sampling_rate=MODEL_SAMPLE_RATE,
         mel_scale="slaney",
     )
-    return torch.from_numpy(weights / weights.sum(axis=0)).T.float()
+    averaging: Tensor = torch.from_numpy(weights / weights.sum(axis=0)).T.float()
+    return averaging
 
 
 def _segments(training: CodecTraining, first: int) -> Iterator[Tensor]:

@@ -62,6 +62,7 @@ class DecoderTraining:
         seed: of the weights and the draws.
         device: torch device.
         average: decay of the moving mean of the weights, which is what is exported.
+        start: a checkpoint of this shape to begin with, instead of new weights.
     """
 
     steps: int = 6000
@@ -71,6 +72,7 @@ class DecoderTraining:
     seed: int = 0
     device: str = "cpu"
     average: float = 0.998
+    start: Path | None = None
 
 
 def train_decoder(folder: Path, training: DecoderTraining) -> Path:
@@ -85,10 +87,17 @@ def train_decoder(folder: Path, training: DecoderTraining) -> Path:
     torch.manual_seed(training.seed)
     device = torch.device(training.device)
     tokenizer = build_tokenizer()
-    model = MusicgenMelodyForConditionalGeneration(model_config(len(tokenizer)))
     state_file = folder / "decoder.pt"
-    if not state_file.exists():
-        initialise(model, tempo_tokens(tokenizer))
+    model: Any  # transformers types its loaders loosely
+    if training.start is not None:
+        model = MusicgenMelodyForConditionalGeneration.from_pretrained(
+            training.start, dtype=torch.float32
+        )
+        model.train()
+    else:
+        model = MusicgenMelodyForConditionalGeneration(model_config(len(tokenizer)))
+        if not state_file.exists():
+            initialise(model, tempo_tokens(tokenizer))
     follower = Follower(model).to(device)
     optimizers = _optimizers(follower, training)
     average = {name: value.detach().clone() for name, value in follower.state_dict().items()}

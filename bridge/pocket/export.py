@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import EncodecModel, GenerationConfig, MusicgenMelodyForConditionalGeneration
@@ -46,6 +47,14 @@ def export(state_file: Path, codec_folder: Path, folder: Path, *, weights: str =
     folder.mkdir(parents=True, exist_ok=True)
     model.half().save_pretrained(folder)  # type: ignore[no-untyped-call]
     tokenizer.save_pretrained(folder)
+
+
+def extract_codec(checkpoint: Path, folder: Path) -> None:
+    """Write a checkpoint's codec by itself, to make codes for it again."""
+    model: Any = MusicgenMelodyForConditionalGeneration.from_pretrained(
+        checkpoint, dtype=torch.float32
+    )
+    model.audio_encoder.save_pretrained(folder)
 
 
 def export_codec(state_file: Path, folder: Path) -> None:

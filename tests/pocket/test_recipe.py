@@ -125,6 +125,24 @@ def test_the_engine_plays_it(trained: Trained) -> None:
     assert (heard.frames, heard.channels) == (12_800, 2)
 
 
+def test_a_checkpoint_can_be_trained_on(trained: Trained, tmp_path: Path) -> None:
+    """Its codec stays as it is; its decoder has moved, but only by so few steps."""
+    folder, longer = tmp_path / "training", tmp_path / "longer"
+    arguments = [*recipe(folder, longer)[3:], "--from", str(trained.checkpoint)]
+    assert main(arguments) == 0
+    assert not (folder / "codec.pt").exists()
+    model_class: Any = MusicgenMelodyForConditionalGeneration
+    before, after = (
+        model_class.from_pretrained(path).state_dict() for path in (trained.checkpoint, longer)
+    )
+    for name, value in before.items():
+        if name.startswith("audio_encoder."):
+            assert torch.equal(value, after[name]), name
+    name = "decoder.model.decoder.layers.0.fc1.weight"
+    away = float((after[name].float() - before[name].float()).norm() / before[name].float().norm())
+    assert 0 < away < 0.05
+
+
 @pytest.mark.parametrize("seed", ["9000", "9001", "9002"])
 def test_seeds_of_the_evaluation_are_refused(
     seed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
