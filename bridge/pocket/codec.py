@@ -7,6 +7,7 @@ the training of its codebooks, in `quantizer`, is ours.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -189,7 +190,7 @@ def _magnitudes(audio: Tensor, size: int) -> Tensor:
     """Magnitudes `[B, size // 2 + 1, steps]` that do not grow with the window, for noise."""
     window = torch.hann_window(size, device=audio.device)
     spectrum = torch.stft(audio[:, 0], size, size // 4, window=window, return_complex=True)
-    return spectrum.abs() / size**0.5
+    return spectrum.abs() / math.sqrt(size)
 
 
 @cache
@@ -203,8 +204,7 @@ def _mel_bands(size: int, count: int) -> Tensor:
         sampling_rate=MODEL_SAMPLE_RATE,
         mel_scale="slaney",
     )
-    averaging: Tensor = torch.from_numpy(weights / weights.sum(axis=0)).T.float()
-    return averaging
+    return torch.from_numpy(weights / weights.sum(axis=0)).T.float()
 
 
 def _segments(training: CodecTraining, first: int) -> Iterator[Tensor]:
