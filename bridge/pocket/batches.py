@@ -28,6 +28,10 @@ DELAYS = tuple(k // CHANNELS for k in range(CODEBOOKS * CHANNELS))
 BATCH_SHORT, BATCH_LONG = 6, 3
 DROP_TEXT = DROP_MELODY = DROP_BOTH = 0.1
 NOISY_ROWS, MOST_NOISE = 0.25, 0.2
+SWAPPED_ROWS = 0.5
+"""Of those whose prompt says drums or none: what is heard back has them now and then, now not."""
+SWAPPED_STEPS = (25, 200)
+"""How long it stays so: 0.5 to 4 s."""
 SHORTENED_BATCHES = 0.4
 IGNORED = -100
 """A target that is not asked for, as in `torch.nn.functional.cross_entropy`."""
@@ -63,7 +67,7 @@ class Batch:
 def make_batch(
     pool: list[Example], is_long: bool, tokenizer: PreTrainedTokenizerFast, rng: np.random.Generator
 ) -> Batch:
-    """Draw a batch of pieces with dropped conditions, shortened prompts and noisy inputs."""
+    """Draw pieces, with dropped conditions, shortened prompts and a poor memory of what was heard."""
     rows = [
         pool[int(i)] for i in rng.integers(len(pool), size=BATCH_LONG if is_long else BATCH_SHORT)
     ]
@@ -74,13 +78,23 @@ def make_batch(
     beats = classes.copy()
     chroma = np.zeros((len(rows), WINDOW_STEPS), dtype=np.int64)
     no_text, no_melody = _dropped(len(rows), rng)
+    prompts = [row.prompt for row in rows]
+    if rng.random() < SHORTENED_BATCHES:
+        prompts = _shortened(prompts, int(rng.integers(2, 17)), rng)
+    heard = delayed.copy()
     for index, row in enumerate(rows):
         steps = row.codes.shape[1]
-        codes = row.codes
+        codes = heard_codes = row.codes
+        if "drums" in prompts[index] and not no_text[index] and rng.random() < SWAPPED_ROWS:
+            heard_codes = np.where(_by_turns(steps, rng), row.others, codes)
         if rng.random() < 0.5:  # the mirror image of the stereo picture
-            codes = codes.reshape(CODEBOOKS, CHANNELS, steps)[:, ::-1].reshape(books, steps)
+            codes, heard_codes = (
+                given.reshape(CODEBOOKS, CHANNELS, steps)[:, ::-1].reshape(books, steps)
+                for given in (codes, heard_codes)
+            )
         for book, delay in enumerate(DELAYS):
             delayed[index, book, 1 + delay : 1 + delay + steps] = codes[book]
+            heard[index, book, 1 + delay : 1 + delay + steps] = heard_codes[book]
         beats[index, :steps] = row.beats
         if not no_melody[index]:
             chroma[index] = row.chroma[int(rng.integers(MELODIES))]
@@ -89,10 +103,7 @@ def make_batch(
             )
     targets = delayed[:, :, 1:].copy()
     targets[targets == BOS] = IGNORED
-    inputs = _noisy(delayed[:, :, :-1], rng)
-    prompts = [row.prompt for row in rows]
-    if rng.random() < SHORTENED_BATCHES:
-        prompts = _shortened(prompts, int(rng.integers(2, 17)), rng)
+    inputs = _noisy(heard[:, :, :-1], rng)
     text: Any = tokenizer(prompts, padding=True, return_tensors="pt")
     return Batch(
         inputs=torch.from_numpy(inputs),
@@ -113,6 +124,18 @@ def _dropped(rows: int, rng: np.random.Generator) -> tuple[NDArray[np.bool_], ND
     no_text = (fate < DROP_TEXT) | both
     no_melody = (fate > DROP_TEXT) & (fate < DROP_TEXT + DROP_MELODY) | both
     return no_text, no_melody
+
+
+def _by_turns(steps: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """True and false `[steps]` by turns, for `SWAPPED_STEPS` each.
+
+    What was played tells so well whether there are drums that their word would go unread: a
+    clip that began without them would never have any.
+    """
+    low, high = SWAPPED_STEPS
+    ends = np.cumsum(rng.integers(low, high + 1, size=-(-steps // low)))
+    turn = np.searchsorted(ends, np.arange(steps), side="right")
+    return np.asarray((turn + rng.integers(2)) % 2 == 1)
 
 
 def _noisy(inputs: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -23,11 +23,13 @@ class Piece:
     Attributes:
         score: what is played.
         audio: the mix, stereo at 32 kHz.
+        other: the same mix without its drums, or with some if it has none.
         melody: the melody alone with another sound, mono, as long as the mix.
     """
 
     score: Score
     audio: Waveform
+    other: Waveform
     melody: Waveform
 
 
@@ -35,9 +37,9 @@ def render(number: int, *, seed: int, seconds: float) -> Piece:
     """Piece `number` of the corpus that `seed` names: the same whenever it is asked for."""
     rng = np.random.default_rng((seed, number))
     score = compose(rng, seconds=seconds)
-    audio = perform(score, rng)
+    audio, other = perform(score, rng)
     melody = melody_alone(score.lead, rng, tempo_bpm=score.tempo_bpm, frames=audio.frames)
-    return Piece(score, audio, melody)
+    return Piece(score, audio, other, melody)
 
 
 def render_many(count: int, *, seed: int, seconds: float, first: int = 0) -> Iterator[Piece]:

@@ -45,6 +45,7 @@ class Example:
 
     Attributes:
         codes: int64 `[2 * CODEBOOKS, S]`, left and right interleaved: L0 R0 L1 R1 …
+        others: the same of the mix without its drums, or with some if it has none.
         chroma: uint8 `[MELODIES, 235]`, the pitch class of each step.
         classes: uint8 `[S]`, the melody's pitch class at each codec step, `REST` where none.
         beats: uint8 `[S]`, how far into its beat each codec step begins, in `BEAT_PHASES`.
@@ -52,6 +53,7 @@ class Example:
     """
 
     codes: NDArray[np.int64]
+    others: NDArray[np.int64]
     chroma: NDArray[np.uint8]
     classes: NDArray[np.uint8]
     beats: NDArray[np.uint8]
@@ -82,12 +84,14 @@ def read(folder: Path, known: set[str]) -> list[Example]:
         with np.load(path) as shard:
             prompts = json.loads(str(shard["prompts"]))
             bounds = np.concatenate([[0], np.cumsum(shard["steps"])])
-            codes, chroma = shard["codes"], shard["chroma"]
+            codes, others, chroma = shard["codes"], shard["others"], shard["chroma"]
             classes, beats = shard["classes"], shard["beats"]
         for index, prompt in enumerate(prompts):
             span = slice(bounds[index], bounds[index + 1])
             examples.append(
-                Example(codes[:, span], chroma[index], classes[span], beats[span], prompt)
+                Example(
+                    codes[:, span], others[:, span], chroma[index], classes[span], beats[span], prompt
+                )
             )
     return examples
 
@@ -148,13 +152,15 @@ def _write_shard(folder: Path, codec_folder: Path, shard: int, seed: int, pieces
         chroma = np.stack([window_chroma(melody) for melody in (piece.melody, again)])
         classes = melody_classes(piece.score, codes.shape[1])
         beats = beat_phases(piece.score, codes.shape[1])
-        examples.append(Example(codes, chroma, classes, beats, piece.score.prompt))
+        others = encode(codec, piece.other)
+        examples.append(Example(codes, others, chroma, classes, beats, piece.score.prompt))
     path = folder / f"{shard:04}.npz"
     part = path.with_suffix(".part")
     with part.open("wb") as file:
         np.savez(
             file,
             codes=np.concatenate([e.codes for e in examples], axis=1).astype(np.uint16),
+            others=np.concatenate([e.others for e in examples], axis=1).astype(np.uint16),
             steps=np.array([e.codes.shape[1] for e in examples]),
             chroma=np.stack([e.chroma for e in examples]),
             classes=np.concatenate([e.classes for e in examples]),

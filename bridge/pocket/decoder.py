@@ -272,8 +272,10 @@ def losses(answers: Answers, batch: Batch) -> tuple[Tensor, dict[str, float]]:
     """
     total = answers.codes.new_zeros((), dtype=torch.float32)
     of_first = 0.0
-    for book, weight in enumerate(CODEBOOK_WEIGHTS):
-        loss = _cross_entropy(answers.codes[:, book], batch.targets[:, book])
+    # Unbound once: each index on its own would have a gradient of the whole, mostly zeros.
+    books = zip(CODEBOOK_WEIGHTS, answers.codes.unbind(1), batch.targets.unbind(1), strict=True)
+    for book, (weight, logits, targets) in enumerate(books):
+        loss = _cross_entropy(logits, targets)
         total = total + weight * loss
         if book < CHANNELS:
             of_first += loss.item() / CHANNELS

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.pocket.music.drums import drum_track
-from bridge.pocket.music.score import CHORD_VOICES, Part, Score
+from bridge.pocket.music.score import CHORD_VOICES, KITS, Part, Score
 from bridge.pocket.music.synth import VOICES, play
 
 LEAD_OVER_CHORDS_DB = (9.0, 14.0)
@@ -19,24 +21,32 @@ LEAD_RMS = 0.14
 ROOM_DB = {"ambient": -14.0, "dreamy": -15.0, "cinematic": -14.0, "sparse": -17.0}
 """Level of the room under the sound, by mood; −20 dB otherwise."""
 
+DRUMS_PEAK = 0.75
+"""Of the drums before the mix is brought to `PEAK`: as loud as in a club, so that every hit is
+told by the codec's first codebooks."""
 PEAK = 0.8
 
 
-def perform(score: Score, rng: Generator) -> Waveform:
-    """Render a score.
+def perform(score: Score, rng: Generator) -> tuple[Waveform, Waveform]:
+    """Render a score, and once more with the drums left out, or played by any kit if it has none.
 
     Returns:
-        Stereo at 32 kHz, `round(score.seconds * 32000)` frames, peak 0.8.
+        Both stereo at 32 kHz, `round(score.seconds * 32000)` frames, the same but for the drums.
+        The louder one peaks at 0.8.
     """
     frames = round(score.seconds * MODEL_SAMPLE_RATE)
     mix = sum(balanced(score, rng, frames=frames), np.zeros((frames, 2), dtype=np.float32))
     mix = _in_room(mix, _gain(ROOM_DB.get(score.mood, -20.0)), rng)
-    drums = drum_track(score, rng, frames=frames)
-    if score.kit is not None:
-        drums *= 0.5 * _gain(-rng.uniform(0.0, 4.0)) / max(float(np.abs(drums).max()), 1e-6)
-        mix = mix + drums
-    peak = max(float(np.abs(mix).max()), 1e-6)
-    return Waveform((mix * (PEAK / peak)).astype(np.float32), MODEL_SAMPLE_RATE)
+    drummed = score if score.kit is not None else replace(score, kit=str(rng.choice(KITS)))
+    drums = drum_track(drummed, rng, frames=frames)
+    drums *= DRUMS_PEAK * _gain(-rng.uniform(0.0, 3.0)) / max(float(np.abs(drums).max()), 1e-6)
+    with_drums = mix + drums
+    gain = PEAK / max(float(np.abs(mix).max()), float(np.abs(with_drums).max()), 1e-6)
+    without, drummed_mix = (
+        Waveform((sound * gain).astype(np.float32), MODEL_SAMPLE_RATE)
+        for sound in (mix, with_drums)
+    )
+    return (without, drummed_mix) if score.kit is None else (drummed_mix, without)
 
 
 def balanced(score: Score, rng: Generator, *, frames: int) -> list[NDArray[np.float32]]:
