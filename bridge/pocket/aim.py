@@ -1,14 +1,23 @@
-"""How the decoder starts out: already looking at the chroma step that belongs to a codec step.
+"""How the decoder starts out: looking at the chroma step of each codec step, and counting beats.
 
-The decoder knows time by sinusoidal positions alone, and a codec step stands 235 + T places and
-6.4 times as far along as the chroma step that it belongs to. Finding that line is what costs a
-small model most of its training; as a problem of its own it takes seconds. (The map is not quite
-linear, and least squares finds a poor one: at width 256 neighbouring frequencies are 7.5 % apart,
-too coarse to be combined over 30 s.)
+The decoder knows time by sinusoidal positions alone. A codec step stands 6.4 times as far along as
+the chroma step that belongs to it, and how far into a beat it is depends on a word of the prompt.
+Finding either is what costs a small model most of its training; as a problem of its own, on the
+positions alone, it takes half a minute:
+
+- an aimed head's attention falls on the chroma step at the same time;
+- the attention that two counting heads pay to the tempo's token swings once a beat, one as the
+  cosine of the place in the beat, the other as its sine. Positions 235 + T + t tell t only if the
+  text has always the same length T, which the tokenizer sees to.
+
+Both read what the first layer's feed-forward makes of the positions. The sinusoids themselves are
+7.5 % apart in frequency, too coarse to be combined over 30 s; their products are not.
 """
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,28 +27,44 @@ from torch.nn import functional
 from transformers import MusicgenMelodyForConditionalGeneration
 
 from bridge.chroma import HOP, WINDOW_STEPS
-from bridge.pocket.dataset import STEP_FRAMES
+from bridge.pocket.music.score import STEP_FRAMES
+from bridge.pocket.text import PROMPT_WORDS
+
+log = logging.getLogger(__name__)
 
 CHROMA_PER_STEP = STEP_FRAMES / HOP
+STEPS_A_MINUTE = 3000
 LONGEST_STEPS = 1500
 """Codec steps of 30 s."""
-TEXT_TOKENS = (2, 16)
-"""Lengths of text to be right on average for: each moves the aim by a sixth of a chroma step."""
-TEMPO_LIKENESS = (0.3, 0.06)
-"""Ratios, as logarithms, over which tempos are alike: one for the coarse, one for the fine."""
+FIRST_PLACE = WINDOW_STEPS + PROMPT_WORDS + 1
+"""Where the audio's positions begin: behind the chroma, the prompt's words and its end."""
 CONTENT = 0.3
 """Standard deviation of what stands beside the positions when a head looks, at first."""
+TEXT_NOISE = 0.1
+"""The same at a token of the text, which few other things are added to."""
+TEMPO_SCALE = 3.0
+"""Of the tempos' embeddings beside other words', so that the text encoder passes them on."""
+SWING = 0.45
+"""How far a counting head's attention to the tempo's token swings about a half."""
+OTHERS_LOSS = 0.003
+COUNTED_BPM = (60, 180)
+"""Tempos that are counted from the start: those of the corpus and a few beside them."""
+AIMED, COUNTING = 0, (1, 2)
+"""Heads by number: aimed ones in the second and third layer, counting ones in the second."""
 
 
 def initialise(
-    model: MusicgenMelodyForConditionalGeneration, tempo_tokens: Mapping[int, int]
+    model: MusicgenMelodyForConditionalGeneration,
+    tempo_tokens: Mapping[int, int],
+    *,
+    steps: int = 2500,
 ) -> None:
-    """Scale the embeddings to the positions' size, aim one head of the second and third layer, and
-    make tempos that are near each other alike.
+    """Scale the embeddings to the positions' size, then aim and count.
 
     Args:
         model: freshly made.
         tempo_tokens: the token of each tempo in beats a minute.
+        steps: of the descent.
 
     Draws from torch's global generator.
     """
@@ -49,71 +74,145 @@ def initialise(
         nn.init.normal_(table.weight, std=0.1)
     nn.init.normal_(parts.audio_enc_to_dec_proj.weight, std=0.5)
     nn.init.zeros_(parts.audio_enc_to_dec_proj.bias)
-    nn.init.normal_(parts.enc_to_dec_proj.weight, std=decoder.d_model**-0.5)
+    nn.init.normal_(parts.enc_to_dec_proj.weight, std=2 * decoder.d_model**-0.5)
     for layer in decoder.layers:
         attention = layer.self_attn
         for linear in (attention.q_proj, attention.k_proj, attention.v_proj, layer.fc1):
             nn.init.normal_(linear.weight, std=linear.in_features**-0.5 * 0.6)
         for linear in (attention.out_proj, layer.fc2):
             nn.init.normal_(linear.weight, std=linear.in_features**-0.5 * 0.2)
-    width = decoder.layers[0].self_attn.head_dim
-    query, key = aimed_head(decoder.embed_positions.weights, width)
+    nn.init.normal_(decoder.layers[0].fc1.weight, std=decoder.d_model**-0.5)
+    nn.init.normal_(decoder.layers[0].fc2.weight, std=decoder.layers[0].fc2.in_features ** -0.5)
+    clock = Clock(decoder, parts.enc_to_dec_proj, list(tempo_tokens))
+    clock.set(steps)
     with torch.no_grad():
-        for layer in decoder.layers[1:3]:
-            layer.self_attn.q_proj.weight[:width] = query
-            layer.self_attn.k_proj.weight[:width] = key
-        table = parts.text_encoder.get_input_embeddings().weight
-        known = tempo_embeddings(list(tempo_tokens), table.shape[1])
-        table[list(tempo_tokens.values())] = known * table.std()
+        words = parts.text_encoder.get_input_embeddings().weight
+        words[list(tempo_tokens.values())] = clock.tempos * TEMPO_SCALE * words.std()
 
 
-def tempo_embeddings(tempos_bpm: Sequence[int], width: int) -> Tensor:
-    """Embeddings `[tempos, width]` of unit size whose likeness falls with the tempos' distance.
+class Clock:
+    """The first layers of a decoder, as far as aiming and counting go.
 
-    A tempo is a word like any other, and few pieces have just that one: what is learned of 96 bpm
-    should hold of 97. (Random Fourier features of a Gaussian kernel over the tempo's logarithm:
-    Rahimi and Recht, 2007.)
+    Attributes:
+        tempos: float32 `[tempos, D_text]`, the text encoder's states of the tempos' tokens.
+        query, key: float32 `[3, width, D]`, weights of the aimed and the two counting heads.
     """
-    lengths = torch.tensor(TEMPO_LIKENESS).repeat(-(-width // len(TEMPO_LIKENESS)))[:width]
-    angles = torch.tensor(tempos_bpm).log()[:, None] * torch.randn(width) / lengths
-    return 2**0.5 * torch.cos(angles + 2 * torch.pi * torch.rand(width))
 
+    def __init__(self, decoder: Any, text_proj: nn.Linear, tempos_bpm: Sequence[int]) -> None:
+        self._decoder = decoder
+        self._text_proj = text_proj
+        self._positions: Tensor = decoder.embed_positions.weights
+        self._bpm = torch.tensor(tempos_bpm, dtype=torch.float32)
+        self._counted = (self._bpm >= COUNTED_BPM[0]) & (self._bpm <= COUNTED_BPM[1])
+        width = decoder.layers[0].self_attn.head_dim
+        size = self._positions.shape[1]
+        # What tempos have in common is what the counting heads find them by.
+        self.tempos = torch.randn(len(tempos_bpm), text_proj.in_features)
+        self.tempos += torch.randn(text_proj.in_features)
+        self.query, self.key = (torch.randn(3, width, size) * 0.05 for _ in range(2))
+        with torch.no_grad():
+            audio = functional.layer_norm(self._positions[FIRST_PLACE:][:LONGEST_STEPS], (size,))
+            steady = audio.mean(dim=0)
+            content = self._tempo_content(noise=0.0)
+            place = self._positions[WINDOW_STEPS:FIRST_PLACE].mean(dim=0)
+            tempo = functional.layer_norm(place + content, (size,)).mean(dim=0)
+            # As many others as there are in the middle of 30 s: log-odds of one to one.
+            logit = math.log(FIRST_PLACE + LONGEST_STEPS / 2) * width**0.5
+            self.query[COUNTING, -1] = steady / steady.square().sum() * logit**0.5
+            self.key[COUNTING, -1] = tempo / tempo.square().sum() * logit**0.5
 
-def aimed_head(positions: Tensor, width: int, *, steps: int = 300) -> tuple[Tensor, Tensor]:
-    """Query and key weights of a head, found by gradient descent on where it looks.
-
-    Args:
-        positions: float32 `[places, D]`, the decoder's sinusoids.
-        width: of the head.
-        steps: of the descent; a few seconds.
-
-    Returns:
-        float32 `[width, D]` each. Beside nothing but positions, three quarters or more of the
-        attention that they pay to chroma falls within one and a half steps of the right one.
-    """
-    size = positions.shape[1]
-    query, key = ((torch.randn(width, size) * 0.04).requires_grad_(True) for _ in range(2))
-    optimizer = torch.optim.Adam([query, key])
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = 0.01 * min(1.0, 2 * (steps - step) / steps)
-        text_tokens = int(torch.randint(TEXT_TOKENS[0], TEXT_TOKENS[1] + 1, ()))
-        codec_step = torch.randint(0, LONGEST_STEPS, (256,))
-        keys = _seen(positions[:WINDOW_STEPS]) @ key.T
-        queries = _seen(positions[WINDOW_STEPS + text_tokens + codec_step]) @ query.T
-        # Chroma step k listens around frame k * HOP, so the nearest is the one to look at.
-        chroma_step = ((codec_step + 0.5) * CHROMA_PER_STEP).round().long()
-        loss = functional.cross_entropy(
-            queries @ keys.T / width**0.5, chroma_step.clamp(max=WINDOW_STEPS - 1)
+    def set(self, steps: int) -> None:
+        """Descend for so many steps, then write the heads into the decoder's layers."""
+        first = self._decoder.layers[0]
+        moved = [self.tempos, self.query, self.key]
+        weights = [first.fc1.weight, first.fc2.weight, self._text_proj.weight]
+        for tensor in moved:
+            tensor.requires_grad_(True)
+        optimizer = torch.optim.Adam(
+            [
+                {"params": [self.tempos], "peak": 0.02},
+                {"params": [self.query, self.key, *weights], "peak": 0.004},
+            ]
         )
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    return query.detach(), key.detach()
+        for step in range(steps):
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * min(1.0, (step + 1) / 20, 2 * (steps - step) / steps)
+            aim, count, others = self._losses()
+            optimizer.zero_grad()
+            (aim + 2 * count + OTHERS_LOSS * others).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            if step % 250 == 0 or step + 1 == steps:
+                log.info("aim step %d aim %.3f count %.3f", step, aim.item(), count.item())
+        self.tempos, self.query, self.key = (tensor.detach() for tensor in moved)
+        width = self.query.shape[1]
+        with torch.no_grad():
+            for layer, heads in ((1, (AIMED, *COUNTING)), (2, (AIMED,))):
+                attention = self._decoder.layers[layer].self_attn
+                for head in heads:
+                    span = slice(head * width, (head + 1) * width)
+                    attention.q_proj.weight[span] = self.query[head]
+                    attention.k_proj.weight[span] = self.key[head]
+                    if head in COUNTING:
+                        attention.out_proj.weight[:, span] *= 4  # to be heard above the rest
 
+    def attention_to_chroma(self, steps: Tensor) -> Tensor:
+        """Logits `[steps, 235]` of the aimed head at those codec steps, among the chroma."""
+        return self._logits(
+            AIMED, self._seen(FIRST_PLACE + steps), self._seen(torch.arange(WINDOW_STEPS))
+        )
 
-def _seen(positions: Tensor) -> Tensor:
-    """Positions as a layer sees them: beside other content, and normalised."""
-    return functional.layer_norm(
-        positions + CONTENT * torch.randn_like(positions), positions.shape[-1:]
-    )
+    def attention_to_tempo(self, head: int, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-odds `[steps, tempos]` that a counting head looks at a tempo's token, and not at
+        all else; and logits `[steps, N]` of some of what else there is, which should be 0."""
+        queries = self._seen(FIRST_PLACE + steps)
+        tempo_places = WINDOW_STEPS + torch.randint(PROMPT_WORDS, (len(self._bpm),))
+        keys = self._seen(tempo_places, self._tempo_content(noise=TEXT_NOISE))
+        before = torch.randint(FIRST_PLACE, (64,))
+        after = FIRST_PLACE + torch.randint(LONGEST_STEPS, (64,))
+        others = self._logits(head, queries, self._seen(torch.cat([before, after])))
+        count = (FIRST_PLACE + steps + 1).log()
+        return self._logits(head, queries, keys) - count[:, None], others
+
+    def beats(self, steps: Tensor) -> Tensor:
+        """How many beats have passed at each step, `[steps, tempos]`."""
+        return steps[:, None] * self._bpm / STEPS_A_MINUTE
+
+    def _losses(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Of aiming, the cross-entropy; of counting, how far off; of all else, the mean square."""
+        # Twice as often from the first 12 s: most clips end there.
+        steps = torch.cat([torch.randint(LONGEST_STEPS, (256,)), torch.randint(600, (256,))])
+        # Chroma step k listens around frame k * HOP, so the nearest is the one to look at.
+        chroma_step = ((steps + 0.5) * CHROMA_PER_STEP).round().long()
+        aim = functional.cross_entropy(
+            self.attention_to_chroma(steps), chroma_step.clamp(max=WINDOW_STEPS - 1)
+        )
+        angle = 2 * torch.pi * self.beats(steps)[:, self._counted]
+        count, loud = aim.new_zeros(()), aim.new_zeros(())
+        for head, wanted in zip(COUNTING, (angle.cos(), angle.sin()), strict=True):
+            odds, others = self.attention_to_tempo(head, steps)
+            count = count + functional.smooth_l1_loss(
+                odds[:, self._counted], torch.logit(0.5 + SWING * wanted)
+            )
+            loud = loud + others.square().mean()
+        return aim, count, loud
+
+    def _seen(self, places: Tensor, content: Tensor | None = None) -> Tensor:
+        """What the second layer's heads see at those places `[N]`, beside that content `[N, D]`."""
+        first = self._decoder.layers[0]
+        hidden = self._positions[places]
+        noise = CONTENT if content is None else TEXT_NOISE
+        hidden = hidden + noise * torch.randn_like(hidden) + (0.0 if content is None else content)
+        inner = functional.gelu(first.fc1(first.final_layer_norm(hidden)))
+        hidden = hidden + first.fc2(inner) + 0.5 * noise * torch.randn_like(hidden)
+        return functional.layer_norm(hidden, hidden.shape[-1:])
+
+    def _tempo_content(self, *, noise: float) -> Tensor:
+        """What stands at the tempos' tokens beside their positions, `[tempos, D]`."""
+        states = self.tempos + noise * torch.randn_like(self.tempos)
+        content: Tensor = self._text_proj(functional.rms_norm(states, states.shape[-1:]))
+        return content
+
+    def _logits(self, head: int, queries: Tensor, keys: Tensor) -> Tensor:
+        """`[Q, K]` of what is seen `[Q, D]` and `[K, D]`."""
+        width = self.query.shape[1]
+        return (queries @ self.query[head].T) @ (keys @ self.key[head].T).T / width**0.5

@@ -6,7 +6,6 @@ of class 0 at every step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +25,15 @@ BOS = CODEBOOK_SIZE
 DELAYS = tuple(k // CHANNELS for k in range(CODEBOOKS * CHANNELS))
 """Steps by which each interleaved codebook is late: 0 0 1 1 2 2 3 3, as in transformers."""
 BATCH_SHORT, BATCH_LONG = 6, 3
-DROP_TEXT = DROP_MELODY = DROP_BOTH = 0.1
+TEXTLESS_BATCHES = 0.12
+DROP_MELODY, DROP_BOTH = 0.1, 0.08
+"""Of the rows that have text."""
 NOISY_ROWS, MOST_NOISE = 0.25, 0.2
-SWAPPED_ROWS = 0.5
+SWAPPED_ROWS = 0.3
 """Of those whose prompt says drums or none: what is heard back has them now and then, now not."""
 SWAPPED_STEPS = (25, 200)
 """How long it stays so: 0.5 to 4 s."""
-SHORTENED_BATCHES = 0.4
+SHORTENED_ROWS = 0.2
 IGNORED = -100
 """A target that is not asked for, as in `torch.nn.functional.cross_entropy`."""
 
@@ -67,31 +68,28 @@ class Batch:
 def make_batch(
     pool: list[Example], is_long: bool, tokenizer: PreTrainedTokenizerFast, rng: np.random.Generator
 ) -> Batch:
-    """Draw pieces, with dropped conditions, shortened prompts and a poor memory of what was heard."""
+    """Draw pieces: conditions dropped, prompts shortened, and what was heard ill remembered."""
     rows = [
         pool[int(i)] for i in rng.integers(len(pool), size=BATCH_LONG if is_long else BATCH_SHORT)
     ]
-    longest = max(row.codes.shape[1] for row in rows)
+    longest = max(row.codes.shape[-1] for row in rows)
     books = CODEBOOKS * CHANNELS
     delayed = np.full((len(rows), books, longest + books // CHANNELS), BOS)
     classes = np.full((len(rows), longest + books // CHANNELS - 1), IGNORED)
     beats = classes.copy()
     chroma = np.zeros((len(rows), WINDOW_STEPS), dtype=np.int64)
-    no_text, no_melody = _dropped(len(rows), rng)
-    prompts = [row.prompt for row in rows]
-    if rng.random() < SHORTENED_BATCHES:
-        prompts = _shortened(prompts, int(rng.integers(2, 17)), rng)
+    textless = rng.random() < TEXTLESS_BATCHES
+    no_text, no_melody = _dropped(len(rows), textless, rng)
+    prompts = []
     heard = delayed.copy()
     for index, row in enumerate(rows):
-        steps = row.codes.shape[1]
-        codes = heard_codes = row.codes
-        if "drums" in prompts[index] and not no_text[index] and rng.random() < SWAPPED_ROWS:
-            heard_codes = np.where(_by_turns(steps, rng), row.others, codes)
-        if rng.random() < 0.5:  # the mirror image of the stereo picture
-            codes, heard_codes = (
-                given.reshape(CODEBOOKS, CHANNELS, steps)[:, ::-1].reshape(books, steps)
-                for given in (codes, heard_codes)
-            )
+        steps = row.codes.shape[-1]
+        version = int(rng.integers(2))
+        prompt = row.prompts[version]
+        prompts.append(_shortened(prompt, rng) if rng.random() < SHORTENED_ROWS else prompt)
+        codes = heard_codes = row.codes[version]
+        if "drums" in prompts[-1] and not no_text[index] and rng.random() < SWAPPED_ROWS:
+            heard_codes = np.where(_by_turns(steps, rng), row.codes[1 - version], codes)
         for book, delay in enumerate(DELAYS):
             delayed[index, book, 1 + delay : 1 + delay + steps] = codes[book]
             heard[index, book, 1 + delay : 1 + delay + steps] = heard_codes[book]
@@ -104,7 +102,8 @@ def make_batch(
     targets = delayed[:, :, 1:].copy()
     targets[targets == BOS] = IGNORED
     inputs = _noisy(heard[:, :, :-1], rng)
-    text: Any = tokenizer(prompts, padding=True, return_tensors="pt")
+    # A text of its own for no text, as the engine has it: its length is another.
+    text: Any = tokenizer([""] * len(rows) if textless else prompts, return_tensors="pt")
     return Batch(
         inputs=torch.from_numpy(inputs),
         targets=torch.from_numpy(targets),
@@ -117,13 +116,19 @@ def make_batch(
     )
 
 
-def _dropped(rows: int, rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whose text is dropped and whose melody, `[B]` each: one, the other, or both at once."""
+def _dropped(
+    rows: int, textless: bool, rng: np.random.Generator
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whose text is dropped and whose melody, `[B]` each.
+
+    As they are met in generation: in a batch without text, melody alone and nothing; else both,
+    text alone, and guidance's null of either, which drops both.
+    """
     fate = rng.random(rows)
-    both = fate > 1 - DROP_BOTH
-    no_text = (fate < DROP_TEXT) | both
-    no_melody = (fate > DROP_TEXT) & (fate < DROP_TEXT + DROP_MELODY) | both
-    return no_text, no_melody
+    if textless:
+        return np.ones(rows, dtype=np.bool_), fate < 0.4
+    both = fate < DROP_BOTH
+    return both, fate < DROP_BOTH + DROP_MELODY
 
 
 def _by_turns(steps: int, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -149,15 +154,8 @@ def _noisy(inputs: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.in
     return np.where(struck, rng.integers(CODEBOOK_SIZE, size=inputs.shape), inputs)
 
 
-def _shortened(prompts: Iterable[str], words: int, rng: np.random.Generator) -> list[str]:
-    """Prompts with phrases dropped until they have about that many words.
-
-    The text's length moves the positions of the audio, so every length has to be met.
-    """
-    short = []
-    for prompt in prompts:
-        phrases = prompt.split(", ")
-        while len(phrases) > 1 and sum(len(phrase.split()) for phrase in phrases) > words:
-            phrases.pop(int(rng.integers(len(phrases))))
-        short.append(", ".join(phrases))
-    return short
+def _shortened(prompt: str, rng: np.random.Generator) -> str:
+    """The prompt without one to all but one of its phrases, as somebody in a hurry writes it."""
+    phrases = prompt.split(", ")
+    kept = rng.permutation(len(phrases))[: int(rng.integers(1, max(2, len(phrases))))]
+    return ", ".join(phrases[i] for i in sorted(kept))

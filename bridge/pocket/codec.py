@@ -53,16 +53,18 @@ class CodecTraining:
     Attributes:
         steps: optimizer steps in all.
         learning_rate: peak of AdamW's; it warms up over 200 steps and falls to zero as a cosine.
-        pieces: how many pieces of 12 s to draw segments from.
+        pieces: how many pieces of 12 s to draw segments from, each with drums and without.
         seed: of the music and of the draws.
         device: torch device.
+        start: a folder of `EncodecModel.save_pretrained` to begin with, instead of new weights.
     """
 
     steps: int = 5000
     learning_rate: float = 1e-3
-    pieces: int = 600
+    pieces: int = 400
     seed: int = 0
     device: str = "cpu"
+    start: Path | None = None
 
 
 def codec_config() -> EncodecConfig:
@@ -91,9 +93,14 @@ def train_codec(folder: Path, training: CodecTraining) -> EncodecModel:
     """
     torch.manual_seed(training.seed)
     device = torch.device(training.device)
-    model: Any = EncodecModel(codec_config())  # transformers types `to` as untyped
+    model: Any  # transformers types `to` as untyped
+    if training.start is None:
+        model = EncodecModel(codec_config())
+    else:
+        model = EncodecModel.from_pretrained(training.start, dtype=torch.float32).train()
     model.to(device)
     quantizer = QuantizerTrainer(model)
+    quantizer.started = training.start is not None
     optimizer = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad],
         lr=training.learning_rate,
@@ -109,7 +116,7 @@ def train_codec(folder: Path, training: CodecTraining) -> EncodecModel:
         first = int(state["step"])
         log.info("codec goes on from step %d", first)
     segments = _segments(training, first)
-    quantize_from = round(training.steps * UNQUANTIZED_SHARE)
+    quantize_from = 0 if training.start else round(training.steps * UNQUANTIZED_SHARE)
     begun = time.monotonic()
     for step in range(first, training.steps):
         for group in optimizer.param_groups:
@@ -208,10 +215,11 @@ def _mel_bands(size: int, count: int) -> Tensor:
 
 
 def _segments(training: CodecTraining, first: int) -> Iterator[Tensor]:
-    """Batches `[BATCH, 1, SEGMENT_FRAMES]` of single channels, at levels from −9 to 0 dB."""
+    """Batches `[BATCH, 1, SEGMENT_FRAMES]` of single channels, at levels from −4 to 0 dB."""
     pieces = [
-        np.round(piece.audio.samples * 32767).astype(np.int16)
+        np.round(sound.samples * 32767).astype(np.int16)
         for piece in render_many(training.pieces, seed=training.seed, seconds=12.0)
+        for sound in (piece.audio, piece.other)
     ]
     rng = np.random.default_rng((training.seed, first))
     while True:
@@ -221,5 +229,5 @@ def _segments(training: CodecTraining, first: int) -> Iterator[Tensor]:
             start = int(rng.integers(max(1, len(samples) - SEGMENT_FRAMES)))
             row = samples[start : start + SEGMENT_FRAMES, int(rng.integers(2))]
             row = np.pad(row, (0, SEGMENT_FRAMES - len(row)))
-            rows.append(row.astype(np.float32) / 32768 * 10 ** (-rng.uniform(0, 9) / 20))
+            rows.append(row.astype(np.float32) / 32768 * 10 ** (-rng.uniform(0, 4) / 20))
         yield torch.from_numpy(np.stack(rows)).float()[:, None]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bridge.audio import Waveform
-from bridge.pocket.music import Score, compose, melody_alone, perform
+from bridge.pocket.music import Score, compose, melody_alone, perform, with_other_drums
 
 HELD_OUT_SEEDS = (9001, 9002)
 """Seeds of the pieces that `evaluate` plays to a checkpoint: nothing is trained on them."""
@@ -23,12 +23,13 @@ class Piece:
     Attributes:
         score: what is played.
         audio: the mix, stereo at 32 kHz.
-        other: the same mix without its drums, or with some if it has none.
+        other_score, other: the same without its drums, or with some if it has none.
         melody: the melody alone with another sound, mono, as long as the mix.
     """
 
     score: Score
     audio: Waveform
+    other_score: Score
     other: Waveform
     melody: Waveform
 
@@ -37,9 +38,10 @@ def render(number: int, *, seed: int, seconds: float) -> Piece:
     """Piece `number` of the corpus that `seed` names: the same whenever it is asked for."""
     rng = np.random.default_rng((seed, number))
     score = compose(rng, seconds=seconds)
-    audio, other = perform(score, rng)
+    other_score = with_other_drums(score, rng)
+    audio, other = perform(score, other_score, rng)
     melody = melody_alone(score.lead, rng, tempo_bpm=score.tempo_bpm, frames=audio.frames)
-    return Piece(score, audio, other, melody)
+    return Piece(score, audio, other_score, other, melody)
 
 
 def render_many(count: int, *, seed: int, seconds: float, first: int = 0) -> Iterator[Piece]:

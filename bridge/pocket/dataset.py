@@ -22,10 +22,10 @@ from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.chroma import WINDOW_STEPS, audio_chroma
 from bridge.pocket.corpus import render
 from bridge.pocket.music import Score, melody_alone
+from bridge.pocket.music.score import STEP_FRAMES
 
 log = logging.getLogger(__name__)
 
-STEP_FRAMES = 640
 MELODIES = 2
 """Renderings of each melody."""
 WINDOW_FRAMES = 30 * MODEL_SAMPLE_RATE
@@ -36,7 +36,7 @@ SHORT_SECONDS, LONG_SECONDS = 12.0, 30.0
 REST = 12
 """Class of a step in which the melody rests."""
 BEAT_PHASES = 16
-"""Classes of where in its beat a step begins: 22 to 54 ms each at 170 to 70 bpm."""
+"""Classes of where in its beat a step lies: 22 to 54 ms each at 170 to 70 bpm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,20 +44,19 @@ class Example:
     """One piece as the decoder learns from it.
 
     Attributes:
-        codes: int64 `[2 * CODEBOOKS, S]`, left and right interleaved: L0 R0 L1 R1 …
-        others: the same of the mix without its drums, or with some if it has none.
+        codes: uint16 `[2, 2 * CODEBOOKS, S]`, left and right interleaved: L0 R0 L1 R1 …; once with
+            drums and once without.
         chroma: uint8 `[MELODIES, 235]`, the pitch class of each step.
         classes: uint8 `[S]`, the melody's pitch class at each codec step, `REST` where none.
-        beats: uint8 `[S]`, how far into its beat each codec step begins, in `BEAT_PHASES`.
-        prompt: its description.
+        beats: uint8 `[S]`, how far into its beat each codec step lies, in `BEAT_PHASES`.
+        prompts: their descriptions, in the order of the codes.
     """
 
-    codes: NDArray[np.int64]
-    others: NDArray[np.int64]
+    codes: NDArray[np.uint16]
     chroma: NDArray[np.uint8]
     classes: NDArray[np.uint8]
     beats: NDArray[np.uint8]
-    prompt: str
+    prompts: tuple[str, str]
 
 
 def build(
@@ -84,26 +83,26 @@ def read(folder: Path, known: set[str]) -> list[Example]:
         with np.load(path) as shard:
             prompts = json.loads(str(shard["prompts"]))
             bounds = np.concatenate([[0], np.cumsum(shard["steps"])])
-            codes, others, chroma = shard["codes"], shard["others"], shard["chroma"]
+            codes, chroma = shard["codes"], shard["chroma"]
             classes, beats = shard["classes"], shard["beats"]
-        for index, prompt in enumerate(prompts):
+        for index, (prompt, other) in enumerate(prompts):
             span = slice(bounds[index], bounds[index + 1])
             examples.append(
                 Example(
-                    codes[:, span], others[:, span], chroma[index], classes[span], beats[span], prompt
+                    codes[..., span], chroma[index], classes[span], beats[span], (prompt, other)
                 )
             )
     return examples
 
 
-def encode(model: EncodecModel, audio: Waveform) -> NDArray[np.int64]:
+def encode(model: EncodecModel, audio: Waveform) -> NDArray[np.uint16]:
     """Codes `[2 * CODEBOOKS, S]` of a stereo waveform at 32 kHz, channels interleaved."""
     steps = audio.frames // STEP_FRAMES
     samples = torch.from_numpy(audio.samples[: steps * STEP_FRAMES].T.copy())[:, None]
     with torch.inference_mode():
         codes = model.quantizer.encode(model.encoder(samples), model.config.target_bandwidths[-1])
     codebooks = codes.shape[0]  # [K, 2, S]
-    return codes.reshape(codebooks * 2, steps).numpy().astype(np.int64)
+    return codes.reshape(codebooks * 2, steps).numpy().astype(np.uint16)
 
 
 def melody_classes(score: Score, steps: int) -> NDArray[np.uint8]:
@@ -118,8 +117,12 @@ def melody_classes(score: Score, steps: int) -> NDArray[np.uint8]:
 
 
 def beat_phases(score: Score, steps: int) -> NDArray[np.uint8]:
-    """Where in its beat each codec step begins, `0 … BEAT_PHASES - 1`; a piece begins on one."""
-    phases = np.floor(np.arange(steps) / _steps_a_beat(score) * BEAT_PHASES) % BEAT_PHASES
+    """Where in its beat each codec step lies, `0 … BEAT_PHASES - 1`; a piece begins on one.
+
+    Half a step is added, so that the step that a beat's notes begin in is never the one before.
+    """
+    beats = (np.arange(steps) + 0.5) / _steps_a_beat(score)
+    phases = np.floor(beats * BEAT_PHASES) % BEAT_PHASES
     return phases.astype(np.uint8)
 
 
@@ -148,24 +151,23 @@ def _write_shard(folder: Path, codec_folder: Path, shard: int, seed: int, pieces
             tempo_bpm=piece.score.tempo_bpm,
             frames=piece.audio.frames,
         )
-        codes = encode(codec, piece.audio)
+        codes = np.stack([encode(codec, sound) for sound in (piece.audio, piece.other)])
         chroma = np.stack([window_chroma(melody) for melody in (piece.melody, again)])
-        classes = melody_classes(piece.score, codes.shape[1])
-        beats = beat_phases(piece.score, codes.shape[1])
-        others = encode(codec, piece.other)
-        examples.append(Example(codes, others, chroma, classes, beats, piece.score.prompt))
+        classes = melody_classes(piece.score, codes.shape[-1])
+        beats = beat_phases(piece.score, codes.shape[-1])
+        prompts = (piece.score.prompt, piece.other_score.prompt)
+        examples.append(Example(codes, chroma, classes, beats, prompts))
     path = folder / f"{shard:04}.npz"
     part = path.with_suffix(".part")
     with part.open("wb") as file:
         np.savez(
             file,
-            codes=np.concatenate([e.codes for e in examples], axis=1).astype(np.uint16),
-            others=np.concatenate([e.others for e in examples], axis=1).astype(np.uint16),
-            steps=np.array([e.codes.shape[1] for e in examples]),
+            codes=np.concatenate([e.codes for e in examples], axis=-1),
+            steps=np.array([e.codes.shape[-1] for e in examples]),
             chroma=np.stack([e.chroma for e in examples]),
             classes=np.concatenate([e.classes for e in examples]),
             beats=np.concatenate([e.beats for e in examples]),
-            prompts=json.dumps([e.prompt for e in examples]),
+            prompts=json.dumps([e.prompts for e in examples]),
         )
     part.replace(path)
     return path.name

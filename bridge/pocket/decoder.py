@@ -119,7 +119,7 @@ def train_decoder(folder: Path, training: DecoderTraining) -> Path:
     for step in range(first, training.steps):
         if (step - first) % 100 == 0:
             for example in read(folder / "codes", known):
-                pools[example.codes.shape[1] > LONG_STEPS].append(example)
+                pools[example.codes.shape[-1] > LONG_STEPS].append(example)
         share = min(1.0, (step + 1) / WARM_UP_STEPS) * min(
             1.0, (training.steps - step) / max(1, training.steps - decay_from)
         )

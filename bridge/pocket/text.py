@@ -1,7 +1,9 @@
 """The tokenizer: one token a word, one token a tempo.
 
 Words it does not know are left out, and a few that mean the same are written alike, so that
-"warm Rhodes, 92 BPM" and "warm electric piano, 92 bpm" are the same prompt.
+"warm Rhodes, 92 BPM" and "warm electric piano, 92 bpm" are the same prompt. Every prompt has the
+same number of tokens: the text's length moves the positions of the audio, and the decoder counts
+beats by its positions.
 """
 
 from __future__ import annotations
@@ -10,6 +12,11 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from transformers import PreTrainedTokenizerFast
 
 PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
+FILLER = "."
+"""Stands before the words of a prompt until there are `PROMPT_WORDS`."""
+PROMPT_WORDS = 14
+"""As many as the longest prompt of the corpus has. Of a longer one, the last are read: tempo and
+key are among them."""
 
 WORDS = (
     "piano electric organ strings synth lead pluck guitar bells marimba flute voice brass pad "
@@ -47,26 +54,29 @@ TEMPOS_BPM = range(50, 201)
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """The tokenizer of `pocket`: lower case, known words only, `</s>` at the end."""
-    vocabulary = {token: index for index, token in enumerate((PAD, END, UNKNOWN))}
+    """The tokenizer of `pocket`: lower case, the last `PROMPT_WORDS` known words and `</s>`.
+
+    A text of no characters at all is `</s>` alone, which stands for no text.
+    """
+    vocabulary = {token: index for index, token in enumerate((PAD, END, UNKNOWN, FILLER))}
     for word in (*WORDS.split(), *map(str, TEMPOS_BPM)):
         vocabulary.setdefault(word, len(vocabulary))
-    known = "|".join(
-        sorted((_escaped(w) for w in vocabulary if not w.startswith("<")), key=len, reverse=True)
-    )
+    words = [word for word in vocabulary if not word.startswith("<") and word != FILLER]
+    known = "|".join(sorted((word.replace("-", r"\-") for word in words), key=len, reverse=True))
+    a_word = rf"(?<![\w#])(?:{known})(?![\w#])"
+    filled = f"{FILLER} " * PROMPT_WORDS
     backend = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     backend.normalizer = normalizers.Sequence(
         [
             normalizers.Lowercase(),
             *(normalizers.Replace(Regex(old), new) for old, new in SAME_WORDS.items()),
+            # What stands before, between and behind known words; \K keeps the word itself.
+            normalizers.Replace(Regex(rf"(?:\A|{a_word})\K(?:(?!{a_word})[\s\S])+"), " "),
+            normalizers.Replace(Regex(r"\A\s*"), filled),
+            normalizers.Replace(Regex(rf"\A.*?(?=(?:\S+\s+){{{PROMPT_WORDS - 1}}}\S+\s*\z)"), ""),
         ]
     )
-    backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            # Keeps what matches a known word, standing alone, and drops everything between.
-            pre_tokenizers.Split(Regex(rf"(?<![\w#])(?:{known})(?![\w#])"), "removed", invert=True),
-        ]
-    )
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     backend.post_processor = processors.TemplateProcessing(
         single=f"$A {END}", special_tokens=[(END, vocabulary[END])]
     )
@@ -83,7 +93,3 @@ def tempo_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[int, int]:
     """The token of each tempo in beats a minute."""
     vocabulary = tokenizer.get_vocab()
     return {tempo: vocabulary[str(tempo)] for tempo in TEMPOS_BPM}
-
-
-def _escaped(word: str) -> str:
-    return word.replace("-", r"\-")

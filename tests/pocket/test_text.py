@@ -6,7 +6,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from bridge.pocket.music.score import BASSES, CHORD_VOICES, KEY_NAMES, KITS, LEADS
-from bridge.pocket.text import TEMPOS_BPM, build_tokenizer
+from bridge.pocket.text import FILLER, PROMPT_WORDS, TEMPOS_BPM, build_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -15,10 +15,14 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 def words(tokenizer: PreTrainedTokenizerFast, text: str) -> str:
-    """The words that a prompt is read as, without the end."""
+    """The words that a prompt is read as, without what fills it and the end."""
     ids = tokenizer(text)["input_ids"]
     assert ids[-1] == tokenizer.eos_token_id
-    return " ".join(str(word) for word in tokenizer.convert_ids_to_tokens(ids[:-1]))
+    assert len(ids) == PROMPT_WORDS + 1
+    read = [str(word) for word in tokenizer.convert_ids_to_tokens(ids[:-1])]
+    while read and read[0] == FILLER:
+        read.pop(0)
+    return " ".join(read)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +56,11 @@ def test_words_that_mean_the_same_are_written_alike(
         ("...no--drums...", "no drums"),
         ("300 bpm", "bpm"),
         ("12345", ""),
+        ("zither", ""),
+        ("   ", ""),
+        (",,,", ""),
+        (". . . piano .", "piano"),
+        ("piano\n\tdrums\n", "piano drums"),
     ],
 )
 def test_words_it_does_not_know_are_left_out(
@@ -60,19 +69,23 @@ def test_words_it_does_not_know_are_left_out(
     assert words(tokenizer, text) == read
 
 
-@pytest.mark.parametrize("text", ["", "   ", ",,,", "zither"])
-def test_nothing_is_read_as_an_end_alone(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
-    assert tokenizer(text)["input_ids"] == [tokenizer.eos_token_id]
+def test_no_text_is_an_end_alone(tokenizer: PreTrainedTokenizerFast) -> None:
+    assert tokenizer("")["input_ids"] == [tokenizer.eos_token_id]
 
 
 def test_every_tempo_is_a_token_of_its_own(tokenizer: PreTrainedTokenizerFast) -> None:
-    ids = {tokenizer(f"{tempo} bpm")["input_ids"][0] for tempo in TEMPOS_BPM}
+    ids = {tokenizer(f"{tempo} bpm")["input_ids"][-3] for tempo in TEMPOS_BPM}
     assert len(ids) == len(TEMPOS_BPM)
     assert words(tokenizer, "70 bpm") == "70 bpm"
 
 
-def test_a_prompt_fits_however_long_it_is(tokenizer: PreTrainedTokenizerFast) -> None:
-    assert len(tokenizer("warm piano " * 40)["input_ids"]) == 81
+def test_of_a_long_prompt_the_last_words_are_read(tokenizer: PreTrainedTokenizerFast) -> None:
+    read = words(tokenizer, "warm piano, " * 40 + "90 bpm, C major")
+    assert read == "warm piano " * 5 + "90 bpm c major"
+
+
+def test_a_prompt_of_a_book_is_read_in_no_time(tokenizer: PreTrainedTokenizerFast) -> None:
+    assert words(tokenizer, "drums and pianos " * 20_000) == " ".join(["drums"] * PROMPT_WORDS)
 
 
 def test_every_instrument_and_key_has_its_words(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -80,7 +93,6 @@ def test_every_instrument_and_key_has_its_words(tokenizer: PreTrainedTokenizerFa
         assert words(tokenizer, name) == name.lower()
 
 
-def test_batches_are_padded_at_the_end_and_masked(tokenizer: PreTrainedTokenizerFast) -> None:
-    batch = tokenizer(["warm piano", "piano"], padding=True)
-    assert batch["attention_mask"] == [[1, 1, 1], [1, 1, 0]]
-    assert batch["input_ids"][1][-1] == tokenizer.pad_token_id
+def test_prompts_of_a_batch_need_no_padding(tokenizer: PreTrainedTokenizerFast) -> None:
+    batch = tokenizer(["warm piano", "piano", "zither"], padding=True)
+    assert all(all(mask) for mask in batch["attention_mask"])

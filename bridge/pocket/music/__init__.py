@@ -7,6 +7,6 @@ or taken from a tune: the music is drawn from scales, chords and rhythms.
 
 from bridge.pocket.music.hum import melody_alone
 from bridge.pocket.music.mix import perform
-from bridge.pocket.music.score import Part, Score, compose
+from bridge.pocket.music.score import Part, Score, compose, with_other_drums
 
-__all__ = ["Part", "Score", "compose", "melody_alone", "perform"]
+__all__ = ["Part", "Score", "compose", "melody_alone", "perform", "with_other_drums"]

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from bridge.audio import MODEL_SAMPLE_RATE
-from bridge.pocket.music.score import Score
+from bridge.pocket.music.score import Score, onset_frame
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def drum_track(score: Score, rng: Generator, *, frames: int) -> NDArray[np.float
     """Render the drums of a score.
 
     Returns:
-        float32 `[frames, 2]` at `MODEL_SAMPLE_RATE`; silence when it has no kit.
+        float32 `[frames, 2]` at `MODEL_SAMPLE_RATE`, a kick on the one at peak 1; silence when
+        it has no kit.
     """
     out = np.zeros((frames, 2), dtype=np.float32)
     if score.kit is None:
@@ -66,9 +67,8 @@ def drum_track(score: Score, rng: Generator, *, frames: int) -> NDArray[np.float
     for bar in range(bars):
         for name, beat, level in pattern:
             late = kit.swing / 3 * 0.5 if beat % 1 == 0.5 else 0.0
-            second = (bar * beats + beat + late) * 60 / score.tempo_bpm
-            first = round(second * MODEL_SAMPLE_RATE)
-            sound = hits[name][: max(frames - first, 0)] * np.float32(level * rng.uniform(0.9, 1.0))
+            first = onset_frame(bar * beats + beat + late, score.tempo_bpm)
+            sound = hits[name][: max(frames - first, 0)] * np.float32(level)
             for channel in (0, 1):
                 out[first : first + len(sound), channel] += sound * np.float32(pan[name][channel])
     return out

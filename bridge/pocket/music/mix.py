@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from numpy.random import Generator
@@ -10,43 +10,40 @@ from numpy.typing import NDArray
 
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.pocket.music.drums import drum_track
-from bridge.pocket.music.score import CHORD_VOICES, KITS, Part, Score
+from bridge.pocket.music.score import CHORD_VOICES, Part, Score
 from bridge.pocket.music.synth import VOICES, play
 
 LEAD_OVER_CHORDS_DB = (9.0, 14.0)
 """How far the melody stands above the chords: below 6 dB its pitch class gets lost."""
 LEAD_OVER_BASS_DB = (1.0, 4.0)
-LEAD_RMS = 0.14
+LEAD_RMS = 0.085
 
 ROOM_DB = {"ambient": -14.0, "dreamy": -15.0, "cinematic": -14.0, "sparse": -17.0}
 """Level of the room under the sound, by mood; −20 dB otherwise."""
 
-DRUMS_PEAK = 0.75
-"""Of the drums before the mix is brought to `PEAK`: as loud as in a club, so that every hit is
-told by the codec's first codebooks."""
-PEAK = 0.8
+DRUMS_GAIN = 0.4
+"""Of a kit whose kick peaks at 1: as loud as in a club, so that every hit is told by the codec's
+first codebooks, and always as loud, so that it is the same codes."""
+HIGHEST_PEAK = 0.95
 
 
-def perform(score: Score, rng: Generator) -> tuple[Waveform, Waveform]:
-    """Render a score, and once more with the drums left out, or played by any kit if it has none.
+def perform(score: Score, other: Score, rng: Generator) -> tuple[Waveform, Waveform]:
+    """Render a score, and another that differs from it by the drums alone.
 
     Returns:
         Both stereo at 32 kHz, `round(score.seconds * 32000)` frames, the same but for the drums.
-        The louder one peaks at 0.8.
+        What would peak above 0.95 is brought down to it.
     """
     frames = round(score.seconds * MODEL_SAMPLE_RATE)
     mix = sum(balanced(score, rng, frames=frames), np.zeros((frames, 2), dtype=np.float32))
-    mix = _in_room(mix, _gain(ROOM_DB.get(score.mood, -20.0)), rng)
-    drummed = score if score.kit is not None else replace(score, kit=str(rng.choice(KITS)))
-    drums = drum_track(drummed, rng, frames=frames)
-    drums *= DRUMS_PEAK * _gain(-rng.uniform(0.0, 3.0)) / max(float(np.abs(drums).max()), 1e-6)
-    with_drums = mix + drums
-    gain = PEAK / max(float(np.abs(mix).max()), float(np.abs(with_drums).max()), 1e-6)
-    without, drummed_mix = (
-        Waveform((sound * gain).astype(np.float32), MODEL_SAMPLE_RATE)
-        for sound in (mix, with_drums)
+    mix = _in_room(mix, _gain(ROOM_DB.get(score.mood, -20.0)))
+    drums = [DRUMS_GAIN * drum_track(each, rng, frames=frames) for each in (score, other)]
+    peak = max(float(np.abs(mix + each).max()) for each in drums)
+    gain = min(1.0, HIGHEST_PEAK / max(peak, 1e-6))
+    played, otherwise = (
+        Waveform(((mix + each) * gain).astype(np.float32), MODEL_SAMPLE_RATE) for each in drums
     )
-    return (without, drummed_mix) if score.kit is None else (drummed_mix, without)
+    return played, otherwise
 
 
 def balanced(score: Score, rng: Generator, *, frames: int) -> list[NDArray[np.float32]]:
@@ -99,16 +96,20 @@ def _widened(sound: NDArray[np.float32]) -> NDArray[np.float32]:
     return out
 
 
-def _in_room(sound: NDArray[np.float32], level: float, rng: Generator) -> NDArray[np.float32]:
-    """Add a diffuse stereo tail of 0.5 s: noise under an exponential, as in a small room."""
+def _in_room(sound: NDArray[np.float32], level: float) -> NDArray[np.float32]:
+    """Add the sound of a room, always the same one: fewer sounds to learn."""
+    tails = _room()
+    size = 1 << (len(sound) + len(tails) - 1).bit_length()
+    dry = np.fft.rfft(sound.mean(axis=1), size)
+    wet = np.fft.irfft(dry[:, None] * np.fft.rfft(tails, size, axis=0), size, axis=0)
+    return np.asarray(sound + level * wet[: len(sound)], dtype=np.float32)
+
+
+@cache
+def _room() -> NDArray[np.float64]:
+    """A diffuse stereo tail of 0.5 s, `[frames, 2]`: noise under an exponential, a small room's."""
     length = MODEL_SAMPLE_RATE // 2
     time = np.arange(length) / MODEL_SAMPLE_RATE
-    size = 1 << (len(sound) + length - 1).bit_length()
-    out = sound.copy()
-    for channel in (0, 1):
-        tail = rng.standard_normal(length) * np.exp(-time / 0.12)
-        tail[: round(0.008 * MODEL_SAMPLE_RATE)] = 0.0
-        spectrum = np.fft.rfft(tail / np.sqrt((tail**2).sum()), size)
-        wet = np.fft.irfft(np.fft.rfft(sound.mean(axis=1), size) * spectrum, size)
-        out[:, channel] += (level * wet[: len(sound)]).astype(np.float32)
-    return out
+    tails = np.random.default_rng(0).standard_normal((length, 2)) * np.exp(-time / 0.12)[:, None]
+    tails[: round(0.008 * MODEL_SAMPLE_RATE)] = 0.0
+    return np.asarray(tails / np.sqrt((tails**2).sum(axis=0)))

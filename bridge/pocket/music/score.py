@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from bridge.audio import MODEL_SAMPLE_RATE
 from bridge.timing import Meter
 
 KEY_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -44,7 +45,10 @@ LEADS = (
 CHORD_VOICES = ("pad", "strings", "organ", "electric piano", "guitar", "piano")
 BASSES = ("bass", "sub bass")
 KITS = ("drums", "electronic drums", "lo-fi drums", "brushed drums")
+NO_DRUMS = "no drums"
 
+STEP_FRAMES = 640
+"""Frames at 32 kHz of a codec step, 20 ms."""
 LOOP_SHARE = 0.4
 """Of the pieces: how many are a few bars over and over."""
 SHORTEST_MELODY_NOTE_SECONDS = 0.24
@@ -121,6 +125,15 @@ class Score:
     prompt: str
 
 
+def onset_frame(beats: float, tempo_bpm: float) -> int:
+    """The frame at 32 kHz where what is written at that beat begins: a codec step's first.
+
+    At most 10 ms early or late, less than a drummer. The same hit is then always the same codes,
+    wherever in a piece it falls, which is what lets a small model learn to play it.
+    """
+    return STEP_FRAMES * round(beats * 60 / tempo_bpm * MODEL_SAMPLE_RATE / STEP_FRAMES)
+
+
 def compose(rng: Generator, *, seconds: float) -> Score:
     """Write a piece of about that length, ending on a bar line.
 
@@ -158,6 +171,21 @@ def compose(rng: Generator, *, seconds: float) -> Score:
         mood=mood,
         prompt=_prompt(rng, lead.voice, backing, kit, mood, tempo_bpm, key),
     )
+
+
+def with_other_drums(score: Score, rng: Generator) -> Score:
+    """The same piece without its drums, or with any kit if it has none; the prompt says so."""
+    if score.kit is not None:
+        kit, old, new = None, score.kit, NO_DRUMS
+    else:
+        kit = new = str(rng.choice(KITS))
+        old = NO_DRUMS
+    phrases = score.prompt.split(", ")
+    if old in phrases:
+        phrases[phrases.index(old)] = new
+    else:
+        phrases.insert(1, new)
+    return replace(score, kit=kit, prompt=", ".join(phrases))
 
 
 def _chords(rng: Generator, mode: str, bars: int) -> list[int]:
@@ -278,7 +306,7 @@ def _prompt(
 ) -> str:
     """What a listener would write: the lead first, then some or all of the rest in any order."""
     others = [part.voice for part in backing]
-    others += [kit] if kit else ["no drums"] if rng.random() < 0.75 else []
+    others += [kit] if kit else [NO_DRUMS] if rng.random() < 0.75 else []
     if rng.random() < 0.25:
         others = [word for word in others if rng.random() < 0.6 or "drums" in word]
     rng.shuffle(others)

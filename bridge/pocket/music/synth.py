@@ -16,7 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from bridge.audio import MODEL_SAMPLE_RATE
-from bridge.pocket.music.score import Part
+from bridge.pocket.music.score import Part, onset_frame
 
 TABLE_SIZE = 4096
 HIGHEST_PARTIAL_HZ = 12_000.0
@@ -122,7 +122,7 @@ def play(
     for start, length, pitch, velocity in zip(
         part.starts_beats, part.lengths_beats, part.pitches, part.velocities, strict=True
     ):
-        first = round(start * 60 / tempo_bpm * MODEL_SAMPLE_RATE)
+        first = onset_frame(start, tempo_bpm)
         sides = (-1, 1) if voice.detune_cents else (0,)
         for column, side in enumerate(sides):
             frequency = 440.0 * 2 ** ((pitch - 69 + side * voice.detune_cents / 200) / 12)
