@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.pocket import checkpoint_folder, codec, curves, dataset, decoder
@@ -30,15 +32,39 @@ def main(argv: list[str] | None = None) -> int:
         )
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(message)s",
-        handlers=[logging.StreamHandler(), logging.FileHandler(folder / "train.log")],
-    )
+    with _logged(folder / "train.log"):
+        _run(arguments, folder, codec_seed=codec_seed, codes_seed=codes_seed)
+    return 0
+
+
+@contextmanager
+def _logged(file: Path) -> Iterator[None]:
+    """Tell of the progress on stderr and in a file that is added to."""
+    logger = logging.getLogger("bridge.pocket")
+    handlers = (logging.StreamHandler(), logging.FileHandler(file, encoding="utf-8"))
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        logger.addHandler(handler)
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        for handler in handlers:
+            logger.removeHandler(handler)
+            handler.close()
+
+
+def _run(arguments: argparse.Namespace, folder: Path, *, codec_seed: int, codes_seed: int) -> None:
     codec_folder = folder / "codec"
     if arguments.start is not None:
         extract_codec(arguments.start, codec_folder)
     elif "codec" in arguments.stages:
+        codec_start = None
+        if arguments.codec_start is not None:
+            codec_start = folder / "codec-start"
+            extract_codec(arguments.codec_start, codec_start)
         codec.train_codec(
             folder,
             codec.CodecTraining(
@@ -46,6 +72,7 @@ def main(argv: list[str] | None = None) -> int:
                 pieces=arguments.codec_pieces,
                 seed=codec_seed,
                 device=arguments.device,
+                start=codec_start,
             ),
         )
         export_codec(folder / "codec.pt", codec_folder)
@@ -65,13 +92,13 @@ def main(argv: list[str] | None = None) -> int:
                 seed=arguments.seed,
                 device=arguments.device,
                 start=arguments.start,
+                aim_steps=arguments.aim_steps,
             ),
         )
     if "export" in arguments.stages:
         export(folder / "decoder.pt", codec_folder, arguments.out)
     if "curves" in arguments.stages:
         curves.draw(sorted(folder.glob("*.log")), folder / "curves.png")
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,11 +112,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CHECKPOINT",
         help="go on from a checkpoint: its codec as it is, its decoder trained further",
     )
+    parser.add_argument(
+        "--codec-from",
+        dest="codec_start",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="begin the codec with that of a checkpoint; the decoder begins anew",
+    )
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--codec-steps", type=int, default=codec.CodecTraining.steps)
     parser.add_argument("--codec-pieces", type=int, default=codec.CodecTraining.pieces)
     parser.add_argument("--decoder-steps", type=int, default=decoder.DecoderTraining.steps)
-    parser.add_argument("--shards", type=int, default=30)
+    parser.add_argument("--aim-steps", type=int, default=decoder.DecoderTraining.aim_steps)
+    parser.add_argument("--shards", type=int, default=10)
     parser.add_argument(
         "--shard-pieces",
         type=int,

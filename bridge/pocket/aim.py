@@ -3,11 +3,12 @@
 The decoder knows time by sinusoidal positions alone. A codec step stands 6.4 times as far along as
 the chroma step that belongs to it, and how far into a beat it is depends on a word of the prompt.
 Finding either is what costs a small model most of its training; as a problem of its own, on the
-positions alone, it takes half a minute:
+positions alone, it takes minutes:
 
 - an aimed head's attention falls on the chroma step at the same time;
-- the attention that two counting heads pay to the tempo's token swings once a beat, one as the
-  cosine of the place in the beat, the other as its sine. Positions 235 + T + t tell t only if the
+- the attention that a pair of counting heads pays to the tempo's token swings once a beat, one as
+  the cosine of the place in the beat, the other as its sine; one pair for the first 16 s, another
+  for the rest. Positions 235 + T + t tell t only if the
   text has always the same length T, which the tokenizer sees to.
 
 Both read what the first layer's feed-forward makes of the positions. The sinusoids themselves are
@@ -49,8 +50,12 @@ SWING = 0.45
 OTHERS_LOSS = 0.003
 COUNTED_BPM = (60, 180)
 """Tempos that are counted from the start: those of the corpus and a few beside them."""
-AIMED, COUNTING = 0, (1, 2)
-"""Heads by number: aimed ones in the second and third layer, counting ones in the second."""
+AIMED, COUNTING = 0, (1, 2, 3, 4)
+"""Rows of a clock's weights: the aimed head, then cosine and sine of the early and of the late."""
+SPANS = ((0, 800), (700, LONGEST_STEPS))
+"""The codec steps that each pair counts: a head 64 wide has no room for more tempos times time."""
+PLACED = ((1, 0, 0), (2, 0, 0), (1, 1, 1), (1, 2, 2), (2, 1, 3), (2, 2, 4))
+"""Layer, head, and row of the weights that are set there."""
 
 
 def initialise(
@@ -58,13 +63,16 @@ def initialise(
     tempo_tokens: Mapping[int, int],
     *,
     steps: int = 2500,
-) -> None:
+) -> Clock:
     """Scale the embeddings to the positions' size, then aim and count.
 
     Args:
         model: freshly made.
         tempo_tokens: the token of each tempo in beats a minute.
         steps: of the descent.
+
+    Returns:
+        What was set, to be looked at.
 
     Draws from torch's global generator.
     """
@@ -88,6 +96,7 @@ def initialise(
     with torch.no_grad():
         words = parts.text_encoder.get_input_embeddings().weight
         words[list(tempo_tokens.values())] = clock.tempos * TEMPO_SCALE * words.std()
+    return clock
 
 
 class Clock:
@@ -95,7 +104,8 @@ class Clock:
 
     Attributes:
         tempos: float32 `[tempos, D_text]`, the text encoder's states of the tempos' tokens.
-        query, key: float32 `[3, width, D]`, weights of the aimed and the two counting heads.
+        counted: bool `[tempos]`, which of them are counted.
+        query, key: float32 `[5, width, D]`, weights of the aimed and the counting heads.
     """
 
     def __init__(self, decoder: Any, text_proj: nn.Linear, tempos_bpm: Sequence[int]) -> None:
@@ -103,13 +113,13 @@ class Clock:
         self._text_proj = text_proj
         self._positions: Tensor = decoder.embed_positions.weights
         self._bpm = torch.tensor(tempos_bpm, dtype=torch.float32)
-        self._counted = (self._bpm >= COUNTED_BPM[0]) & (self._bpm <= COUNTED_BPM[1])
+        self.counted = (self._bpm >= COUNTED_BPM[0]) & (self._bpm <= COUNTED_BPM[1])
         width = decoder.layers[0].self_attn.head_dim
         size = self._positions.shape[1]
         # What tempos have in common is what the counting heads find them by.
         self.tempos = torch.randn(len(tempos_bpm), text_proj.in_features)
         self.tempos += torch.randn(text_proj.in_features)
-        self.query, self.key = (torch.randn(3, width, size) * 0.05 for _ in range(2))
+        self.query, self.key = (torch.randn(5, width, size) * 0.05 for _ in range(2))
         with torch.no_grad():
             audio = functional.layer_norm(self._positions[FIRST_PLACE:][:LONGEST_STEPS], (size,))
             steady = audio.mean(dim=0)
@@ -146,14 +156,13 @@ class Clock:
         self.tempos, self.query, self.key = (tensor.detach() for tensor in moved)
         width = self.query.shape[1]
         with torch.no_grad():
-            for layer, heads in ((1, (AIMED, *COUNTING)), (2, (AIMED,))):
+            for layer, head, row in PLACED:
                 attention = self._decoder.layers[layer].self_attn
-                for head in heads:
-                    span = slice(head * width, (head + 1) * width)
-                    attention.q_proj.weight[span] = self.query[head]
-                    attention.k_proj.weight[span] = self.key[head]
-                    if head in COUNTING:
-                        attention.out_proj.weight[:, span] *= 4  # to be heard above the rest
+                span = slice(head * width, (head + 1) * width)
+                attention.q_proj.weight[span] = self.query[row]
+                attention.k_proj.weight[span] = self.key[row]
+                if row in COUNTING:
+                    attention.out_proj.weight[:, span] *= 4  # to be heard above the rest
 
     def attention_to_chroma(self, steps: Tensor) -> Tensor:
         """Logits `[steps, 235]` of the aimed head at those codec steps, among the chroma."""
@@ -179,21 +188,23 @@ class Clock:
 
     def _losses(self) -> tuple[Tensor, Tensor, Tensor]:
         """Of aiming, the cross-entropy; of counting, how far off; of all else, the mean square."""
-        # Twice as often from the first 12 s: most clips end there.
-        steps = torch.cat([torch.randint(LONGEST_STEPS, (256,)), torch.randint(600, (256,))])
+        steps = torch.randint(LONGEST_STEPS, (256,))
         # Chroma step k listens around frame k * HOP, so the nearest is the one to look at.
         chroma_step = ((steps + 0.5) * CHROMA_PER_STEP).round().long()
         aim = functional.cross_entropy(
             self.attention_to_chroma(steps), chroma_step.clamp(max=WINDOW_STEPS - 1)
         )
-        angle = 2 * torch.pi * self.beats(steps)[:, self._counted]
         count, loud = aim.new_zeros(()), aim.new_zeros(())
-        for head, wanted in zip(COUNTING, (angle.cos(), angle.sin()), strict=True):
-            odds, others = self.attention_to_tempo(head, steps)
-            count = count + functional.smooth_l1_loss(
-                odds[:, self._counted], torch.logit(0.5 + SWING * wanted)
-            )
-            loud = loud + others.square().mean()
+        for pair, (low, high) in enumerate(SPANS):
+            steps = torch.randint(low, high, (256,))
+            angle = 2 * torch.pi * self.beats(steps)[:, self.counted]
+            heads = COUNTING[2 * pair : 2 * pair + 2]
+            for head, wanted in zip(heads, (angle.cos(), angle.sin()), strict=True):
+                odds, others = self.attention_to_tempo(head, steps)
+                count = count + functional.smooth_l1_loss(
+                    odds[:, self.counted], torch.logit(0.5 + SWING * wanted)
+                )
+                loud = loud + others.square().mean()
         return aim, count, loud
 
     def _seen(self, places: Tensor, content: Tensor | None = None) -> Tensor:

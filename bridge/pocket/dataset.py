@@ -31,8 +31,8 @@ MELODIES = 2
 WINDOW_FRAMES = 30 * MODEL_SAMPLE_RATE
 SHARD_PIECES = 120
 LONG_EVERY = 6
-"""Every sixth piece is up to 30 s long, the others up to 12 s."""
-SHORT_SECONDS, LONG_SECONDS = 12.0, 30.0
+"""Every sixth piece is up to 30 s long, the others up to 10 s."""
+SHORT_SECONDS, LONG_SECONDS = 10.0, 30.0
 REST = 12
 """Class of a step in which the melody rests."""
 BEAT_PHASES = 16

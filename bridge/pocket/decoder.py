@@ -63,6 +63,7 @@ class DecoderTraining:
         device: torch device.
         average: decay of the moving mean of the weights, which is what is exported.
         start: a checkpoint of this shape to begin with, instead of new weights.
+        aim_steps: of the descent that new weights are aimed by.
     """
 
     steps: int = 6000
@@ -73,6 +74,7 @@ class DecoderTraining:
     device: str = "cpu"
     average: float = 0.998
     start: Path | None = None
+    aim_steps: int = 2500
 
 
 def train_decoder(folder: Path, training: DecoderTraining) -> Path:
@@ -97,7 +99,7 @@ def train_decoder(folder: Path, training: DecoderTraining) -> Path:
     else:
         model = MusicgenMelodyForConditionalGeneration(model_config(len(tokenizer)))
         if not state_file.exists():
-            initialise(model, tempo_tokens(tokenizer))
+            initialise(model, tempo_tokens(tokenizer), steps=training.aim_steps)
     follower = Follower(model).to(device)
     optimizers = _optimizers(follower, training)
     average = {name: value.detach().clone() for name, value in follower.state_dict().items()}

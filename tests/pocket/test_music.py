@@ -16,9 +16,9 @@ from bridge.pocket.corpus import HELD_OUT_SEEDS, Piece, render, render_many
 from bridge.pocket.music import Score, compose
 from bridge.pocket.music.drums import KITS, drum_track
 from bridge.pocket.music.mix import balanced
-from bridge.pocket.music.score import CHORD_VOICES, LEADS
+from bridge.pocket.music.score import CHORD_VOICES, LEADS, STEP_FRAMES, onset_frame
 from bridge.pocket.music.synth import VOICES, tone
-from bridge.pocket.text import build_tokenizer
+from bridge.pocket.text import FILLER, PROMPT_WORDS, build_tokenizer
 from bridge.timing import Note
 
 SEED = 1234
@@ -68,12 +68,48 @@ def test_pieces_from_other_processes_are_the_same(pieces: list[Piece]) -> None:
     ]
 
 
-def test_a_piece_is_as_long_as_its_bars_and_as_loud_as_all_others(pieces: list[Piece]) -> None:
+def test_a_piece_is_as_long_as_its_bars_and_never_clips(pieces: list[Piece]) -> None:
     for piece in pieces:
         score, audio = piece.score, piece.audio
-        assert audio.frames == piece.melody.frames == round(score.seconds * MODEL_SAMPLE_RATE)
-        assert (audio.channels, piece.melody.channels) == (2, 1)
-        assert np.abs(audio.samples).max() == pytest.approx(0.8, abs=1e-4)
+        frames = round(score.seconds * MODEL_SAMPLE_RATE)
+        assert audio.frames == piece.other.frames == piece.melody.frames == frames
+        assert (audio.channels, piece.other.channels, piece.melody.channels) == (2, 2, 1)
+        for sound in (audio, piece.other):
+            assert 0.1 < np.abs(sound.samples).max() <= 0.95 + 1e-6
+
+
+def test_the_other_version_differs_by_its_drums_alone_and_its_prompt_says_so(
+    pieces: list[Piece],
+) -> None:
+    for piece in pieces:
+        score, other = piece.score, piece.other_score
+        assert (score.kit is None) != (other.kit is None)
+        assert np.array_equal(score.lead.pitches, other.lead.pitches)
+        for each, sound in ((score, piece.audio), (other, piece.other)):
+            drums = each.kit or "no drums"
+            assert drums in each.prompt or each is score
+            share = percussive_share(sound)
+            assert share > 0.01 if each.kit else share < 0.005
+        rest = {"no drums", score.kit, other.kit}
+        assert set(score.prompt.split(", ")) - rest == set(other.prompt.split(", ")) - rest
+
+
+def test_everything_played_begins_with_a_codec_step() -> None:
+    for tempo_bpm in range(70, 171):
+        frames = np.array([onset_frame(beats / 4, tempo_bpm) for beats in range(64)])
+        meant = np.arange(64) / 4 * 60 / tempo_bpm * MODEL_SAMPLE_RATE
+        assert not (frames % STEP_FRAMES).any()
+        assert np.abs(frames - meant).max() <= STEP_FRAMES / 2
+
+
+@pytest.mark.parametrize("kit", [*KITS])
+def test_a_hit_is_always_the_same_sound(kit: str, scores: list[Score]) -> None:
+    """So that it is always the same codes: here the kick and the hat that every bar begins with."""
+    openings = {
+        drum_track(score, np.random.default_rng(n), frames=16 * STEP_FRAMES)[:3200].tobytes()
+        for n, score in enumerate([score for score in scores if score.kit == kit][:6])
+    }
+    assert len(openings) == 1
 
 
 def test_no_melody_of_the_evaluation_is_trained_on(scores: list[Score]) -> None:
@@ -108,7 +144,9 @@ def test_every_word_of_a_prompt_is_one_that_the_model_knows(scores: list[Score])
     tokenizer = build_tokenizer()
     for score in scores:
         words = re.findall(r"[^ ,]+", score.prompt.lower())
-        assert tokenizer.tokenize(score.prompt) == words
+        read = tokenizer.tokenize(score.prompt)
+        assert [word for word in read if word != FILLER] == words
+        assert len(read) == PROMPT_WORDS
 
 
 def test_a_prompt_tells_drums_from_no_drums(scores: list[Score]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import MusicgenMelodyForConditionalGeneration
+from transformers import EncodecModel, MusicgenMelodyForConditionalGeneration
 
 from bridge.chroma import one_hot
 from bridge.engine import Request, load
@@ -38,6 +38,7 @@ def recipe(folder: Path, checkpoint: Path) -> list[str]:
         sys.executable, "-m", "bridge.pocket", "--folder", str(folder), "--out", str(checkpoint),
         "--codec-steps", str(CODEC_STEPS), "--codec-pieces", "2", "--shards", "1",
         "--shard-pieces", "2", "--decoder-steps", str(DECODER_STEPS),
+        "--aim-steps", "3",
     ]  # fmt: skip
 
 
@@ -141,6 +142,22 @@ def test_a_checkpoint_can_be_trained_on(trained: Trained, tmp_path: Path) -> Non
     name = "decoder.model.decoder.layers.0.fc1.weight"
     away = float((after[name].float() - before[name].float()).norm() / before[name].float().norm())
     assert 0 < away < 0.05
+
+
+def test_a_codec_can_begin_with_anothers_weights(trained: Trained, tmp_path: Path) -> None:
+    folder = tmp_path / "training"
+    arguments = [*recipe(folder, tmp_path / "none")[3:], "--codec-from", str(trained.checkpoint)]
+    assert main([*arguments, "--stages", "codec"]) == 0
+    model_class: Any = MusicgenMelodyForConditionalGeneration
+    before = model_class.from_pretrained(trained.checkpoint).audio_encoder.state_dict()
+    after = EncodecModel.from_pretrained(folder / "codec").state_dict()
+    moved = [
+        float((after[name] - value.float()).norm() / value.float().norm())
+        for name, value in before.items()
+        if name.endswith(".weight_v") or "original1" in name
+    ]
+    assert len(moved) > 10
+    assert 0 < max(moved) < 0.05
 
 
 @pytest.mark.parametrize("seed", ["9000", "9001", "9002"])
