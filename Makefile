@@ -48,4 +48,5 @@ $(VENV)/installed-dev: pyproject.toml $(VENV)/installed
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
 		"Python 3.11 to 3.13 is needed, this is %d.%d: try make PYTHON=python3.12" % v)'
-	$(PYTHON) -m venv $(VENV)
+	@# A venv without pip (Debian without python3-venv) must not pass for one that is done.
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }

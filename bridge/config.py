@@ -310,8 +310,8 @@ def fill_prompt(prompt: str, *, tempo_bpm: Fraction, key: str | None) -> str:
             raise BadArgument(f"prompt {prompt!r} asks for a key: give one, such as A minor")
     text = ", ".join(part for part in parts if part)
     text = text.replace("{tempo}", str(round(tempo_bpm))).replace("{key}", key or "")
-    if not re.search(r"\bbpm\b", text, re.IGNORECASE):
+    if not re.search(r"(?:\b|\d)bpm\b", text, re.IGNORECASE):
         text += f", {round(tempo_bpm)} bpm"
-    if key is not None and key.lower() not in text.lower():
+    if key is not None and not re.search(rf"(?<!\w){re.escape(key)}(?!\w)", text, re.IGNORECASE):
         text += f", {key}"
     return text.removeprefix(", ")

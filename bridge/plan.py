@@ -15,7 +15,7 @@ from bridge.audio import Waveform
 from bridge.chroma import WINDOW_SECONDS
 from bridge.config import DEFAULT_METER, DEFAULT_TEMPO_BPM, MAX_SEED, Options, fill_prompt
 from bridge.errors import Unsupported
-from bridge.melody import Placed, place, read_melody
+from bridge.melody import MIDI_SUFFIXES, Placed, place, read_melody
 from bridge.timing import Meter, Take, bars_to_seconds
 
 DEMO_MELODY = Path(__file__).parent / "data" / "twinkle-hum-100bpm.flac"
@@ -70,7 +70,9 @@ def prepare(options: Options) -> Plan:
         outputs.check_plot(options.plot)
     take = None
     if options.melody is not None:
-        take = read_melody(options.melody, tempo_bpm=options.melody_tempo_bpm)
+        # Notes are written in beats: at which tempo they were played changes nothing.
+        written = options.melody.suffix.lower() in MIDI_SUFFIXES
+        take = read_melody(options.melody, tempo_bpm=None if written else options.melody_tempo_bpm)
     tempo_bpm, meter = _time(options, take)
     _check_window(options.bars, tempo_bpm, meter)
     prompt = options.prompt

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import pytest
 import soundfile
 
 from bridge import cli
+from bridge.config import Options
+from bridge.plan import prepare
+from bridge.timing import Meter
 
 # A status of its own tells that a refusal came only after torch was imported.
 REFUSAL = """
@@ -175,6 +179,12 @@ def test_a_hum_in_another_rate_meter_and_tempo_becomes_exactly_the_frames_asked_
     assert offset is None or offset >= 0
     assert result["device"] == "cpu"
     assert result["realtime_factor"] == pytest.approx(12 * 60 / 93.7 / result["seconds"], rel=0.01)
+
+
+def test_the_tempo_that_a_midi_file_was_played_at_is_not_the_clips(place: Path) -> None:
+    plan = prepare(Options(melody=MIDI, melody_tempo_bpm=Fraction(100), prompt="keys", out=place))
+    assert plan.tempo_bpm == 90
+    assert plan.meter == Meter(3, 4)
 
 
 def test_a_midi_file_brings_its_tempo_and_meter_unless_others_are_given(

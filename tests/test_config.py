@@ -136,6 +136,8 @@ def test_the_last_variation_needs_a_seed_too() -> None:
         ("keys at 90 BPM in a minor", "90", "A minor", "keys at 90 BPM in a minor"),
         ("a jam in {key}", "90", "C major", "a jam in C major, 90 bpm"),
         ("{key}", "90", None, "90 bpm"),
+        ("house, 120bpm", "120", None, "house, 120bpm"),
+        ("strings and major chords", "90", "D major", "strings and major chords, 90 bpm, D major"),
         ("{warm", "90", None, "{warm, 90 bpm"),
     ],
 )

@@ -24,7 +24,7 @@ ROOT = Path(bridge.__file__).parent.parent
 
 @dataclass(frozen=True)
 class Installation:
-    """An environment that holds the wheel, and the packages it depends on, and nothing else."""
+    """An environment that holds the wheel; what it depends on is lent by the one that tests it."""
 
     wheel: Path
     bin: Path

@@ -12,13 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform
+from bridge.chroma import STEP_SECONDS
 from bridge.clip.fit import fit_surplus_seconds, fit_to_grid, played_tempo
-from bridge.clip.loop import FADE_SECONDS, close_loop
+from bridge.clip.loop import (
+    FADE_SECONDS,
+    LATE_SECONDS,
+    close_loop,
+    opening_silence_seconds,
+)
 from bridge.clip.loudness import normalised
 from bridge.clip.onsets import find_onsets
 from bridge.clip.rank import Ranked, rank
 from bridge.errors import BadArgument
-from bridge.timing import Meter, bars_to_frames
+from bridge.timing import Meter, bars_to_frames, bars_to_seconds
 
 __all__ = ["FinishedClip", "Ranked", "finish", "played_tempo", "rank", "surplus_seconds"]
 
@@ -87,7 +93,12 @@ def finish(
         meter=meter,
         melody_classes=melody_classes,
     )
-    start = played.start_seconds
+    start, offset, told = played.start_seconds, played.source_offset_seconds, played.told
+    if not played.fitted:
+        clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))
+        start = offset = _latency_seconds(played.waveform, clip_seconds, melody_classes)
+        if start > 0:
+            told += (f"nothing sounded for the first {start * 1000:.0f} ms: cut",)
     loop = close_loop(
         played.waveform.resampled(sample_rate),
         start_frame=round((start - PREROLL_SECONDS if start > 0 else start) * sample_rate),
@@ -100,11 +111,25 @@ def finish(
         beat_offset_ms=beat_offset_ms(loud.waveform, tempo_bpm),
         fitted=played.fitted,
         stretch_ratio=played.stretch_ratio,
-        source_offset_seconds=played.source_offset_seconds,
+        source_offset_seconds=offset,
         loudness_lufs=loud.loudness_lufs,
         true_peak_dbtp=loud.true_peak_dbtp,
-        told=played.told + loop.told,
+        told=told + loop.told,
     )
+
+
+def _latency_seconds(
+    waveform: Waveform, clip_seconds: float, melody_classes: NDArray[np.int64] | None
+) -> float:
+    """How much later than its melody a sound begins, as far as it is long enough to cut it off.
+
+    What is shorter than `LATE_SECONDS` is closed by the seam.
+    """
+    sung = np.flatnonzero(melody_classes >= 0) if melody_classes is not None else np.zeros(1)
+    rest = float(sung[0]) * STEP_SECONDS if sung.size else 0.0
+    late = opening_silence_seconds(waveform) - rest
+    spare = waveform.seconds - clip_seconds
+    return min(late, spare) if late > LATE_SECONDS and spare > 0 else 0.0
 
 
 def surplus_seconds(bars: int, tempo_bpm: Fraction, meter: Meter) -> float:

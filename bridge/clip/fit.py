@@ -37,7 +37,8 @@ class Fitted:
 
     Attributes:
         waveform: all of it, at the rate it had, stretched by `stretch_ratio`.
-        fitted: whether the pulse was sure; False leaves the waveform as it was.
+        fitted: whether the pulse was sure and there was enough to bring onto the grid; False
+            leaves the waveform as it was.
         stretch_ratio: seconds out a second in; 1 when it was not stretched.
         start_seconds: the first bar line in `waveform`; negative when it lies before frame 0.
         source_offset_seconds: the same in what was played.
@@ -98,6 +99,15 @@ def fit_to_grid(
     ratio = pulse.ratio
     if away * clip_seconds < DRIFT_SECONDS or away < 2 * pulse.ratio_error:
         ratio = 1.0
+    if (waveform.seconds - start) * ratio < clip_seconds - 1 / waveform.sample_rate:
+        # A hole at the seam is heard before a beat that drifts is.
+        return Fitted(
+            waveform,
+            told=(
+                "too little was made past the clip to bring it onto the grid: the timing is as it "
+                "was made; fewer bars leave room",
+            ),
+        )
     return Fitted(
         waveform=stretched(waveform, ratio),
         fitted=True,

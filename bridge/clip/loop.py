@@ -91,10 +91,19 @@ def _cut(
 
 def _late_start(head: NDArray[np.float32], sample_rate: int) -> int:
     """Frames of quiet that the clip begins with, 0 when so many that they are a rest."""
-    level = np.abs(head).max(axis=1)
-    sounding = level > level.max(initial=0.0) * 10 ** (QUIET_DB / 20)
-    late = int(sounding.argmax()) if sounding.any() else 0
+    late = _quiet_frames(head)
     return late if late <= LATE_SECONDS * sample_rate else 0
+
+
+def opening_silence_seconds(waveform: Waveform) -> float:
+    """How long it takes until something sounds, within 60 dB of the peak; 0 where nothing does."""
+    return _quiet_frames(waveform.samples) / waveform.sample_rate
+
+
+def _quiet_frames(samples: NDArray[np.float32]) -> int:
+    level = np.abs(samples).max(axis=1)
+    sounding = level > level.max(initial=0.0) * 10 ** (QUIET_DB / 20)
+    return int(sounding.argmax()) if sounding.any() else 0
 
 
 def _begins_with_attack(head: NDArray[np.float32], sample_rate: int) -> bool:

@@ -146,7 +146,9 @@ def _fetched(hub_id: str, revision: str | None) -> Location:
     try:
         try:
             folder = snapshot(cached=True)
-            if missing_weights(folder):
+            if not _is_whole(
+                hub_id, folder
+            ):  # as another program leaves it that needed only a part
                 raise FileNotFoundError
         except FileNotFoundError:
             folder = snapshot(cached=False)
@@ -190,6 +192,15 @@ def _checked_files(name: str, folder: Path) -> str:
     raise CheckpointUnusable(
         f"model {name!r} is incomplete: {missing[0]} is missing; copy or fetch it again"
     )
+
+
+def _is_whole(name: str, folder: Path) -> bool:
+    try:
+        needs_tokenizer = read_config(name, folder).get("model_type") == COMPOSITE
+    except CheckpointUnusable:
+        return False
+    tokenizer = any((folder / file).is_file() for file in _TOKENIZERS)
+    return (tokenizer or not needs_tokenizer) and not missing_weights(folder)
 
 
 def missing_weights(folder: Path) -> list[str]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from bridge.engine.weights import Checkpoint
 
+TURN_SECONDS = 0.05
+"""How often what waits for another request looks whether it has been cancelled."""
 Progress = Callable[[float], None]
 """Told the share done, rising to 1, in the thread that generates."""
 
@@ -212,19 +214,31 @@ class Engine:
             if progress is not None:
                 progress((row + done) / request.variations)
 
+        def turn() -> None:
+            """Wait until nothing else is being made, or it is cancelled."""
+            while not self._busy.acquire(timeout=TURN_SECONDS):
+                if cancelled.is_set():
+                    raise Cancelled("cancelled before it began")
+
         rows = []
         remedy = f"{request.seconds} seconds on {self.device}; ask for less, or for another device"
-        with self._busy, memory_told(remedy):
-            for row in range(request.variations):
-                rows.append(
-                    generate_row(
-                        self._checkpoint,
-                        request,
-                        seed=int(request.seed) + row,
-                        steps=steps,
-                        after_step=partial(after_step, row),
+        turn()
+        try:
+            with memory_told(remedy):
+                for row in range(request.variations):
+                    if cancelled.is_set():
+                        raise Cancelled("cancelled before it was done")
+                    rows.append(
+                        generate_row(
+                            self._checkpoint,
+                            request,
+                            seed=int(request.seed) + row,
+                            steps=steps,
+                            after_step=partial(after_step, row),
+                        )
                     )
-                )
+        finally:
+            self._busy.release()
         after_step(request.variations - 1, 1.0)
         yield Chunk(np.stack([codes for codes, _ in rows]), np.stack([audio for _, audio in rows]))
 

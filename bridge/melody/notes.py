@@ -117,11 +117,12 @@ def _tempo_meant(tempo_bpm: Fraction) -> Fraction:
 
     Writers round or cut the microseconds, so less than one apart is the same tempo.
     """
-    for decimals in range(4):
+    short = tempo_bpm
+    for decimals in range(9):  # the eighth is a thousandth of a microsecond even at 999 bpm
         short = round(tempo_bpm, decimals)
         if abs(60_000_000 / short - 60_000_000 / tempo_bpm) < 1:
-            return short
-    return tempo_bpm
+            break
+    return short
 
 
 def _first_meter(tracks: Iterable[mido.MidiTrack]) -> Meter:

@@ -43,11 +43,11 @@ CONTENT = 0.3
 """Standard deviation of what stands beside the positions when a head looks, at first."""
 TEXT_NOISE = 0.1
 """The same at a token of the text, which few other things are added to."""
-TEMPO_SCALE = 3.0
-"""Of the tempos' embeddings beside other words', so that the text encoder passes them on."""
 SWING = 0.45
 """How far a counting head's attention to the tempo's token swings about a half."""
-OTHERS_LOSS = 0.003
+OTHERS_LOSS, SIZE_LOSS = 0.003, 0.1
+"""Weights beside counting: of attention paid to anything else, and of how much the first layer
+makes of the positions. Left to itself that grows until it drowns what is heard."""
 COUNTED_BPM = (60, 180)
 """Tempos that are counted from the start: those of the corpus and a few beside them."""
 AIMED, COUNTING = 0, (1, 2, 3, 4)
@@ -89,13 +89,16 @@ def initialise(
             nn.init.normal_(linear.weight, std=linear.in_features**-0.5 * 0.6)
         for linear in (attention.out_proj, layer.fc2):
             nn.init.normal_(linear.weight, std=linear.in_features**-0.5 * 0.2)
+    for block in parts.text_encoder.encoder.block:  # passes words on, until it has learned more
+        for linear in (block.layer[0].SelfAttention.o, block.layer[-1].DenseReluDense.wo):
+            nn.init.normal_(linear.weight, std=linear.in_features**-0.5 * 0.2)
     nn.init.normal_(decoder.layers[0].fc1.weight, std=decoder.d_model**-0.5)
     nn.init.normal_(decoder.layers[0].fc2.weight, std=decoder.layers[0].fc2.in_features ** -0.5)
     clock = Clock(decoder, parts.enc_to_dec_proj, list(tempo_tokens))
     clock.set(steps)
     with torch.no_grad():
         words = parts.text_encoder.get_input_embeddings().weight
-        words[list(tempo_tokens.values())] = clock.tempos * TEMPO_SCALE * words.std()
+        words[list(tempo_tokens.values())] = clock.tempos * words.std()
     return clock
 
 
@@ -148,8 +151,9 @@ class Clock:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * min(1.0, (step + 1) / 20, 2 * (steps - step) / steps)
             aim, count, others = self._losses()
+            loss = aim + 2 * count + OTHERS_LOSS * others + SIZE_LOSS * self._size()
             optimizer.zero_grad()
-            (aim + 2 * count + OTHERS_LOSS * others).backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             if step % 250 == 0 or step + 1 == steps:
                 log.info("aim step %d aim %.3f count %.3f", step, aim.item(), count.item())
@@ -207,6 +211,14 @@ class Clock:
                 loud = loud + others.square().mean()
         return aim, count, loud
 
+    def _size(self) -> Tensor:
+        """Mean square of what the first layer adds to the positions."""
+        first = self._decoder.layers[0]
+        hidden = self._positions[: FIRST_PLACE + LONGEST_STEPS : 4]
+        inner = functional.gelu(first.fc1(first.final_layer_norm(hidden)))
+        size: Tensor = first.fc2(inner).square().mean()
+        return size
+
     def _seen(self, places: Tensor, content: Tensor | None = None) -> Tensor:
         """What the second layer's heads see at those places `[N]`, beside that content `[N, D]`."""
         first = self._decoder.layers[0]
@@ -226,4 +238,5 @@ class Clock:
     def _logits(self, head: int, queries: Tensor, keys: Tensor) -> Tensor:
         """`[Q, K]` of what is seen `[Q, D]` and `[K, D]`."""
         width = self.query.shape[1]
-        return (queries @ self.query[head].T) @ (keys @ self.key[head].T).T / width**0.5
+        logits: Tensor = queries @ self.query[head].T @ self.key[head] @ keys.T
+        return logits / math.sqrt(width)

@@ -123,7 +123,7 @@ def beat_phases(score: Score, steps: int) -> NDArray[np.uint8]:
     """
     beats = (np.arange(steps) + 0.5) / _steps_a_beat(score)
     phases = np.floor(beats * BEAT_PHASES) % BEAT_PHASES
-    return phases.astype(np.uint8)
+    return np.asarray(phases, dtype=np.uint8)
 
 
 def _steps_a_beat(score: Score) -> float:

@@ -74,6 +74,41 @@ def test_the_model_beginning_late_is_not_heard() -> None:
     assert np.abs(clip.waveform.samples[: 44_100 // 50]).max() > 0.1
 
 
+@pytest.mark.parametrize("rest_steps", [None, 0, 3])
+def test_a_pad_that_begins_late_is_cut_to_where_it_sounds(rest_steps: int | None) -> None:
+    """But for as much of the silence as its melody opens with."""
+    sound = pad(11)
+    sound[: round(0.6 * RATE)] = 0
+    classes = None
+    if rest_steps is not None:
+        classes = np.where(np.arange(63) < rest_steps, -1, 0)
+    clip = finish(
+        stereo(sound),
+        bars=4,
+        tempo_bpm=Fraction(120),
+        meter=Meter(),
+        sample_rate=RATE,
+        melody_classes=classes,
+    )
+    rest = 0.128 * (rest_steps or 0)
+    assert not clip.fitted
+    assert clip.source_offset_seconds == pytest.approx(0.6 - rest, abs=0.005)
+    assert any("nothing sounded" in line for line in clip.told)
+    heard = np.abs(clip.waveform.samples).max(axis=1)
+    after = round((rest + 0.02) * RATE)
+    assert heard[after : after + RATE // 20].max() > 0.1 * heard.max()
+
+
+def test_a_clip_without_room_to_be_stretched_has_no_hole_at_its_end() -> None:
+    """16 bars at 128 bpm are the whole window: played 1 % slow, they would end 0.3 s early."""
+    played = stereo(drums(128 * 0.99, 30), pad(30))
+    clip = finish(played, bars=16, tempo_bpm=Fraction(128), meter=Meter(), sample_rate=RATE)
+    assert (clip.fitted, clip.stretch_ratio) == (False, 1.0)
+    assert any("too little was made past the clip" in line for line in clip.told)
+    end = clip.waveform.samples[-RATE // 10 : -RATE // 100]
+    assert np.square(end).mean() > 0.05 * np.square(clip.waveform.samples).mean()
+
+
 def test_a_melody_that_opens_with_a_rest_keeps_it() -> None:
     """Half a bar of rest, then the tune: it is not cut to begin with the first note."""
     pitches = (60, 64, 67, 72)

@@ -35,10 +35,17 @@ def test_without_the_cross_fade_the_pads_seam_would_click() -> None:
 @pytest.mark.parametrize("with_pad", [False, True])
 @pytest.mark.parametrize("late", [0.0, 0.1])
 def test_a_drums_seam_is_within_the_flux_of_its_own_beats(late: float, with_pad: bool) -> None:
+    """And no more than the same beat had where it was played through.
+
+    A kick on frame 0 is among the strongest onsets there are: the 95th percentile is that of the
+    places where something begins, not of all, most of which are the quiet between.
+    """
     parts = (drums(120, 6, first_bar_seconds=late), (0.5 if with_pad else 0) * pad(6))
     source = stereo(*parts)
-    clip = close_loop(source, start_frame=round(late * RATE), frames=CLIP, on_beat=True).waveform
-    assert seam_flux(clip) <= np.percentile(flux_peaks(clip), 95)
+    start = round(late * RATE)
+    clip = close_loop(source, start_frame=start, frames=CLIP, on_beat=True).waveform
+    played_through = seam_flux(clip, follows=source.samples[start + CLIP :])
+    assert seam_flux(clip) <= min(np.percentile(flux_peaks(clip), 95), 1.1 * played_through)
 
 
 @pytest.mark.parametrize("late", [0.0, 0.1])

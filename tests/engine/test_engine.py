@@ -252,6 +252,29 @@ def test_a_stream_cancelled_before_it_began_makes_nothing(stereo: Engine) -> Non
     assert told == []
 
 
+def test_a_stream_that_waits_for_its_turn_can_be_cancelled(stereo: Engine) -> None:
+    """The other one goes on only once this one has given up."""
+    began, given_up = threading.Event(), threading.Event()
+
+    def hold(done: float) -> None:
+        began.set()
+        assert given_up.wait(60)
+
+    with stereo.stream(SAMPLED, progress=hold) as first:
+        thread = threading.Thread(target=lambda: list(first))
+        thread.start()
+        assert began.wait(60)
+        told: list[float] = []
+        second = stereo.stream(SAMPLED, progress=told.append)
+        threading.Timer(0.1, second.cancel).start()
+        with pytest.raises(Cancelled):
+            next(second)
+        assert told == []
+        given_up.set()
+        thread.join(60)
+    assert not thread.is_alive()
+
+
 def test_cancelling_what_is_done_does_nothing(stereo: Engine) -> None:
     with stereo.stream(SAMPLED) as stream:
         assert len(list(stream)) == 1
