@@ -17,6 +17,8 @@ GAP_BELOW_DB = -40.0
 """A block this far below the sound's loudest tenth counts as a gap."""
 DRUMS_FROM_HZ = 2000.0
 """Where the noise of drums is, and little else."""
+BLUR_SECONDS = 0.015
+"""Onsets this far apart begin together."""
 _BLOCK_SECONDS = 0.05
 
 
@@ -67,15 +69,19 @@ def percussive_share(waveform: Waveform) -> float:
 def tempo_of(strength: NDArray[np.float64], step_seconds: float, beats_per_bar: float) -> float:
     """The tempo that onsets repeat at, in beats a minute, 60…200, whatever was asked for.
 
-    The autocorrelation of the onset strength is read at a beat, at a bar and at two and four
-    bars, which agree only where there is a beat; double and half of it are as likely as itself.
+    The autocorrelation of the onset strength is read at half a beat, a beat, two of them, a bar
+    and two bars, which agree only where there is a beat: at 2.5 eighths, say, every other of a
+    hat's strokes meets another, but at half of that none does. Double and half of the beat are as
+    likely as itself.
 
     Args:
         strength: float64 `[steps]`, how strongly something begins.
         step_seconds: from step to step.
         beats_per_bar: quarter notes, which tells three in a bar from two.
     """
-    centred = strength - strength.mean()
+    # Else hits that are a little early and late would meet at no lag.
+    blur = np.hanning(2 * round(BLUR_SECONDS / step_seconds) + 1)[1:-1]
+    centred = np.convolve(strength - strength.mean(), blur / blur.sum(), mode="same")
     size = 1 << (2 * len(centred)).bit_length()
     spectrum = np.fft.rfft(centred, size)
     repeats = np.fft.irfft(np.abs(spectrum) ** 2, size)[: len(centred)]
@@ -85,11 +91,18 @@ def tempo_of(strength: NDArray[np.float64], step_seconds: float, beats_per_bar: 
     usable = len(centred) * step_seconds * 0.75
     score = np.zeros(len(tempos))
     count = np.zeros(len(tempos))
-    for beats in (1.0, beats_per_bar, 2 * beats_per_bar, 4 * beats_per_bar):
+    two_beats = 2.0 if beats_per_bar % 2 == 0 else beats_per_bar
+    for beats, weight in (
+        (0.5, 1),
+        (1.0, 2),
+        (two_beats, 1),
+        (beats_per_bar, 1),
+        (2 * beats_per_bar, 1),
+    ):
         wanted = beats * 60 / tempos / step_seconds
         fits = wanted * step_seconds < usable
-        score += np.where(fits, np.interp(wanted, lags, repeats), 0.0)
-        count += fits
+        score += weight * np.where(fits, np.interp(wanted, lags, repeats), 0.0)
+        count += weight * fits
     return float(tempos[np.argmax(score / np.maximum(count, 1))])
 
 

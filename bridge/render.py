@@ -224,6 +224,7 @@ def _recipe(
     return {
         **described,
         "made_by": f"melody-bridge {__version__}",
+        "model": _lasting(engine.model_name),
         "melody": options.melody and options.melody.absolute(),
         "melody_tempo_bpm": plan.take and plan.take.tempo_bpm,
         # Exact, where the one that is printed is the nearest float.
@@ -244,6 +245,12 @@ def _recipe(
         "true_peak_dbtp": finished.true_peak_dbtp,
         "told": [*plan.told, *finished.told],
     }
+
+
+def _lasting(model: str) -> str:
+    """A model's name as it can be given from any folder."""
+    folder = Path(model).expanduser()
+    return str(folder.absolute()) if model != "pocket" and folder.is_dir() else model
 
 
 def _picture(plan: Plan, best: _Made) -> bytes:

@@ -181,6 +181,16 @@ def test_a_hum_in_another_rate_meter_and_tempo_becomes_exactly_the_frames_asked_
     assert result["realtime_factor"] == pytest.approx(12 * 60 / 93.7 / result["seconds"], rel=0.01)
 
 
+def test_the_sidecar_names_the_model_as_any_folder_can(
+    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    relative = os.path.relpath(model)
+    arguments = ("--prompt", "keys", "--bars", "1", "--model", relative, "--out", "a.wav")
+    (clip,) = render(capsys, *arguments)["clips"]
+    sidecar = json.loads(Path(clip["path"]).with_suffix(".json").read_text())
+    assert Path(sidecar["model"]).is_absolute() and Path(sidecar["model"]).samefile(model)
+
+
 def test_the_tempo_that_a_midi_file_was_played_at_is_not_the_clips(place: Path) -> None:
     plan = prepare(Options(melody=MIDI, melody_tempo_bpm=Fraction(100), prompt="keys", out=place))
     assert plan.tempo_bpm == 90
