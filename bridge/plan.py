@@ -19,7 +19,7 @@ from bridge.melody import MIDI_SUFFIXES, Placed, place, read_melody
 from bridge.timing import Meter, Take, bars_to_seconds
 
 DEMO_MELODY = Path(__file__).parent / "data" / "twinkle-hum-100bpm.flac"
-DEMO_SEED = 7
+DEMO_SEED = 11
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def demo_options(out: Path = Path("melody-bridge-demo"), plot: Path | None = Non
         melody_tempo_bpm=Fraction(100),
         tempo_bpm=Fraction(100),
         key="C major",
-        prompt="warm electric piano, bass and lo-fi drums, lo-fi, {tempo} bpm, {key}",
+        prompt="warm electric piano, bass and drums, {tempo} bpm, {key}",
         seed=DEMO_SEED,
         out=out,
         plot=plot,

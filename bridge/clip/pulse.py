@@ -32,8 +32,8 @@ FEWEST_A_BEAT = 0.3
 """Fewer onsets than that are no pulse."""
 SURE = 4.0
 """Standard deviations by which hits must exceed what random onsets would give."""
-FEWEST_HITS = 0.6
-"""The share of the onsets' weight that must lie on the grid."""
+FEWEST_HITS = 0.5
+"""The share of the onsets' weight that must lie on the grid: swung off-beats lie between its lines."""
 
 
 @dataclass(frozen=True)

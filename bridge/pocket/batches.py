@@ -48,7 +48,7 @@ class Batch:
         text, text_mask: int64 `[B, T]`.
         keep_text: float32 `[B]`, 0 where the text is dropped.
         classes: int64 `[B, L]`, the melody's pitch class, −100 in rests and where it is dropped.
-        beats: int64 `[B, L]`, where in its beat a step begins, −100 after the piece's end.
+        beats: int64 `[B, L]`, where in its beat a step lies, −100 after the piece's end.
     """
 
     inputs: Tensor

@@ -35,8 +35,8 @@ LONG_EVERY = 6
 SHORT_SECONDS, LONG_SECONDS = 10.0, 30.0
 REST = 12
 """Class of a step in which the melody rests."""
-BEAT_PHASES = 16
-"""Classes of where in its beat a step lies: 22 to 54 ms each at 170 to 70 bpm."""
+BEAT_PHASES = 48
+"""Classes of where in its beat a step lies: 7 to 18 ms each at 170 to 70 bpm, finer than a step."""
 
 
 @dataclass(frozen=True, eq=False)

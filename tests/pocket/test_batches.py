@@ -290,7 +290,7 @@ def test_right_answers_cost_nothing_and_are_told_as_found() -> None:
     loss, told = losses(answers, batch)
     assert float(loss) == pytest.approx(0, abs=1e-6)
     assert (told["pitch"], told["beat"]) == (1, 1)
-    # One sixteenth of a beat off still counts as found, also round the beat's end; two do not.
+    # One place off still counts as found, also round the beat's end; two do not.
     for off, found in ((1, 1), (-1, 1), (2, 0), (-2, 0)):
         shifted = replace(answers, beat=answers.beat.roll(off, dims=-1))
         loss, told = losses(shifted, batch)
