@@ -33,7 +33,7 @@ FEWEST_A_BEAT = 0.3
 SURE = 4.0
 """Standard deviations by which hits must exceed what random onsets would give."""
 FEWEST_HITS = 0.5
-"""The share of the onsets' weight that must lie on the grid: swung off-beats lie between its lines."""
+"""The share of the onsets' weight that must lie on the grid: swung off-beats do not."""
 
 
 @dataclass(frozen=True)
