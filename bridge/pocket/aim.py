@@ -8,8 +8,8 @@ positions alone, it takes minutes:
 - an aimed head's attention falls on the chroma step at the same time;
 - the attention that a pair of counting heads pays to the tempo's token swings once a beat, one as
   the cosine of the place in the beat, the other as its sine; one pair for the first 16 s, another
-  for the rest. Positions 235 + T + t tell t only if the
-  text has always the same length T, which the tokenizer sees to.
+  for the rest. Position 235 + T + t tells t only if the text has always the same length T, which
+  the tokenizer sees to.
 
 Both read what the first layer's feed-forward makes of the positions. The sinusoids themselves are
 7.5 % apart in frequency, too coarse to be combined over 30 s; their products are not.
