@@ -28,13 +28,12 @@ from torch.nn import functional
 from transformers import MusicgenMelodyForConditionalGeneration
 
 from bridge.chroma import HOP, WINDOW_STEPS
-from bridge.pocket.music.score import STEP_FRAMES
+from bridge.pocket.music.score import STEP_FRAMES, STEPS_A_MINUTE
 from bridge.pocket.text import PROMPT_WORDS
 
 log = logging.getLogger(__name__)
 
 CHROMA_PER_STEP = STEP_FRAMES / HOP
-STEPS_A_MINUTE = 3000
 LONGEST_STEPS = 1500
 """Codec steps of 30 s."""
 FIRST_PLACE = WINDOW_STEPS + PROMPT_WORDS + 1

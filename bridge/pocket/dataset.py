@@ -22,7 +22,7 @@ from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.chroma import WINDOW_STEPS, audio_chroma
 from bridge.pocket.corpus import render
 from bridge.pocket.music import Score, melody_alone
-from bridge.pocket.music.score import STEP_FRAMES
+from bridge.pocket.music.score import STEP_FRAMES, STEPS_A_MINUTE
 
 log = logging.getLogger(__name__)
 
@@ -121,13 +121,13 @@ def beat_phases(score: Score, steps: int) -> NDArray[np.uint8]:
 
     Half a step is added, so that the step that a beat's notes begin in is never the one before.
     """
-    beats = (np.arange(steps) + 0.5) / _steps_a_beat(score)
-    phases = np.floor(beats * BEAT_PHASES) % BEAT_PHASES
-    return np.asarray(phases, dtype=np.uint8)
+    half_steps = 2 * np.arange(steps) + 1
+    phases = half_steps * score.tempo_bpm * BEAT_PHASES // (2 * STEPS_A_MINUTE)
+    return np.asarray(phases % BEAT_PHASES, dtype=np.uint8)
 
 
 def _steps_a_beat(score: Score) -> float:
-    return 60 / score.tempo_bpm * MODEL_SAMPLE_RATE / STEP_FRAMES
+    return STEPS_A_MINUTE / score.tempo_bpm
 
 
 def window_chroma(melody: Waveform) -> NDArray[np.uint8]:

@@ -60,8 +60,8 @@ def test_the_place_within_the_beat_is_known_at_every_codec_step(piece: Piece) ->
     steps = piece.audio.frames // 640
     phases = beat_phases(piece.score, steps)
     assert phases.shape == (steps,) and phases[0] == 0
-    beats = (np.arange(steps) + 0.5) / (60 / piece.score.tempo_bpm * 50)
-    assert np.array_equal(phases, np.floor(beats % 1 * BEAT_PHASES))
+    beats = [Fraction(2 * n + 1, 2) * piece.score.tempo_bpm / 3000 for n in range(steps)]
+    assert phases.tolist() == [int(beat % 1 * BEAT_PHASES) for beat in beats]
     begun = np.flatnonzero(np.diff(phases.astype(int)) < 0) + 1
     lines = np.arange(1, len(begun) + 1) * 60 / piece.score.tempo_bpm * 50
     assert np.array_equal(begun, np.round(lines))

@@ -49,6 +49,7 @@ NO_DRUMS = "no drums"
 
 STEP_FRAMES = 640
 """Frames at 32 kHz of a codec step, 20 ms."""
+STEPS_A_MINUTE = 60 * MODEL_SAMPLE_RATE // STEP_FRAMES
 LOOP_SHARE = 0.4
 """Of the pieces: how many are a few bars over and over."""
 SHORTEST_MELODY_NOTE_SECONDS = 0.24
@@ -131,7 +132,7 @@ def onset_frame(beats: float, tempo_bpm: float) -> int:
     At most 10 ms early or late, less than a drummer. The same hit is then always the same codes,
     wherever in a piece it falls, which is what lets a small model learn to play it.
     """
-    return STEP_FRAMES * round(beats * 60 / tempo_bpm * MODEL_SAMPLE_RATE / STEP_FRAMES)
+    return STEP_FRAMES * round(beats * STEPS_A_MINUTE / tempo_bpm)
 
 
 def compose(rng: Generator, *, seconds: float) -> Score:
