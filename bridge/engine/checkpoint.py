@@ -146,9 +146,8 @@ def _fetched(hub_id: str, revision: str | None) -> Location:
     try:
         try:
             folder = snapshot(cached=True)
-            if not _is_whole(
-                hub_id, folder
-            ):  # as another program leaves it that needed only a part
+            # Another program that needed only a part of it leaves it so.
+            if not _is_whole(hub_id, folder):
                 raise FileNotFoundError
         except FileNotFoundError:
             folder = snapshot(cached=False)
