@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -159,16 +161,51 @@ def test_a_hub_that_cannot_be_reached_is_one_line(
     assert done.stderr == ""
 
 
+def cached(home: Path, folder: Path, *files: str) -> None:
+    """What a hub's cache holds after those files were fetched."""
+    cache = home / "hub" / f"models--{HUB_ID.replace('/', '--')}"
+    snapshot = cache / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    for file in files:
+        shutil.copy(folder / file, snapshot)
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text(COMMIT)
+
+
 @pytest.mark.parametrize("name", [HUB_ID, f"{HUB_ID}@main", f"{HUB_ID}@{COMMIT}"])
 def test_what_was_fetched_is_used_without_the_network(
     folder: Path, tmp_path: Path, name: str
 ) -> None:
-    cache = tmp_path / "hub" / f"models--{HUB_ID.replace('/', '--')}"
-    snapshot = cache / "snapshots" / COMMIT
-    snapshot.mkdir(parents=True)
-    for file in ("config.json", "model.safetensors", "tokenizer.json"):
-        shutil.copy(folder / file, snapshot)
-    (cache / "refs").mkdir()
-    (cache / "refs" / "main").write_text(COMMIT)
+    cached(tmp_path, folder, "config.json", "model.safetensors", "tokenizer.json")
     done = find_elsewhere(name, tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
+    assert done.stdout.splitlines() == [f"{HUB_ID} {COMMIT} True", "False"]
+
+
+@pytest.mark.parametrize("missing", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_what_another_program_fetched_a_part_of_is_fetched_again(
+    folder: Path, tmp_path: Path, missing: str
+) -> None:
+    files = {"config.json", "model.safetensors", "tokenizer.json"} - {missing}
+    cached(tmp_path, folder, *files)
+    asked: list[str] = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing on stderr."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever).start()
+        find_elsewhere(HUB_ID, tmp_path, HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert any(HUB_ID in path for path in asked)
+
+
+def test_a_decoder_alone_needs_no_tokenizer_to_be_whole(folder: Path, tmp_path: Path) -> None:
+    (folder / "config.json").write_text(json.dumps({"model_type": "musicgen_melody_decoder"}))
+    cached(tmp_path, folder, "config.json", "model.safetensors")
+    done = find_elsewhere(HUB_ID, tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
     assert done.stdout.splitlines() == [f"{HUB_ID} {COMMIT} True", "False"]
