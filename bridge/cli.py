@@ -74,7 +74,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _render(arguments: argparse.Namespace) -> int:
-    from bridge import presets
+    from bridge import presets, userfiles
     from bridge.config import merge
 
     flags = {
@@ -84,7 +84,9 @@ def _render(arguments: argparse.Namespace) -> int:
         if name not in ("command", "run", "json") and value is not False
     }
     preset = {} if arguments.preset is None else presets.find_preset(arguments.preset).values
-    return _render_and_print(merge(flags, preset, presets.user_defaults()), as_json=arguments.json)
+    return _render_and_print(
+        merge(flags, preset, userfiles.render_defaults()), as_json=arguments.json
+    )
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -130,14 +132,14 @@ def _print_clips(rendered: Rendered) -> None:
 
 
 def _presets(arguments: argparse.Namespace) -> int:
-    from bridge import presets
+    from bridge import presets, userfiles
 
     found, broken = presets.list_presets()
     width = max(len(preset.name) for preset in found)
     for preset in found:
         print(f"{preset.name:{width}}  {preset.description}")
         print(f"{'':{width}}  {preset.prompt}")
-    print(f"\nYour own go into {presets.user_folder() / 'presets'}")
+    print(f"\nYour own go into {userfiles.user_folder() / 'presets'}")
     for error in broken.values():
         _tell(f"{_PROGRAM}: {error}")
     return 0

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,56 @@ MAX_VARIATIONS = 16
 MAX_PROMPT_CHARACTERS = 1000
 DEFAULT_TEMPO_BPM = Fraction(120)
 DEFAULT_METER = Meter(4, 4)
+DEFAULT_OSC_PORT = 7771
+NO_INPUT = "none"
+"""What the input is called when nothing is to be heard."""
+CLIP_OPTIONS = ("bars", "guidance_scale", "temperature", "top_k", "variations")
+"""What a preset may set beside its prompt. Tempo, meter and key are the session's."""
+FILE_OPTIONS = (
+    *("osc_port", "input", "input_latency_ms", "melody_roots", "clips", "model", "device"),
+    *("sample_rate", *CLIP_OPTIONS),
+)
+"""What the user's `config.toml` may set."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How the daemon runs.
+
+    Attributes:
+        osc_port: UDP port on 127.0.0.1, 1…65535; 0: any that is free.
+        input: name or part of it, or index of the device to hear; `"none"`; None: the default one.
+        input_latency_ms: how much later than it was played a sound is captured, −500…500.
+        melody_roots: folders that a message may name files in, beside home, temp and volumes.
+        clips: the clips folder; None: the usual one.
+        model, device: as in `Options`.
+        sample_rate: Hz of the clips, where a request says nothing.
+        defaults: what else a request that says nothing means, by field of `Options`.
+
+    Raises:
+        BadArgument: a value is out of its range.
+    """
+
+    osc_port: int = DEFAULT_OSC_PORT
+    input: str | int | None = None
+    input_latency_ms: float = 0.0
+    melody_roots: tuple[Path, ...] = ()
+    clips: Path | None = None
+    model: str = "pocket"
+    device: str = "auto"
+    sample_rate: int = 44_100
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+def merge_run(*layers: Mapping[str, Any]) -> RunOptions:
+    """The daemon's options from layers of raw values by name, strongest first; None: not given.
+
+    Raises:
+        BadArgument: a value cannot be read or is out of range, or a name is unknown.
+    """
+    values = _merged(layers)
+    defaults = {name: values.pop(name) for name in CLIP_OPTIONS if name in values}
+    return RunOptions(**values, defaults=defaults)
 
 
 @dataclass(frozen=True)
@@ -79,10 +129,10 @@ class Options:
     plot: Path | None = None
 
     def __post_init__(self) -> None:
-        for name, read in READERS.items():
-            value = getattr(self, name)
+        for each in fields(self):
+            value = getattr(self, each.name)
             if value is not None:
-                read(value)
+                READERS[each.name](value)
         given = [
             name
             for name, value in (("a melody", self.melody), ("a prompt", self.prompt))
@@ -112,12 +162,16 @@ def merge(*layers: Mapping[str, Any]) -> Options:
         BadArgument: a value cannot be read or is out of range, a name is unknown, or two values
             do not go together.
     """
+    return Options(**_merged(layers))
+
+
+def _merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for layer in layers:
         for name, raw in layer.items():
             if raw is not None and name not in values:
                 values[name] = read_value(name, raw)
-    return Options(**values)
+    return values
 
 
 def read_value(name: str, raw: object) -> Any:
@@ -267,6 +321,26 @@ def _plot(raw: object) -> Path:
     return path
 
 
+def _input(raw: object) -> str | int:
+    if isinstance(raw, int) or (isinstance(raw, str) and raw.strip().isdecimal()):
+        return _whole("input", 0, 9999)(raw)
+    name = _text("input", 200)(raw)
+    return NO_INPUT if name.lower() == NO_INPUT else name
+
+
+def _paths(name: str) -> Callable[[object], tuple[Path, ...]]:
+    def read(raw: object) -> tuple[Path, ...]:
+        if not isinstance(raw, list | tuple):
+            raise BadArgument(f"{name} {raw!r}: write a list of folders, such as ['~/Samples']")
+        paths = tuple(_path(name)(each) for each in raw)
+        for path in paths:
+            if not path.is_absolute():
+                raise BadArgument(f"{name} {str(path)!r}: write the whole path, from the root or ~")
+        return paths
+
+    return read
+
+
 READERS: Mapping[str, Callable[[object], Any]] = {
     "melody": _path("melody"),
     "prompt": _prompt,
@@ -288,8 +362,13 @@ READERS: Mapping[str, Callable[[object], Any]] = {
     "device": _device,
     "out": _path("out"),
     "plot": _plot,
+    "osc_port": _whole("osc_port", 0, 65_535),
+    "input": _input,
+    "input_latency_ms": _number("input_latency_ms", -500, 500),
+    "melody_roots": _paths("melody_roots"),
+    "clips": _path("clips"),
 }
-"""How each option is read, by its field in `Options`."""
+"""How each option is read, by its field in `Options` or `RunOptions`."""
 
 
 def fill_prompt(prompt: str, *, tempo_bpm: Fraction, key: str | None) -> str:

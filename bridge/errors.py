@@ -31,6 +31,12 @@ class UnreadableFile(BridgeError):
     code = "unreadable-file"
 
 
+class PathRefused(BridgeError):
+    """A message named a file where the daemon does not read."""
+
+    code = "path-refused"
+
+
 class SilentMelody(BridgeError):
     """The melody has no sounding note, so there is nothing to follow."""
 
@@ -41,6 +47,65 @@ class UnknownPreset(BridgeError):
     """No preset has that name."""
 
     code = "unknown-preset"
+
+
+class UnknownAddress(BridgeError):
+    """No message of the protocol has that address."""
+
+    code = "unknown-address"
+
+
+class UnknownId(BridgeError):
+    """No request has that id."""
+
+    code = "unknown-id"
+
+
+class UnknownMelody(BridgeError):
+    """No capture has that id, or the client has made none yet."""
+
+    code = "unknown-melody"
+
+
+class NotEnoughBars(BridgeError):
+    """Fewer whole bars were heard, in one piece, than were asked for."""
+
+    code = "not-enough-bars"
+
+
+class NoInput(BridgeError):
+    """There is no input to hear anything on."""
+
+    code = "no-input"
+    exit_status = 1
+
+
+class QueueFull(BridgeError):
+    """More requests are waiting than the engine takes."""
+
+    code = "queue-full"
+    exit_status = 1
+
+
+class EngineLoading(BridgeError):
+    """The model is not loaded yet, and what was asked cannot wait for it."""
+
+    code = "engine-loading"
+    exit_status = 1
+
+
+class EngineDied(BridgeError):
+    """The engine's process ended while it was at work on the request."""
+
+    code = "engine-died"
+    exit_status = 1
+
+
+class EngineHung(BridgeError):
+    """The engine's process stood still, and was replaced."""
+
+    code = "engine-hung"
+    exit_status = 1
 
 
 class CheckpointUnusable(BridgeError):

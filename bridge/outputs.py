@@ -10,7 +10,6 @@ from pathlib import Path
 
 import platformdirs
 
-from bridge import interrupts
 from bridge.errors import BadArgument, Unsupported
 
 _OTHER_AUDIO = frozenset({".aif", ".aiff", ".au", ".caf", ".flac", ".m4a", ".mp3", ".ogg", ".opus"})
@@ -77,19 +76,13 @@ class Written:
 
 @contextmanager
 def all_or_nothing() -> Iterator[Written]:
-    """What is written inside stays if the block is left well, and is removed otherwise.
-
-    Raises:
-        interrupts.Interrupted: a signal came; nothing of it is left.
-    """
-    with interrupts.held():
-        written = Written()
-        try:
-            yield written
-            interrupts.accept()
-        except BaseException:
-            written.take_back()
-            raise
+    """What is written inside stays if the block is left well, and is removed otherwise."""
+    written = Written()
+    try:
+        yield written
+    except BaseException:
+        written.take_back()
+        raise
 
 
 def write_picture(path: Path, png: bytes, written: Written) -> None:

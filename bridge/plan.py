@@ -56,8 +56,11 @@ class Plan:
         return self.placed.told if self.placed is not None else ()
 
 
-def prepare(options: Options) -> Plan:
+def prepare(options: Options, take: Take | None = None) -> Plan:
     """Read the melody and settle tempo, meter, prompt, seed and destination.
+
+    Args:
+        take: the melody, where it is at hand already; `options.melody` only says where it is kept.
 
     Raises:
         BadArgument: the destination cannot be, or the prompt asks for a key that is not given.
@@ -68,8 +71,7 @@ def prepare(options: Options) -> Plan:
     outputs.clip_folder(out)
     if options.plot is not None:
         outputs.check_plot(options.plot)
-    take = None
-    if options.melody is not None:
+    if take is None and options.melody is not None:
         # Notes are written in beats: at which tempo they were played changes nothing.
         written = options.melody.suffix.lower() in MIDI_SUFFIXES
         take = read_melody(options.melody, tempo_bpm=None if written else options.melody_tempo_bpm)

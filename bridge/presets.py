@@ -1,23 +1,16 @@
-"""Presets: named sounds, each a TOML file, bundled or the user's own; and the user's defaults."""
+"""Presets: named sounds, each a TOML file, bundled or the user's own."""
 
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
-from bridge.config import read_value
+from bridge.config import CLIP_OPTIONS, read_value
 from bridge.errors import BadArgument, UnknownPreset, UnreadableFile
-
-PRESET_OPTIONS = ("bars", "guidance_scale", "temperature", "top_k", "variations")
-"""What a preset may set beside its prompt. Tempo, meter and key are the session's."""
-DEFAULT_OPTIONS = (*PRESET_OPTIONS, "model", "device", "sample_rate", "out")
-"""What the user's `config.toml` may set."""
+from bridge.userfiles import read_toml, read_values, user_folder
 
 _PACKAGE = Path(__file__).parent
 
@@ -86,55 +79,19 @@ def read_preset(path: Path) -> Preset:
         UnreadableFile: it cannot be read, is not TOML, lacks its name or prompt, or a value is
             unknown or out of range.
     """
-    table = _read_toml(path)
+    table = read_toml(path)
     try:
         name = read_value("preset", table.pop("name", None))
         description = table.pop("description", "")
         if not isinstance(description, str):
             raise BadArgument(f"description {description!r}: write text")
         values = {"prompt": read_value("prompt", table.pop("prompt", None))}
-        return Preset(name, description, values | _read_values(table, PRESET_OPTIONS), path)
+        return Preset(name, description, values | read_values(table, CLIP_OPTIONS), path)
     except BadArgument as error:
         raise UnreadableFile(f"preset {str(path)!r}: {error}") from error
-
-
-def user_defaults() -> Mapping[str, Any]:
-    """Option values by field name from the user's `config.toml`; empty when there is none.
-
-    Raises:
-        UnreadableFile: it cannot be read, is not TOML, or a value is unknown or out of range.
-    """
-    path = user_folder() / "config.toml"
-    if not path.exists():
-        return {}
-    try:
-        return _read_values(_read_toml(path), DEFAULT_OPTIONS)
-    except BadArgument as error:
-        raise UnreadableFile(f"configuration {str(path)!r}: {error}") from error
 
 
 def bundled_folder() -> Path:
     """Where the presets lie that came with the program: in the wheel, or in the repository."""
     installed = _PACKAGE / "data" / "presets"
     return installed if installed.is_dir() else _PACKAGE.parent / "presets"
-
-
-def user_folder() -> Path:
-    """Where the user's `config.toml` and `presets` folder are looked for."""
-    return platformdirs.user_config_path("melody-bridge", appauthor=False)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UnreadableFile(f"{str(path)!r} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UnreadableFile(f"{str(path)!r} is not TOML: {error}") from error
-
-
-def _read_values(table: Mapping[str, object], known: tuple[str, ...]) -> dict[str, Any]:
-    for name in table:
-        if name not in known:
-            raise BadArgument(f"{name!r} is not known here: {', '.join(known)} are")
-    return {name: read_value(name, raw) for name, raw in table.items()}

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bridge import __version__, interrupts, outputs
+from bridge.audio import Waveform
 from bridge.chroma import WINDOW_SECONDS
 from bridge.delivery import clip_name, write_clip
 from bridge.plan import Plan
 
 if TYPE_CHECKING:
     from bridge.clip import FinishedClip
-    from bridge.engine import Engine
+    from bridge.engine import Request
 
 Progress = Callable[[str, float | None], None]
 """Told what is being done, and how much of it, 0…1, None where that is not known."""
@@ -102,16 +103,73 @@ def render(plan: Plan, *, progress: Progress = lambda doing, share: None) -> Ren
         OutOfMemory, DiskFull: and nothing is left on disk.
         interrupts.Interrupted: a signal came while writing, and nothing is left on disk.
     """
-    from bridge.engine import Request, load
+    from bridge.engine import load
 
     options = plan.options
     progress(f"loading {options.model}", None)
     engine = load(options.model, device=options.device)
-    # After the engine, which refuses a model that is not there: this too takes a while to import.
-    from bridge.clip import finish, rank, surplus_seconds
+    request = request_for(plan)
+    start = time.perf_counter()
+    progress("generating", 0.0)
+    waveforms = engine.generate(request, progress=lambda share: progress("generating", share))
+    progress("finishing", None)
+    made = finish_clips(plan, waveforms)
+    seconds = time.perf_counter() - start
+    picture = _picture(plan, made[0]) if options.plot is not None else None
+    with interrupts.held(), outputs.all_or_nothing() as written:
+        clips = write_clips(plan, made, engine, written, after_each=interrupts.check)
+        if options.plot is not None and picture is not None:
+            outputs.write_picture(options.plot, picture, written)
+        interrupts.accept()
+    return Rendered(
+        clips=clips,
+        seconds=seconds,
+        realtime_factor=float(plan.clip_seconds) * options.variations / seconds,
+        device=engine.device,
+        plot=plan.options.plot,
+        # Several variations may all have lacked a pulse: that is told once.
+        told=tuple(dict.fromkeys(sentence for one in made for sentence in one.finished.told)),
+    )
 
+
+class Description(Protocol):
+    """What a sidecar tells of the engine: itself, or what its process says of it."""
+
+    @property
+    def model_name(self) -> str:
+        """What the model was asked for by."""
+
+    @property
+    def revision(self) -> str | None:
+        """Its commit on Hugging Face."""
+
+    @property
+    def device(self) -> str:
+        """What it runs on."""
+
+
+@dataclass(frozen=True, eq=False)
+class MadeClip:
+    """A clip that is finished and not yet written.
+
+    Attributes:
+        seed: what made it.
+        melody_similarity: 0…1; NaN without a melody.
+    """
+
+    seed: int
+    finished: FinishedClip
+    melody_similarity: float
+
+
+def request_for(plan: Plan) -> Request:
+    """What the plan asks of the engine."""
+    from bridge.clip import surplus_seconds
+    from bridge.engine import Request
+
+    options = plan.options
     surplus = surplus_seconds(options.bars, plan.tempo_bpm, plan.meter)
-    request = Request(
+    return Request(
         prompt=plan.prompt,
         melody=plan.placed.chroma if plan.placed is not None else None,
         # Where the clip leaves no room in the window, less than the whole surplus has to do.
@@ -123,78 +181,74 @@ def render(plan: Plan, *, progress: Progress = lambda doing, share: None) -> Ren
         do_sample=not options.greedy,
         variations=options.variations,
     )
-    start = time.perf_counter()
-    progress("generating", 0.0)
-    waveforms = engine.generate(request, progress=lambda share: progress("generating", share))
-    progress("finishing", None)
+
+
+def finish_clips(plan: Plan, waveforms: Sequence[Waveform]) -> list[MadeClip]:
+    """What the engine played, a waveform a variation, as clips: most like the melody first."""
+    from bridge.clip import finish, rank
+
+    classes = plan.placed.classes if plan.placed is not None else None
     finished = [
         finish(
             waveform,
-            bars=options.bars,
+            bars=plan.options.bars,
             tempo_bpm=plan.tempo_bpm,
             meter=plan.meter,
-            sample_rate=options.sample_rate,
-            melody_classes=plan.placed.classes if plan.placed is not None else None,
+            sample_rate=plan.options.sample_rate,
+            melody_classes=classes,
         )
         for waveform in waveforms
     ]
-    ranked = rank(
-        [clip.waveform for clip in finished],
-        plan.placed.classes if plan.placed is not None else None,
-    )
-    seconds = time.perf_counter() - start
-    made = [
-        _Made(plan.seed + one.index, finished[one.index], one.melody_similarity) for one in ranked
+    ranked = rank([clip.waveform for clip in finished], classes)
+    return [
+        MadeClip(plan.seed + one.index, finished[one.index], one.melody_similarity)
+        for one in ranked
     ]
-    return Rendered(
-        clips=_write(plan, made, engine),
-        seconds=seconds,
-        realtime_factor=float(plan.clip_seconds) * options.variations / seconds,
-        device=engine.device,
-        plot=plan.options.plot,
-        # Several variations may all have lacked a pulse: that is told once.
-        told=tuple(dict.fromkeys(sentence for clip in finished for sentence in clip.told)),
-    )
 
 
-@dataclass(frozen=True, eq=False)
-class _Made:
-    """A clip before it is written; `melody_similarity` is NaN without a melody."""
+def write_clips(
+    plan: Plan,
+    made: Sequence[MadeClip],
+    engine: Description,
+    written: outputs.Written,
+    *,
+    after_each: Callable[[], None] = lambda: None,
+    recipe: Mapping[str, Any] | None = None,
+) -> tuple[RenderedClip, ...]:
+    """Write clips and sidecars, in the order given.
 
-    seed: int
-    finished: FinishedClip
-    melody_similarity: float
+    Args:
+        written: is told of every file and folder, to take them back should one fail.
+        after_each: may raise, to have no more written.
+        recipe: what a sidecar holds beside what the plan says.
 
-
-def _write(plan: Plan, made: list[_Made], engine: Engine) -> tuple[RenderedClip, ...]:
-    """All clips and the picture, or none of it."""
+    Raises:
+        BadArgument, DiskFull: it cannot be written.
+    """
     options = plan.options
     title = options.preset or (options.melody and options.melody.stem) or plan.prompt or "free"
-    picture = _picture(plan, made[0]) if plan.options.plot is not None else None
     clips = []
-    with outputs.all_or_nothing() as written:
-        written.folder(outputs.clip_folder(plan.out))
-        for one in made:
-            clip = _described(plan, one, engine.model_name)
-            path = write_clip(
-                plan.out,
-                one.finished.waveform,
-                _recipe(plan, clip, one.finished, engine),
-                name=clip_name(title, tempo_bpm=plan.tempo_bpm, bars=options.bars, seed=one.seed),
-                bars=options.bars,
-                tempo_bpm=plan.tempo_bpm,
-                meter=plan.meter,
-            )
-            written.file(path)
-            written.file(path.with_suffix(".json"))
-            interrupts.check()
-            clips.append(replace(clip, path=path))
-        if plan.options.plot is not None and picture is not None:
-            outputs.write_picture(plan.options.plot, picture, written)
+    written.folder(outputs.clip_folder(plan.out))
+    for index, one in enumerate(made):
+        clip = _described(plan, one, engine.model_name)
+        more = {**(recipe or {}), "index": index, "count": len(made)}
+        path = write_clip(
+            plan.out,
+            one.finished.waveform,
+            {**_recipe(plan, clip, one.finished, engine), **more},
+            name=clip_name(title, tempo_bpm=plan.tempo_bpm, bars=options.bars, seed=one.seed),
+            bars=options.bars,
+            tempo_bpm=plan.tempo_bpm,
+            meter=plan.meter,
+        )
+        written.file(path)
+        written.file(path.with_suffix(".json"))
+        after_each()
+        clips.append(replace(clip, path=path))
     return tuple(clips)
 
 
-def _described(plan: Plan, made: _Made, model: str) -> RenderedClip:
+def _described(plan: Plan, made: MadeClip, model: str) -> RenderedClip:
     waveform = made.finished.waveform
     similar = made.melody_similarity
     return RenderedClip(
@@ -214,7 +268,7 @@ def _described(plan: Plan, made: _Made, model: str) -> RenderedClip:
 
 
 def _recipe(
-    plan: Plan, clip: RenderedClip, finished: FinishedClip, engine: Engine
+    plan: Plan, clip: RenderedClip, finished: FinishedClip, engine: Description
 ) -> dict[str, Any]:
     """What the sidecar holds: all that makes the clip again, and what was found of it."""
     options = plan.options
@@ -253,7 +307,7 @@ def _lasting(model: str) -> str:
     return str(folder.absolute()) if model != "pocket" and folder.is_dir() else model
 
 
-def _picture(plan: Plan, best: _Made) -> bytes:
+def _picture(plan: Plan, best: MadeClip) -> bytes:
     """The melody beside the best clip, its notes outlined in the clip's chromagram."""
     from bridge.plot import Column, draw
 

@@ -140,6 +140,7 @@ class Take:
         meter: its own meter; None when unknown.
         first_beat_seconds: where its first bar line lies, in seconds from frame 0 (audio only).
         name: what to call it in messages, such as the file's name.
+        length_beats: how long notes go on, rests at their end included; None: until the last ends.
     """
 
     source: Waveform | tuple[Note, ...]
@@ -147,3 +148,4 @@ class Take:
     meter: Meter | None = None
     first_beat_seconds: Fraction = Fraction(0)
     name: str = "melody"
+    length_beats: Fraction | None = None

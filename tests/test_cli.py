@@ -268,7 +268,7 @@ def test_a_clip_that_fills_the_window_has_no_room_for_surplus_and_is_made(
 def test_a_preset_and_the_users_defaults_apply_under_the_flags(
     place: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from bridge.presets import user_folder
+    from bridge.userfiles import user_folder
 
     (user_folder() / "presets").mkdir(parents=True)
     (user_folder() / "config.toml").write_text(f"sample_rate = 48000\nmodel = '{model}'\nbars = 4")

@@ -16,7 +16,7 @@ from bridge import interrupts, outputs
 
 interrupts.install()
 try:
-    with outputs.all_or_nothing() as written:
+    with interrupts.held(), outputs.all_or_nothing() as written:
         folder = Path(sys.argv[1]) / "new" / "clips"
         written.folder(folder)
         folder.mkdir(parents=True)
@@ -27,6 +27,7 @@ try:
             sys.stdin.readline()
             if sys.argv[2] == "asks":
                 interrupts.check()
+        interrupts.accept()
     print("done", flush=True)
     sys.stdin.readline()
 except interrupts.Interrupted as interrupted:

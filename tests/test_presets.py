@@ -13,9 +13,8 @@ from bridge.presets import (
     find_preset,
     list_presets,
     read_preset,
-    user_defaults,
-    user_folder,
 )
+from bridge.userfiles import user_folder
 
 VALID = 'name = "mine"\nprompt = "my own keys"\nbars = 2\n'
 
@@ -101,12 +100,3 @@ def test_a_broken_file_hides_no_other_preset(own: Path) -> None:
 def test_an_unknown_preset_is_told_with_the_nearest_name(own: Path) -> None:
     with pytest.raises(UnknownPreset, match="did you mean lofi-keys"):
         find_preset("lofi-key")
-
-
-def test_the_users_defaults_are_read_and_checked(own: Path) -> None:
-    assert user_defaults() == {}
-    (own / "config.toml").write_text("sample_rate = 48000\nbars = 8\n")
-    assert user_defaults() == {"sample_rate": 48_000, "bars": 8}
-    (own / "config.toml").write_text("seed = 7\n")
-    with pytest.raises(UnreadableFile, match="seed"):
-        user_defaults()

@@ -36,6 +36,7 @@ except ImportError:  # Windows, where a file in use cannot be removed: a stale p
     fcntl = None  # type: ignore[assignment]
 
 PART = ".part"
+SIDECAR = ".json"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """No space, no quota, or a limit on the file's size."""
 LONGEST_TITLE = 48
@@ -51,11 +52,15 @@ def clip_name(
         title: a preset's or a melody's name; anything but letters and digits becomes a hyphen.
         day: today if None.
     """
-    hyphened = re.sub(r"[\W_]+", "-", title.lower()).strip("-")
-    short = hyphened[:LONGEST_TITLE].rstrip("-") or "clip"
     tempo = f"{float(tempo_bpm):.3f}".rstrip("0").rstrip(".")
     length = f"{bars}bar" if bars == 1 else f"{bars}bars"
-    return f"{(day or date.today()).isoformat()} {short} {tempo}bpm {length} seed{seed}"
+    return f"{(day or date.today()).isoformat()} {plain_name(title)} {tempo}bpm {length} seed{seed}"
+
+
+def plain_name(title: str) -> str:
+    """The title as part of a file's name: letters and digits, anything else a hyphen."""
+    hyphened = re.sub(r"[\W_]+", "-", title.lower()).strip("-")
+    return hyphened[:LONGEST_TITLE].rstrip("-") or "clip"
 
 
 def write_clip(
@@ -89,19 +94,36 @@ def write_clip(
     folder, stem = _place(Path(out), name)
     sound = wav_bytes(waveform, bars=bars, tempo_bpm=tempo_bpm, meter=meter)
     text = json.dumps(_plain(metadata), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return write_whole(folder, f"{stem}.wav", sound, sidecar=text.encode())
+
+
+def write_whole(folder: Path, name: str, content: bytes, *, sidecar: bytes | None = None) -> Path:
+    """Write a file that appears whole or not at all, its sidecar before it.
+
+    Args:
+        name: what to call it, `.wav` or `.mid`; a name that is taken gets ` 2`, ` 3` and so on.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        DiskFull: no space, or a limit on file sizes.
+        BadArgument: the folder cannot be made or written to.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         clear_stale_parts(folder)
-        with _reserved(folder, stem) as (part, clip):
-            _fill(part, sound)
+        with _reserved(folder, name) as (part, path):
+            _fill(part, content)
             try:
-                _write_sidecar(clip, text.encode())
-                os.replace(_part_of(clip), clip)
+                if sidecar is not None:
+                    _write_sidecar(path, sidecar)
+                os.replace(_part_of(path), path)
                 _sync_folder(folder)
             except BaseException:
-                if _is_still(part, clip):
-                    clip.unlink()
-                clip.with_suffix(".json").unlink(missing_ok=True)
+                if _is_still(part, path):
+                    path.unlink()
+                path.with_suffix(SIDECAR).unlink(missing_ok=True)
                 raise
     except OSError as error:
         if error.errno in FULL:
@@ -110,7 +132,7 @@ def write_clip(
             ) from error
         reason = error.strerror or str(error)
         raise BadArgument(f"cannot write to {folder}: {reason}; choose another folder") from error
-    return clip
+    return path
 
 
 def _place(out: Path, name: str) -> tuple[Path, str]:
@@ -125,13 +147,13 @@ def clear_stale_parts(folder: Path) -> None:
     A clip's part is there as long as anything of it is unfinished, so it stands for them all: the
     sidecar's part, and a sidecar whose clip never came.
     """
-    for part in folder.glob(f".*.wav{PART}"):
+    for part in (*folder.glob(f".*.wav{PART}"), *folder.glob(f".*.mid{PART}")):
         # Not ours to remove, or gone by now: then it is not in the way either.
         with contextlib.suppress(OSError), FileIO(part, "rb+") as file:
             if not _locked(file) or not _is_still(file, part):
                 continue
             clip = folder / part.name.removeprefix(".").removesuffix(PART)
-            sidecar = clip.with_suffix(".json")
+            sidecar = clip.with_suffix(SIDECAR)
             # Nothing is written under a name before it is known to be free: an empty part may be
             # that of a name that another's sidecar has.
             if os.fstat(file.fileno()).st_size:
@@ -142,10 +164,11 @@ def clear_stale_parts(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _reserved(folder: Path, stem: str) -> Iterator[tuple[FileIO, Path]]:
+def _reserved(folder: Path, name: str) -> Iterator[tuple[FileIO, Path]]:
     """A part of a name that is free, open and locked, and the path it is for; removed after."""
+    stem, suffix = os.path.splitext(name)
     for number in itertools.count(1):
-        clip = folder / f"{stem if number == 1 else f'{stem} {number}'}.wav"
+        clip = folder / f"{stem if number == 1 else f'{stem} {number}'}{suffix}"
         part = _part_of(clip)
         try:
             file = FileIO(part, "xb")
@@ -158,7 +181,7 @@ def _reserved(folder: Path, stem: str) -> Iterator[tuple[FileIO, Path]]:
                 with contextlib.suppress(OSError):  # A mount without locks: nobody clears it up.
                     mine = _locked(file) and _is_still(file, part)
                 # Only now: a writer that was faster has renamed its part, and its clip is there.
-                taken = clip.exists() or clip.with_suffix(".json").exists()
+                taken = clip.exists() or clip.with_suffix(SIDECAR).exists()
                 if mine and not taken:
                     yield file, clip
                     return
@@ -187,7 +210,7 @@ def _is_still(file: FileIO, path: Path) -> bool:
 
 
 def _write_sidecar(clip: Path, content: bytes) -> None:
-    sidecar = clip.with_suffix(".json")
+    sidecar = clip.with_suffix(SIDECAR)
     part = _part_of(sidecar)
     try:
         with FileIO(part, "wb") as file:

@@ -181,6 +181,8 @@ def _place_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> Placed:
         raise SilentMelody(_silent(take, clip))
     last_start = max(note.start_beat for note in notes)
     end = max(note.start_beat + note.length_beats for note in notes)
+    if take.length_beats is not None:
+        end = max(end, take.length_beats)
     melody_bars = max(last_start // bar_beats + 1, ceil((end - SLACK_BEATS) / bar_beats))
 
     told = _told_time(take, clip)

@@ -1,0 +1,184 @@
+"""Which clips there are: read from their sidecars, so that a restart forgets nothing.
+
+No list is kept beside the files. A clip that somebody deletes is gone from the history, one that is
+copied in with its sidecar is in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from bridge.delivery.wav import SIDECAR
+from bridge.errors import BadArgument, UnknownId
+from bridge.timing import Meter, parse_tempo
+
+DISCARDED = "Discarded"
+"""The folder in the clips folder that discarded clips move to."""
+KEPT_SECONDS = 7 * 24 * 3600
+"""How long a discarded clip stays: an undo in the DAW may bring it back."""
+REMEMBERED = 200
+"""Newest clips that are known; older ones are files like any other."""
+
+
+@dataclass(frozen=True)
+class KnownClip:
+    """A clip in the clips folder.
+
+    Attributes:
+        path: absolute.
+        request: the id of the request that made it; empty when none did.
+        index: its place in that request, from 0.
+        melody_similarity: 0…1; None without a melody.
+    """
+
+    path: Path
+    request: str
+    index: int
+    bars: int
+    tempo_bpm: Fraction
+    meter: Meter
+    seed: int
+    sample_rate: int
+    melody_similarity: float | None
+
+
+class History:
+    """The newest clips of a folder. For one thread at a time; it reads and moves files."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the folder; one that is not there yet is empty."""
+        self._folder = folder.absolute()
+        self._clips = _read_newest(self._folder)
+        _clear_discarded(self._folder / DISCARDED)
+
+    def add(self, clips: Sequence[KnownClip]) -> None:
+        """Remember clips that have just been written, the first of them as the newest."""
+        self._clips = [*clips, *self._clips][:REMEMBERED]
+
+    def newest(self, count: int) -> list[KnownClip]:
+        """As many clips as are still there, newest first."""
+        self._clips = [clip for clip in self._clips if clip.path.exists()]
+        return self._clips[:count]
+
+    def discard(self, request: str, index: int | None = None) -> int:
+        """Move a request's clips, or one of them, with their sidecars to `Discarded`.
+
+        Returns:
+            How many were moved: a clip that somebody removed is no error.
+
+        Raises:
+            UnknownId: that request made no clip that is known.
+            BadArgument: it made none of that index, or they cannot be moved.
+        """
+        of_request = [clip for clip in self._clips if clip.request == request]
+        if not of_request:
+            raise UnknownId(f"no clip of {request!r} is known: /bridge/clips lists the newest")
+        chosen = [clip for clip in of_request if index is None or clip.index == index]
+        if not chosen:
+            there = ", ".join(str(clip.index) for clip in of_request)
+            raise BadArgument(f"index {index}: {request!r} has {there}")
+        return self.discard_clips(chosen)
+
+    def discard_clips(self, clips: Sequence[KnownClip]) -> int:
+        """Move these clips and their sidecars to `Discarded`, as `discard` does.
+
+        Raises:
+            BadArgument: they cannot be moved.
+        """
+        moved = 0
+        for clip in clips:
+            try:
+                moved += _move(clip.path, self._folder / DISCARDED)
+            except OSError as error:
+                raise BadArgument(
+                    f"{clip.path.name} cannot be moved to {DISCARDED}: {error.strerror}"
+                ) from error
+            self._clips = [one for one in self._clips if one.path != clip.path]
+        _clear_discarded(self._folder / DISCARDED)
+        return moved
+
+
+def _read_newest(folder: Path) -> list[KnownClip]:
+    dated = []
+    # A clip may vanish, or the folder be unreadable: then there is less to know.
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(SIDECAR) and not entry.name.startswith("."):
+                with suppress(OSError):
+                    dated.append((entry.stat().st_mtime_ns, Path(entry.path)))
+    clips: list[KnownClip] = []
+    for _, sidecar in sorted(dated, reverse=True):
+        clip = _read(sidecar)
+        if clip is not None:
+            clips.append(clip)
+        if len(clips) == REMEMBERED:
+            break
+    return clips
+
+
+def _read(sidecar: Path) -> KnownClip | None:
+    """The clip that a sidecar is of; None when there is none, or it was not written here."""
+    path = sidecar.with_suffix(".wav")
+    try:
+        told: dict[str, Any] = json.loads(sidecar.read_text(encoding="utf-8"))
+        if not path.is_file():
+            return None
+        similarity = told["melody_similarity"]
+        return KnownClip(
+            path=path,
+            request=str(told.get("request", "")),
+            index=int(told.get("index", 0)),
+            bars=int(told["bars"]),
+            tempo_bpm=_tempo(told["tempo_bpm"]),
+            meter=Meter.parse(told["meter"]),
+            seed=int(told["seed"]),
+            sample_rate=int(told["sample_rate"]),
+            melody_similarity=None if similarity is None else float(similarity),
+        )
+    # Whatever is in it, a file of another program must not keep the daemon from starting.
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, BadArgument):
+        return None
+
+
+def _tempo(told: object) -> Fraction:
+    """A sidecar holds a decimal as a number, and other fractions as text."""
+    if isinstance(told, str) and "/" in told:
+        numerator, _, denominator = told.partition("/")
+        return parse_tempo(Fraction(int(numerator), int(denominator)))
+    return parse_tempo(told if isinstance(told, str) else float(str(told)))
+
+
+def _move(clip: Path, folder: Path) -> bool:
+    """Move a clip and its sidecar under a name that is free; False when it was gone."""
+    if not clip.exists():
+        return False
+    folder.mkdir(exist_ok=True)
+    target, number = folder / clip.name, 1
+    while target.exists() or target.with_suffix(SIDECAR).exists():
+        number += 1
+        target = folder / f"{clip.stem} {number}{clip.suffix}"
+    os.replace(clip, target)
+    # Its age in there counts from now.
+    os.utime(target)
+    sidecar = clip.with_suffix(SIDECAR)
+    if sidecar.exists():
+        os.replace(sidecar, target.with_suffix(SIDECAR))
+        os.utime(target.with_suffix(SIDECAR))
+    return True
+
+
+def _clear_discarded(folder: Path) -> None:
+    """Remove what was discarded more than a week ago."""
+    oldest = time.time() - KEPT_SECONDS
+    for path in (*folder.glob("*.wav"), *folder.glob(f"*{SIDECAR}")):
+        with suppress(OSError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()
