@@ -1,0 +1,141 @@
+"""The history: read from sidecars after a restart, and clips that are discarded, not deleted."""
+
+from __future__ import annotations
+
+import os
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bridge.audio import Waveform
+from bridge.delivery import History, KnownClip, write_clip
+from bridge.errors import BadArgument, UnknownId
+from bridge.timing import Meter
+
+
+def write(folder: Path, request: str, index: int, *, age_seconds: float = 0.0) -> KnownClip:
+    """A real clip with the sidecar that a render gives it."""
+    meter, tempo_bpm = Meter(7, 8), Fraction(280, 3)
+    path = write_clip(
+        folder,
+        Waveform(np.full((100, 2), 0.25, np.float32), 44_100),
+        {
+            "request": request,
+            "index": index,
+            "bars": 2,
+            "tempo_bpm": tempo_bpm,
+            "meter": str(meter),
+            "seed": 7 + index,
+            "sample_rate": 44_100,
+            "melody_similarity": None if index else 0.75,
+        },
+        name=f"{request} {index}",
+        bars=2,
+        tempo_bpm=tempo_bpm,
+        meter=meter,
+    )
+    then = time.time() - age_seconds
+    os.utime(path.with_suffix(".json"), (then, then))
+    similarity = None if index else 0.75
+    return KnownClip(path, request, index, 2, tempo_bpm, meter, 7 + index, 44_100, similarity)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_restart_forgets_nothing_and_the_newest_come_first(tmp_path: Path) -> None:
+    clips = [write(tmp_path, f"me-{age}", 0, age_seconds=age) for age in (1, 3, 2)]
+    assert History(tmp_path).newest(10) == [clips[0], clips[2], clips[1]]
+    assert History(tmp_path).newest(1) == [clips[0]]
+
+
+def test_what_is_added_comes_first_and_what_somebody_deleted_is_gone(tmp_path: Path) -> None:
+    old = write(tmp_path, "me-1", 0, age_seconds=10)
+    history = History(tmp_path)
+    new = [write(tmp_path, "me-2", index) for index in (0, 1)]
+    history.add(new)
+    assert history.newest(10) == [*new, old]
+    new[0].path.unlink()
+    assert history.newest(10) == [new[1], old]
+
+
+def test_no_folder_yet_is_an_empty_history(tmp_path: Path) -> None:
+    assert History(tmp_path / "not there").newest(10) == []
+    assert not (tmp_path / "not there").exists()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "no json", "[]", "{}", '{"bars": "x"}', "null", "[" * 100_000, "\udcff"]
+)
+def test_files_of_other_programs_are_passed_over(tmp_path: Path, content: str) -> None:
+    clip = write(tmp_path, "me-1", 0)
+    (tmp_path / "other.json").write_text(content, errors="surrogateescape")
+    (tmp_path / "other.wav").write_bytes(b"RIFF")
+    assert History(tmp_path).newest(10) == [clip]
+
+
+def test_a_discarded_clip_moves_with_its_sidecar_and_nothing_else_does(tmp_path: Path) -> None:
+    first, second = (write(tmp_path, "me-1", index) for index in (0, 1))
+    history = History(tmp_path)
+    assert history.discard("me-1", 1) == 1
+    assert names(tmp_path) == ["Discarded", first.path.with_suffix(".json").name, first.path.name]
+    assert names(tmp_path / "Discarded") == [
+        second.path.with_suffix(".json").name,
+        second.path.name,
+    ]
+    assert history.newest(10) == [first]
+    assert History(tmp_path).discard("me-1") == 1
+    assert len(names(tmp_path / "Discarded")) == 4
+
+
+def test_discarding_never_writes_over_what_was_discarded_before(tmp_path: Path) -> None:
+    for _ in range(3):
+        write(tmp_path, "me-1", 0)
+        assert History(tmp_path).discard("me-1") == 1
+    assert len(names(tmp_path / "Discarded")) == 6
+
+
+def test_unknown_requests_and_indices_are_told(tmp_path: Path) -> None:
+    write(tmp_path, "me-1", 0)
+    history = History(tmp_path)
+    with pytest.raises(UnknownId, match="me-2"):
+        history.discard("me-2")
+    with pytest.raises(BadArgument, match=r"index 3.*has 0"):
+        history.discard("me-1", 3)
+    assert "Discarded" not in names(tmp_path)
+
+
+def test_a_clip_that_somebody_removed_is_no_error(tmp_path: Path) -> None:
+    clip = write(tmp_path, "me-1", 0)
+    history = History(tmp_path)
+    clip.path.unlink()
+    assert history.discard("me-1") == 0
+
+
+def test_only_what_was_discarded_a_week_ago_is_deleted(tmp_path: Path) -> None:
+    for index in (0, 1):
+        write(tmp_path, "me-1", index)
+    History(tmp_path).discard("me-1")
+    discarded = tmp_path / "Discarded"
+    week_old = time.time() - 7 * 24 * 3600 - 60
+    for path in discarded.glob("me-1 0.*"):
+        os.utime(path, (week_old, week_old))
+    old = write(tmp_path, "me-2", 0)
+    os.utime(old.path, (week_old, week_old))
+    History(tmp_path)
+    assert names(discarded) == ["me-1 1.json", "me-1 1.wav"]
+    assert old.path.exists(), "age alone deletes no clip"
+
+
+def test_an_old_clip_is_kept_a_week_from_when_it_is_discarded(tmp_path: Path) -> None:
+    clip = write(tmp_path, "me-1", 0)
+    year_old = time.time() - 365 * 24 * 3600
+    for path in (clip.path, clip.path.with_suffix(".json")):
+        os.utime(path, (year_old, year_old))
+    History(tmp_path).discard("me-1")
+    History(tmp_path)
+    assert len(names(tmp_path / "Discarded")) == 2
