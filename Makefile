@@ -7,7 +7,7 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test check eval bench clean
+.PHONY: help demo test check eval bench soak clean
 
 help: ## show this list
 	@echo 'make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL]'
@@ -30,6 +30,9 @@ eval: $(VENV)/installed ## measure how well the embedded checkpoint follows melo
 bench: $(VENV)/installed ## time an 8 s clip on this machine (seconds, realtime_factor)
 	$(BIN)/melody-bridge render bridge/data/twinkle-hum-100bpm.flac --melody-tempo 100 \
 		--prompt 'electric piano, bass and drums' --bars 4 --tempo 120 --seed 7 --out build/bench --json
+
+soak: $(VENV)/installed-dev ## half an hour of hard use: capture, rendering, kills and a million bad packets
+	MELODY_BRIDGE_SOAK=1 $(BIN)/python -m pytest tests/soak -o addopts='--import-mode=importlib' -s
 
 clean: ## remove the virtual environment and what was built
 	rm -rf $(VENV) build dist melody-bridge-demo

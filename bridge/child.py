@@ -8,9 +8,11 @@ ends when the parent kills it, closes the line, or dies, however that dies.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import ctypes
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -18,7 +20,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
 from typing import Any
 
 HEARTBEAT_SECONDS = 0.5
@@ -99,6 +103,9 @@ class Child:
             on_message: called in the event loop with each message, heartbeats included.
             on_exit: called once in the event loop, after the last message, with the exit code;
                 negative is the signal that ended it.
+
+        Raises:
+            OSError: the system starts no more processes.
         """
         self._on_message, self._on_exit = on_message, on_exit
         self._loop = asyncio.get_running_loop()
@@ -108,11 +115,17 @@ class Child:
         )
         self._heard = time.perf_counter()
         self._gone = asyncio.Event()
+        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         with _interrupts_blocked():
             self._process.start()
         theirs.close()
         self.pid: int = self._process.pid or 0
-        threading.Thread(target=self._read, name=f"{name} line", daemon=True).start()
+        # At exit multiprocessing sends SIGTERM and waits, which a stopped process never answers.
+        atexit.register(self._process.kill)
+        # Threads, because a child that stops in the middle of a message must not stop the loop.
+        self._writer = threading.Thread(target=self._write, name=f"{name} out", daemon=True)
+        self._writer.start()
+        threading.Thread(target=self._read, name=f"{name} in", daemon=True).start()
 
     @property
     def alive(self) -> bool:
@@ -125,9 +138,8 @@ class Child:
         return time.perf_counter() - self._heard
 
     def send(self, message: object) -> None:
-        """Send it a message; one that has ended misses it."""
-        with suppress(OSError):
-            self._connection.send(message)
+        """Send it any picklable message, without waiting; one that has ended misses it."""
+        self._outbox.put(pickle.dumps(message))
 
     def kill(self) -> None:
         """End it now, whatever it does; `on_exit` tells when it has."""
@@ -137,19 +149,34 @@ class Child:
         """Until it has ended."""
         await self._gone.wait()
 
+    def _write(self) -> None:
+        with suppress(OSError):
+            while (message := self._outbox.get()) is not None:
+                self._connection.send_bytes(message)
+
     def _read(self) -> None:
-        # A thread, because a child that stops in the middle of a message must not stop the loop.
-        with suppress(EOFError, OSError):
+        try:
             while True:
                 message = self._connection.recv()
                 self._heard = time.perf_counter()
                 self._tell(self._on_message, message)
+        except (EOFError, OSError):
+            pass
+        finally:
+            self._tell(self._ended, self._reaped())
+
+    def _reaped(self) -> int:
+        """The exit code, once the process has ended and nothing of it is left."""
         self._process.join(_JOIN_SECONDS)
-        if self._process.exitcode is None:
+        # Again and again: where another thread reaps it, the code is told a moment late.
+        while (code := self._process.exitcode) is None:
             self._process.kill()
             self._process.join()
+        atexit.unregister(self._process.kill)
+        self._outbox.put(None)
+        self._writer.join()
         self._connection.close()
-        self._tell(self._ended, self._process.exitcode)
+        return code
 
     def _tell(self, told: Callable[[Any], None], what: Any) -> None:
         with suppress(RuntimeError):  # The loop is closed: nobody is left to hear it.
@@ -188,6 +215,8 @@ def _interrupts_blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    # The first process to be spawned starts multiprocessing's tracker, and that unblocks Ctrl-C.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

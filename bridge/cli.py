@@ -18,7 +18,7 @@ from bridge import __version__
 from bridge.errors import BridgeError
 
 if TYPE_CHECKING:
-    from bridge.config import Options
+    from bridge.config import Options, RunOptions
     from bridge.render import Rendered
 
 _PROGRAM = "melody-bridge"
@@ -145,6 +145,70 @@ def _presets(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _run_daemon(arguments: argparse.Namespace) -> int:
+    from bridge import daemon
+
+    return daemon.run(_run_options(arguments), as_json=arguments.json_log)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from bridge import doctor
+
+    return doctor.main(_run_options(arguments), as_json=arguments.json)
+
+
+def _run_options(arguments: argparse.Namespace) -> RunOptions:
+    from pathlib import Path
+
+    from bridge.config import FILE_OPTIONS, merge_run
+    from bridge.userfiles import read_config
+
+    flags = {name: value for name, value in vars(arguments).items() if name in FILE_OPTIONS}
+    file = None if arguments.config is None else Path(arguments.config).expanduser()
+    return merge_run(flags, read_config(file))
+
+
+def _send(arguments: argparse.Namespace) -> int:
+    from bridge import send
+
+    options = _run_options(arguments)
+    return send.send(
+        arguments.address,
+        [send.read_argument(word) for word in arguments.arguments],
+        port=options.osc_port,
+        show=send.show_json if arguments.json else send.show_line,
+    )
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from bridge import userfiles
+
+    path = None if arguments.config is None else Path(arguments.config).expanduser()
+    if arguments.init:
+        print(userfiles.write_config(path))
+        return 0
+    path = path or userfiles.config_path()
+    values = userfiles.read_config(path) if path.exists() else {}
+    print(f"{path}{'' if path.exists() else ' (not there; --init writes one)'}")
+    for name, value in values.items():
+        print(f"  {name} = {value}")
+    return 0
+
+
+def _devices(arguments: argparse.Namespace) -> int:
+    from bridge.capture import devices
+
+    return devices.main(as_json=arguments.json)
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from bridge import calibrate
+
+    return calibrate.main(arguments.input, arguments.output, as_json=arguments.json)
+
+
 def _eval(arguments: argparse.Namespace) -> int:
     from bridge import evaluate
 
@@ -215,6 +279,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", title="commands", parser_class=_Parser
     )
+    _add_run(commands)
+    _add_send(commands)
     _add_render(commands)
 
     demo = commands.add_parser(
@@ -236,6 +302,73 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--short", action="store_true", help="fewer clips, a rougher figure")
     evaluate.set_defaults(run=_eval)
     return parser
+
+
+def _add_run(commands: Any) -> None:
+    """The daemon, and what looks after it. Values stay text here, as for render."""
+    parser = commands.add_parser(
+        "run", help="stand beside the DAW: hear, render, deliver", allow_abbrev=False
+    )
+    parser.set_defaults(run=_run_daemon)
+    _add_run_options(parser)
+    parser.add_argument("--clips", metavar="FOLDER", help="where clips go (the clips folder)")
+    parser.add_argument("--sample-rate", metavar="HZ", help="of the clips (44100)")
+    parser.add_argument("--json-log", action="store_true", help="log JSON lines on stdout")
+
+    doctor = commands.add_parser(
+        "doctor", help="see what stands in the daemon's way", allow_abbrev=False
+    )
+    doctor.set_defaults(run=_doctor)
+    _add_run_options(doctor)
+    doctor.add_argument("--clips", metavar="FOLDER", help="as for run")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+
+    devices = commands.add_parser("devices", help="list inputs and outputs", allow_abbrev=False)
+    devices.add_argument("--json", action="store_true", help="print one JSON object")
+    devices.set_defaults(run=_devices)
+
+    calibrate = commands.add_parser(
+        "calibrate",
+        help="measure how late the input hears, through a loopback",
+        allow_abbrev=False,
+    )
+    calibrate.add_argument("--input", metavar="NAME|INDEX", help="as for run")
+    calibrate.add_argument("--output", metavar="NAME|INDEX", help="what plays (the default one)")
+    calibrate.add_argument("--json", action="store_true", help="print one JSON object")
+    calibrate.set_defaults(run=_calibrate)
+
+    config = commands.add_parser("config", help="show or write the settings", allow_abbrev=False)
+    config.add_argument("--init", action="store_true", help="write a commented file of settings")
+    config.add_argument("--config", metavar="FILE", help="this file (the usual one)")
+    config.set_defaults(run=_config)
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--osc-port", metavar="N", help="UDP port on 127.0.0.1 (7771)")
+    parser.add_argument(
+        "--input", metavar="NAME|INDEX|none", help="what to hear (the system's default)"
+    )
+    parser.add_argument(
+        "--model", metavar="MODEL", help="pocket, a folder, or a Hugging Face id (pocket)"
+    )
+    parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps (auto)")
+    parser.add_argument("--config", metavar="FILE", help="settings (config.toml, see `config`)")
+
+
+def _add_send(commands: Any) -> None:
+    parser = commands.add_parser(
+        "send",
+        help="send a message to the daemon, and show its events until it is done",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=_send)
+    parser.add_argument("address", metavar="ADDRESS", help="such as /bridge/generate")
+    parser.add_argument(
+        "arguments", nargs="*", metavar="ARGUMENT", help="an id first, where the address has one"
+    )
+    parser.add_argument("--osc-port", metavar="N", help="the daemon's (7771)")
+    parser.add_argument("--config", metavar="FILE", help="as for run")
+    parser.add_argument("--json", action="store_true", help="print each event as a JSON object")
 
 
 def _add_render(commands: Any) -> None:

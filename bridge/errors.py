@@ -80,6 +80,20 @@ class NoInput(BridgeError):
     exit_status = 1
 
 
+class NotHeard(BridgeError):
+    """What was played was not heard on the input, or not clearly enough to measure by."""
+
+    code = "no-input"
+    exit_status = 1
+
+
+class NoOutput(BridgeError):
+    """There is no output to play anything on."""
+
+    code = "unsupported"
+    exit_status = 1
+
+
 class QueueFull(BridgeError):
     """More requests are waiting than the engine takes."""
 
@@ -99,6 +113,10 @@ class EngineDied(BridgeError):
 
     code = "engine-died"
     exit_status = 1
+
+
+class EngineFailed(EngineDied):
+    """The engine ran into a defect of its own; its process may live on."""
 
 
 class EngineHung(BridgeError):

@@ -214,6 +214,7 @@ def write_clips(
     *,
     after_each: Callable[[], None] = lambda: None,
     recipe: Mapping[str, Any] | None = None,
+    told: Sequence[str] = (),
 ) -> tuple[RenderedClip, ...]:
     """Write clips and sidecars, in the order given.
 
@@ -221,21 +222,24 @@ def write_clips(
         written: is told of every file and folder, to take them back should one fail.
         after_each: may raise, to have no more written.
         recipe: what a sidecar holds beside what the plan says.
+        told: sentences on how the clips came about, for the sidecar.
 
     Raises:
         BadArgument, DiskFull: it cannot be written.
     """
     options = plan.options
-    title = options.preset or (options.melody and options.melody.stem) or plan.prompt or "free"
-    clips = []
+    melody = Path(plan.take.name).stem if plan.take is not None else None
+    title = options.preset or melody or plan.prompt or "free"
+    clips: list[RenderedClip] = []
     written.folder(outputs.clip_folder(plan.out))
-    for index, one in enumerate(made):
+    # The first one last, so that it is the newest, and stands first where files are sorted so.
+    for index, one in reversed(list(enumerate(made))):
         clip = _described(plan, one, engine.model_name)
         more = {**(recipe or {}), "index": index, "count": len(made)}
         path = write_clip(
             plan.out,
             one.finished.waveform,
-            {**_recipe(plan, clip, one.finished, engine), **more},
+            {**_recipe(plan, clip, one.finished, engine, told), **more},
             name=clip_name(title, tempo_bpm=plan.tempo_bpm, bars=options.bars, seed=one.seed),
             bars=options.bars,
             tempo_bpm=plan.tempo_bpm,
@@ -244,7 +248,7 @@ def write_clips(
         written.file(path)
         written.file(path.with_suffix(".json"))
         after_each()
-        clips.append(replace(clip, path=path))
+        clips.insert(0, replace(clip, path=path))
     return tuple(clips)
 
 
@@ -268,7 +272,7 @@ def _described(plan: Plan, made: MadeClip, model: str) -> RenderedClip:
 
 
 def _recipe(
-    plan: Plan, clip: RenderedClip, finished: FinishedClip, engine: Description
+    plan: Plan, clip: RenderedClip, finished: FinishedClip, engine: Description, told: Sequence[str]
 ) -> dict[str, Any]:
     """What the sidecar holds: all that makes the clip again, and what was found of it."""
     options = plan.options
@@ -297,7 +301,7 @@ def _recipe(
         "source_offset_seconds": finished.source_offset_seconds,
         "loudness_lufs": finished.loudness_lufs,
         "true_peak_dbtp": finished.true_peak_dbtp,
-        "told": [*plan.told, *finished.told],
+        "told": [*told, *plan.told, *finished.told],
     }
 
 

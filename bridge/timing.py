@@ -149,3 +149,26 @@ class Take:
     first_beat_seconds: Fraction = Fraction(0)
     name: str = "melody"
     length_beats: Fraction | None = None
+
+
+@dataclass(frozen=True)
+class Span:
+    """Bars as they were played, on the machine's clock.
+
+    Attributes:
+        start_seconds, end_seconds: `time.perf_counter` instants; the start is a bar line.
+        bars: whole bars from the start on; the end is the line after the last of them, or later.
+        tempo_bpm: what was told; the mean over the span when the tempo changed inside.
+        is_steady: the tempo was one and the same, so that the length is exact.
+        meter: of all its bars.
+        broken: why playback is in one piece no further, such as "the playhead jumped"; empty when
+            it is.
+    """
+
+    start_seconds: float
+    end_seconds: float
+    bars: int
+    tempo_bpm: Fraction
+    is_steady: bool
+    meter: Meter
+    broken: str = ""

@@ -114,14 +114,16 @@ def _read_newest(folder: Path) -> list[KnownClip]:
             if entry.name.endswith(SIDECAR) and not entry.name.startswith("."):
                 with suppress(OSError):
                     dated.append((entry.stat().st_mtime_ns, Path(entry.path)))
-    clips: list[KnownClip] = []
-    for _, sidecar in sorted(dated, reverse=True):
+    clips: list[tuple[int, KnownClip]] = []
+    for written, sidecar in sorted(dated, reverse=True):
         clip = _read(sidecar)
         if clip is not None:
-            clips.append(clip)
+            clips.append((written, clip))
         if len(clips) == REMEMBERED:
             break
-    return clips
+    # A request's best clip is written last; a coarse clock may show it no later than the others.
+    clips.sort(key=lambda dated: (-dated[0], dated[1].index))
+    return [clip for _, clip in clips]
 
 
 def _read(sidecar: Path) -> KnownClip | None:

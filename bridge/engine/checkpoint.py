@@ -48,11 +48,16 @@ class Location:
     model_type: str
 
 
-def find(model: str | os.PathLike[str], revision: str | None = None) -> Location:
+def find(
+    model: str | os.PathLike[str], revision: str | None = None, *, fetch: bool = True
+) -> Location:
     """Locate a checkpoint: `pocket`, a folder, or a Hugging Face id, `owner/name[@revision]`.
 
     What was fetched from Hugging Face before is used again without asking the network, so an id
     without a revision stays at the commit it had when it was first fetched.
+
+    Args:
+        fetch: False: only what is on this machine already.
 
     Raises:
         BadArgument: a revision of something that has none, or two revisions.
@@ -67,7 +72,7 @@ def find(model: str | os.PathLike[str], revision: str | None = None) -> Location
     if name != POCKET and not folder.is_dir() and hub is not None:
         if revision is not None and hub["revision"] is not None:
             raise BadArgument(f"model {name!r} names its revision; {revision!r} is one too many")
-        return _fetched(hub["id"], revision or hub["revision"])
+        return _fetched(hub["id"], revision or hub["revision"], fetch=fetch)
     if revision is not None:
         raise BadArgument(
             f"revision {revision!r}: only a Hugging Face id, owner/name, has one; {name!r} does not"
@@ -122,7 +127,7 @@ def read_config(name: str, folder: Path) -> dict[str, Any]:
     return config
 
 
-def _fetched(hub_id: str, revision: str | None) -> Location:
+def _fetched(hub_id: str, revision: str | None, *, fetch: bool) -> Location:
     """The snapshot in Hugging Face's cache, fetched when it is not whole."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils.tqdm import (
@@ -150,10 +155,17 @@ def _fetched(hub_id: str, revision: str | None) -> Location:
             if not _is_whole(hub_id, folder):
                 raise FileNotFoundError
         except FileNotFoundError:
+            if not fetch:
+                raise
             folder = snapshot(cached=False)
     # The hub's errors come from three libraries and share no base.
     except Exception as error:
         at = f" at revision {revision!r}" if revision else ""
+        if not fetch:
+            raise CheckpointUnusable(
+                f"model {hub_id!r}{at} is not on this machine yet: the first use fetches it from "
+                "Hugging Face, several GB"
+            ) from error
         raise CheckpointUnusable(
             f"model {hub_id!r}{at} is no folder here and cannot be fetched from Hugging Face "
             f"({_first_line(error)}); check the name and the network, or give a folder"

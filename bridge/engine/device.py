@@ -43,6 +43,20 @@ def resolve_device(device: str | None) -> torch.device:
     return resolved
 
 
+def describe_device(device: str | None) -> str:
+    """What a model would run on, and the memory there, for people.
+
+    Raises:
+        BadArgument: no such device, or not on this machine.
+    """
+    place = resolve_device(device)
+    if place.type != "cuda":
+        return f"{place.type}, {torch.get_num_threads()} threads" if place.type == "cpu" else "mps"
+    free, total = torch.cuda.mem_get_info(place)
+    name = torch.cuda.get_device_name(place)
+    return f"{place}, {name}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free"
+
+
 def resolve_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
     """The number type by name; None or `auto` takes bfloat16 on CUDA and else float32.
 

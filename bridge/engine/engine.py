@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bridge.audio import Waveform
 from bridge.chroma import WINDOW_SECONDS
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 TURN_SECONDS = 0.05
 """How often what waits for another request looks whether it has been cancelled."""
 Progress = Callable[[float], None]
-"""Told the share done, rising to 1, in the thread that generates."""
+"""Told the share done, rising to 1, in the thread that generates; what it raises ends that."""
 
 
 def load(
@@ -176,8 +177,7 @@ class Engine:
 
     def _joined(self, request: Request, progress: Progress | None) -> list[Waveform]:
         with self.stream(request, progress=progress) as stream:
-            audio = np.concatenate([chunk.audio for chunk in stream], axis=2)
-        return [Waveform(np.ascontiguousarray(row.T), self.sample_rate) for row in audio]
+            return joined([chunk.audio for chunk in stream], self.sample_rate)
 
     def _checked_steps(self, request: Request) -> int:
         """How many steps the request asks for."""
@@ -241,6 +241,12 @@ class Engine:
             self._busy.release()
         after_step(request.variations - 1, 1.0)
         yield Chunk(np.stack([codes for codes, _ in rows]), np.stack([audio for _, audio in rows]))
+
+
+def joined(audio: Sequence[NDArray[np.float32]], sample_rate: int) -> list[Waveform]:
+    """The audio of consecutive chunks, `[variations, channels, frames]`: a waveform a variation."""
+    whole = np.concatenate(audio, axis=2)
+    return [Waveform(np.ascontiguousarray(row.T), sample_rate) for row in whole]
 
 
 def _share(progress: Progress, index: int, count: int) -> Progress:

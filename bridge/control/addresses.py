@@ -1,0 +1,297 @@
+"""The addresses of protocol 1 (OSC.md) as tables: what each takes, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
+from difflib import get_close_matches
+from functools import partial
+from typing import Any
+
+from bridge.commands import (
+    PROTOCOL,
+    RANDOM_SEED,
+    Cancel,
+    CaptureChanged,
+    CaptureFile,
+    CaptureLast,
+    CaptureNotes,
+    CaptureStart,
+    CaptureStop,
+    ClipReady,
+    Command,
+    Discard,
+    Done,
+    EngineChanged,
+    Event,
+    Failed,
+    Generate,
+    Hello,
+    InputChanged,
+    Level,
+    ListClips,
+    ListPresets,
+    NotBuilt,
+    Panic,
+    Ping,
+    Pong,
+    PresetListed,
+    Progress,
+    SetDefaults,
+    Sound,
+    Subscribe,
+    Transport,
+    Unsubscribe,
+)
+from bridge.config import MAX_SEED, MAX_VARIATIONS
+from bridge.control.arguments import (
+    Reader,
+    between,
+    client_name,
+    exact,
+    identifier,
+    number_option,
+    optional_identifier,
+    path,
+    switch,
+    text_option,
+    whole,
+)
+from bridge.control.packets import Argument, Whole
+from bridge.errors import BadArgument, UnknownAddress
+from bridge.timing import Meter, Note
+
+NO_ID = "-"
+"""What stands for the id where no request can be named."""
+MAX_BEAT = 1_000_000_000
+MAX_BAR = 1_000_000_000
+MAX_BEATS_PER_BAR = 396
+"""Of 99/1, the longest meter."""
+MAX_FILE_SECONDS = 86_400
+SHORTEST = 0.001
+"""Of a note in beats, and of a part of a file in seconds: less than anyone plays."""
+_SHOWN_CHARACTERS = 60
+
+
+def read_command(address: str, arguments: Sequence[Argument], received_seconds: float) -> Command:
+    """The command that a message asks for.
+
+    Any number may be an int or a float: a float is the shortest decimal that gives its float32, and
+    a whole one is that integer. Where text is meant, a number is its text, and an option's empty
+    text is as good as none: Max sends empty symbols. Of a key given twice the last counts. What
+    follows the arguments of the table is a newer client's, and is left alone.
+
+    Args:
+        received_seconds: when the message arrived, on `time.perf_counter`.
+
+    Raises:
+        UnknownAddress: the protocol has no such address.
+        BadArgument: an argument is missing, of the wrong type or out of its range.
+    """
+    form = _FORMS.get(address)
+    if form is None:
+        raise UnknownAddress(
+            f"{address[:_SHOWN_CHARACTERS]!r} is no address of protocol {PROTOCOL}"
+            f"{_hint(address, _FORMS, '/bridge/')}"
+        )
+    if len(arguments) < len(form.required):
+        missing = list(form.required)[len(arguments)]
+        raise BadArgument(f"{missing} is missing: send {' '.join(form.required)}")
+    fixed = {**form.required, **form.optional}
+    values = {
+        name: read(name, argument)
+        for (name, read), argument in zip(fixed.items(), arguments, strict=False)
+    }
+    if form.rest is not None:
+        values |= form.rest(arguments[len(fixed) :])
+    command = form.make(**values)
+    if isinstance(command, Transport):
+        return replace(command, received_seconds=received_seconds)
+    return command
+
+
+def request_id(address: str, arguments: Sequence[Argument]) -> str:
+    """The id that an answer to a message carries; `"-"` where none can be read.
+
+    An unknown address may be a newer client's: when it begins with text, that is taken for its id.
+    """
+    form = _FORMS.get(address)
+    first = arguments[0] if arguments else None
+    has_id = isinstance(first, str) if form is None else "id" in form.required
+    try:
+        return identifier("id", first) if has_id else NO_ID
+    except BadArgument:
+        return NO_ID
+
+
+def event_message(event: Event) -> tuple[str, tuple[int | float | str, ...]]:
+    """An event's address and arguments; text that must not be cut is `Whole`."""
+    address, types = _EVENTS[type(event)]
+    values = zip(types, astuple(event), strict=True)
+    return address, tuple(of_type(value) for of_type, value in values)
+
+
+_EVENTS: Mapping[type[Event], tuple[str, tuple[Callable[[Any], int | float | str], ...]]] = {
+    Hello: ("/bridge/hello", (str, int, str, str, str)),
+    Pong: ("/bridge/pong", (str,)),
+    EngineChanged: ("/bridge/engine", (str, str)),
+    InputChanged: ("/bridge/input", (str, str, int)),
+    CaptureChanged: ("/bridge/capture", (Whole, str, float, float)),
+    Level: ("/bridge/level", (float, float)),
+    Progress: ("/bridge/progress", (Whole, float, float)),
+    ClipReady: (
+        "/bridge/clip",
+        (Whole, int, int, Whole, int, float, int, float, int, int, int, str),
+    ),
+    PresetListed: ("/bridge/preset", (Whole, int, int, str, str)),
+    Done: ("/bridge/done", (Whole, int)),
+    Failed: ("/bridge/error", (Whole, Whole, str)),
+}
+"""Where each event is told, and the types of its fields, in their order."""
+
+
+def _hint(word: str, known: Iterable[str], prefix: str = "") -> str:
+    # Without the prefix that all have, and strictly: a flood of misspelled words has to stay cheap.
+    rests = [one.removeprefix(prefix) for one in known]
+    close = get_close_matches(word.removeprefix(prefix)[:_SHOWN_CHARACTERS], rests, 1, 0.75)
+    return f"; did you mean {prefix}{close[0]}?" if close else ""
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What an address takes.
+
+    Attributes:
+        make: the command, from its arguments by name.
+        required, optional: readers of the first arguments, by name and in order.
+        rest: reads all that follow; None: they are left alone.
+    """
+
+    make: Callable[..., Command]
+    required: Mapping[str, Reader] = field(default_factory=dict)
+    optional: Mapping[str, Reader] = field(default_factory=dict)
+    rest: Callable[[Sequence[Argument]], dict[str, Any]] | None = None
+
+
+def _pairs(keys: Mapping[str, Reader]) -> Callable[[Sequence[Argument]], dict[str, Any]]:
+    """Reads options: a key, its value, and so on."""
+
+    def read(arguments: Sequence[Argument]) -> dict[str, Any]:
+        given: dict[str, Argument] = {}
+        for at in range(0, len(arguments), 2):
+            key, *value = arguments[at : at + 2]
+            if not isinstance(key, str) or key not in keys:
+                word = str(key)[:_SHOWN_CHARACTERS]
+                raise BadArgument(
+                    f"unknown option {word!r}{_hint(word, keys)}; the options are {', '.join(keys)}"
+                )
+            if not value:
+                raise BadArgument(f"{key} has no value: options are pairs of a key and a value")
+            given[key] = value[0]
+        return {key: keys[key](key, value) for key, value in given.items()}
+
+    return read
+
+
+def _denominator(name: str, raw: Argument) -> int:
+    return Meter(4, whole(1, 16)(name, raw)).denominator
+
+
+def _read_notes(arguments: Sequence[Argument]) -> dict[str, Any]:
+    if len(arguments) % len(_NOTE):
+        raise BadArgument(
+            f"{len(arguments)} values do not make whole notes: send {' '.join(_NOTE)} for each"
+        )
+    notes = []
+    for start in range(0, len(arguments), len(_NOTE)):
+        values = zip(_NOTE.items(), arguments[start:], strict=False)
+        notes.append(Note(**{name: read(name, value) for (name, read), value in values}))
+    return {"notes": tuple(notes)}
+
+
+def _transport(numerator: int, denominator: int, **values: Any) -> Transport:
+    return Transport(meter=Meter(numerator, denominator), **values)
+
+
+def _capture_file(
+    numerator: int | None = None, denominator: int | None = None, **values: Any
+) -> CaptureFile:
+    if numerator is None and denominator is not None:
+        raise BadArgument(f"denominator {denominator} has no numerator: send both")
+    meter = None if numerator is None else Meter(numerator, denominator or 4)
+    return CaptureFile(meter=meter, **values)
+
+
+def _generate(id: str, melody: str | None = None, **sound: Any) -> Generate:
+    return Generate(id, Sound(**sound), melody)
+
+
+def _set_defaults(**sound: Any) -> SetDefaults:
+    return SetDefaults(Sound(**sound))
+
+
+_NOTE: Mapping[str, Reader] = {
+    "start_beat": exact(0, MAX_BEAT),
+    "pitch": whole(0, 127),
+    "length_beats": exact(SHORTEST, MAX_BEAT),
+}
+_METER: Mapping[str, Reader] = {"numerator": whole(1, 99), "denominator": _denominator}
+_SOUND: Mapping[str, Reader] = {
+    "prompt": text_option,
+    "preset": text_option,
+    "bars": number_option,
+    "tempo_bpm": number_option,
+    **_METER,
+    "key": text_option,
+    "guidance_scale": number_option,
+    "temperature": number_option,
+    "top_k": number_option,
+    "seed": whole(RANDOM_SEED, MAX_SEED),
+    "variations": number_option,
+    "sample_rate": number_option,
+}
+_FILE: Mapping[str, Reader] = {
+    "start_seconds": between(0, MAX_FILE_SECONDS),
+    "length_seconds": between(SHORTEST, MAX_FILE_SECONDS),
+    "tempo_bpm": number_option,
+    **_METER,
+    "wrap": switch,
+}
+_ID: Mapping[str, Reader] = {"id": identifier}
+_PORT: Mapping[str, Reader] = {"port": whole(1, 65_535)}
+_BARS: Mapping[str, Reader] = {"bars": number_option}
+_INDEX: Mapping[str, Reader] = {"index": whole(0, MAX_VARIATIONS - 1)}
+
+_FORMS: Mapping[str, _Form] = {
+    "/bridge/subscribe": _Form(Subscribe, _PORT, {"client": client_name}),
+    "/bridge/unsubscribe": _Form(Unsubscribe, _PORT),
+    "/bridge/ping": _Form(Ping, _PORT),
+    "/bridge/transport": _Form(
+        _transport,
+        {
+            "tempo_bpm": number_option,
+            "beat": between(-MAX_BEAT, MAX_BEAT),
+            "is_playing": switch,
+            **_METER,
+        },
+        {"bar": whole(-MAX_BAR, MAX_BAR), "beat_in_bar": between(0, MAX_BEATS_PER_BAR)},
+    ),
+    "/bridge/set": _Form(_set_defaults, rest=_pairs(_SOUND)),
+    "/bridge/capture/start": _Form(CaptureStart, _ID, _BARS),
+    "/bridge/capture/stop": _Form(CaptureStop, _ID),
+    "/bridge/capture/last": _Form(CaptureLast, {**_ID, **_BARS}),
+    "/bridge/capture/file": _Form(_capture_file, {**_ID, "path": path}, rest=_pairs(_FILE)),
+    "/bridge/capture/notes": _Form(CaptureNotes, {**_ID, **_BARS}, rest=_read_notes),
+    "/bridge/generate": _Form(
+        _generate, _ID, rest=_pairs({**_SOUND, "melody": optional_identifier})
+    ),
+    "/bridge/cancel": _Form(Cancel, _ID),
+    "/bridge/discard": _Form(Discard, _ID, _INDEX),
+    "/bridge/presets": _Form(ListPresets, _ID),
+    "/bridge/clips": _Form(ListClips, _ID),
+    "/bridge/loop/start": _Form(partial(NotBuilt, address="/bridge/loop/start"), _ID),
+    "/bridge/loop/stop": _Form(partial(NotBuilt, address="/bridge/loop/stop"), _ID),
+    "/bridge/play": _Form(partial(NotBuilt, address="/bridge/play"), _ID),
+    "/bridge/stop": _Form(partial(NotBuilt, id=NO_ID, address="/bridge/stop")),
+    "/bridge/panic": _Form(Panic),
+}

@@ -1,0 +1,136 @@
+"""Readers of single OSC arguments: each gives a value of its final type, or says what is wrong.
+
+Those that a render on the command line has too go through `config.read_value`: one range, and one
+sentence when it is broken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from bridge.config import read_value
+from bridge.control.packets import Argument
+from bridge.errors import BadArgument
+
+Reader = Callable[[str, Argument], Any]
+"""Given an argument's name and value; raises BadArgument that tells both."""
+
+MAX_ID_CHARACTERS = 64
+_SHOWN_CHARACTERS = 60
+_MAX_FLOAT32 = float(np.finfo(np.float32).max)
+
+
+def whole(low: int, high: int) -> Reader:
+    """A whole number in that range, both ends included; 4.0 is one."""
+
+    def read(name: str, raw: Argument) -> int:
+        value = number(name, raw)
+        if not isinstance(value, int):
+            raise BadArgument(f"{name} {value}: send a whole number from {low} to {high}")
+        _check_range(name, value, low, high)
+        return value
+
+    return read
+
+
+def between(low: float, high: float) -> Reader:
+    """A number in that range, both ends included."""
+
+    def read(name: str, raw: Argument) -> float:
+        value = number(name, raw)
+        _check_range(name, value, low, high)
+        return float(value)
+
+    return read
+
+
+def exact(low: float, high: float) -> Reader:
+    """A number in that range, both ends included, as the fraction of the decimal that was meant."""
+
+    def read(name: str, raw: Argument) -> Fraction:
+        value = number(name, raw)
+        _check_range(name, value, low, high)
+        return Fraction(str(value))
+
+    return read
+
+
+def switch(name: str, raw: Argument) -> bool:
+    """0 or 1."""
+    return bool(whole(0, 1)(name, raw))
+
+
+def number_option(name: str, raw: Argument) -> Any:
+    """An option of `config.Options` that is a number."""
+    return read_value(name, number(name, raw))
+
+
+def text_option(name: str, raw: Argument) -> str | None:
+    """An option of `config.Options` that is text; None when it is empty."""
+    value = text(name, raw)
+    return str(read_value(name, value)) if value.strip() else None
+
+
+def identifier(name: str, raw: Argument) -> str:
+    """An id: 1…64 printable characters."""
+    value = text(name, raw)
+    if not value or len(value) > MAX_ID_CHARACTERS or not value.isprintable():
+        raise BadArgument(
+            f"{name} {_shown(value)}: send 1 to {MAX_ID_CHARACTERS} printable characters"
+        )
+    return value
+
+
+def optional_identifier(name: str, raw: Argument) -> str | None:
+    """An id, or None when it is empty."""
+    return identifier(name, raw) if raw != "" else None
+
+
+def client_name(name: str, raw: Argument) -> str:
+    """What a client calls itself: an id, or nothing."""
+    return optional_identifier(name, raw) or ""
+
+
+def path(name: str, raw: Argument) -> str:
+    """A path as it was sent; whether it may be read is for others to judge."""
+    if not isinstance(raw, str):
+        raise BadArgument(f"{name} {_shown(raw)}: send it as text")
+    return raw
+
+
+def number(name: str, raw: Argument) -> int | float:
+    """The number that was meant: the shortest decimal that gives the float32; whole ones as int."""
+    if isinstance(raw, str) or raw is None:
+        raise BadArgument(f"{name} {_shown(raw)}: send it as a number, an int or a float")
+    if not math.isfinite(raw):
+        raise BadArgument(f"{name} {raw}: send a finite number")
+    if isinstance(raw, int) or raw.is_integer():
+        return int(raw)
+    if abs(raw) > _MAX_FLOAT32:
+        return raw
+    # A double arrives as it is: only what a float32 can hold was a float32.
+    nearest = np.float32(raw)
+    return float(str(nearest)) if float(nearest) == raw else raw
+
+
+def text(name: str, raw: Argument) -> str:
+    """Text; a number is read as its own, so that a prompt or a client may be called 90."""
+    if raw is None:
+        raise BadArgument(f"{name}: its type is none of int, float and string")
+    return raw if isinstance(raw, str) else str(number(name, raw))
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise BadArgument(f"{name} {value}: the range is {low} to {high}")
+
+
+def _shown(raw: Argument) -> str:
+    if raw is None:
+        return "of an unknown type"
+    return repr(raw[:_SHOWN_CHARACTERS] if isinstance(raw, str) else raw)

@@ -1,0 +1,131 @@
+"""What every request has come to: done once, ended once, and told again to whoever asks again.
+
+UDP loses messages, so a client sends a request again when it hears nothing. The ledger knows the
+request by its id, and answers with what it had told so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bridge.commands import (
+    CaptureChanged,
+    ClipReady,
+    Done,
+    Event,
+    Failed,
+    PresetListed,
+    Progress,
+)
+from bridge.errors import BadArgument, QueueFull, UnknownId
+
+REMEMBERED = 1000
+"""Ended requests that are still answered for."""
+MOST_OPEN = 64
+"""Requests that may be under way at a time, those that wait for their melody among them."""
+
+Telling = CaptureChanged | ClipReady | Done | Failed | PresetListed | Progress
+"""Events of one request."""
+
+
+@dataclass(eq=False)
+class Entry:
+    """One request.
+
+    Attributes:
+        kind: what was asked, as the protocol calls it.
+        state: the last progress or capture event.
+        items: the clips or presets told.
+        ending: how it ended; None: it has not.
+    """
+
+    id: str
+    kind: str
+    state: CaptureChanged | Progress | None = None
+    items: list[ClipReady | PresetListed] = field(default_factory=list)
+    ending: Done | Failed | None = None
+
+
+class Ledger:
+    """All requests by id.
+
+    Args:
+        tell: sends an event to every client.
+    """
+
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        self._send = tell
+        self._entries: dict[str, Entry] = {}
+
+    def begin(self, id: str, kind: str) -> bool:
+        """Enter a request; False when it was there, and has been answered with its last state.
+
+        Raises:
+            BadArgument: the id belongs to a request of another kind.
+            QueueFull: too many are under way.
+        """
+        entry = self._entries.get(id)
+        if entry is not None:
+            if entry.kind != kind:
+                raise BadArgument(f"id {id!r} is taken by a {entry.kind}: use another for a {kind}")
+            self._tell_again(entry)
+            return False
+        under_way = sum(one.ending is None for one in self._entries.values())
+        if under_way >= MOST_OPEN:
+            raise QueueFull(f"{under_way} requests are under way: wait, or cancel some")
+        self._entries[id] = Entry(id, kind)
+        self._forget_oldest()
+        return True
+
+    def is_open(self, id: str) -> bool:
+        """Whether that request is there and has not ended."""
+        entry = self._entries.get(id)
+        return entry is not None and entry.ending is None
+
+    def open_ids(self) -> list[str]:
+        """Requests under way, in the order they came."""
+        return [entry.id for entry in self._entries.values() if entry.ending is None]
+
+    def require_open(self, id: str) -> None:
+        """Refuse an id that no request under way has.
+
+        Raises:
+            UnknownId: there is none.
+        """
+        if id not in self._entries:
+            raise UnknownId(f"no request has the id {id!r}: it may have been another daemon's")
+        if not self.is_open(id):
+            raise UnknownId(f"{id!r} has ended already: there is nothing to stop")
+
+    def tell(self, event: Telling) -> None:
+        """Send an event of a request, and remember it. What comes after its end is dropped."""
+        entry = self._entries.get(event.id)
+        if entry is None or entry.ending is not None:
+            return
+        match event:
+            case Progress() | CaptureChanged():
+                entry.state = event
+            case ClipReady() | PresetListed():
+                entry.items.append(event)
+            case Done() | Failed():
+                entry.ending = event
+        self._send(event)
+
+    def progress(self, id: str) -> float | None:
+        """The share of a request that is done, as last told; None where it has none."""
+        entry = self._entries.get(id)
+        state = entry.state if entry is not None else None
+        return state.fraction if isinstance(state, Progress) else None
+
+    def _tell_again(self, entry: Entry) -> None:
+        for item in entry.items:
+            self._send(item)
+        last = entry.ending or entry.state
+        if last is not None:
+            self._send(last)
+
+    def _forget_oldest(self) -> None:
+        ended = [entry.id for entry in self._entries.values() if entry.ending is not None]
+        for id in ended[: max(len(ended) - REMEMBERED, 0)]:
+            del self._entries[id]

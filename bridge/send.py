@@ -1,0 +1,192 @@
+"""A client for the shell: sends one message to the daemon and shows its events until it is done."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.control.packets import Argument, InvalidPacket, Whole, read_packet, write_message
+from bridge.errors import BadArgument, BridgeError
+
+HELLO_SECONDS = 1.0
+"""A daemon answers at once; a second is what OSC.md gives it."""
+PING_SECONDS = 5.0
+LOST_SECONDS = 3 * PING_SECONDS
+"""Without a pong for that long, the daemon is gone."""
+
+WITHOUT_END = frozenset(
+    f"/bridge/{name}"
+    for name in ("subscribe", "unsubscribe", "ping", "transport", "set", "panic", "stop")
+)
+"""Messages that no `done` answers. A ping sent after one comes back when it has been read."""
+
+
+class DaemonSilent(BridgeError):
+    """Nobody answers on the daemon's port."""
+
+    exit_status = 1
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event as it came."""
+
+    address: str
+    arguments: tuple[Argument, ...]
+
+    def line(self) -> str:
+        """As the shell shows it."""
+        return " ".join([self.address, *(_shown(argument) for argument in self.arguments)])
+
+    def as_json(self) -> dict[str, Any]:
+        """As `--json` prints it."""
+        return {"address": self.address, "arguments": list(self.arguments)}
+
+
+def read_argument(text: str) -> int | float | str:
+    """A word of the command line as OSC's type: a whole number, a number, else text."""
+    for read in (int, float):
+        try:
+            number = read(text)
+        except ValueError:
+            continue
+        # `nan` and `inf` are words; Python's 1_000 is none of OSC's numbers.
+        if math.isfinite(number) and "_" not in text:
+            return number
+    return text
+
+
+def send(
+    address: str,
+    arguments: Sequence[int | float | str],
+    *,
+    port: int,
+    show: Callable[[Told], None],
+) -> int:
+    """Send a message, and show what comes of it.
+
+    Args:
+        port: the daemon's.
+        show: called with each event that concerns the message.
+
+    Returns:
+        The exit status: 0 when it is done, 1 when it ended in an error.
+
+    Raises:
+        BadArgument: it cannot be a message.
+        DaemonSilent: no daemon answers, or it stopped answering.
+    """
+    if not address.startswith("/"):
+        raise BadArgument(f"address {address!r}: it begins with a slash, such as /bridge/presets")
+    try:
+        # Whole: a prompt that does not fit is told, not cut.
+        words = [Whole(one) if isinstance(one, str) else one for one in arguments]
+        message = write_message(address, words)
+    except (ValueError, OverflowError, struct.error) as error:
+        raise BadArgument(f"{address} cannot be sent: {error}") from error
+    with _Client(port) as client:
+        client.subscribe()
+        client.send(message)
+        id = str(arguments[0]) if arguments else "-"
+        if address in WITHOUT_END:
+            return client.until_read(show)
+        return client.until_done(address, id, show)
+
+
+class _Client:
+    """A socket that the daemon knows by its port."""
+
+    def __init__(self, port: int) -> None:
+        self._daemon = ("127.0.0.1", port)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._port = int(self._socket.getsockname()[1])
+        self._name = f"send{os.getpid()}"
+
+    def __enter__(self) -> _Client:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.send(write_message("/bridge/unsubscribe", [self._port]))
+        self._socket.close()
+
+    def send(self, message: bytes) -> None:
+        self._socket.sendto(message, self._daemon)
+
+    def subscribe(self) -> None:
+        self.send(write_message("/bridge/subscribe", [self._port, self._name]))
+        for told in self._events(time.monotonic() + HELLO_SECONDS):
+            if told.address == "/bridge/hello":
+                return
+        raise DaemonSilent(
+            f"no daemon answers on 127.0.0.1:{self._daemon[1]}: start one with `melody-bridge run`"
+        )
+
+    def until_done(self, address: str, id: str, show: Callable[[Told], None]) -> int:
+        """Show the events of that request until it ends, or is told not to be one."""
+        heard = asked = time.monotonic()
+        while True:
+            for told in self._events(asked + PING_SECONDS):
+                heard = time.monotonic()
+                # An error of no request may be another client's; what is ours names the address.
+                if told.arguments[:1] != (id,) and not (
+                    told.arguments[:1] == ("-",) and address in str(told.arguments[-1])
+                ):
+                    continue
+                show(told)
+                if told.address == "/bridge/done":
+                    return 0
+                if told.address == "/bridge/error":
+                    return 1
+            if time.monotonic() - heard > LOST_SECONDS:
+                raise DaemonSilent("the daemon has stopped answering: see what it says")
+            asked = time.monotonic()
+            self.send(write_message("/bridge/ping", [self._port]))
+
+    def until_read(self, show: Callable[[Told], None]) -> int:
+        """Show what the daemon tells before it answers a ping: it reads in order."""
+        self.send(write_message("/bridge/ping", [self._port]))
+        failed = False
+        for told in self._events(time.monotonic() + LOST_SECONDS):
+            if told.address == "/bridge/pong":
+                return int(failed)
+            if told.address in ("/bridge/error", "/bridge/hello"):
+                show(told)
+                failed = failed or told.address == "/bridge/error"
+        raise DaemonSilent("the daemon has stopped answering: see what it says")
+
+    def _events(self, deadline: float) -> Iterator[Told]:
+        """What comes until then."""
+        while (left := deadline - time.monotonic()) > 0:
+            if not select.select([self._socket], [], [], left)[0]:
+                return
+            try:
+                messages = read_packet(self._socket.recv(65_536))
+            except (InvalidPacket, ConnectionError):
+                continue
+            yield from (Told(address, arguments) for address, arguments in messages)
+
+
+def show_line(told: Told) -> None:
+    """Print an event for people."""
+    print(told.line(), flush=True)
+
+
+def show_json(told: Told) -> None:
+    """Print an event as a JSON object on a line."""
+    print(json.dumps(told.as_json(), ensure_ascii=False), flush=True)
+
+
+def _shown(argument: Argument) -> str:
+    if isinstance(argument, float):
+        return f"{argument:.6g}"
+    text = str(argument)
+    return json.dumps(text, ensure_ascii=False) if not text or " " in text else text

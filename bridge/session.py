@@ -1,0 +1,413 @@
+"""What the daemon does with a command: captures become melodies, melodies become clips.
+
+It runs in the event loop and never blocks it: files are read and written, and clips finished, in
+threads; the model runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bridge import outputs, presets
+from bridge.captures import Captured, Captures, client_of
+from bridge.commands import (
+    RANDOM_SEED,
+    Cancel,
+    CaptureFile,
+    CaptureLast,
+    CaptureNotes,
+    CaptureStart,
+    CaptureStop,
+    ClipReady,
+    Command,
+    Discard,
+    Done,
+    Event,
+    Failed,
+    Generate,
+    ListClips,
+    ListPresets,
+    NotBuilt,
+    Panic,
+    PresetListed,
+    Progress,
+    SetDefaults,
+    Sound,
+    Transport,
+)
+from bridge.config import DEFAULT_METER, DEFAULT_TEMPO_BPM, Options, RunOptions, merge
+from bridge.control.transport import BeatClock
+from bridge.delivery import History, KnownClip, write_take
+from bridge.engine import Request
+from bridge.engine.supervisor import Supervisor
+from bridge.errors import BadArgument, BridgeError, Cancelled, Unsupported
+from bridge.ledger import Ledger
+from bridge.plan import Plan, prepare
+from bridge.render import RenderedClip, finish_clips, request_for, write_clips
+from bridge.timing import Meter
+
+NO_MELODY = "none"
+"""What `melody` is in a request that follows none."""
+LISTED_CLIPS = 20
+GENERATING_SHARE = 0.95
+"""Of a request's progress; the rest is finishing and writing."""
+UNKNOWN_SECONDS = -1.0
+NO_SCORE = -1.0
+DEFECT = "this is a defect of melody-bridge: its log tells more"
+
+Made = TypeVar("Made")
+
+_log = logging.getLogger(__name__)
+
+
+class Session:
+    """One daemon's work. All of it belongs to the event loop's thread.
+
+    Args:
+        folder: the clips folder.
+        tell: sends an event to every client.
+        history: read and written in threads, one at a time.
+    """
+
+    def __init__(
+        self,
+        options: RunOptions,
+        folder: Path,
+        *,
+        tell: Callable[[Event], None],
+        ledger: Ledger,
+        clock: BeatClock,
+        captures: Captures,
+        engine: Supervisor,
+        history: History,
+    ) -> None:
+        self._options, self._folder, self._tell = options, folder, tell
+        self._ledger, self._clock, self._captures = ledger, clock, captures
+        self._engine, self._history = engine, history
+        self._files = asyncio.Lock()
+        self._sound = Sound()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._discarding: set[asyncio.Task[None]] = set()
+        self._discarded: dict[tuple[str, int | None], Done] = {}
+        self._listed: dict[str, list[KnownClip]] = {}
+
+    def obey(self, command: Command) -> None:
+        """Do what was asked, or begin it.
+
+        Raises:
+            BridgeError: it cannot be done.
+        """
+        now_seconds = time.perf_counter()
+        match command:
+            case Transport():
+                self._clock.update(command)
+            case SetDefaults(sound):
+                self._sound = sound.over(self._sound)
+            case CaptureStart() | CaptureLast() | CaptureFile() | CaptureNotes():
+                self._captures.begin(command, now_seconds)
+            case CaptureStop(id):
+                self._captures.stop(id, now_seconds)
+            case Generate():
+                self._generate(command)
+            case Cancel(id):
+                self._cancel(id)
+            case Discard():
+                self._discard(command)
+            case ListPresets(id):
+                self._begin(id, "list of presets", self._list_presets)
+            case ListClips(id):
+                self._begin(id, "list of clips", self._list_clips)
+            case Panic():
+                self.cancel_all("stopped by /bridge/panic")
+            case NotBuilt(_, address):
+                raise Unsupported(f"{address} is not built yet in this version")
+
+    def session_time(self) -> tuple[Fraction | None, Meter]:
+        """Tempo and meter of the session: as set, else the DAW's; 4/4, and no tempo, else."""
+        tempo_bpm, meter = self._time(Sound())
+        return tempo_bpm, meter or DEFAULT_METER
+
+    def cancel_all(self, because: str) -> None:
+        """Give up everything that is under way; what is being written is still written."""
+        for id in self._ledger.open_ids():
+            self._cancel(id, because)
+
+    async def stop(self, because: str) -> None:
+        """Give up everything, and wait until it has ended."""
+        self.cancel_all(because)
+        if tasks := {*self._tasks.values(), *self._discarding}:
+            await asyncio.wait(tasks)
+
+    def _cancel(self, id: str, because: str = "cancelled by its client") -> None:
+        self._ledger.require_open(id)
+        task = self._tasks.get(id)
+        if task is not None:
+            task.cancel(because)
+        else:
+            self._captures.cancel(id, because)
+
+    def _generate(self, command: Generate) -> None:
+        sound, defaults = command.sound, self._sound
+        tempo_bpm, meter = self._time(sound)
+
+        async def render(id: str) -> None:
+            self._ledger.tell(Progress(id, 0.0, UNKNOWN_SECONDS))
+            await self._render(command, captured, defaults, tempo_bpm, meter)
+
+        if not self._ledger.begin(command.id, "generate"):
+            return
+        try:
+            # Now, and not when its turn comes: the client may have captured something else by then.
+            captured = self._melody(command)
+        except BridgeError as error:
+            self._ledger.tell(Failed(command.id, error.code, str(error)))
+            return
+        self._start(command.id, render)
+
+    def _melody(self, command: Generate) -> Captured | None:
+        if command.melody == NO_MELODY:
+            return None
+        if command.melody is not None:
+            return self._captures.find(command.melody)
+        return self._captures.newest(client_of(command.id))
+
+    def _time(self, sound: Sound) -> tuple[Fraction | None, Meter | None]:
+        """Tempo and meter by what was said, else the session's defaults, else the DAW's."""
+        said = sound.over(self._sound)
+        meter = self._clock.meter
+        if said.numerator is not None or said.denominator is not None:
+            base = meter or DEFAULT_METER
+            meter = Meter(said.numerator or base.numerator, said.denominator or base.denominator)
+        return said.tempo_bpm or self._clock.tempo_bpm, meter
+
+    async def _render(
+        self,
+        command: Generate,
+        captured: Captured | None,
+        defaults: Sound,
+        tempo_bpm: Fraction | None,
+        meter: Meter | None,
+    ) -> None:
+        if captured is not None:
+            # Shielded: to give this request up is not to give its melody up.
+            await asyncio.shield(captured.take)
+
+        def planned() -> tuple[Plan, Request]:
+            options = self._asked(command, captured, defaults, tempo_bpm, meter)
+            plan = prepare(options, captured.take.result() if captured is not None else None)
+            return plan, request_for(plan)
+
+        plan, request = await asyncio.to_thread(planned)
+        job = self._engine.submit(request, self._progress_of(command.id))
+        try:
+            result = await job.result()
+        except asyncio.CancelledError:
+            job.cancel()
+            raise
+        made = await asyncio.to_thread(finish_clips, plan, result.waveforms)
+        engine = self._engine.facts
+        if engine is None:
+            raise RuntimeError("a job has a result, so its engine has told what it is")
+
+        def written() -> tuple[RenderedClip, ...]:
+            with outputs.all_or_nothing() as written:
+                return write_clips(
+                    plan,
+                    made,
+                    engine,
+                    written,
+                    recipe={"request": command.id, **(captured.recipe if captured else {})},
+                    told=(*(captured.told if captured else ()), *result.told),
+                )
+
+        clips = await finished_anyway(asyncio.to_thread(written))
+        await self._deliver(command.id, plan, clips)
+
+    def _asked(
+        self,
+        command: Generate,
+        captured: Captured | None,
+        defaults: Sound,
+        tempo_bpm: Fraction | None,
+        meter: Meter | None,
+    ) -> Options:
+        """All that was said, the nearest first: request, its preset, session, its preset, file."""
+        layers: list[dict[str, Any]] = []
+        for sound in (command.sound, defaults):
+            values = _values(sound)
+            if any({"prompt", "preset"} & layer.keys() for layer in layers):
+                # How it should sound was said nearer: the farther prompt or preset has no say.
+                values.pop("prompt", None)
+                values.pop("preset", None)
+            layers.append(values)
+            if "preset" in values:
+                layers.append(dict(presets.find_preset(values["preset"]).values))
+        seed = command.sound.over(defaults).seed
+        given = {
+            "tempo_bpm": tempo_bpm,
+            "meter": meter,
+            "seed": None if seed == RANDOM_SEED else seed,
+            "model": self._options.model,
+            "device": self._options.device,
+            "out": self._folder,
+        }
+        if captured is not None:
+            given["melody"] = self._kept(captured, tempo_bpm or DEFAULT_TEMPO_BPM)
+        last = {"sample_rate": self._options.sample_rate, **self._options.defaults}
+        prompted = any("prompt" in layer for layer in layers)
+        if command.melody == NO_MELODY and not prompted:
+            given["unconditional"] = True
+        return merge(given, *layers, last)
+
+    def _kept(self, captured: Captured, tempo_bpm: Fraction) -> Path:
+        """The file that the melody lies in; one that was played is written once it is used."""
+        if captured.path is None:
+            take = captured.take.result()
+            captured.path = write_take(self._folder, take, title=captured.id, tempo_bpm=tempo_bpm)
+        return captured.path
+
+    def _progress_of(self, id: str) -> Callable[[float], None]:
+        started: float | None = None
+
+        def progress(share: float) -> None:
+            nonlocal started
+            now = time.perf_counter()
+            started = now if started is None else started
+            done = share * GENERATING_SHARE
+            left = (now - started) * (1 - done) / done if done and now > started else None
+            self._ledger.tell(Progress(id, done, UNKNOWN_SECONDS if left is None else left))
+
+        return progress
+
+    async def _deliver(self, id: str, plan: Plan, clips: tuple[RenderedClip, ...]) -> None:
+        known = [
+            KnownClip(
+                path=clip.path,
+                request=id,
+                index=index,
+                bars=clip.bars,
+                tempo_bpm=plan.tempo_bpm,
+                meter=plan.meter,
+                seed=clip.seed,
+                sample_rate=clip.sample_rate,
+                melody_similarity=clip.melody_similarity,
+            )
+            for index, clip in enumerate(clips)
+        ]
+        async with self._files:
+            self._history.add(known)
+        for index, clip in enumerate(known):
+            self._ledger.tell(_clip_event(id, index, len(known), clip))
+        self._ledger.tell(Done(id, len(known)))
+
+    async def _list_presets(self, id: str) -> None:
+        found, broken = await asyncio.to_thread(presets.list_presets)
+        for error in broken.values():
+            _log.warning("%s", error)
+        for index, preset in enumerate(found):
+            self._ledger.tell(PresetListed(id, index, len(found), preset.name, preset.prompt))
+        self._ledger.tell(Done(id, len(found)))
+
+    async def _list_clips(self, id: str) -> None:
+        async with self._files:
+            clips = await asyncio.to_thread(self._history.newest, LISTED_CLIPS)
+        self._listed[id] = clips
+        for index, clip in enumerate(clips):
+            self._ledger.tell(_clip_event(id, index, len(clips), clip))
+        self._ledger.tell(Done(id, len(clips)))
+
+    def _discard(self, command: Discard) -> None:
+        """Answered to the id of the clips, which has had its own end: so not by the ledger."""
+        asked = (command.id, command.index)
+        if asked in self._discarded:
+            self._tell(self._discarded[asked])
+            return
+
+        async def discard(id: str) -> None:
+            async with self._files:
+                moved = await asyncio.to_thread(self._moved, command)
+            self._discarded[asked] = Done(id, moved)
+            self._tell(self._discarded[asked])
+
+        task = asyncio.create_task(self._ended(command.id, discard, self._tell))
+        self._discarding.add(task)
+        task.add_done_callback(self._discarding.discard)
+
+    def _moved(self, command: Discard) -> int:
+        listed = self._listed.get(command.id)
+        if listed is None:
+            return self._history.discard(command.id, command.index)
+        index = command.index
+        if index is not None and index >= len(listed):
+            raise BadArgument(f"index {index}: {command.id!r} listed {len(listed)} clips, from 0")
+        return self._history.discard_clips(listed if index is None else [listed[index]])
+
+    def _begin(self, id: str, kind: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+        if self._ledger.begin(id, kind):
+            self._start(id, work)
+
+    def _start(self, id: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+        task = asyncio.create_task(self._ended(id, work, self._ledger.tell))
+        self._tasks[id] = task
+        task.add_done_callback(lambda done: self._tasks.pop(id, None))
+
+    async def _ended(
+        self,
+        id: str,
+        work: Callable[[str], Coroutine[Any, Any, None]],
+        tell: Callable[[Failed], None],
+    ) -> None:
+        """Do the work; whatever goes wrong is told as the request's end."""
+        try:
+            await work(id)
+        except asyncio.CancelledError as error:
+            tell(Failed(id, Cancelled.code, str(error) or "cancelled"))
+        except BridgeError as error:
+            tell(Failed(id, error.code, str(error)))
+        except Exception:
+            _log.exception("request %s failed", id)
+            tell(Failed(id, Unsupported.code, DEFECT))
+
+
+async def finished_anyway(work: Coroutine[Any, Any, Made]) -> Made:
+    """The result, also when this task is cancelled meanwhile: then it was too late for that."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        return await task
+
+
+def _values(sound: Sound) -> dict[str, Any]:
+    """What it says, by field of `Options`; time and seed have rules of their own."""
+    settled = ("tempo_bpm", "numerator", "denominator", "seed")
+    return {
+        name: value
+        for name, value in asdict(sound).items()
+        if value is not None and name not in settled
+    }
+
+
+def _clip_event(id: str, index: int, count: int, clip: KnownClip) -> ClipReady:
+    similarity = clip.melody_similarity
+    return ClipReady(
+        id=id,
+        index=index,
+        count=count,
+        path=clip.path.as_posix(),
+        bars=clip.bars,
+        tempo_bpm=float(clip.tempo_bpm),
+        seed=clip.seed,
+        score=NO_SCORE if similarity is None else similarity,
+        numerator=clip.meter.numerator,
+        denominator=clip.meter.denominator,
+        sample_rate=clip.sample_rate,
+        name=clip.path.stem,
+    )

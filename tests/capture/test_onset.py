@@ -1,0 +1,121 @@
+"""The first sound is found where it begins, whatever the room is like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from bridge.capture.onset import OnsetFinder
+
+RATE = 44_100
+LEAD_SECONDS = 3.0
+
+
+def noise(kind: str, db: float, seconds: float, seed: int = 0) -> NDArray[np.float32]:
+    """Noise at that RMS: `white`, or the `low` rumble of a fan below about 200 Hz."""
+    white = np.random.default_rng(seed).standard_normal(round(seconds * RATE))
+    if kind == "low":
+        spectrum = np.fft.rfft(white)
+        hertz = np.fft.rfftfreq(len(white), 1 / RATE)
+        white = np.fft.irfft(spectrum / (1 + (hertz / 200) ** 4), len(white))
+    level = 10 ** (db / 20) / np.sqrt(np.mean(white**2))
+    return np.asarray(white * level, np.float32)[:, None]
+
+
+def hum(db: float, seconds: float = 1.5, hertz: float = 140.0) -> NDArray[np.float32]:
+    """A voice of some harmonics with a soft attack of 40 ms, at that RMS."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    wave = sum(np.sin(2 * np.pi * hertz * k * time) / k for k in range(1, 6))
+    wave = wave * np.minimum(1, time / 0.04)
+    level = 10 ** (db / 20) / np.sqrt(np.mean(wave**2))
+    return np.asarray(wave * level, np.float32)[:, None]
+
+
+def found(samples: NDArray[np.float32], piece: int = 882, after: float = 0.5) -> float | None:
+    """The onset in seconds, fed as a poll every 20 ms would feed it."""
+    finder = OnsetFinder(RATE, 1000, 1000 + round(after * RATE))
+    for start in range(0, len(samples), piece):
+        onset = finder.feed(samples[start : start + piece])
+        if onset is not None:
+            return (onset - 1000) / RATE
+    return None
+
+
+def mixed(
+    background: NDArray[np.float32], sound: NDArray[np.float32], at: float
+) -> NDArray[np.float32]:
+    samples = background.copy()
+    first = round(at * RATE)
+    samples[first : first + len(sound)] += sound[: len(samples) - first]
+    return samples
+
+
+@pytest.mark.parametrize("kind", ["white", "low"])
+@pytest.mark.parametrize("floor_db", [-150.0, -60.0, -50.0])
+@pytest.mark.parametrize(
+    ("name", "first"), [("twinkle", 0.0), ("frere", 0.0), ("scarborough", 0.0), ("saints", 0.5)]
+)
+def test_a_hum_is_found_within_20_ms(
+    melodies: Path, name: str, first: float, kind: str, floor_db: float
+) -> None:
+    (path,) = melodies.glob(f"{name}-hum-*.wav")
+    sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    assert rate == RATE
+    background = noise(kind, floor_db, LEAD_SECONDS + 3)
+    onset = found(mixed(background, sound, LEAD_SECONDS))
+    assert onset is not None
+    assert -0.010 <= onset - (LEAD_SECONDS + first) <= 0.020
+
+
+@pytest.mark.parametrize("kind", ["white", "low"])
+def test_a_fan_is_no_onset_and_a_soft_hum_over_it_is(kind: str) -> None:
+    for seed in range(3):
+        background = noise(kind, -50, 30, seed)
+        assert found(background) is None
+        onset = found(mixed(background, hum(-40), 20.0))
+        assert onset is not None
+        assert onset == pytest.approx(20.0, abs=0.04)
+
+
+@pytest.mark.parametrize("length", [1, 90, 900])
+def test_a_click_is_no_onset(length: int) -> None:
+    background = noise("white", -70, 6)
+    click = np.full((length, 1), 0.9, np.float32) * np.array([1, -1] * length)[:length, None]
+    samples = mixed(background, click.astype(np.float32), 2.0)
+    assert found(samples) is None
+    with_hum = mixed(samples, hum(-20), 2.05)
+    assert found(with_hum) == pytest.approx(2.05, abs=0.02)
+
+
+def test_silence_is_no_onset_and_neither_is_an_offset() -> None:
+    assert found(np.zeros((3 * RATE, 1), np.float32)) is None
+    samples = np.zeros((3 * RATE, 1), np.float32)
+    samples[RATE:] = 0.3
+    assert found(samples) is None
+
+
+def test_a_voice_on_one_of_many_channels_is_found() -> None:
+    samples = np.repeat(noise("white", -75, 4), 8, axis=1)
+    samples[2 * RATE :, 5] += hum(-40, 2.0)[:, 0]
+    assert found(samples) == pytest.approx(2.0, abs=0.02)
+
+
+def test_a_voice_that_was_there_before_is_found_at_once() -> None:
+    assert found(hum(-25, 4.0), after=1.0) == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_rest_is_needed_before_an_onset_where_one_is_asked_for() -> None:
+    samples = noise("white", -70, 8)
+    for at, seconds in ((0.0, 2.0), (2.2, 2.0), (5.0, 2.0)):
+        samples = mixed(samples, hum(-20, seconds), at)
+    finder = OnsetFinder(RATE, 0, 0, rest_seconds=0.5)
+    assert finder.feed(samples) == pytest.approx(5.0 * RATE, abs=0.02 * RATE)
+
+
+def test_the_pieces_it_is_fed_by_change_nothing() -> None:
+    samples = mixed(noise("white", -60, 4), hum(-30), 2.0)
+    assert len({found(samples, piece) for piece in (7, 220, 441, 1024, len(samples))}) == 1

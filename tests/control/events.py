@@ -1,0 +1,56 @@
+"""One event of each kind, and what a client must hear of it: OSC.md's table written out."""
+
+from __future__ import annotations
+
+from bridge.commands import (
+    CaptureChanged,
+    ClipReady,
+    Done,
+    EngineChanged,
+    Event,
+    Failed,
+    Hello,
+    InputChanged,
+    Level,
+    Pong,
+    PresetListed,
+    Progress,
+)
+
+PATH = "/home/kät/Music/Melody Bridge/2026-11-22 lofi-keys 120bpm 4bars seed7.wav"
+NAME = "2026-11-22 lofi-keys 120bpm 4bars seed7"
+
+ONE_OF_EACH: list[tuple[Event, tuple[int | float | str, ...]]] = [
+    (
+        Hello("0.1.0", 1, "ready", "pocket", "live1"),
+        ("/bridge/hello", "0.1.0", 1, "ready", "pocket", "live1"),
+    ),
+    (Pong("busy"), ("/bridge/pong", "busy")),
+    (
+        EngineChanged("loading", "reading pocket, 80 %"),
+        ("/bridge/engine", "loading", "reading pocket, 80 %"),
+    ),
+    (
+        InputChanged("ready", "Scarlett 2i2 USB", 48_000),
+        ("/bridge/input", "ready", "Scarlett 2i2 USB", 48_000),
+    ),
+    (
+        CaptureChanged("me-1", "recording", 1.5, -6.25),
+        ("/bridge/capture", "me-1", "recording", 1.5, -6.25),
+    ),
+    (Level(-6.25, -18.5), ("/bridge/level", -6.25, -18.5)),
+    (Progress("me-2", 0.5, 3.25), ("/bridge/progress", "me-2", 0.5, 3.25)),
+    (
+        ClipReady("me-2", 0, 2, PATH, 4, 93.75, 7, 0.875, 7, 8, 44_100, NAME),
+        ("/bridge/clip", "me-2", 0, 2, PATH, 4, 93.75, 7, 0.875, 7, 8, 44_100, NAME),
+    ),
+    (
+        PresetListed("me-3", 0, 9, "lofi-keys", "warm rhodes, {tempo} bpm"),
+        ("/bridge/preset", "me-3", 0, 9, "lofi-keys", "warm rhodes, {tempo} bpm"),
+    ),
+    (Done("me-2", 2), ("/bridge/done", "me-2", 2)),
+    (
+        Failed("me-4", "no-input", "no input is open: name one with --input"),
+        ("/bridge/error", "me-4", "no-input", "no input is open: name one with --input"),
+    ),
+]

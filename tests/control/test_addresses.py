@@ -1,0 +1,352 @@
+"""What each address takes and means: at the edges of every range, as ints, floats and text."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.commands import (
+    Cancel,
+    CaptureFile,
+    CaptureLast,
+    CaptureNotes,
+    CaptureStart,
+    CaptureStop,
+    Command,
+    Discard,
+    Event,
+    Failed,
+    Generate,
+    ListClips,
+    ListPresets,
+    NotBuilt,
+    Panic,
+    Ping,
+    Progress,
+    SetDefaults,
+    Sound,
+    Subscribe,
+    Transport,
+    Unsubscribe,
+)
+from bridge.control.addresses import event_message, read_command, request_id
+from bridge.control.packets import Argument, Whole
+from bridge.errors import BadArgument, BridgeError, UnknownAddress
+from bridge.timing import Meter, Note
+from tests.control.events import ONE_OF_EACH
+
+
+def f32(value: float) -> float:
+    """As it comes out of a float32."""
+    return float(struct.unpack(">f", struct.pack(">f", value))[0])
+
+
+FILE_OPTIONS: list[Argument] = [
+    *("start_seconds", 0.1, "length_seconds", 8, "tempo_bpm", 93.7),
+    *("numerator", 7, "denominator", 8, "wrap", 1),
+]
+SOUND_OPTIONS: list[Argument] = [
+    *("prompt", "warm rhodes, 90 bpm", "preset", "lofi-keys", "bars", 4, "tempo_bpm", 93.7),
+    *("numerator", 7, "denominator", 8, "key", "a minor", "guidance_scale", 3),
+    *("temperature", 0.01, "top_k", 250, "seed", 16_777_215, "variations", 16),
+    *("sample_rate", 48_000),
+]
+COMMANDS: list[tuple[str, list[Argument], Command]] = [
+    ("/bridge/subscribe", [7772, "live1"], Subscribe(7772, "live1")),
+    ("/bridge/subscribe", [7772], Subscribe(7772, "")),
+    ("/bridge/subscribe", [1, ""], Subscribe(1, "")),
+    ("/bridge/subscribe", [65535, 3], Subscribe(65535, "3")),
+    ("/bridge/unsubscribe", [7772], Unsubscribe(7772)),
+    ("/bridge/ping", [7772], Ping(7772)),
+    (
+        "/bridge/transport",
+        [93.7, 33.25, 1, 7, 8],
+        Transport(Fraction("93.7"), 33.25, True, Meter(7, 8), received_seconds=5.0),
+    ),
+    (
+        "/bridge/transport",
+        [120, -2, 0, 4, 4, 9, 1.5],
+        Transport(Fraction(120), -2.0, False, Meter(), 9, 1.5, 5.0),
+    ),
+    ("/bridge/set", [], SetDefaults(Sound())),
+    ("/bridge/set", ["denominator", 8], SetDefaults(Sound(denominator=8))),
+    ("/bridge/capture/start", ["me-1"], CaptureStart("me-1")),
+    ("/bridge/capture/start", ["me-1", 4], CaptureStart("me-1", 4)),
+    ("/bridge/capture/stop", ["me-1"], CaptureStop("me-1")),
+    ("/bridge/capture/last", ["me-1", 1000], CaptureLast("me-1", 1000)),
+    ("/bridge/capture/file", ["me-1", "/a b.wav"], CaptureFile("me-1", "/a b.wav")),
+    (
+        "/bridge/capture/file",
+        ["me-1", "/a.wav", *FILE_OPTIONS],
+        CaptureFile("me-1", "/a.wav", 0.1, 8.0, Fraction("93.7"), Meter(7, 8), True),
+    ),
+    (
+        "/bridge/capture/file",
+        ["me-1", "/a.wav", "numerator", 3],
+        CaptureFile("me-1", "/a.wav", meter=Meter(3, 4)),
+    ),
+    ("/bridge/capture/notes", ["me-1", 2], CaptureNotes("me-1", 2, ())),
+    (
+        "/bridge/capture/notes",
+        ["me-1", 2, 0, 60, 1, 1.1, 127, 0.3],
+        CaptureNotes(
+            "me-1",
+            2,
+            (
+                Note(Fraction(0), Fraction(1), 60),
+                Note(Fraction("1.1"), Fraction("0.3"), 127),
+            ),
+        ),
+    ),
+    ("/bridge/generate", ["me-2"], Generate("me-2", Sound())),
+    (
+        "/bridge/generate",
+        ["me-2", *SOUND_OPTIONS, "melody", "me-1"],
+        Generate(
+            "me-2",
+            Sound(
+                prompt="warm rhodes, 90 bpm",
+                preset="lofi-keys",
+                bars=4,
+                tempo_bpm=Fraction("93.7"),
+                numerator=7,
+                denominator=8,
+                key="A minor",
+                guidance_scale=3.0,
+                temperature=0.01,
+                top_k=250,
+                seed=16_777_215,
+                variations=16,
+                sample_rate=48_000,
+            ),
+            "me-1",
+        ),
+    ),
+    (
+        "/bridge/generate",
+        ["me-2", "seed", -1, "melody", "none"],
+        Generate("me-2", Sound(seed=-1), "none"),
+    ),
+    ("/bridge/cancel", ["me-2"], Cancel("me-2")),
+    ("/bridge/discard", ["me-2"], Discard("me-2")),
+    ("/bridge/discard", ["me-2", 0], Discard("me-2", 0)),
+    ("/bridge/presets", ["me-3"], ListPresets("me-3")),
+    ("/bridge/clips", ["me-4"], ListClips("me-4")),
+    ("/bridge/loop/start", ["me-5", "bars", 4], NotBuilt("me-5", "/bridge/loop/start")),
+    ("/bridge/loop/stop", ["me-5"], NotBuilt("me-5", "/bridge/loop/stop")),
+    ("/bridge/play", ["me-6", 0], NotBuilt("me-6", "/bridge/play")),
+    ("/bridge/stop", [], NotBuilt("-", "/bridge/stop")),
+    ("/bridge/panic", [], Panic()),
+]
+
+
+def test_every_command_has_an_example() -> None:
+    assert {type(command) for _, _, command in COMMANDS} == set(get_args(Command))
+
+
+@pytest.mark.parametrize(("address", "arguments", "command"), COMMANDS)
+def test_a_message_is_the_command_that_was_meant(
+    address: str, arguments: list[Argument], command: Command
+) -> None:
+    read = read_command(address, arguments, 5.0)
+    assert read == command
+    as_floats = [f32(one) if isinstance(one, int | float) else one for one in arguments]
+    again = read_command(address, as_floats, 5.0)
+    assert again == command
+    # 4 and 4.0 are equal in Python, but only one of them is a number of bars.
+    assert repr(read) == repr(again) == repr(command)
+
+
+@pytest.mark.parametrize(
+    ("tempo", "meant"),
+    [(f32(93.7), "93.7"), (f32(120.001), "120.001"), (93.123456789, "93.123456789"), (999, "999")],
+)
+def test_a_tempo_is_the_decimal_that_was_meant(tempo: float, meant: str) -> None:
+    command = read_command("/bridge/set", ["tempo_bpm", tempo], 0.0)
+    assert isinstance(command, SetDefaults)
+    assert command.sound.tempo_bpm == Fraction(meant)
+
+
+@pytest.mark.parametrize(
+    ("key", "empty"),
+    [("prompt", ""), ("preset", ""), ("key", ""), ("melody", ""), ("prompt", "  ")],
+)
+def test_an_empty_text_is_as_good_as_none(key: str, empty: str) -> None:
+    assert read_command("/bridge/generate", ["me-1", key, empty], 0.0) == Generate("me-1", Sound())
+
+
+@pytest.mark.parametrize(("number", "text"), [(90, "90"), (90.0, "90"), (f32(93.7), "93.7")])
+def test_a_number_where_text_is_meant_is_its_text(number: float, text: str) -> None:
+    command = read_command("/bridge/generate", [number, "prompt", number, "melody", number], 0.0)
+    assert command == Generate(text, Sound(prompt=text), text)
+
+
+def test_of_a_key_given_twice_the_last_counts() -> None:
+    command = read_command("/bridge/set", ["bars", 0, "top_k", 5, "bars", 8], 0.0)
+    assert command == SetDefaults(Sound(bars=8, top_k=5))
+
+
+FIXED = {
+    address: arguments
+    for address, arguments, command in sorted(COMMANDS, key=lambda example: len(example[1]))
+    if not isinstance(command, SetDefaults | CaptureFile | CaptureNotes | Generate)
+}
+"""All the arguments that an address takes, where it takes no list of them."""
+
+
+@pytest.mark.parametrize("address", FIXED)
+def test_arguments_of_a_newer_client_are_left_alone(address: str) -> None:
+    newer: list[Argument] = [*FIXED[address], None, "later", -1]
+    assert read_command(address, newer, 5.0) == read_command(address, FIXED[address], 5.0)
+
+
+REFUSED: list[tuple[str, Sequence[Argument], list[str]]] = [
+    ("/bridge/subscribe", [], ["port", "missing"]),
+    ("/bridge/subscribe", [0], ["port 0", "1 to 65535"]),
+    ("/bridge/subscribe", [65_536], ["port 65536", "1 to 65535"]),
+    ("/bridge/subscribe", [-1], ["port -1"]),
+    ("/bridge/subscribe", [7772.5], ["port 7772.5", "whole number from 1 to 65535"]),
+    ("/bridge/subscribe", ["7772"], ["port '7772'", "number"]),
+    ("/bridge/subscribe", [None], ["port", "type", "number"]),
+    ("/bridge/subscribe", [7772, "a\nb"], ["client", "printable"]),
+    ("/bridge/transport", [120, 0, 1, 4], ["denominator", "missing", "tempo_bpm beat is_playing"]),
+    ("/bridge/transport", [19, 0, 1, 4, 4], ["tempo", "19", "20 to 999"]),
+    ("/bridge/transport", [float("nan"), 0, 1, 4, 4], ["tempo_bpm nan", "finite"]),
+    ("/bridge/transport", [120, float("inf"), 1, 4, 4], ["beat inf", "finite"]),
+    ("/bridge/transport", [120, 0, 2, 4, 4], ["is_playing 2", "0 to 1"]),
+    ("/bridge/transport", [120, 0, 1, 100, 4], ["numerator 100", "1 to 99"]),
+    ("/bridge/transport", [120, 0, 1, 4, 3], ["4/3", "1, 2, 4, 8 or 16"]),
+    ("/bridge/transport", [120, 0, 1, 4, 4, 1.5], ["bar 1.5", "whole"]),
+    ("/bridge/transport", [120, 0, 1, 4, 4, 1, -0.5], ["beat_in_bar -0.5", "0 to"]),
+    ("/bridge/set", ["bars"], ["bars", "no value"]),
+    ("/bridge/set", ["bar", 4], ["'bar'", "did you mean bars?", "prompt", "sample_rate"]),
+    ("/bridge/set", ["melody", "me-1"], ["'melody'", "prompt"]),
+    ("/bridge/set", [4, "bars"], ["'4'", "the options are prompt"]),
+    ("/bridge/set", [None, 4], ["'None'", "the options are prompt"]),
+    ("/bridge/capture/start", ["me-1", 0], ["bars 0", "1 to 1000"]),
+    ("/bridge/capture/last", ["me-1"], ["bars", "missing", "id bars"]),
+    ("/bridge/capture/last", ["me-1", 4.5], ["bars 4.5", "1 to 1000"]),
+    ("/bridge/capture/last", ["me-1", 1e30], ["bars 1000000", "1 to 1000"]),
+    ("/bridge/capture/file", ["me-1"], ["path", "missing"]),
+    ("/bridge/capture/file", ["me-1", 5], ["path 5", "text"]),
+    ("/bridge/capture/file", ["me-1", "/a", "start_seconds", -1], ["start_seconds -1"]),
+    ("/bridge/capture/file", ["me-1", "/a", "length_seconds", 0], ["length_seconds 0"]),
+    ("/bridge/capture/file", ["me-1", "/a", "denominator", 8], ["denominator 8", "numerator"]),
+    ("/bridge/capture/file", ["me-1", "/a", "wrap", "yes"], ["wrap 'yes'", "number"]),
+    ("/bridge/capture/notes", ["me-1", 1, 0, 60], ["start_beat pitch length_beats"]),
+    ("/bridge/capture/notes", ["me-1", 1, -1, 60, 1], ["start_beat -1"]),
+    ("/bridge/capture/notes", ["me-1", 1, 0, 128, 1], ["pitch 128", "0 to 127"]),
+    ("/bridge/capture/notes", ["me-1", 1, 0, 60.5, 1], ["pitch 60.5", "whole"]),
+    ("/bridge/capture/notes", ["me-1", 1, 0, 60, 0], ["length_beats 0"]),
+    ("/bridge/capture/notes", ["me-1", 1, 0, 60, None], ["length_beats", "number"]),
+    ("/bridge/generate", [], ["id", "missing"]),
+    ("/bridge/generate", [""], ["id ''", "1 to 64"]),
+    ("/bridge/generate", ["x" * 65], ["id", "1 to 64"]),
+    ("/bridge/generate", ["a\tb"], ["id", "printable"]),
+    ("/bridge/generate", [None], ["id"]),
+    ("/bridge/generate", ["me-1", "bars", "4"], ["bars '4'", "number"]),
+    ("/bridge/generate", ["me-1", "bars", 1001], ["bars 1001", "1 to 1000"]),
+    ("/bridge/generate", ["me-1", "seed", -2], ["seed -2", "-1 to 16777215"]),
+    ("/bridge/generate", ["me-1", "seed", 16_777_216], ["seed 16777216"]),
+    ("/bridge/generate", ["me-1", "temperature", float("nan")], ["temperature nan"]),
+    ("/bridge/generate", ["me-1", "guidance_scale", float("-inf")], ["guidance_scale -inf"]),
+    ("/bridge/generate", ["me-1", "prompt", float("inf")], ["prompt inf"]),
+    ("/bridge/generate", ["me-1", "prompt", None], ["prompt", "type"]),
+    ("/bridge/generate", ["me-1", "prompt", "x" * 1001], ["prompt", "1001"]),
+    ("/bridge/generate", ["me-1", "key", "H minor"], ["key 'H minor'"]),
+    ("/bridge/generate", ["me-1", "guidance", 3], ["'guidance'", "guidance_scale"]),
+    ("/bridge/discard", ["me-1", 16], ["index 16", "0 to 15"]),
+]
+
+
+@pytest.mark.parametrize(("address", "arguments", "words"), REFUSED)
+def test_what_is_wrong_is_told_with_its_value_and_range_in_one_line(
+    address: str, arguments: Sequence[Argument], words: list[str]
+) -> None:
+    with pytest.raises(BadArgument) as refusal:
+        read_command(address, arguments, 0.0)
+    message = str(refusal.value)
+    assert all(word in message for word in words), message
+    assert "\n" not in message
+    assert refusal.value.code == "bad-argument"
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("/bridge/genrate", ["'/bridge/genrate'", "did you mean /bridge/generate?"]),
+        ("/bridge/Generate", ["protocol 1"]),
+        ("/bridge/generate/", ["protocol 1"]),
+        ("/bridge/*", ["protocol 1"]),
+        ("/live/song/get/tempo", ["'/live/song/get/tempo' is no address of protocol 1"]),
+        ("/" + "x" * 5000, ["xxx' is no address"]),
+    ],
+)
+def test_an_address_is_matched_exactly(address: str, words: list[str]) -> None:
+    with pytest.raises(UnknownAddress) as refusal:
+        read_command(address, ["me-1"], 0.0)
+    message = str(refusal.value)
+    assert all(word in message for word in words), message
+    assert len(message) < 200
+
+
+@pytest.mark.parametrize(
+    ("address", "arguments", "id"),
+    [
+        ("/bridge/generate", ["me-1", "bars", 0], "me-1"),
+        ("/bridge/generate", [7.0], "7"),
+        ("/bridge/generate", [], "-"),
+        ("/bridge/generate", ["x" * 65], "-"),
+        ("/bridge/generate", [None], "-"),
+        ("/bridge/set", ["bars", 0], "-"),
+        ("/bridge/ping", ["7772"], "-"),
+        ("/bridge/stop", ["me-1"], "-"),
+        ("/bridge/later", ["me-1", 1], "me-1"),
+        ("/bridge/later", [1], "-"),
+        ("/bridge/later", [], "-"),
+    ],
+)
+def test_an_answer_goes_to_the_request_that_it_is_for(
+    address: str, arguments: list[Argument], id: str
+) -> None:
+    assert request_id(address, arguments) == id
+
+
+def arguments() -> st.SearchStrategy[list[Any]]:
+    words = st.sampled_from(["prompt", "bars", "seed", "melody", "wrap", "tempo_bpm", "key", "4"])
+    return st.lists(st.none() | st.integers() | st.floats() | words | st.text(), max_size=12)
+
+
+@given(st.sampled_from([address for address, _, _ in COMMANDS]) | st.text(), arguments())
+def test_whatever_comes_is_a_command_or_refused(address: str, given: list[Argument]) -> None:
+    try:
+        read_command(address, given, 0.0)
+    except BridgeError as error:
+        assert error.code in ("bad-argument", "unknown-address")
+        assert 1 <= len(request_id(address, given)) <= 64
+
+
+def test_every_event_is_told_as_the_protocol_says() -> None:
+    """OSC.md's table, written out once more."""
+    assert [type(event) for event, _ in ONE_OF_EACH] == list(get_args(Event))
+    for event, expected in ONE_OF_EACH:
+        address, arguments = event_message(event)
+        assert (address, *arguments) == expected
+        for got, wanted in zip(arguments, expected[1:], strict=True):
+            assert isinstance(got, type(wanted)) and not isinstance(got, bool)
+
+
+def test_numbers_of_events_have_the_protocols_type_whatever_the_daemon_counts_in() -> None:
+    """`eta_seconds` may be the integer −1 where it is unknown; clients expect a float."""
+    assert [type(one) for one in event_message(Progress("me-1", 0, -1))[1]] == [Whole, float, float]
+
+
+def test_ids_paths_and_codes_are_never_cut() -> None:
+    _, arguments = event_message(Failed("me-1", "bad-argument", "because"))
+    assert [type(one) for one in arguments] == [Whole, Whole, str]

@@ -1,0 +1,174 @@
+"""Broken and hostile packets by the ten thousand: nothing escapes, nothing takes long, it goes on.
+
+`MELODY_BRIDGE_HOSTILE_PACKETS` sets how many; the soak takes a million.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from bridge.control.addresses import read_command, request_id
+from bridge.control.osc import MAX_REFUSALS_A_SECOND
+from bridge.control.packets import InvalidPacket, read_packet
+from bridge.errors import BridgeError
+from tests.control.hostile import mutated_packets
+from tests.control.peers import PATIENCE_SECONDS, Client, Served, message
+from tests.control.test_packets import BOMBS
+
+COUNT = int(os.environ.get("MELODY_BRIDGE_HOSTILE_PACKETS", "50000"))
+WORST_PARSE_SECONDS = 0.005
+PACKETS_BETWEEN_PINGS = 500
+FLOOD_SECONDS = 2
+FLOOD_PACKETS_A_SECOND = 20_000
+MAX_GROWTH_BYTES = 10 * 1024 * 1024
+
+
+def read(packet: bytes) -> None:
+    try:
+        messages = read_packet(packet)
+    except InvalidPacket:
+        return
+    for address, arguments in messages:
+        try:
+            read_command(address, arguments, 0.0)
+        except BridgeError as error:
+            assert error.code in ("bad-argument", "unknown-address")
+            assert request_id(address, arguments)
+
+
+def parse_seconds(packet: bytes) -> float:
+    begun = time.perf_counter()
+    with contextlib.suppress(InvalidPacket):
+        read_packet(packet)
+    return time.perf_counter() - begun
+
+
+def best_parse_seconds(packet: bytes) -> float:
+    """Without what else the machine was doing."""
+    return min(parse_seconds(packet) for _ in range(5))
+
+
+def test_nothing_escapes_from_mutated_packets_and_the_worst_is_quick() -> None:
+    slowest: list[tuple[float, bytes]] = []
+    understood = 0
+    for packet in mutated_packets(COUNT, seed=3):
+        read(packet)
+        heapq.heappush(slowest, (parse_seconds(packet), packet))
+        if len(slowest) > 20:
+            heapq.heappop(slowest)
+        understood += not is_invalid(packet)
+    worst = max(best_parse_seconds(packet) for _, packet in slowest)
+    assert worst <= WORST_PARSE_SECONDS
+    # Mutations that only ever break the packet's structure would not try the table.
+    assert COUNT / 20 < understood < COUNT * 19 / 20
+
+
+def is_invalid(packet: bytes) -> bool:
+    try:
+        read_packet(packet)
+    except InvalidPacket:
+        return True
+    return False
+
+
+LARGEST = {
+    **BOMBS,
+    "one long text": message("/a", "x" * 8180),
+    "one long address": message("/" + "x" * 8180),
+    "1024 integers": message("/a", *[7] * 1024),
+    "1024 texts": message("/a", *["x"] * 1024),
+    "1024 messages": b"#bundle\0" + bytes(8) + b"\0\0\0\4/a\0\0" * 1022,
+    "empty bundles": b"#bundle\0" + bytes(8) + (b"\0\0\0\x10#bundle\0" + bytes(8)) * 400,
+    "misspelled addresses": b"#bundle\0" + bytes(8) + b"\0\0\0\x14/bridge/generats\0\0\0\0" * 340,
+}
+
+
+@pytest.mark.parametrize("packet", LARGEST.values(), ids=LARGEST.keys())
+def test_the_worst_that_can_be_thought_of_is_parsed_in_time(packet: bytes) -> None:
+    read(packet)
+    assert best_parse_seconds(packet) <= WORST_PARSE_SECONDS
+
+
+def test_the_endpoint_answers_after_whatever_came() -> None:
+    with Served() as served, Client(served, "hostile") as client, Client(served) as other:
+        sent = 0
+        for number, packet in enumerate(mutated_packets(COUNT, seed=4, answered=False)):
+            client.throw(packet)
+            sent += 1
+            if number % PACKETS_BETWEEN_PINGS == 0:
+                # So that the buffer holds them; the pong also tells that it goes on.
+                other.ping()
+                sent += 1
+        for bomb in BOMBS.values():
+            client.throw(bomb)
+            sent += 1
+            other.ping()
+            sent += 1
+        stats = served.call(lambda endpoint: endpoint.stats)
+        assert stats.received == sent + 1
+        assert 0 < stats.invalid < stats.received
+        assert [one.client for one in served.call(lambda endpoint: endpoint.subscribers)] == [
+            "hostile"
+        ]
+
+
+FLOODER = """
+import socket, sys, time
+port, seconds, rate = map(int, sys.argv[1:4])
+packet = bytes.fromhex(sys.argv[4])
+flood = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+begun = time.perf_counter()
+for number in range(seconds * rate):
+    while time.perf_counter() < begun + number / rate:
+        pass
+    flood.sendto(packet, ("127.0.0.1", port))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what it drops")
+@pytest.mark.parametrize(
+    "packet",
+    [
+        message("/bridge/transport", 120.0, 1.5, 1, 4, 4),
+        message("/bridge/genrate", "me-1", "bars", 4),
+    ],
+    ids=["good", "refused"],
+)
+def test_twenty_thousand_packets_a_second_are_heard_or_counted_in_bounded_memory(
+    packet: bytes,
+) -> None:
+    with Served(keep=False) as served, Client(served, "floods") as client:
+        client.ping()
+        before = resident_bytes()
+        amount = FLOOD_SECONDS * FLOOD_PACKETS_A_SECOND
+        arguments = map(str, [served.port, FLOOD_SECONDS, FLOOD_PACKETS_A_SECOND, packet.hex()])
+        begun = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-c", FLOODER, *arguments],
+            check=True,
+            timeout=PATIENCE_SECONDS * FLOOD_SECONDS,
+        )
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        counted = 0
+        # Hello and the first ping are among what was received.
+        while counted < amount + 2 and time.monotonic() < give_up:
+            stats = served.call(lambda endpoint: endpoint.stats)
+            counted = stats.received + (stats.dropped or 0)
+        assert counted == amount + 2
+        assert resident_bytes() - before < MAX_GROWTH_BYTES
+        # The client was told no more than it could read, and the pong comes after it.
+        told = len(client.ping())
+        seconds = time.perf_counter() - begun
+        assert told <= (MAX_REFUSALS_A_SECOND + 1) * (seconds + 1)
+
+
+def resident_bytes() -> int:
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

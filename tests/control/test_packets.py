@@ -1,0 +1,201 @@
+"""Datagrams: what is OSC is read, what is not is refused as such, and what is sent always fits."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pythonosc.osc_message import OscMessage
+
+from bridge.control.packets import (
+    MAX_RECEIVED_BYTES,
+    MAX_SENT_BYTES,
+    InvalidPacket,
+    Whole,
+    read_packet,
+    write_message,
+)
+from tests.control.peers import message
+
+
+def bundle(*elements: bytes, time_tag: bytes = b"\0\0\0\0\0\0\0\1") -> bytes:
+    return b"#bundle\0" + time_tag + b"".join(struct.pack(">i", len(one)) + one for one in elements)
+
+
+def test_every_type_of_the_protocol_is_read() -> None:
+    datagram = message("/bridge/generate", 7, 0.5, "warm keys, größer", True, False, 2**40)
+    assert read_packet(datagram) == [
+        ("/bridge/generate", (7, 0.5, "warm keys, größer", 1, 0, 2**40))
+    ]
+    double = b"/a\0\0,d\0\0" + struct.pack(">d", 93.7)
+    assert read_packet(double) == [("/a", (93.7,))]
+    symbol = b"/a\0\0,Si\0lofi\0\0\0\0\0\0\0\7"
+    assert read_packet(symbol) == [("/a", ("lofi", 7))]
+
+
+@pytest.mark.parametrize(
+    ("tag", "data"),
+    [
+        ("b", b"\0\0\0\3abc\0"),
+        ("t", bytes(8)),
+        ("N", b""),
+        ("I", b""),
+        ("r", bytes(4)),
+        ("c", b"\0\0\0a"),
+        ("m", bytes(4)),
+    ],
+)
+def test_a_type_without_use_stands_for_itself_and_keeps_the_others_in_place(
+    tag: str, data: bytes
+) -> None:
+    datagram = b"/a\0\0,i" + tag.encode() + b"i\0\0\0\0" + b"\0\0\0\1" + data + b"\0\0\0\2"
+    assert read_packet(datagram) == [("/a", (1, None, 2))]
+
+
+def test_a_message_without_type_tags_has_no_arguments() -> None:
+    assert read_packet(b"/bridge/panic\0\0\0") == [("/bridge/panic", ())]
+
+
+def test_a_bundle_is_its_messages_in_order_whenever_it_is_for() -> None:
+    far_ahead = b"\xff" * 8
+    inner = bundle(message("/b", 2), message("/c", 3), time_tag=far_ahead)
+    whole = bundle(message("/a", 1), inner, bundle(), message("/d", 4), time_tag=far_ahead)
+    assert read_packet(whole) == [("/a", (1,)), ("/b", (2,)), ("/c", (3,)), ("/d", (4,))]
+
+
+def nested(depth: int) -> bytes:
+    datagram = message("/a")
+    for _ in range(depth):
+        datagram = bundle(datagram)
+    return datagram
+
+
+def test_bundles_may_lie_four_deep() -> None:
+    assert read_packet(nested(4)) == [("/a", ())]
+
+
+def header(size: int) -> bytes:
+    return b"#bundle\0" + bytes(8) + struct.pack(">i", size)
+
+
+def blobs_that_lead_back() -> bytes:
+    tags, text = b"," + b"sb" * 511 + b"\0", b"x" * 4000 + bytes(4)
+    return b"/a\0\0" + tags + text + struct.pack(">i", -len(text) - 4)
+
+
+BOMBS = {
+    "element of -4 bytes": header(-4),
+    "element of 0 bytes": header(0),
+    "element of 0 bytes, then one": header(0) + struct.pack(">i", 4) + b"/a\0\0",
+    "element of 2 GiB": header(2**31 - 1) + message("/a"),
+    "element of -2 GiB": header(-(2**31)) + message("/a"),
+    "element longer than the bundle": header(12) + message("/a"),
+    "element of 6 bytes": header(6) + b"/a\0\0\0\0\0\0",
+    "five bundles deep": nested(5),
+    "fifty bundles deep": nested(50),
+    "half a time tag": b"#bundle\0\0\0\0\0",
+    "size alone": b"#bundle\0" + bytes(8) + b"\0\0",
+    "good message, bad neighbour": bundle(message("/a"), b"a\0\0\0"),
+    "over 8 KiB": message("/a", "x" * MAX_RECEIVED_BYTES),
+    "1025 arguments": message("/a", *[True] * 1025),
+    "array": message("/a", [1, 2]),
+    "open arrays": b"/a\0\0," + b"[" * 1000 + b"\0\0\0",
+    "unknown type": b"/a\0\0,x\0\0",
+    "argument missing": b"/a\0\0,i\0\0",
+    "half an argument": b"/a\0\0,h\0\0\0\0\0\0",
+    "string without end": b"/a\0\0,s\0\0abcd",
+    "blob of -8 bytes": b"/a\0\0,b\0\0" + struct.pack(">i", -8),
+    "blobs that lead back over a text": blobs_that_lead_back(),
+    "blob of 2 GiB": b"/a\0\0,b\0\0" + struct.pack(">i", 2**31 - 1),
+    "tags without comma": b"/a\0\0i\0\0\0\0\0\0\1",
+    "tags without end": b"/a\0\0,iii",
+    "address without end": b"/abc",
+    "address without slash": b"abc\0,\0\0\0",
+    "address not UTF-8": b"/\xff\xfe\0,\0\0\0",
+    "string not UTF-8": b"/a\0\0,s\0\0\xc3\x28\0\0",
+    "odd length": message("/a") + b"\0",
+    "more than it says": message("/a", 1) + bytes(4),
+    "nothing": b"",
+    "zeros": bytes(64),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
+def test_what_is_not_osc_is_refused_as_such(bomb: bytes) -> None:
+    with pytest.raises(InvalidPacket):
+        read_packet(bomb)
+
+
+def test_a_wildcard_is_an_address_as_any_other() -> None:
+    """python-osc's own dispatcher makes a regular expression of it, and hangs."""
+    wild = "/" + "{a,aa}*" * 7
+    assert read_packet(message(wild)) == [(wild, ())]
+
+
+@given(st.binary(max_size=200))
+def test_whatever_comes_is_read_or_refused(datagram: bytes) -> None:
+    for packet in (datagram, b"/" + datagram, b"/a\0\0," + datagram, b"#bundle\0" + datagram):
+        try:
+            messages = read_packet(packet)
+        except InvalidPacket:
+            continue
+        assert all(address.startswith("/") for address, _ in messages)
+
+
+def floats() -> st.SearchStrategy[float]:
+    return st.floats(width=32)
+
+
+@given(
+    st.lists(st.integers(-(2**31), 2**31 - 1) | floats() | st.text(st.characters(codec="utf-8")))
+)
+def test_what_is_written_reads_the_same(arguments: list[int | float | str]) -> None:
+    datagram = write_message("/bridge/done", arguments)
+    expected = [one.replace("\0", "") if isinstance(one, str) else one for one in arguments]
+    for read in (OscMessage(datagram).params, read_packet(datagram)[0][1]):
+        assert [type(one) for one in read] == [type(one) for one in expected]
+        # As text, for NaN is not equal to itself.
+        assert [repr(one) for one in read] == [repr(one) for one in expected]
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "漢", "🎹"])
+@pytest.mark.parametrize("shift", range(4))
+def test_the_longest_text_is_cut_between_two_characters(letter: str, shift: int) -> None:
+    prompt = "a" * shift + letter * 5000
+    datagram = write_message("/bridge/preset", [Whole("me-1"), 0, 2, "lofi-keys", prompt])
+    assert MAX_SENT_BYTES - 8 <= len(datagram) <= MAX_SENT_BYTES < 4096
+    *rest, cut = OscMessage(datagram).params
+    assert rest == ["me-1", 0, 2, "lofi-keys"]
+    assert prompt.startswith(cut)
+
+
+def test_text_that_must_be_whole_is_not_cut_and_the_others_make_room() -> None:
+    path = Whole("/" + "p" * 3500)
+    arguments: list[int | float | str] = ["n" * 2000, path, "m" * 1000, 7]
+    name, kept, other, number = OscMessage(write_message("/bridge/clip", arguments)).params
+    assert kept == path and number == 7
+    # Only as much as needed goes, from the longest first.
+    assert name == "" and 500 < len(other) < 600
+
+
+def test_what_fits_is_not_touched() -> None:
+    text = "x" * (MAX_SENT_BYTES - len(message("/bridge/error", "")))
+    exact = write_message("/bridge/error", [text + "yyy"])
+    assert len(exact) == MAX_SENT_BYTES
+    assert OscMessage(exact).params == [text + "yyy"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [[Whole("x" * 5000)], [Whole("x" * 4080), "cut"], [1.5] * 1000]
+)
+def test_what_cannot_fit_is_refused(arguments: Sequence[int | float | str]) -> None:
+    with pytest.raises(ValueError, match="too many"):
+        write_message("/bridge/clip", arguments)
+
+
+def test_a_file_name_that_is_not_utf8_is_sent_with_a_question_mark() -> None:
+    sent = write_message("/bridge/clip", [Whole("/clips/\udcff.wav")])
+    assert OscMessage(sent).params == ["/clips/?.wav"]

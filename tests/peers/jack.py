@@ -1,0 +1,266 @@
+"""A JACK server with a dummy sound card, and what plays into an input: programs that tests start.
+
+The server runs on a name of its own, which the processes that a test starts find in their
+environment. On a busy machine it misses periods now and then; `xruns` tells when, so that a test
+can leave such a passage out and play it again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.peers.wait import until
+
+SAMPLE_RATE = 44_100
+PERIOD = 512
+ATTEMPTS = 8
+INPUT_PORTS = ("PortAudio:in_0", "PortAudio:in_1")
+"""Of the one input stream that a process has open through PortAudio."""
+
+
+Result = TypeVar("Result")
+
+
+class JackServer:
+    """A server with two inputs and two outputs. Make it with the fixture `jack_server`.
+
+    Attributes:
+        name: what clients find it by, in JACK_DEFAULT_SERVER.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._server: subprocess.Popen[bytes] | None = None
+        self._monitor: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it takes clients."""
+        assert self._server is None
+        self._server = subprocess.Popen(
+            f"jackd -r -n {self.name} -d dummy -r {SAMPLE_RATE} -p {PERIOD} -C 2 -P 2".split(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        # It waits for the server, so that the server takes clients once it is ready.
+        self._monitor = _start("tests.peers.jack_monitor")
+        assert self._monitor.stdout is not None
+        assert self._monitor.stdout.readline() == "ready\n"
+
+    def stop(self) -> None:
+        """Stop it as a user does; doing it again does nothing."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Let it die."""
+        self._end(signal.SIGKILL)
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started."""
+        return self._server is not None
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        assert self._server is not None
+        return self._server.pid
+
+    def xruns(self) -> list[float]:
+        """When it missed a period since it was started, in `time.perf_counter` seconds."""
+        assert self._monitor is not None and self._monitor.stdin and self._monitor.stdout
+        self._monitor.stdin.write("\n")
+        self._monitor.stdin.flush()
+        return [float(word) for word in self._monitor.stdout.readline().split()]
+
+    def ports(self) -> list[str]:
+        """The names of all ports there are."""
+        return _ask(["jack_lsp"]).split()
+
+    def connect(self, output: str, input_: str) -> None:
+        """Connect two ports, once both are there."""
+        until(lambda: {output, input_} <= set(self.ports()), f"{output} and {input_} are there")
+        subprocess.run(["jack_connect", output, input_], check=True)
+
+    def _end(self, number: int) -> None:
+        if self._monitor is not None:
+            _close(self._monitor)
+        if self._server is not None:
+            self._server.send_signal(number)
+            try:
+                self._server.wait(1.5)
+            except subprocess.TimeoutExpired:
+                # After a client of it was killed, it may wait for that one for six seconds.
+                self._server.kill()
+                self._server.wait()
+        self._monitor = self._server = None
+        # What a server that was killed leaves behind.
+        for left in Path("/dev/shm").glob(f"jack_*_{self.name}_*"):
+            left.unlink()
+
+
+@contextmanager
+def playing(
+    samples: NDArray[np.float32],
+    ports: tuple[str, ...] = INPUT_PORTS,
+    *,
+    at_seconds: float = 0.0,
+    folder: Path,
+) -> Iterator[subprocess.Popen[str]]:
+    """Play as a sound card would deliver it: the sound of a period comes in the cycle after it.
+
+    Leaving waits until all is played.
+
+    Args:
+        samples: `[frames, channels]`, a channel for each port.
+        at_seconds: when its first frame sounds, in `time.perf_counter` seconds, half a second or
+            more from now; 0: as soon as can be.
+        folder: to put the samples in.
+    """
+    path = folder / "playing.npy"
+    np.save(path, samples)
+    player = _start("tests.peers.jack_player", str(path), repr(at_seconds), *ports)
+    try:
+        assert player.stdout is not None
+        assert player.stdout.readline() == "ready\n"
+        yield player
+        assert player.stdout.readline() == "done\n"
+        assert player.wait() == 0
+    finally:
+        _close(player)
+
+
+@contextmanager
+def playing_file(
+    server: JackServer, path: Path, ports: tuple[str, ...] = INPUT_PORTS
+) -> Iterator[None]:
+    """Play a stereo file with sndfile-jackplay. Leaving waits until it is played."""
+    player = subprocess.Popen(
+        ["sndfile-jackplay", "--wait", str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        for number, port in enumerate(ports, start=1):
+            server.connect(f"jackplay:out_{number}", port)
+        assert player.stdin is not None
+        player.stdin.write("\n")
+        player.stdin.flush()
+        yield
+        assert player.wait() == 0
+    finally:
+        _close(player)
+
+
+@contextmanager
+def loopback(
+    *, delay_frames: int, gain: float = 1.0, noise: float = 0.0, growth_frames: int = 0
+) -> Iterator[str]:
+    """A device, by its name, whose input is what its output was that many frames before.
+
+    Args:
+        gain, noise: amplitudes, of what comes back and of what is added.
+        growth_frames: what the delay grows by twice a second.
+    """
+    arguments = map(str, (delay_frames, gain, noise, growth_frames))
+    client = _start("tests.peers.jack_loopback", *arguments)
+    try:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "ready\n"
+        yield "loopback"
+    finally:
+        _close(client)
+
+
+def without_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
+    """What the attempt returns once the server has not missed a period in it.
+
+    Skips the test when it never does: the machine is too busy to say anything.
+    """
+    for _ in range(ATTEMPTS):
+        before = server.xruns()
+        result = attempt()
+        if server.xruns() == before:
+            return result
+    pytest.skip(f"{ATTEMPTS} attempts, and an XRun in each")
+
+
+@pytest.fixture
+def jack_server(module_jack_server: JackServer) -> JackServer:
+    """A server that runs, in the environment of what the test starts; it may stop and kill it.
+
+    A module's tests share one, and no client of it is left when they are done.
+    """
+    if not module_jack_server.running:
+        module_jack_server.start()
+    return module_jack_server
+
+
+@pytest.fixture(scope="module")
+def module_jack_server(require_program: Callable[[str], str]) -> Iterator[JackServer]:
+    """The one that `jack_server` gives; a module's own fixtures may use it too."""
+    for program in ("jackd", "jack_lsp", "jack_connect", "sndfile-jackplay"):
+        require_program(program)
+    pytest.importorskip("jack")
+    # It would have the server's name in its environment, and stays as long as this process.
+    resource_tracker.ensure_running()
+    server = JackServer(f"melody-bridge-{os.getpid()}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JACK_DEFAULT_SERVER", server.name)
+        patch.setenv("JACK_NO_START_SERVER", "1")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+        until(lambda: not processes_with(server.name), "every client has ended")
+
+
+def processes_with(server_name: str) -> list[int]:
+    """Processes other than this one that have the server's name in their environment."""
+    wanted = f"JACK_DEFAULT_SERVER={server_name}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:  # It is another user's, or gone.
+            continue
+        if wanted in environment and int(entry.name) != os.getpid():
+            found.append(int(entry.name))
+    return found
+
+
+def _ask(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _start(module: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()

@@ -1,0 +1,57 @@
+"""A JACK client that plays samples at an instant: `jack_player FILE.npy AT_SECONDS PORT…`."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from functools import partial
+
+import jack
+import numpy as np
+
+from tests.peers.jack_clock import Clock
+from tests.peers.wait import until
+
+
+def main(path: str, at_seconds: str, *ports: str) -> None:
+    """Play all of it, and end."""
+    samples = np.load(path)
+    client = jack.Client("player", no_start_server=True)
+    outputs = [client.outports.register(f"out_{number}") for number in range(len(ports))]
+    clock = Clock(client)
+    connected, done = threading.Event(), threading.Event()
+    at = float(at_seconds)
+    place: int | None = None  # In the samples, of the first frame of the coming cycle.
+
+    @client.set_process_callback  # type: ignore[untyped-decorator]
+    def process(frames: int) -> None:
+        nonlocal place
+        block = np.zeros((frames, len(ports)), np.float32)
+        if connected.is_set():
+            if place is None or (at and place < -frames):
+                # The cycle brings what sounded in the period before it, as from a sound card.
+                since = clock.cycle_seconds() - frames / client.samplerate - at
+                place = round(since * client.samplerate) if at else 0
+            if place > -frames:
+                piece = samples[max(0, place) : max(0, place + frames)]
+                first = max(0, -place)
+                block[first : first + len(piece)] = piece
+            place += frames
+            # Not before what is in this cycle has gone out.
+            if place > len(samples) + 4 * frames:
+                done.set()
+        for number, output in enumerate(outputs):
+            output.get_array()[:] = block[:, number]
+
+    with client:
+        for output, port in zip(outputs, ports, strict=True):
+            until(partial(client.get_ports, f"^{port}$"), f"{port} is there")
+            client.connect(output, port)
+        connected.set()
+        print("ready", flush=True)
+        done.wait()
+    print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,467 @@
+"""The daemon as its clients have it: melodies in, clips out, an answer to everything.
+
+A tiny model of random weights stands in for a real one: what it plays is noise, but everything else
+is as it is on stage.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+
+from bridge.timing import Meter, bars_to_frames
+from tests.peers.daemon import Client, DaemonProcess, descendants, engine_pid, running
+
+HUM = "twinkle-hum-100bpm.wav"
+
+
+@pytest.fixture(scope="module")
+def shared(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """A daemon without input, for tests that leave it as it was."""
+    clips = tmp_path_factory.mktemp("shared") / "Clips"
+    with running(clips, "--model", str(model), "--sample-rate", "48000") as daemon:
+        yield daemon.ready()
+
+
+@pytest.fixture
+def client(shared: DaemonProcess, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """A client of its own name, so that no id of another test is in its way."""
+    with Client(shared.port, request.node.name[-50:]) as client:
+        yield client
+
+
+@pytest.fixture
+def hum(tmp_path: Path, melodies: Path) -> Path:
+    """A copy of a hum, in a folder that messages may name."""
+    return Path(shutil.copy(melodies / HUM, tmp_path / "my hum.wav"))
+
+
+def test_a_hum_in_a_file_becomes_a_clip_of_the_exact_length(
+    shared: DaemonProcess, client: Client, hum: Path
+) -> None:
+    id = client.name
+    client.send("/bridge/capture/file", f"{id}-1", str(hum), "tempo_bpm", 100)
+    client.send("/bridge/generate", f"{id}-2", *("bars", 2, "tempo_bpm", 93.7, "seed", 7))
+    assert client.done(f"{id}-1") == []
+    (clip,) = client.done(f"{id}-2")
+    path = Path(str(clip.arguments[3]))
+    assert clip.arguments[1:3] == (0, 1)
+    assert path.parent == shared.clips and path.suffix == ".wav"
+    assert clip.arguments[4] == 2 and clip.arguments[6] == 7
+    assert np.float32(clip.arguments[5]) == np.float32(93.7)
+    assert clip.arguments[8:] == (4, 4, 48_000, path.stem)
+    info = soundfile.info(path)
+    frames = bars_to_frames(2, Meter(4, 4), Fraction("93.7"), 48_000)
+    assert (info.frames, info.samplerate, info.channels) == (frames, 48_000, 2)
+    sidecar = json.loads(path.with_suffix(".json").read_text())
+    assert sidecar["melody"] == str(hum) and sidecar["request"] == f"{id}-2"
+    assert sidecar["melody_tempo_bpm"] == 100 and sidecar["seed"] == 7
+    shares = [told.arguments[1] for told in client.of(f"{id}-2") if "progress" in told.address]
+    assert shares == sorted(shares) and len(shares) > 2  # type: ignore[type-var]
+
+
+def test_variations_come_best_first_each_with_its_seed(client: Client, hum: Path) -> None:
+    id = client.name
+    client.send("/bridge/capture/file", f"{id}-1", str(hum))
+    client.send("/bridge/generate", f"{id}-2", *("bars", 1, "variations", 3, "seed", 5))
+    clips = client.done(f"{id}-2")
+    assert [clip.arguments[1:3] for clip in clips] == [(0, 3), (1, 3), (2, 3)]
+    scores = [float(str(clip.arguments[7])) for clip in clips]
+    assert scores == sorted(scores, reverse=True)
+    assert sorted(str(clip.arguments[6]) for clip in clips) == ["5", "6", "7"]
+    assert client.ended(f"{id}-2").arguments[1] == 3
+
+
+def test_a_request_without_melody_and_one_without_anything(client: Client) -> None:
+    id = client.name
+    client.send("/bridge/generate", f"{id}-1", *("prompt", "warm rhodes", "bars", 1))
+    client.send("/bridge/generate", f"{id}-2", *("melody", "none", "bars", 1))
+    client.send("/bridge/generate", f"{id}-3", "bars", 1)
+    (clip,) = client.done(f"{id}-1")
+    assert clip.arguments[7] == -1, "there is no melody that it could be like"
+    (clip,) = client.done(f"{id}-2")
+    sidecar = json.loads(Path(str(clip.arguments[3])).with_suffix(".json").read_text())
+    assert sidecar["unconditional"] is True and sidecar["prompt"] is None
+    code, message = client.failed(f"{id}-3")
+    assert code == "bad-argument" and "nothing to go by" in message
+
+
+def test_notes_add_up_until_they_are_rendered_from(shared: DaemonProcess, client: Client) -> None:
+    id = client.name
+    client.send("/bridge/set", "numerator", 3)
+    client.send("/bridge/capture/notes", f"{id}-1", 2, 0, 60, 1, 1.5, 64, 0.5)
+    client.send("/bridge/capture/notes", f"{id}-1", 2, 3, 67.0, 2)
+    client.send("/bridge/generate", f"{id}-2", *("bars", 2, "tempo_bpm", 120))
+    client.send("/bridge/set", "numerator", 4)
+    (clip,) = client.done(f"{id}-2")
+    assert clip.arguments[8:10] == (3, 4)
+    assert client.ended(f"{id}-1").address == "/bridge/done"
+    sidecar = json.loads(Path(str(clip.arguments[3])).with_suffix(".json").read_text())
+    kept = Path(sidecar["melody"])
+    assert kept.parent == shared.clips / "Takes"
+    played = [message.note for message in mido.MidiFile(kept) if message.type == "note_on"]
+    assert played == [60, 64, 67]
+    # It is repeated when it is sent again, and no longer added to.
+    client.send("/bridge/capture/notes", f"{id}-1", 2, 0, 72, 1)
+    client.asked()
+    ends = [told for told in client.of(f"{id}-1") if told.address == "/bridge/done"]
+    assert len(ends) == 2
+
+
+def test_stop_ends_notes_and_notes_without_any_are_told(client: Client) -> None:
+    id = client.name
+    client.send("/bridge/capture/notes", f"{id}-1", 1, 0, 60, 1)
+    client.send("/bridge/capture/stop", f"{id}-1")
+    client.send("/bridge/capture/notes", f"{id}-2", 1)
+    client.send("/bridge/capture/stop", f"{id}-2")
+    client.done(f"{id}-1")
+    assert client.failed(f"{id}-2")[0] == "silent-melody"
+
+
+def test_a_request_that_is_sent_twice_is_done_once(
+    shared: DaemonProcess, client: Client, hum: Path
+) -> None:
+    id = client.name
+    client.send("/bridge/capture/file", f"{id}-1", str(hum))
+    client.send("/bridge/capture/file", f"{id}-1", str(hum))
+    for _ in range(3):
+        client.send("/bridge/generate", f"{id}-2", *("bars", 1, "seed", 9))
+    (clip,) = client.done(f"{id}-2")
+    client.send("/bridge/generate", f"{id}-2", *("bars", 1, "seed", 9))
+    client.asked()
+    told = [each for each in client.of(f"{id}-2") if each.address == "/bridge/clip"]
+    assert [each.arguments for each in told] == [clip.arguments] * 2
+    of_request = [path for path in shared.clips.glob("*.wav") if "seed9" in path.name]
+    assert len(of_request) == 1
+
+
+def test_every_client_gets_its_own_clip_and_hears_of_all(
+    shared: DaemonProcess, hum: Path, melodies: Path
+) -> None:
+    other = Path(shutil.copy(melodies / "saints-hum-120bpm.wav", hum.parent / "saints.wav"))
+    with Client(shared.port, "ann") as ann, Client(shared.port, "bob") as bob:
+        ann.send("/bridge/capture/file", "ann-1", str(hum))
+        bob.send("/bridge/capture/file", "bob-1", str(other))
+        ann.send("/bridge/generate", "ann-2", "bars", 1)
+        bob.send("/bridge/generate", "bob-2", "bars", 1)
+        (of_ann,) = ann.done("ann-2")
+        (of_bob,) = bob.done("bob-2")
+        for clip, melody in ((of_ann, hum), (of_bob, other)):
+            sidecar = json.loads(Path(str(clip.arguments[3])).with_suffix(".json").read_text())
+            assert sidecar["melody"] == str(melody)
+        assert ann.done("bob-2")[0].arguments == of_bob.arguments
+        assert bob.done("ann-2")[0].arguments == of_ann.arguments
+
+
+def test_defaults_are_under_what_a_request_says_and_over_the_daws_time(
+    shared: DaemonProcess, tmp_path: Path
+) -> None:
+    with running(tmp_path, *shared_model(shared)) as daemon, Client(daemon.port) as client:
+        client.send("/bridge/transport", 93.7, 0.0, 0, 7, 8)
+        client.send("/bridge/generate", "me-1", *("melody", "none", "bars", 1))
+        client.send("/bridge/set", *("bars", 2, "seed", 11, "tempo_bpm", 240, "denominator", 4))
+        client.send("/bridge/set", "preset", "lofi-keys")
+        client.send("/bridge/generate", "me-2")
+        client.send("/bridge/generate", "me-3", *("bars", 1, "seed", -1, "prompt", "my own"))
+        ((daws,), (set_,), (said,)) = (client.done(f"me-{number}") for number in (1, 2, 3))
+    assert daws.arguments[8:10] == (7, 8)
+    frames = bars_to_frames(1, Meter(7, 8), Fraction("93.7"), 44_100)
+    assert soundfile.info(str(daws.arguments[3])).frames == frames
+    assert set_.arguments[4:7] == (2, 240.0, 11) and set_.arguments[8:10] == (7, 4)
+    assert "lofi-keys" in str(set_.arguments[11])
+    assert said.arguments[4] == 1 and said.arguments[6] != 11
+    sidecar = json.loads(Path(str(said.arguments[3])).with_suffix(".json").read_text())
+    assert sidecar["prompt"].startswith("my own") and sidecar["preset"] is None
+
+
+def shared_model(shared: DaemonProcess) -> list[str]:
+    """The arguments that name the same model."""
+    arguments = list(map(str, shared.process.args))  # type: ignore[arg-type]
+    at = arguments.index("--model")
+    return arguments[at : at + 2]
+
+
+@pytest.mark.parametrize(
+    ("address", "arguments", "code"),
+    [
+        ("/bridge/generate", ("bars", 0), "bad-argument"),
+        ("/bridge/generate", ("bars", 4, "speed", 3), "bad-argument"),
+        ("/bridge/generate", ("preset", "nobody has this"), "unknown-preset"),
+        ("/bridge/generate", ("melody", "nobody-1"), "unknown-melody"),
+        ("/bridge/generate", ("prompt", "x", "bars", 100), "unsupported"),
+        ("/bridge/capture/file", ("/etc/passwd",), "path-refused"),
+        ("/bridge/capture/file", ("/etc/nothing.wav",), "path-refused"),
+        ("/bridge/capture/start", (), "no-input"),
+        ("/bridge/capture/last", (4,), "no-input"),
+        ("/bridge/capture/stop", (), "unknown-melody"),
+        ("/bridge/cancel", (), "unknown-id"),
+        ("/bridge/discard", (), "unknown-id"),
+        ("/bridge/loop/start", (), "unsupported"),
+        ("/bridge/loop/stop", (), "unsupported"),
+        ("/bridge/play", (), "unsupported"),
+    ],
+)
+def test_what_cannot_be_done_is_told_by_its_code_and_writes_nothing(
+    shared: DaemonProcess,
+    client: Client,
+    address: str,
+    arguments: tuple[int | str, ...],
+    code: str,
+) -> None:
+    before = sorted(shared.clips.rglob("*"))
+    client.send(address, f"{client.name}-1", *arguments)
+    assert client.failed(f"{client.name}-1")[0] == code
+    assert sorted(shared.clips.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("address", "arguments", "code"),
+    [
+        ("/bridge/nothing", (1,), "unknown-address"),
+        ("/bridge/stop", (), "unsupported"),
+        ("/bridge/set", ("bars", 0), "bad-argument"),
+        ("/bridge/transport", (5000, 0, 1, 4, 4), "bad-argument"),
+    ],
+)
+def test_what_has_no_id_is_told_without_one(
+    client: Client, address: str, arguments: tuple[int | str, ...], code: str
+) -> None:
+    before = len(client.events)
+    client.send(address, *arguments)
+    client.wait("/bridge/error", "-", code, after=before)
+
+
+def test_the_chosen_melody_leads_and_a_failed_one_fails_what_waits_for_it(
+    client: Client, hum: Path
+) -> None:
+    id = client.name
+    client.send("/bridge/capture/file", f"{id}-1", str(hum))
+    client.send("/bridge/capture/file", f"{id}-2", str(hum.with_name("missing.wav")))
+    client.send("/bridge/generate", f"{id}-3", "bars", 1)
+    client.send("/bridge/generate", f"{id}-4", *("bars", 1, "melody", f"{id}-1"))
+    assert client.failed(f"{id}-2")[0] == "unreadable-file"
+    assert client.failed(f"{id}-3") == client.failed(f"{id}-2")
+    assert len(client.done(f"{id}-4")) == 1
+
+
+def test_part_of_a_file_is_what_is_followed(client: Client, melodies: Path, tmp_path: Path) -> None:
+    id = client.name
+    midi = Path(shutil.copy(melodies / "twinkle-100bpm.mid", tmp_path))
+    part = ("start_seconds", 2.4, "length_seconds", 2.4)
+    client.send("/bridge/capture/file", f"{id}-1", str(midi), *part)
+    client.send("/bridge/generate", f"{id}-2", "bars", 1)
+    (clip,) = client.done(f"{id}-2")
+    sidecar = json.loads(Path(str(clip.arguments[3])).with_suffix(".json").read_text())
+    assert sidecar["melody_start_seconds"] == pytest.approx(2.4, abs=1e-6)
+    assert sidecar["tempo_bpm"] == 100, "a MIDI file's own, where nobody says another"
+    client.send("/bridge/capture/file", f"{id}-3", str(midi), "start_seconds", 4000)
+    assert client.failed(f"{id}-3")[0] == "bad-argument"
+
+
+def test_cancelled_requests_end_so_whether_they_run_or_wait(client: Client) -> None:
+    id = client.name
+    for number in (1, 2):
+        client.send("/bridge/generate", f"{id}-{number}", *("melody", "none", "bars", 12))
+    client.send("/bridge/cancel", f"{id}-2")
+    client.wait_for(
+        lambda told: told.arguments[:1] == (f"{id}-1",) and float(str(told.arguments[1])) > 0,
+        "progress",
+    )
+    client.send("/bridge/cancel", f"{id}-1")
+    for number in (1, 2):
+        assert client.failed(f"{id}-{number}")[0] == "cancelled"
+    before = len(client.events)
+    client.send("/bridge/cancel", f"{id}-1")
+    client.asked()
+    assert [told.address for told in client.events[before:] if told.arguments[:1] == (f"{id}-1",)]
+    client.send("/bridge/generate", f"{id}-3", *("melody", "none", "bars", 1))
+    assert len(client.done(f"{id}-3")) == 1
+
+
+def test_panic_ends_everything_and_leaves_the_clips(shared: DaemonProcess, client: Client) -> None:
+    id = client.name
+    client.send("/bridge/generate", f"{id}-1", *("melody", "none", "bars", 1))
+    client.done(f"{id}-1")
+    clips = sorted(shared.clips.glob("*.wav"))
+    for number in (2, 3):
+        client.send("/bridge/generate", f"{id}-{number}", *("melody", "none", "bars", 12))
+    client.send("/bridge/capture/notes", f"{id}-4", 1, 0, 60, 1)
+    client.send("/bridge/panic")
+    for number in (2, 3, 4):
+        assert client.failed(f"{id}-{number}")[0] == "cancelled"
+    assert sorted(shared.clips.glob("*.wav")) == clips
+
+
+def test_presets_are_listed_with_their_prompts(client: Client) -> None:
+    client.send("/bridge/presets", f"{client.name}-1")
+    presets = client.done(f"{client.name}-1")
+    names = [str(preset.arguments[3]) for preset in presets]
+    assert "lofi-keys" in names and names == sorted(names)
+    assert [preset.arguments[1] for preset in presets] == list(range(len(presets)))
+    assert all(preset.arguments[2] == len(presets) and preset.arguments[4] for preset in presets)
+
+
+def test_clips_outlive_the_daemon_and_a_discarded_one_moves_away(
+    shared: DaemonProcess, tmp_path: Path
+) -> None:
+    model = shared_model(shared)
+    with running(tmp_path, *model) as daemon, Client(daemon.port) as client:
+        client.send("/bridge/generate", "me-1", *("melody", "none", "bars", 1, "variations", 2))
+        first = client.done("me-1")
+        client.send("/bridge/generate", "me-2", *("melody", "none", "bars", 1))
+        (second,) = client.done("me-2")
+    with running(tmp_path, *model) as daemon, Client(daemon.port, "you") as client:
+        client.send("/bridge/clips", "you-1")
+        listed = client.done("you-1")
+        wanted = [told.arguments[3] for told in (second, *first)]
+        assert [told.arguments[3] for told in listed] == wanted
+        assert [told.arguments[1:3] for told in listed] == [(0, 3), (1, 3), (2, 3)]
+        client.send("/bridge/discard", "me-1", 0)
+        client.send("/bridge/discard", "me-1", 0)
+        end = client.wait("/bridge/done", "me-1")
+        assert end.arguments[1] == 1
+        # The clip that stands last in the list.
+        client.send("/bridge/discard", "you-1", 2)
+        client.wait_for(lambda told: told[:2] == ("/bridge/done", ("you-1", 1)), "a second end")
+        client.send("/bridge/clips", "you-2")
+        assert [told.arguments[3] for told in client.done("you-2")] == wanted[:1]
+    assert len(list((tmp_path / "Discarded").glob("*.wav"))) == 2
+    assert len(list((tmp_path / "Discarded").glob("*.json"))) == 2
+    assert [str(path) for path in tmp_path.glob("*.wav")] == wanted[:1]
+
+
+def test_hostile_paths_are_refused_and_nothing_is_written_or_stuck(
+    shared: DaemonProcess, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "out.wav").symlink_to("/etc/passwd")
+    (tmp_path / "noise.wav").symlink_to("/dev/zero")
+    subprocess.run(["mkfifo", str(tmp_path / "pipe.wav")], check=True)
+    paths = [
+        *("../../etc/passwd", f"{tmp_path}/../../../etc/x.wav", "//server/share/x.wav"),
+        *("\\\\server\\share\\x.wav", "/dev/zero", "/dev/stdin", f"{tmp_path}/{'x' * 300}.wav"),
+        *(f"{tmp_path}/\u202evaw.x.wav", f"{tmp_path}/out.wav", f"{tmp_path}/noise.wav"),
+        *(f"{tmp_path}/pipe.wav", str(tmp_path), "", "/" + "x/" * 1500 + "x.wav"),
+    ]
+    before = sorted(shared.clips.rglob("*"))
+    for number, path in enumerate(paths):
+        client.send("/bridge/capture/file", f"{client.name}-{number}", path)
+    for number, _ in enumerate(paths):
+        assert client.failed(f"{client.name}-{number}")[0] in ("path-refused", "unreadable-file")
+    assert sorted(shared.clips.rglob("*")) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_signal_stops_it_well_and_tells_whose_request_is_given_up(
+    shared: DaemonProcess, tmp_path: Path, number: signal.Signals
+) -> None:
+    daemon = DaemonProcess(tmp_path / "Clips", *shared_model(shared)).ready()
+    with Client(daemon.port) as client:
+        client.send("/bridge/generate", "me-1", *("melody", "none", "bars", 14))
+        client.wait("/bridge/progress", "me-1")
+        assert daemon.stop(number) == 0
+        assert client.failed("me-1")[0] == "cancelled"
+    assert daemon.errors == []
+    assert daemon.logged("error", id="me-1")["code"] == "cancelled"
+    assert daemon.log[-1]["event"] == "stopped"
+    assert list(tmp_path.rglob("*.wav")) == []
+
+
+def test_a_daemon_that_is_killed_leaves_no_process(shared: DaemonProcess, tmp_path: Path) -> None:
+    daemon = DaemonProcess(tmp_path, *shared_model(shared)).ready()
+    with Client(daemon.port) as client:
+        client.send("/bridge/generate", "me-1", *("melody", "none", "bars", 14))
+        client.wait("/bridge/progress", "me-1")
+        assert len(daemon.children()) >= 1
+        # `stop` asserts that its children end.
+        assert daemon.stop(signal.SIGKILL) == -signal.SIGKILL
+    assert [path.name for path in tmp_path.rglob("*") if path.suffix != ".json"] == []
+
+
+def test_an_engine_that_is_killed_costs_one_request(shared: DaemonProcess, client: Client) -> None:
+    id = client.name
+    for attempt in range(5):
+        client.send("/bridge/generate", f"{id}-{attempt}a", *("melody", "none", "bars", 14))
+        client.send("/bridge/generate", f"{id}-{attempt}b", *("melody", "none", "bars", 1))
+        client.wait_for(
+            lambda told, wanted=f"{id}-{attempt}a": (  # type: ignore[misc]
+                told.address == "/bridge/progress"
+                and told.arguments[0] == wanted
+                and told.arguments[1] > 0
+            ),
+            "progress",
+        )
+        pid = engine_pid(shared)
+        kill = subprocess.run(["kill", "-9", str(pid)], check=True)
+        assert kill.returncode == 0
+        assert client.failed(f"{id}-{attempt}a")[0] == "engine-died"
+        client.asked()
+        assert len(client.done(f"{id}-{attempt}b")) == 1
+        assert pid not in descendants(shared.process.pid)
+    assert list(shared.clips.glob(".*")) == []
+
+
+def test_a_new_client_is_told_how_engine_and_input_are(client: Client) -> None:
+    assert client.wait("/bridge/hello").arguments[1:] == (
+        1,
+        client.wait("/bridge/hello").arguments[2],
+        client.wait("/bridge/hello").arguments[3],
+        client.name,
+    )
+    assert client.wait("/bridge/input").arguments == ("none", "", 0)
+    assert client.wait("/bridge/engine").arguments[0] in ("ready", "busy")
+
+
+def refused(*arguments: str) -> str:
+    """The one line that a daemon which does not start says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge", "run", *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    return done.stderr.splitlines()[-1]
+
+
+def test_mistakes_at_the_start_are_one_line_and_status_2(tmp_path: Path) -> None:
+    clips = ("--clips", str(tmp_path / "Clips"), "--input", "none")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        line = refused("--osc-port", port, *clips)
+        assert port in line and "--osc-port" in line
+    line = refused("--osc-port", "0", *clips, "--model", "no/such/folder/at all")
+    assert "no/such/folder/at all" in line
+    (tmp_path / "file").write_text("not a folder")
+    line = refused("--osc-port", "0", "--input", "none", "--clips", str(tmp_path / "file"))
+    assert "file" in line
+    (tmp_path / "bad.toml").write_text("osc_port = 'x'")
+    line = refused("--config", str(tmp_path / "bad.toml"))
+    assert "bad.toml" in line and "osc_port" in line
+    assert not (tmp_path / "Clips").exists()
+
+
+def test_it_listens_on_loopback_only(shared: DaemonProcess) -> None:
+    inodes = set()
+    for link in Path(f"/proc/{shared.process.pid}/fd").iterdir():
+        try:
+            inodes.add(str(link.readlink()))
+        except OSError:
+            continue
+    listening = [
+        columns[1]
+        for table in ("udp", "udp6", "tcp", "tcp6")
+        for columns in map(str.split, Path(f"/proc/net/{table}").read_text().splitlines()[1:])
+        if f"socket:[{columns[9]}]" in inodes
+    ]
+    assert listening == [f"0100007F:{shared.port:04X}"]
