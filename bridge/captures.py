@@ -205,20 +205,22 @@ class Captures:
                 self._reading.add(task)
                 task.add_done_callback(self._reading.discard)
             case CaptureStart() | CaptureLast():
-                tempo_bpm, meter = self._session_time()
-                begin = takes.start if isinstance(command, CaptureStart) else takes.last
-                captured.running = begin(
-                    self._ring(),
-                    self._clock,
-                    command.bars,
-                    now_seconds,
-                    session_tempo_bpm=tempo_bpm,
-                    session_meter=meter,
-                    input_latency_seconds=self._latency_seconds,
-                    name=command.id,
-                )
+                captured.running = self._recording(command, now_seconds)
                 self._tell(captured, captured.running.state)
                 self._look_at(captured, captured.running, now_seconds)
+
+    def _recording(self, command: CaptureStart | CaptureLast, now_seconds: float) -> Capture:
+        tempo_bpm, meter = self._session_time()
+        ring, clock = self._ring(), self._clock
+        settings: Any = {
+            "session_tempo_bpm": tempo_bpm,
+            "session_meter": meter,
+            "input_latency_seconds": self._latency_seconds,
+            "name": command.id,
+        }
+        if isinstance(command, CaptureStart):
+            return takes.start(ring, clock, command.bars, now_seconds, **settings)
+        return takes.last(ring, clock, command.bars, now_seconds, **settings)
 
     def _ring(self) -> Ring:
         if self._listener is None:

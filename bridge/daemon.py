@@ -48,6 +48,8 @@ from bridge.status import Screen, Status, shown
 
 LEVEL_SECONDS = 0.1
 """How often clients hear the level (OSC.md)."""
+LOSSES_SECONDS = 1.0
+"""How often the log is told of what was lost."""
 RECORDING_SECONDS = 0.02
 """How often a capture is looked at: what a finished one adds to the wait."""
 MISTAKE = 2
@@ -135,6 +137,7 @@ class Daemon:
         self._ticking: asyncio.Task[None] | None = None
         self._input = InputChanged("none", "", 0)
         self._daw_gone = False
+        self._dropped = 0
         self._clock = BeatClock()
         self._ledger = Ledger(self._tell)
         self._engine = Supervisor(options.model, options.device, self._engine_changed)
@@ -257,7 +260,7 @@ class Daemon:
 
     async def _tick(self) -> None:
         """See how far captures are, and tell the level; until cancelled."""
-        next_level = 0.0
+        next_level = next_look = 0.0
         while True:
             now = time.perf_counter()
             self._captures.poll(now)
@@ -265,6 +268,9 @@ class Daemon:
                 next_level = now + LEVEL_SECONDS
                 self._tell_level()
                 self._show(now)
+            if now >= next_look:
+                next_look = now + LOSSES_SECONDS
+                self._tell_losses()
             await asyncio.sleep(RECORDING_SECONDS if self._captures.recording else LEVEL_SECONDS)
 
     def _tell_level(self) -> None:
@@ -274,6 +280,25 @@ class Daemon:
         peak_db, rms_db = level(listener.ring)
         self._status.peak_db, self._status.rms_db = peak_db, rms_db
         self._tell(Level(peak_db, rms_db))
+
+    def _tell_losses(self) -> None:
+        """Say what was lost since it was last said: sound at the input, and messages."""
+        overflows = self._listener.overflows if self._listener is not None else 0
+        if overflows > self._status.overflows:
+            _log.warning(
+                "the input has lost sound %d times: other programs keep the machine busy",
+                overflows,
+                extra=told(event="overflow", overflows=overflows),
+            )
+        self._status.overflows = overflows
+        dropped = (self._endpoint.stats.dropped if self._endpoint is not None else None) or 0
+        if dropped > self._dropped:
+            _log.warning(
+                "%d messages came faster than they could be read, and were dropped: send fewer",
+                dropped - self._dropped,
+                extra=told(event="dropped", dropped=dropped),
+            )
+        self._dropped = dropped
 
     def _tell_of_daw(self, now_seconds: float) -> None:
         """Say once that a DAW that played tells nothing more."""
@@ -297,13 +322,6 @@ class Daemon:
         listener = self._listener
         if listener is not None:
             status.input = listener.state
-            if listener.overflows > status.overflows:
-                _log.warning(
-                    "the input lost sound %d times: other programs keep the machine busy",
-                    listener.overflows,
-                    extra=told(event="overflow", overflows=listener.overflows),
-                )
-            status.overflows = listener.overflows
 
 
 def _working_folder() -> tuple[Path, ...]:

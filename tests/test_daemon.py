@@ -143,7 +143,7 @@ def test_a_request_that_is_sent_twice_is_done_once(
     client.asked()
     told = [each for each in client.of(f"{id}-2") if each.address == "/bridge/clip"]
     assert [each.arguments for each in told] == [clip.arguments] * 2
-    of_request = [path for path in shared.clips.glob("*.wav") if "seed9" in path.name]
+    of_request = [path for path in shared.clips.glob("*.wav") if path.stem.endswith("seed9")]
     assert len(of_request) == 1
 
 

@@ -44,6 +44,7 @@ class DaemonProcess:
         self.clips = clips
         self.log: list[dict[str, Any]] = []
         self.errors: list[str] = []
+        self._ended = False
         self._grown = threading.Condition()
         self.process = subprocess.Popen(
             [
@@ -61,7 +62,11 @@ class DaemonProcess:
         ]
         for reader in self._readers:
             reader.start()
-        self.port = int(self.logged("listening")["port"])
+        try:
+            self.port = int(self.logged("listening")["port"])
+        except AssertionError:
+            self.stop(signal.SIGKILL)
+            raise
 
     def logged(self, event: str, after: int = 0, **fields: Any) -> dict[str, Any]:
         """The first log line of that event with those fields, once it is there."""
@@ -73,11 +78,9 @@ class DaemonProcess:
             return None
 
         with self._grown:
-            there = self._grown.wait_for(
-                lambda: found() or self.process.poll() is not None, PATIENCE_SECONDS
-            )
+            self._grown.wait_for(lambda: found() or self._ended, PATIENCE_SECONDS)
             line = found()
-        assert there and line is not None, (event, fields, self.log[-5:], self.errors)
+        assert line is not None, (event, fields, self.log[-5:], self.errors)
         return line
 
     def ready(self) -> DaemonProcess:
@@ -110,6 +113,7 @@ class DaemonProcess:
                 self.log.append(json.loads(line))
                 self._grown.notify_all()
         with self._grown:
+            self._ended = True
             self._grown.notify_all()
 
     def _read_errors(self) -> None:

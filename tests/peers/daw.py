@@ -1,0 +1,68 @@
+"""A DAW's clock as it comes over OSC: in beats from a known instant, each message a little late."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+from types import TracebackType
+
+from bridge.control.packets import write_message
+
+LATEST_SECONDS = 0.03
+
+
+class Daw:
+    """Plays from beat 0 at `start_seconds` on; tells so five times a second until it is left.
+
+    Then it tells that it has stopped. Before that instant it plays the beats below 0, a count-in.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        start_seconds: float,
+        tempo_bpm: float,
+        numerator: int = 4,
+        denominator: int = 4,
+        seed: int = 1,
+    ) -> None:
+        self._address = ("127.0.0.1", port)
+        self._start, self._tempo_bpm = start_seconds, tempo_bpm
+        self._meter = (numerator, denominator)
+        self._random = random.Random(seed)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Daw:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def seconds_of(self, beat: float) -> float:
+        """The instant of a beat, on `time.perf_counter`."""
+        return self._start + beat * 60 / self._tempo_bpm
+
+    def _run(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
+            while not self._over.wait(0.2):
+                datagram = self._message(is_playing=1)
+                # On its way, as in a busy machine.
+                self._over.wait(self._random.uniform(0, LATEST_SECONDS))
+                sending.sendto(datagram, self._address)
+            sending.sendto(self._message(is_playing=0), self._address)
+
+    def _message(self, is_playing: int) -> bytes:
+        beat = (time.perf_counter() - self._start) * self._tempo_bpm / 60
+        arguments = [self._tempo_bpm, beat, is_playing, *self._meter]
+        return write_message("/bridge/transport", arguments)

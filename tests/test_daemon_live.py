@@ -1,0 +1,306 @@
+"""The daemon on a sound card: JACK's dummy server, with what is played into it by other programs.
+
+Passages in which the server missed a period are played again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from bridge.control.packets import write_message
+from bridge.timing import Meter, bars_to_frames, parse_tempo
+from tests.peers.daemon import Client, DaemonProcess, audio_pid, engine_pid, running
+from tests.peers.daw import Daw
+from tests.peers.jack import SAMPLE_RATE, JackServer, playing, playing_file, without_xruns
+from tests.peers.osc_programs import Message, send_by_oscsend, send_by_pd
+from tests.peers.wait import until
+
+LEAD_SECONDS = 1.5
+"""For a player to start, and for the clock to hear of the DAW."""
+CLICK_FRAMES = 64
+FLOOD_SECONDS, FLOOD_PER_SECOND = 10.0, 20_000
+
+
+@pytest.fixture(scope="module")
+def daemon(
+    module_jack_server: JackServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DaemonProcess]:
+    """A daemon that hears the server's sound card, with `pocket`."""
+    clips = tmp_path_factory.mktemp("live") / "Clips"
+    with running(clips, input="system") as daemon:
+        daemon.logged("input", state="ready")
+        yield daemon.ready()
+
+
+@pytest.fixture
+def client(daemon: DaemonProcess, request: pytest.FixtureRequest) -> Iterator[Client]:
+    with Client(daemon.port, request.node.name[-40:]) as client:
+        yield client
+
+
+def clicks(tempo_bpm: float, beats: int, numerator: int) -> NDArray[np.float32]:
+    """A click on each beat, louder on the first of a bar, in two channels."""
+    beat_frames = 60 / tempo_bpm * SAMPLE_RATE
+    samples = np.zeros((round(beats * beat_frames) + SAMPLE_RATE, 2), np.float32)
+    for beat in range(beats):
+        first = round(beat * beat_frames)
+        samples[first : first + CLICK_FRAMES] = 0.9 if beat % numerator == 0 else 0.4
+    return samples
+
+
+def kept(client: Client, melody: str) -> tuple[NDArray[np.float32], int]:
+    """The samples of a capture and their rate, from the file that a clip's sidecar names."""
+    id = f"{client.name}-{time.monotonic_ns()}"
+    client.send("/bridge/generate", id, *("melody", melody, "bars", 1))
+    (clip,) = client.done(id)
+    sidecar = json.loads(Path(str(clip.arguments[3])).with_suffix(".json").read_text())
+    samples, rate = soundfile.read(sidecar["melody"], dtype="float32", always_2d=True)
+    return samples, rate
+
+
+def at(seconds: float) -> None:
+    """Wait for an instant of a performance."""
+    until(lambda: time.perf_counter() >= seconds, "the instant to play at")
+
+
+@pytest.mark.parametrize(
+    ("address", "tempo_bpm", "numerator"),
+    [("/bridge/capture/last", 120.0, 4), ("/bridge/capture/start", 93.7, 3)],
+)
+def test_a_takes_first_frame_is_the_bar_line_and_every_click_lies_on_its_beat(
+    daemon: DaemonProcess,
+    client: Client,
+    jack_server: JackServer,
+    tmp_path: Path,
+    address: str,
+    tempo_bpm: float,
+    numerator: int,
+) -> None:
+    bars = 4
+
+    def attempt() -> str:
+        id = f"{client.name}-{time.monotonic_ns()}"
+        start = time.perf_counter() + LEAD_SECONDS
+        played = clicks(tempo_bpm, (bars + 2) * numerator, numerator)
+        with (
+            Daw(daemon.port, start_seconds=start, tempo_bpm=tempo_bpm, numerator=numerator) as daw,
+            playing(played, at_seconds=start, folder=tmp_path),
+        ):
+            # `last` in the bar after those that are meant, `start` in the one before.
+            at(daw.seconds_of(numerator * (bars + 0.3 if "last" in address else 0.5)))
+            client.send(address, id, bars)
+            client.ended(id)
+        return id
+
+    id = without_xruns(jack_server, attempt)
+    client.done(id)
+    samples, rate = kept(client, id)
+    frames = bars_to_frames(bars, Meter(numerator, 4), parse_tempo(tempo_bpm), SAMPLE_RATE)
+    assert (rate, samples.shape) == (SAMPLE_RATE, (frames, 2))
+    beat_frames = 60 / tempo_bpm * SAMPLE_RATE
+    loud = np.abs(samples[:, 0]) > 0.2
+    starts = np.flatnonzero(loud & ~np.roll(loud, 1))
+    # A click may begin just before frame 0 or end just after the last.
+    assert bars * numerator - 1 <= len(starts) <= bars * numerator + 1
+    beats = np.round(starts / beat_frames)
+    errors_ms = np.abs(starts - beats * beat_frames) / SAMPLE_RATE * 1000
+    print(f"{address}: clicks {np.percentile(errors_ms, 95):.2f} ms off at 95 %")
+    assert np.percentile(errors_ms, 95) <= 5.0
+    is_bar_line = samples[np.minimum(starts + 1, frames - 1), 0] > 0.6
+    assert np.mean(is_bar_line == (beats % numerator == 0)) >= 0.95
+
+
+def test_what_is_captured_equals_the_file_that_was_played_bit_for_bit(
+    daemon: DaemonProcess, client: Client, jack_server: JackServer, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(4).uniform(-0.5, 0.5, (2 * SAMPLE_RATE, 2)).astype(np.float32)
+    file = tmp_path / "noise.wav"
+    soundfile.write(file, noise, SAMPLE_RATE, subtype="FLOAT")
+
+    def attempt() -> str:
+        id = f"{client.name}-{time.monotonic_ns()}"
+        client.send("/bridge/capture/start", id)
+        client.wait("/bridge/capture", id, "waiting")
+        with playing_file(jack_server, file):
+            client.wait("/bridge/capture", id, "recording")
+        client.send("/bridge/capture/stop", id)
+        client.ended(id)
+        return id
+
+    id = without_xruns(jack_server, attempt)
+    client.done(id)
+    samples, _ = kept(client, id)
+    first = int(np.flatnonzero(samples.any(axis=1))[0])
+    # It begins at the onset, with a little of what came before it.
+    assert first < 0.02 * SAMPLE_RATE
+    assert np.array_equal(samples[first : first + len(noise)], noise)
+
+
+def hum_as_played(melodies: Path) -> NDArray[np.float32]:
+    """A hum of four bars at 100 bpm in two channels, at the server's rate."""
+    hum, rate = soundfile.read(melodies / "twinkle-hum-100bpm.wav", dtype="float32")
+    assert rate == SAMPLE_RATE
+    samples: NDArray[np.float32] = np.stack([hum, hum], axis=1)
+    return samples
+
+
+@pytest.mark.parametrize("program", ["oscsend", "pd"])
+def test_a_hum_becomes_a_clip_as_like_it_as_the_offline_path_makes(
+    daemon: DaemonProcess,
+    client: Client,
+    jack_server: JackServer,
+    melodies: Path,
+    tmp_path: Path,
+    require_program: Callable[[str], str],
+    program: str,
+) -> None:
+    path = require_program(program)
+    bars, tempo_bpm, seed = 4, 100.0, 7
+    sound = ("prompt", "electric piano, bass and drums", "bars", bars, "seed", seed)
+
+    def attempt() -> str:
+        name = f"{program}{time.monotonic_ns()}"
+        start = time.perf_counter() + LEAD_SECONDS
+        asks: list[Message] = [
+            ("/bridge/capture/last", (f"{name}-1", bars)),
+            ("/bridge/generate", (f"{name}-2", *sound)),
+        ]
+        with (
+            Daw(daemon.port, start_seconds=start, tempo_bpm=tempo_bpm) as daw,
+            playing(hum_as_played(melodies), at_seconds=start, folder=tmp_path),
+        ):
+            at(daw.seconds_of(4 * bars + 0.2))
+            if program == "pd":
+                send_by_pd(path, daemon.port, asks, tmp_path)
+            else:
+                send_by_oscsend(path, daemon.port, asks)
+            client.ended(f"{name}-1")
+        return name
+
+    name = without_xruns(jack_server, attempt)
+    client.done(f"{name}-1")
+    (clip,) = client.done(f"{name}-2")
+    live = Path(str(clip.arguments[3]))
+    frames = bars_to_frames(bars, Meter(), parse_tempo(tempo_bpm), 44_100)
+    assert soundfile.info(live).frames == frames
+    offline = subprocess.run(
+        [
+            *(sys.executable, "-m", "bridge", "render", str(melodies / "twinkle-hum-100bpm.wav")),
+            *("--melody-tempo", "100", "--tempo", "100", "--prompt", str(sound[1])),
+            *("--bars", str(bars), "--seed", str(seed), "--out", str(tmp_path), "--json"),
+        ],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    (rendered,) = json.loads(offline.stdout)["clips"]
+    score = float(str(clip.arguments[7]))
+    print(f"{program}: live {score:.3f}, offline {rendered['melody_similarity']:.3f}")
+    assert abs(score - rendered["melody_similarity"]) <= 0.1
+    assert score >= 0.7
+
+
+def test_the_level_is_told_ten_times_a_second(client: Client) -> None:
+    client.wait("/bridge/input", "ready", "system")
+    start, first = time.perf_counter(), client.levels
+    until(lambda: client.levels >= first + 20, "20 levels")
+    assert 1.5 < time.perf_counter() - start < 5 * 2
+
+
+def test_a_lost_device_is_told_what_was_recorded_is_kept_and_it_comes_back(
+    daemon: DaemonProcess, client: Client, jack_server: JackServer, tmp_path: Path
+) -> None:
+    recording, waiting = f"{client.name}-1", f"{client.name}-2"
+    noise = np.random.default_rng(5).uniform(-0.3, 0.3, (SAMPLE_RATE, 2)).astype(np.float32)
+    client.send("/bridge/capture/start", recording)
+    client.wait("/bridge/capture", recording, "waiting")
+    with playing(noise, folder=tmp_path):
+        client.wait("/bridge/capture", recording, "recording")
+    client.send("/bridge/capture/start", waiting)
+    client.wait("/bridge/capture", waiting, "waiting")
+    already = len(client.events)
+    killed = time.perf_counter()
+    jack_server.kill()
+    lost = client.wait("/bridge/input", "lost", after=already)
+    assert lost.seconds - killed < 5 * 1.5
+    client.done(recording)
+    assert client.failed(waiting)[0] == "no-input"
+    already = len(client.events)
+    jack_server.start()
+    client.wait("/bridge/input", "ready", after=already)
+    samples, _ = kept(client, recording)
+    assert len(samples) > 0.9 * SAMPLE_RATE
+    client.send("/bridge/capture/start", f"{client.name}-3", 1)
+    with playing(np.tile(noise, (4, 1)), folder=tmp_path):
+        client.done(f"{client.name}-3")
+
+
+def test_an_audio_process_that_is_killed_is_replaced_and_the_engine_goes_on(
+    daemon: DaemonProcess, client: Client
+) -> None:
+    engine = engine_pid(daemon)
+    for attempt in range(5):
+        id = f"{client.name}-{attempt}"
+        client.send("/bridge/generate", id, *("melody", "none", "bars", 1))
+        already = len(client.events)
+        killed = time.perf_counter()
+        os.kill(audio_pid(daemon), signal.SIGKILL)
+        lost = client.wait("/bridge/input", "lost", after=already)
+        assert lost.seconds - killed < 5 * 1.5
+        client.wait("/bridge/input", "ready", after=client.events.index(lost))
+        assert len(client.done(id)) == 1
+    assert engine_pid(daemon) == engine
+
+
+def test_a_flood_of_messages_costs_capture_nothing_and_is_counted(
+    daemon: DaemonProcess, client: Client, jack_server: JackServer
+) -> None:
+    packets = [
+        write_message("/bridge/transport", [120.0, 0.0, 0, 4, 4]),
+        write_message("/bridge/nothing", [1]),
+        write_message("/bridge/set", ["bars", 0]),
+        b"no OSC at all",
+    ]
+
+    def attempt() -> tuple[int, int, int]:
+        client.asked()
+        already = len(daemon.log)
+        before, start = memory_bytes(daemon.process.pid), time.perf_counter()
+        sent, pace = 0, threading.Event()
+        while (now := time.perf_counter()) < start + FLOOD_SECONDS:
+            for _ in range(int((now - start) * FLOOD_PER_SECOND) - sent):
+                client.send_bytes(packets[sent % len(packets)])
+                sent += 1
+            pace.wait(0.002)
+        client.asked()
+        return already, sent, memory_bytes(daemon.process.pid) - before
+
+    already, sent, grown = without_xruns(jack_server, attempt)
+    print(f"{sent / FLOOD_SECONDS:.0f} packets a second, {grown / 1024:.0f} KiB more memory")
+    assert sent > 0.9 * FLOOD_SECONDS * FLOOD_PER_SECOND
+    assert grown < 10 * 1024**2
+    assert [line for line in daemon.log[already:] if line.get("event") == "overflow"] == []
+    # As the log tells it: what was thrown away, where the machine was too slow, and what was wrong.
+    lines = daemon.log[already:]
+    assert any("were refused" in line["message"] for line in lines)
+    if any(line.get("event") == "dropped" for line in lines):
+        assert 0 < daemon.logged("dropped", after=already)["dropped"] < 10 * sent
+
+
+def memory_bytes(pid: int) -> int:
+    """What a process has of its own, without what it shares."""
+    pages = Path(f"/proc/{pid}/statm").read_text().split()
+    return (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE")
