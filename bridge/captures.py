@@ -15,6 +15,7 @@ from bridge.capture import take as takes
 from bridge.capture.level import LOWEST_DB, peak_db
 from bridge.capture.listener import Listener
 from bridge.capture.ring import Ring
+from bridge.capture.source import Source
 from bridge.capture.take import Capture
 from bridge.commands import (
     CaptureChanged,
@@ -211,16 +212,12 @@ class Captures:
 
     def _recording(self, command: CaptureStart | CaptureLast, now_seconds: float) -> Capture:
         tempo_bpm, meter = self._session_time()
-        ring, clock = self._ring(), self._clock
-        settings: Any = {
-            "session_tempo_bpm": tempo_bpm,
-            "session_meter": meter,
-            "input_latency_seconds": self._latency_seconds,
-            "name": command.id,
-        }
+        source = Source(
+            self._ring(), self._clock, self._latency_seconds, tempo_bpm, meter, command.id
+        )
         if isinstance(command, CaptureStart):
-            return takes.start(ring, clock, command.bars, now_seconds, **settings)
-        return takes.last(ring, clock, command.bars, now_seconds, **settings)
+            return takes.start(source, command.bars, now_seconds)
+        return takes.last(source, command.bars, now_seconds)
 
     def _ring(self) -> Ring:
         if self._listener is None:

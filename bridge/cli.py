@@ -206,7 +206,19 @@ def _devices(arguments: argparse.Namespace) -> int:
 def _calibrate(arguments: argparse.Namespace) -> int:
     from bridge import calibrate
 
-    return calibrate.main(arguments.input, arguments.output, as_json=arguments.json)
+    return calibrate.main(
+        input_=_device_named(arguments.input),
+        output=_device_named(arguments.output),
+        as_json=arguments.json,
+    )
+
+
+def _device_named(word: str | None) -> str | int | None:
+    """A device as the command line names it: by index, by name, or by nothing."""
+    from bridge.config import read_value
+
+    device: str | int | None = None if word is None else read_value("input", word)
+    return device
 
 
 def _eval(arguments: argparse.Namespace) -> int:

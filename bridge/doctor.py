@@ -29,7 +29,7 @@ OPENING_SECONDS = 5.0
 SILENT_DB = -120.0
 LITTLE_ROOM_BYTES = 1 << 30
 """A clip of 8 s at 44.1 kHz takes 2 MB."""
-PACKAGES = ("torch", "transformers", "numpy", "sounddevice", "soundfile", "python-osc", "mido")
+PACKAGES = ("torch", "transformers", "numpy", "sounddevice", "soundfile", "soxr", "mido", "rich")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-
 from bridge.audio import Waveform
 from bridge.errors import BadArgument
 
@@ -89,15 +87,6 @@ def parse_tempo(value: str | float | Fraction) -> Fraction:
 def _decimal(text: str) -> Fraction:
     # Exactly, 1e99999999 would be computed for ever; as a float it is out of range at once.
     return Fraction(text if len(text) <= 40 and "e" not in text.lower() else str(float(text)))
-
-
-def tempo_from_float32(value: float) -> Fraction:
-    """The tempo that a float32 off the wire was meant to be: the shortest decimal that gives it.
-
-    Raises:
-        BadArgument: not a number, or out of range.
-    """
-    return parse_tempo(str(np.float32(value)))
 
 
 def beats_to_seconds(beats: Fraction | int, tempo_bpm: Fraction) -> Fraction:

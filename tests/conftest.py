@@ -15,6 +15,8 @@ settings.register_profile("landing", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("landing")
 
+pytest_plugins = ["tests.peers.jack"]
+
 MELODIES = Path(__file__).parent / "melodies"
 
 

@@ -25,15 +25,15 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches process
 PATIENCE_SECONDS = 30.0
 
 PARENT = """
-import asyncio, os, signal, sys
+import asyncio, sys
 from bridge.child import Child
 from tests import children
+from tests.processes import stop
 
 async def main(target):
     def heard(message):
         if message == "leave":
             stop(child.pid)
-            os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
             left.set()
         else:
             print(child.pid, flush=True)
@@ -177,7 +177,7 @@ def test_a_message_that_cannot_be_read_ends_the_child(monkeypatch: pytest.Monkey
 
 def test_what_cannot_be_sent_is_told_to_its_sender() -> None:
     async def main() -> None:
-        child, told = child_of(children.deaf)
+        child, _ = child_of(children.deaf)
         with pytest.raises((AttributeError, TypeError)):
             child.send(threading.Lock())
         child.kill()
@@ -233,5 +233,5 @@ def test_a_parent_that_leaves_takes_a_stopped_child_with_it() -> None:
         process.stdin.write("leave\n")
         process.stdin.flush()
         assert process.stdout.readline() == "left\n"
-        assert has_ended(child, PATIENCE_SECONDS)
         assert process.wait(PATIENCE_SECONDS) == 0
+        assert has_ended(child, PATIENCE_SECONDS)

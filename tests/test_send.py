@@ -48,8 +48,8 @@ def daemon(*answers: tuple[str, list[int | float | str]]) -> Iterator[int]:
                     return
                 if address == "/bridge/subscribe":
                     client = int(str(arguments[0]))
-                    hello = ["0", 1, "ready", "pocket", str(arguments[1])]
-                    reply = [("/bridge/hello", hello)]
+                    hello: list[int | float | str] = ["0", 1, "ready", "pocket", str(arguments[1])]
+                    reply: list[tuple[str, list[int | float | str]]] = [("/bridge/hello", hello)]
                 elif address in ("/bridge/ping", "/bridge/unsubscribe"):
                     reply = [("/bridge/pong", ["ready"])] if address.endswith("ping") else []
                 else:

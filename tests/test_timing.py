@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from fractions import Fraction
 
 import pytest
@@ -16,7 +15,6 @@ from bridge.timing import (
     bars_to_seconds,
     beats_to_seconds,
     parse_tempo,
-    tempo_from_float32,
 )
 
 tempos = st.integers(2000, 99900).map(lambda hundredths: Fraction(hundredths, 100))
@@ -34,12 +32,6 @@ def test_a_tempo_is_the_decimal_that_was_meant(value: str | float | Fraction) ->
 def test_a_tempo_out_of_range_is_refused_with_its_value(value: str | float) -> None:
     with pytest.raises(BadArgument, match="tempo"):
         parse_tempo(value)
-
-
-@given(tempos)
-def test_a_tempo_survives_the_float32_of_osc(tempo_bpm: Fraction) -> None:
-    (received,) = struct.unpack(">f", struct.pack(">f", float(tempo_bpm)))
-    assert tempo_from_float32(received) == tempo_bpm
 
 
 @pytest.mark.parametrize(

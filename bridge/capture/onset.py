@@ -81,8 +81,9 @@ class OnsetFinder:
         hop, count = self._hop, max(0, len(samples) // self._hop - 1)
         self._rest = samples[count * hop :]
         if count:
-            hops = samples[: (count + 1) * hop].astype(np.float64).reshape(count + 1, hop, -1)
-            sums, squares = hops.sum(axis=1), np.square(hops).sum(axis=1)
+            hops = samples[: (count + 1) * hop].reshape(count + 1, hop, -1)
+            sums = hops.sum(axis=1, dtype=np.float64)
+            squares = np.square(hops).sum(axis=1, dtype=np.float64)
             mean = (sums[:-1] + sums[1:]) / (2 * hop)
             power = (squares[:-1] + squares[1:]) / (2 * hop) - mean**2
             self._power = np.concatenate([self._power, power.sum(axis=1)])
@@ -93,10 +94,9 @@ class OnsetFinder:
             return False
         if not (power[block : block + _BEGINNING_BLOCKS] > threshold).all():
             return False
-        if (power[block : block + _SOUND_BLOCKS] > threshold).mean() < _SOUND_SHARE:
-            return False
-        before = power[block - self._rest_blocks : block]
-        return not self._rest_blocks or bool((before > threshold).mean() < _REST_SHARE)
+        loud = int(np.count_nonzero(power[block : block + _SOUND_BLOCKS] > threshold))
+        before = int(np.count_nonzero(power[block - self._rest_blocks : block] > threshold))
+        return loud >= _SOUND_SHARE * _SOUND_BLOCKS and before <= _REST_SHARE * self._rest_blocks
 
     def _threshold_at(self, block: int) -> float:
         """What a block's power must exceed to be a sound."""

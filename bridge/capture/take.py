@@ -12,8 +12,7 @@ from fractions import Fraction
 
 from bridge.capture.level import LOWEST_DB, peak_db
 from bridge.capture.onset import FLOOR_SECONDS, OnsetFinder
-from bridge.capture.ring import Ring
-from bridge.capture.source import LONGEST_SECONDS, Clock, Source
+from bridge.capture.source import LONGEST_SECONDS, Source
 from bridge.commands import CaptureState
 from bridge.config import DEFAULT_TEMPO_BPM
 from bridge.errors import BadArgument, NoInput, NotEnoughBars, SilentMelody
@@ -27,68 +26,40 @@ many bars ago: then what was played since is meant."""
 REST_SECONDS = 0.5
 """A phrase begins after a rest of this length."""
 
+SHORT_GAP_SECONDS = 0.1
+"""Lost by the input at once, it costs a melody at most one 128 ms step of its chroma."""
+
 _ALMOST = 0.001
 """Of a bar: what a rounded frame may cost."""
 _LOST = "the input was lost before anything was recorded: plug it in again, or choose another"
 
 
-def start(
-    ring: Ring,
-    clock: Clock,
-    bars: int | None,
-    now_seconds: float,
-    *,
-    session_tempo_bpm: Fraction | None,
-    session_meter: Meter,
-    input_latency_seconds: float = 0.0,
-    name: str = "capture",
-) -> Capture:
+def start(source: Source, bars: int | None, now_seconds: float) -> Capture:
     """Record from the next bar line, or from the first onset when the DAW stands.
 
     Args:
-        ring: of the input.
-        clock: of the DAW.
         bars: how many; None: until it is stopped, or 115 s are full.
-        session_tempo_bpm: the take's tempo when the DAW stands; None: not known, and bars are
-            counted at 120.
-        session_meter: the take's meter when the DAW stands.
-        input_latency_seconds: how much later the ring has what a musician played at an instant;
-            may be negative.
-        name: the take's.
 
     Raises:
         BadArgument: so many bars are longer than 115 s.
     """
-    source = Source(ring, clock, input_latency_seconds, session_tempo_bpm, session_meter, name)
     most = source.most_bars(now_seconds)
     if bars is not None and bars > most:
         raise BadArgument(_too_many(source, bars, most, now_seconds))
     return _Recording(source, bars, now_seconds)
 
 
-def last(
-    ring: Ring,
-    clock: Clock,
-    bars: int,
-    now_seconds: float,
-    *,
-    session_tempo_bpm: Fraction | None,
-    session_meter: Meter,
-    input_latency_seconds: float = 0.0,
-    name: str = "capture",
-) -> Capture:
+def last(source: Source, bars: int, now_seconds: float) -> Capture:
     """Take the bars that end at the last bar line; pressed in a bar's last quarter, at its end.
 
     When the DAW stands, take the last phrase: from its onset if that was within the last `bars` + 1
-    bars, else the bars that end now. What was played until a moment ago counts as playing.
-
-    Args:
-        bars: how many; the others are those of `start`.
+    bars, else the bars that end now. What was played until a moment ago counts as playing. A gap
+    of up to a tenth of a second, where the input lost a few blocks, is silent and does no harm.
 
     Raises:
         NotEnoughBars: so many bars are longer than 115 s, or the DAW has not come to a bar line.
     """
-    source = Source(ring, clock, input_latency_seconds, session_tempo_bpm, session_meter, name)
+    clock = source.clock
     most = source.most_bars(now_seconds)
     if bars > most:
         raise NotEnoughBars(_too_many(source, bars, most, now_seconds))
@@ -312,7 +283,7 @@ class _LastBars(Capture):
         start_frame, frames = source.frame_at(span.start_seconds), source.frames_of(span)
         if not source.has(start_frame, frames) and not self._is_lost:
             return
-        have, why = self._whole_bars(span, start_frame + frames)
+        have, why = self._whole_bars(span)
         if have < self._bars:
             raise NotEnoughBars(f"{have} of {self._bars} bars: {why}")
         told = []
@@ -320,14 +291,16 @@ class _LastBars(Capture):
             told.append(f"the tempo changed: the take goes by its mean, {_decimal(span)} bpm")
         self._finish(start_frame, frames, span.tempo_bpm, span.meter, *told)
 
-    def _whole_bars(self, span: Span, stop_frame: int) -> tuple[int, str]:
+    def _whole_bars(self, span: Span) -> tuple[int, str]:
         """How many of the span's bars the ring has in one piece, and why not more."""
-        ring = self._source.ring
         if not span.bars:
             return 0, f"{span.broken} in the bar before"
         bar_seconds = (span.end_seconds - span.start_seconds) / span.bars
-        heard, why = _heard_before(self._source, stop_frame)
-        bars = int(heard / ring.sample_rate / bar_seconds + _ALMOST)
+        source = self._source
+        stop_frame = source.frame_at(span.end_seconds)
+        earliest, why = _heard_from(source, stop_frame)
+        heard = source.ring.seconds_at(stop_frame) - source.ring.seconds_at(earliest)
+        bars = int(heard / bar_seconds + _ALMOST)
         if bars < span.bars:
             return bars, why
         return span.bars, f"{span.broken} before them"
@@ -347,13 +320,14 @@ class _LastPhrase(Capture):
         if self.take is not None or (ring.frames_written < stop_frame and not self._is_lost):
             return
         stop_frame = min(stop_frame, ring.frames_written)
-        heard, why = _heard_before(source, stop_frame)
+        earliest, why = _heard_from(source, stop_frame)
+        heard = stop_frame - earliest
         tempo_bpm = source.tempo_bpm or DEFAULT_TEMPO_BPM
         frames, searched = (
             bars_to_frames(bars, source.meter, tempo_bpm, ring.sample_rate)
             for bars in (self._bars, self._bars + 1)
         )
-        onset = self._onset(stop_frame - min(searched, heard), stop_frame, heard)
+        onset = self._onset(max(earliest, stop_frame - searched), stop_frame, earliest)
         if onset is not None:
             frames = min(frames, stop_frame - onset)
             self._finish(onset, frames, source.tempo_bpm, source.meter)
@@ -363,27 +337,31 @@ class _LastPhrase(Capture):
         else:
             self._finish(stop_frame - frames, frames, source.tempo_bpm, source.meter)
 
-    def _onset(self, after_frame: int, stop_frame: int, heard: int) -> int | None:
+    def _onset(self, after_frame: int, stop_frame: int, earliest: int) -> int | None:
         """The first onset after a rest since that frame."""
         ring = self._source.ring
-        first = max(stop_frame - heard, after_frame - round(FLOOR_SECONDS * ring.sample_rate))
+        first = max(earliest, after_frame - round(FLOOR_SECONDS * ring.sample_rate))
         finder = OnsetFinder(ring.sample_rate, first, after_frame, REST_SECONDS)
         return finder.feed(ring.read(first, stop_frame))
 
 
-def _heard_before(source: Source, stop_frame: int) -> tuple[int, str]:
-    """How many frames before that one the ring has in one piece, and why not more."""
+def _heard_from(source: Source, stop_frame: int) -> tuple[int, str]:
+    """The frame from which on the ring has everything up to that one, and why not more."""
     ring = source.ring
     if not 0 < stop_frame <= ring.frames_written:
-        return 0, "nothing was heard"
+        return max(0, stop_frame), "nothing was heard"
     earliest = ring.continuous_from(stop_frame - 1)
-    heard = stop_frame - earliest
-    seconds = f"{heard / ring.sample_rate:.1f} s"
+    while earliest > ring.oldest_frame:
+        gap = ring.seconds_at(earliest) - ring.seconds_at(earliest - 1)
+        if gap > SHORT_GAP_SECONDS:
+            break
+        earliest = ring.continuous_from(earliest - 1)
+    seconds = f"{ring.seconds_at(stop_frame) - ring.seconds_at(earliest):.1f} s"
     if earliest == 0:
-        return heard, f"only {seconds} were heard so far"
-    if earliest == ring.oldest_frame:
-        return heard, f"only the last {seconds} are kept"
-    return heard, f"the input was interrupted {seconds} before their end"
+        return earliest, f"only {seconds} were heard so far"
+    if earliest <= ring.oldest_frame:
+        return earliest, f"only the last {seconds} are kept"
+    return earliest, f"the input was interrupted {seconds} before their end"
 
 
 def _too_many(source: Source, bars: int, most: int, now_seconds: float) -> str:

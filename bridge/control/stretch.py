@@ -254,13 +254,16 @@ class Stretch:
             return self.end_position, self.ended
         return self._grids[self._grids.index(grid) + 1].position, METER_CHANGED
 
-    def tempos(self, start: float, end: float) -> list[Fraction]:
-        """The tempos between two positions, as they were told, in their order."""
-        found = [self._piece_at(start + _EDGE_BEATS).tempo_bpm]
-        for piece in self._pieces:
-            if start + _EDGE_BEATS < piece.position < end - _EDGE_BEATS:
-                found.append(piece.tempo_bpm)
-        return found
+    def steady_tempo(self, start: float, end: float) -> Fraction | None:
+        """The tempo between two positions; None when it changes there."""
+        tempo_bpm = self._piece_at(start + _EDGE_BEATS).tempo_bpm
+        first = bisect_right(self._pieces, start + _EDGE_BEATS, key=_position)
+        for piece in self._pieces[first:]:
+            if piece.position >= end - _EDGE_BEATS:
+                break
+            if piece.tempo_bpm != tempo_bpm:
+                return None
+        return tempo_bpm
 
     def forget(self, before_seconds: float) -> None:
         """Drop what is known of the time before, and what a flood of changes has left."""

@@ -291,23 +291,20 @@ class BeatClock:
         )
 
     def _begin(self, packet: Transport) -> None:
-        """Playback began or went on elsewhere, with this packet or the one that it confirms."""
-        first = packet if self._suspect is None else self._suspect[0]
-        seconds = first.received_seconds
+        """Playback began, or went on elsewhere."""
+        seconds = packet.received_seconds
         entry = self._history[-1] if self._history else None
         if isinstance(entry, Stretch):
             if not entry.ended:
                 entry.end(JUMPED)
-            stretch = Stretch(first, entry.ended, entry.end_seconds)
+            stretch = Stretch(packet, entry.ended, entry.end_seconds)
         elif entry is None:
-            stretch = Stretch(first, STARTED, -inf)
+            stretch = Stretch(packet, STARTED, -inf)
         else:
             # It began where it stood, or somewhere else altogether.
-            since = (first.beat - entry.beat) * float(60 / first.tempo_bpm)
+            since = (packet.beat - entry.beat) * float(60 / packet.tempo_bpm)
             after = seconds - since if since >= 0 else -inf
-            stretch = Stretch(first, STARTED, max(entry.start_seconds, after))
-        if first is not packet:
-            stretch.add(packet)
+            stretch = Stretch(packet, STARTED, max(entry.start_seconds, after))
         self._history.append(stretch)
         self._suspect = None
 
@@ -327,17 +324,17 @@ class BeatClock:
 def _span(stretch: Stretch, grid: Grid, start: float, end: float, broken: str) -> Span:
     """The span between two positions, the first of them on a bar line."""
     start_seconds, end_seconds = stretch.seconds_at(start), stretch.seconds_at(end)
-    tempos = stretch.tempos(start, end)
-    tempo_bpm, is_steady = tempos[0], len(set(tempos)) == 1
-    if not is_steady:
+    steady = stretch.steady_tempo(start, end)
+    mean = steady
+    if mean is None:
         beats_per_minute = (end - start) / (end_seconds - start_seconds) * 60
-        tempo_bpm = Fraction(round(beats_per_minute * 1000), 1000)
+        mean = Fraction(round(beats_per_minute * 1000), 1000)
     return Span(
         start_seconds=start_seconds,
         end_seconds=end_seconds,
         bars=floor((end - start) / grid.bar_beats + _EXACTLY),
-        tempo_bpm=tempo_bpm,
-        is_steady=is_steady,
+        tempo_bpm=mean,
+        is_steady=steady is not None,
         meter=grid.meter,
         broken=broken,
     )

@@ -16,7 +16,14 @@ _DTYPES = {
     "bfloat16": torch.bfloat16,
 }
 
-_SAID = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+_SAID = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    # All that oneDNN, which does the CPU's matrix products, tells of a malloc that failed.
+    "could not create a primitive",
+)
 
 
 def resolve_device(device: str | None) -> torch.device:

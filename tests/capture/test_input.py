@@ -13,9 +13,10 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from bridge.capture.ring import GAP_SECONDS, Ring
+from bridge.capture.ring import Ring
 from tests.capture.listening import listening
 from tests.peers.jack import PERIOD, SAMPLE_RATE, JackServer, playing, playing_file, without_xruns
+from tests.peers.wait import until
 
 pytestmark = pytest.mark.usefixtures("jack_server")
 
@@ -27,52 +28,64 @@ def noise(seconds: float) -> NDArray[np.float32]:
     return samples.astype(np.float32) * random.choice(np.array([-1, 1], np.float32), samples.shape)
 
 
-def sounding(ring: Ring) -> NDArray[np.float32]:
-    """All that was heard, from the first frame that is not silent to the last."""
-    samples = ring.read(ring.oldest_frame, ring.frames_written)
+def sounding(ring: Ring, start: int) -> NDArray[np.float32]:
+    """What was heard since that frame, from the first that is not silent to the last."""
+    samples = ring.read(start, ring.frames_written)
     frames = np.flatnonzero(samples.any(axis=1))
     return samples[frames[0] : frames[-1] + 1] if len(frames) else samples[:0]
 
 
 def test_a_played_file_is_captured_bit_for_bit(jack_server: JackServer, tmp_path: Path) -> None:
-    path, played = tmp_path / "noise.wav", noise(2.0)
+    path, played = tmp_path / "noise.wav", noise(1.0)
     # At its end this player repeats a part of the last period: silence, then.
     silence = np.zeros((2 * PERIOD, 2), np.float32)
     soundfile.write(path, np.concatenate([played, silence]), SAMPLE_RATE, subtype="FLOAT")
 
-    async def hear() -> NDArray[np.float32]:
+    async def captured() -> NDArray[np.float32]:
+        jack_server.forget_inputs()
         async with listening() as ear:
             await ear.ready()
-            with playing_file(jack_server, path):
-                pass
-            await ear.goes_on()
-            assert ear.ring.continuous_from() == 0
-            assert ear.listener.overflows == 0
-            return sounding(ear.ring)
 
-    captured = without_xruns(jack_server, lambda: asyncio.run(hear()))
-    assert captured.shape == played.shape
-    assert (captured == played).all()
+            def play() -> NDArray[np.float32]:
+                start = ear.ring.frames_written
+                with playing_file(jack_server, path):
+                    jack_server.mark()
+                end = ear.ring.frames_written + PERIOD
+                until(lambda: ear.ring.frames_written > end, "the last period is there")
+                assert ear.ring.continuous_from() <= start
+                return sounding(ear.ring, start)
+
+            return without_xruns(jack_server, play)
+
+    heard = asyncio.run(captured())
+    assert heard.shape == played.shape
+    assert (heard == played).all()
 
 
 def test_the_time_of_a_frame_is_when_it_sounded(jack_server: JackServer, tmp_path: Path) -> None:
-    """A click a tenth of a second, at instants that the player knows from the server's clock."""
-    clicks = np.arange(0, 2 * SAMPLE_RATE, SAMPLE_RATE // 10)
-    samples = np.zeros((2 * SAMPLE_RATE, 2), np.float32)
+    """A click each 50 ms, at instants that the player knows from the server's clock."""
+    clicks = np.arange(0, SAMPLE_RATE, SAMPLE_RATE // 20)
+    samples = np.zeros((SAMPLE_RATE, 2), np.float32)
     samples[clicks] = 1
 
     async def errors() -> NDArray[np.float64]:
+        jack_server.forget_inputs()
         async with listening() as ear:
             await ear.ready()
-            at_seconds = time.perf_counter() + 1.0
-            with playing(samples, at_seconds=at_seconds, folder=tmp_path):
-                pass
-            heard = np.flatnonzero(ear.ring.read(0, ear.ring.frames_written)[:, 0])
-            assert len(heard) == len(clicks)
-            wanted = at_seconds + clicks / SAMPLE_RATE
-            return np.array([ear.ring.seconds_at(float(frame)) for frame in heard]) - wanted
 
-    off = without_xruns(jack_server, lambda: asyncio.run(errors()))
+            def play() -> NDArray[np.float64]:
+                start = ear.ring.frames_written
+                at_seconds = time.perf_counter() + 1.5
+                with playing(samples, at_seconds=at_seconds, folder=tmp_path):
+                    jack_server.mark()
+                heard = start + np.flatnonzero(ear.ring.read(start, ear.ring.frames_written)[:, 0])
+                assert len(heard) == len(clicks)
+                captured = np.array([ear.ring.seconds_at(float(frame)) for frame in heard])
+                return captured - at_seconds - clicks / SAMPLE_RATE
+
+            return without_xruns(jack_server, play)
+
+    off = asyncio.run(errors())
     print(f"frames are {1000 * off.mean():.2f} ms late, {1000 * np.abs(off).max():.2f} at most")
     assert np.quantile(np.abs(off), 0.95) < 0.005
 
@@ -85,23 +98,25 @@ def test_what_a_stalled_sound_card_loses_is_counted_and_is_a_jump_in_time(
     async def stalled() -> None:
         async with listening() as ear:
             await ear.ready()
-            await ear.until(lambda: ear.ring.frames_written > 2 * SAMPLE_RATE, "two seconds")
+            await ear.until(lambda: ear.ring.frames_written > SAMPLE_RATE, "a second")
+            before = ear.ring.frames_written
             os.kill(jack_server.pid, signal.SIGSTOP)
             try:
                 # How long it stands, not a wait for something: less would be no loss.
                 await asyncio.sleep(stall_seconds)
             finally:
                 os.kill(jack_server.pid, signal.SIGCONT)
-            await ear.until(lambda: ear.ring.continuous_from() > 2 * SAMPLE_RATE, "a gap")
+            await ear.until(lambda: ear.ring.continuous_from() >= before, "a gap")
             gap = ear.ring.continuous_from()
             await ear.until(lambda: ear.ring.frames_written > gap + SAMPLE_RATE, "a second more")
             assert ear.listener.overflows >= 1
             assert ear.states == ["ready"]
-            assert ear.ring.continuous_from(gap - 1) == 0
+            assert ear.ring.continuous_from(gap - 1) <= before
             lost_seconds = ear.ring.seconds_at(gap) - ear.ring.seconds_at(gap - 1)
-            assert GAP_SECONDS < lost_seconds < stall_seconds + 1
+            assert 0.75 * stall_seconds < lost_seconds < stall_seconds + 1
             # The time is right again: the newest frame was captured just now.
             newest = ear.ring.seconds_at(ear.ring.frames_written)
-            assert abs(newest - ear.ring.written_seconds) < 0.05
+            assert abs(newest - ear.ring.written_seconds) < 0.1
+            print(f"lost {lost_seconds:.3f} s, overflows {ear.listener.overflows}")
 
     asyncio.run(stalled())

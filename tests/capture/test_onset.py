@@ -91,6 +91,12 @@ def test_a_click_is_no_onset(length: int) -> None:
     assert found(with_hum) == pytest.approx(2.05, abs=0.02)
 
 
+def test_a_click_just_before_a_note_is_not_taken_for_its_onset() -> None:
+    samples = mixed(noise("white", -70, 4), hum(-20), 2.05)
+    samples[round(2.025 * RATE)] = 0.9
+    assert found(samples) == pytest.approx(2.045, abs=0.008)
+
+
 def test_silence_is_no_onset_and_neither_is_an_offset() -> None:
     assert found(np.zeros((3 * RATE, 1), np.float32)) is None
     samples = np.zeros((3 * RATE, 1), np.float32)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bridge.audio import Waveform
 from bridge.capture.level import level
 from bridge.capture.ring import Ring
+from bridge.capture.source import Source
 from bridge.capture.take import Capture, last, start
 from bridge.control.transport import BeatClock
 from bridge.errors import BadArgument, BridgeError, NoInput, NotEnoughBars, SilentMelody
@@ -37,11 +38,15 @@ class Studio:
     Attributes:
         now: the present instant.
         sound: float32 `[frames, 2]`, all that the input will hear.
+        rate: Hz of the input by the machine's clock; not quite the nominal ones.
         lost: frames that never reach the ring, as pairs of instants.
     """
 
-    def __init__(self, daw: Daw, latency_seconds: float = 0.0, **packets: float) -> None:
+    def __init__(
+        self, daw: Daw, latency_seconds: float = 0.0, rate: float = RATE, **packets: float
+    ) -> None:
         self.daw, self.latency = daw, latency_seconds
+        self.rate = rate
         self.begin = daw.legs[0].seconds - BEFORE_SECONDS
         frames = round((daw.now - self.begin + 5) * RATE)
         noise = np.random.default_rng(1).uniform(-1e-4, 1e-4, (frames, 2))
@@ -55,7 +60,7 @@ class Studio:
 
     def frame_of(self, seconds: float) -> int:
         """Where in `sound` lies what was played at an instant."""
-        return round((seconds + self.latency - self.begin) * RATE)
+        return round((seconds + self.latency - self.begin) * self.rate)
 
     def hum(self, seconds: float, length: float, level: float = 0.2) -> None:
         first = self.frame_of(seconds)
@@ -76,9 +81,9 @@ class Studio:
         """Let time pass, and poll."""
         while self.now < until:
             self.now = min(until, self.now + POLL_SECONDS)
-            while self.begin + (self._written + BLOCK) / RATE <= self.now:
+            while self.begin + (self._written + BLOCK) / self.rate <= self.now:
                 self._written += BLOCK
-                at = self.begin + self._written / RATE
+                at = self.begin + self._written / self.rate
                 if not any(first <= at < end for first, end in self.lost):
                     self.ring.write(self.sound[self._written - BLOCK : self._written], at)
             while self._packets and self._packets[0].received_seconds <= self.now:
@@ -100,16 +105,8 @@ class Studio:
     def _begin(
         self, begin: Callable[..., Capture], bars: int | None, tempo_bpm: Fraction | None
     ) -> Capture:
-        return begin(
-            self.ring,
-            self.clock,
-            bars,
-            self.now,
-            session_tempo_bpm=tempo_bpm,
-            session_meter=Meter(),
-            input_latency_seconds=self.latency,
-            name="me-1",
-        )
+        source = Source(self.ring, self.clock, self.latency, tempo_bpm, Meter(), "me-1")
+        return begin(source, bars, self.now)
 
 
 @pytest.fixture
@@ -117,8 +114,8 @@ def studio() -> Iterator[Callable[..., Studio]]:
     """Makes studios, and takes their rings down."""
     made: list[Studio] = []
 
-    def make(daw: Daw, latency_seconds: float = 0.0, **packets: float) -> Studio:
-        made.append(Studio(daw, latency_seconds, **packets))
+    def make(daw: Daw, latency_seconds: float = 0.0, **settings: float) -> Studio:
+        made.append(Studio(daw, latency_seconds, **settings))
         return made[-1]
 
     yield make
@@ -210,6 +207,32 @@ def test_clicks_on_the_beat_lie_on_the_beats_of_a_take(studio: Studios) -> None:
     assert np.percentile(errors, 95) < 0.005
 
 
+@pytest.mark.parametrize("drift", [-2e-3, 2e-3])
+def test_an_input_that_runs_fast_or_slow_gives_whole_takes(studio: Studios, drift: float) -> None:
+    """By far more than any real one: 256 frames of this take, none made up, none left out."""
+    daw = playing(56)
+    one = studio(daw, rate=RATE * (1 + drift))
+    one.click_on_beats()
+    one.run(daw.seconds_of(9)[0])
+    capture = one.start(8)
+    one.run(daw.now, capture)
+    assert (len(audio(capture.take)), capture.told) == (16 * RATE, ())
+    assert abs(late(one, capture, daw.seconds_of(12)[0])) < 0.006
+
+
+def test_stop_after_the_last_bar_changes_nothing(studio: Studios) -> None:
+    """It is pressed while the end is still on its way through the input."""
+    daw = playing(40)
+    one = studio(daw, 0.3)
+    one.click_on_beats()
+    one.run(daw.seconds_of(9)[0])
+    capture = one.start(2)
+    one.run(daw.seconds_of(20.2)[0], capture)
+    capture.stop(one.now)
+    one.run(daw.now, capture)
+    assert len(audio(capture.take)) == 4 * RATE
+
+
 def test_an_open_take_ends_at_the_bar_line_after_stop(studio: Studios) -> None:
     daw = playing(40)
     one = studio(daw)
@@ -277,6 +300,22 @@ def test_a_daw_that_starts_while_an_onset_is_waited_for_is_waited_for(studio: St
     capture = one.start(1)
     one.run(daw.now, capture)
     assert abs(late(one, capture, daw.seconds_of(4)[0])) < 0.01
+
+
+def test_a_sound_while_the_daw_played_is_no_onset_after_it(studio: Studios) -> None:
+    daw = Daw()
+    daw.jump(1.0)
+    daw.stand(3.0)
+    daw.play(2.5)
+    daw.stand(8.0)
+    one = studio(daw)
+    begin = daw.legs[2].seconds
+    one.hum(begin - 1.0, 0.6)
+    one.hum(begin + 3.0, 4)
+    one.run(daw.legs[1].seconds - 1)
+    capture = one.start(1, Fraction(120))
+    one.run(daw.now, capture)
+    assert -0.011 < late(one, capture, begin + 3.0) <= 0
 
 
 def test_playback_that_stops_ends_a_take_with_what_there_is(studio: Studios) -> None:
@@ -382,13 +421,32 @@ def test_last_counts_only_what_the_input_heard_without_a_gap(studio: Studios) ->
     one = studio(daw)
     one.click_on_beats()
     gap = daw.seconds_of(13)[0]
-    one.lost.append((gap, gap + 0.1))
+    one.lost.append((gap, gap + 0.2))
     one.run(daw.now)
     with pytest.raises(NotEnoughBars, match="2 of 3 bars: the input was interrupted"):
         one.last(3).poll(one.now)
     capture = one.last(2)
     capture.poll(one.now)
     assert len(audio(capture.take)) == 4 * RATE
+
+
+def test_last_passes_over_gaps_that_a_melody_does_not_hear(studio: Studios) -> None:
+    daw = playing(25)
+    one = studio(daw)
+    one.click_on_beats()
+    for beat in (13, 14):
+        gap = daw.seconds_of(beat)[0] + 0.1
+        one.lost.append((gap, gap + 0.08))
+    one.run(daw.now)
+    capture = one.last(3)
+    capture.poll(one.now)
+    samples = audio(capture.take)
+    assert len(samples) == 6 * RATE
+    clicks = np.flatnonzero(np.abs(samples[:, 0]) > 0.5)
+    assert len(clicks) >= 11
+    assert max(abs(click / RATE - round(click / RATE * 2) / 2) for click in clicks) < 0.006
+    (told,) = capture.told
+    assert float(told.split()[0]) == pytest.approx(160, abs=30)
 
 
 def test_last_counts_only_what_the_input_was_there_for(studio: Studios) -> None:
@@ -505,6 +563,32 @@ def test_last_makes_do_with_the_bars_that_were_heard_before_the_input_was_lost(
     assert abs(late(one, capture, daw.seconds_of(4)[0])) < 0.006
 
 
+def test_last_does_without_a_bar_whose_end_was_not_heard(studio: Studios) -> None:
+    """The line is over, but what was played up to it is on its way when the input goes."""
+    daw = playing(40)
+    one = studio(daw, 0.3)
+    one.click_on_beats()
+    one.run(daw.seconds_of(12.2)[0])
+    capture = one.last(2)
+    one.unplug(capture)
+    capture.poll(one.now)
+    assert abs(late(one, capture, daw.seconds_of(0)[0])) < 0.006
+    assert len(audio(capture.take)) == 4 * RATE
+
+
+def test_an_input_lost_before_the_first_frame_came_through_recorded_nothing(
+    studio: Studios,
+) -> None:
+    daw = playing(40)
+    one = studio(daw, 0.3)
+    one.run(daw.seconds_of(9)[0])
+    capture = one.start(2)
+    one.run(daw.seconds_of(12.2)[0], capture)
+    one.unplug(capture)
+    with pytest.raises(NoInput, match="lost"):
+        capture.poll(one.now)
+
+
 def test_more_bars_than_the_ring_holds_are_refused_with_the_most(studio: Studios) -> None:
     daw = playing(20)
     one = studio(daw)
@@ -578,6 +662,34 @@ def test_what_is_stopped_before_it_began_fails(
     one.run(one.now + 0.1, capture)
     capture.stop(one.now)
     with pytest.raises(error, match="stopped"):
+        capture.poll(one.now)
+
+
+def test_what_was_stopped_before_its_bar_line_fails_however_late_it_is_seen(
+    studio: Studios,
+) -> None:
+    daw = playing(40)
+    one = studio(daw)
+    one.run(daw.seconds_of(9)[0])
+    capture = one.start(1)
+    one.run(daw.seconds_of(11.8)[0], capture)
+    capture.stop(one.now)
+    one.run(daw.seconds_of(12.5)[0])
+    with pytest.raises(NotEnoughBars, match="stopped before the bar line"):
+        capture.poll(one.now)
+
+
+def test_what_was_stopped_before_its_onset_fails_however_late_it_is_seen(studio: Studios) -> None:
+    daw = standing(12)
+    one = studio(daw)
+    begin = daw.legs[0].seconds
+    one.hum(begin + 3, 4)
+    one.run(begin + 1)
+    capture = one.start()
+    one.run(begin + 2, capture)
+    capture.stop(one.now)
+    one.run(begin + 4)
+    with pytest.raises(SilentMelody, match="before it was stopped"):
         capture.poll(one.now)
 
 

@@ -4,91 +4,46 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import select
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bridge.commands import Command, Ping, Subscribe, Transport, Unsubscribe
-from bridge.control.packets import Argument
 from tests.control.events import ONE_OF_EACH
 from tests.control.peers import PATIENCE_SECONDS, Served
 from tests.control.test_addresses import COMMANDS
+from tests.peers.osc_programs import send_by_oscsend, send_by_pd, type_tags
 
 ENDS_HERE = (Subscribe, Unsubscribe, Ping)
 """What the endpoint sees to itself."""
 SAID = [one for one in COMMANDS if not isinstance(one[2], ENDS_HERE)]
 EXPECTED = [command for _, _, command in SAID]
 
-PATCH = """#N canvas 0 0 450 300 12;
-#X obj 10 10 r connect;
-#X obj 10 40 r address;
-#X obj 10 70 r arguments;
-#X obj 10 100 oscformat;
-#X obj 10 130 list prepend send;
-#X obj 10 160 list trim;
-#X obj 10 190 netsend -u -b;
-#X connect 0 0 6 0;
-#X connect 1 0 3 0;
-#X connect 2 0 3 0;
-#X connect 3 0 4 0;
-#X connect 4 0 5 0;
-#X connect 5 0 6 0;
-"""
-
-
 SHOWN = {"i": "{}", "f": "{:f}", "s": '"{}"'}
 """How oscdump prints a value of each type."""
-
-
-def type_tags(values: Sequence[object]) -> str:
-    tags: dict[type, str] = {int: "i", float: "f", str: "s"}
-    return "".join(tags[type(value)] for value in values)
 
 
 def test_every_command_is_understood_from_oscsend(require_program: Callable[[str], str]) -> None:
     oscsend = require_program("oscsend")
     with Served() as served:
-        for address, arguments, _ in SAID:
-            said = [address, *([type_tags(arguments)] if arguments else []), *map(str, arguments)]
-            subprocess.run(
-                [oscsend, "127.0.0.1", str(served.port), *said],
-                check=True,
-                timeout=PATIENCE_SECONDS,
-            )
+        send_by_oscsend(oscsend, served.port, [one[:2] for one in SAID])
         assert without_time(served.heard(len(SAID))) == without_time(EXPECTED)
 
 
 def test_every_command_is_understood_from_pd_which_sends_floats_only(
     require_program: Callable[[str], str], tmp_path: Path
 ) -> None:
-    patch = tmp_path / "client.pd"
-    patch.write_text(PATCH, encoding="ascii")
+    pd = require_program("pd")
     with Served() as served:
-        say = [f"connect connect 127.0.0.1 {served.port}"]
-        for address, arguments, _ in SAID:
-            say.append(f"address set {address.strip('/').replace('/', ' ')}")
-            say.append(f"arguments list {' '.join(map(for_pd, arguments))}")
-        say.append("pd quit")
-        options = [option for one in say for option in ("-send", one)]
-        subprocess.run(
-            [require_program("pd"), "-nogui", "-noaudio", "-nomidi", "-noprefs", *options, patch],
-            check=True,
-            timeout=PATIENCE_SECONDS,
-        )
+        send_by_pd(pd, served.port, [one[:2] for one in SAID], tmp_path)
         assert without_time(served.heard(len(SAID))) == without_time(EXPECTED)
-
-
-def for_pd(argument: Argument) -> str:
-    """As Pd's messages are written, where blanks and commas would divide them."""
-    return re.sub(r"([ ,;$\\])", r"\\\1", str(argument))
 
 
 def without_time(commands: list[Command]) -> list[Command]:

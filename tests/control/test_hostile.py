@@ -24,7 +24,7 @@ from tests.control.test_packets import BOMBS
 
 COUNT = int(os.environ.get("MELODY_BRIDGE_HOSTILE_PACKETS", "50000"))
 WORST_PARSE_SECONDS = 0.005
-PACKETS_BETWEEN_PINGS = 500
+PACKETS_BETWEEN_PINGS = 100
 FLOOD_SECONDS = 2
 FLOOD_PACKETS_A_SECOND = 20_000
 MAX_GROWTH_BYTES = 10 * 1024 * 1024
@@ -97,7 +97,12 @@ def test_the_worst_that_can_be_thought_of_is_parsed_in_time(packet: bytes) -> No
 
 
 def test_the_endpoint_answers_after_whatever_came() -> None:
-    with Served() as served, Client(served, "hostile") as client, Client(served) as other:
+    # Time stands still, so that a soak longer than 30 s ends with the subscriber it began with.
+    with (
+        Served(clock=lambda: 0.0) as served,
+        Client(served, "hostile") as client,
+        Client(served) as other,
+    ):
         sent = 0
         for number, packet in enumerate(mutated_packets(COUNT, seed=4, answered=False)):
             client.throw(packet)
@@ -144,8 +149,8 @@ for number in range(seconds * rate):
 def test_twenty_thousand_packets_a_second_are_heard_or_counted_in_bounded_memory(
     packet: bytes,
 ) -> None:
-    with Served(keep=False) as served, Client(served, "floods") as client:
-        client.ping()
+    with Served(keep=False) as served, Client(served, "floods"), Client(served) as other:
+        other.ping()
         before = resident_bytes()
         amount = FLOOD_SECONDS * FLOOD_PACKETS_A_SECOND
         arguments = map(str, [served.port, FLOOD_SECONDS, FLOOD_PACKETS_A_SECOND, packet.hex()])
@@ -163,10 +168,11 @@ def test_twenty_thousand_packets_a_second_are_heard_or_counted_in_bounded_memory
             counted = stats.received + (stats.dropped or 0)
         assert counted == amount + 2
         assert resident_bytes() - before < MAX_GROWTH_BYTES
-        # The client was told no more than it could read, and the pong comes after it.
-        told = len(client.ping())
+        # Not from the flooder itself: it has read nothing, and its own buffer may be full.
+        assert other.ping() == []
         seconds = time.perf_counter() - begun
-        assert told <= (MAX_REFUSALS_A_SECOND + 1) * (seconds + 1)
+        answers = 3
+        assert stats.sent <= answers + (MAX_REFUSALS_A_SECOND + 1) * (seconds + 1)
 
 
 def resident_bytes() -> int:

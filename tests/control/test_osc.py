@@ -389,11 +389,18 @@ def test_a_taken_port_is_told_with_its_holder_and_remedy(address: str, reused: b
 def test_once_closed_its_port_is_free_and_nothing_is_sent() -> None:
     async def open_twice() -> None:
         first = await open_on(0)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.sendto(message("/bridge/subscribe", 9), ("127.0.0.1", first.port))
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while not first.subscribers and time.monotonic() < give_up:
+            await asyncio.sleep(0)
         await first.close()
         second = await open_on(first.port)
         try:
             first.send(Done("me-1", 0))
-            assert first.stats.sent == 0 and first.stats.dropped is None
+            stats = first.stats
+            # Only the hello was sent.
+            assert (stats.sent, stats.unsent, stats.dropped) == (1, 1, None)
             await first.close()
         finally:
             await second.close()

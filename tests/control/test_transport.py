@@ -381,7 +381,49 @@ def test_packets_that_are_late_each_in_its_way_are_no_jump() -> None:
         packet = packets[index]
         packets[index] = replace(packet, received_seconds=packet.received_seconds + late)
     packets.sort(key=lambda packet: packet.received_seconds)
-    assert heard(packets).bars_ending(daw.now, 10).bars == 10
+    clock = BeatClock()
+    for packet in packets:
+        clock.update(packet)
+        if packet.is_playing:
+            assert clock.bars_from(daw.legs[1].seconds, packet.received_seconds).broken == ""
+
+
+def test_a_tempo_change_that_is_told_late_is_no_jump() -> None:
+    """What told it first was lost: 0.8 s of the new tempo have gone by."""
+    daw = playing(16)
+    daw.tempo_bpm = Fraction(180)
+    daw.play(32)
+    change = daw.legs[-1].seconds
+    packets = [
+        packet
+        for packet in daw.packets(jitter=JITTER)
+        if not change - 0.05 < packet.received_seconds < change + 0.8
+    ]
+    clock = heard(packets)
+    assert clock.bars_ending(daw.now, 12).bars == 12
+    assert clock.beat_at(daw.now) == pytest.approx(48, abs=0.02)
+
+
+def test_a_lap_begins_on_the_bar_line_before_its_first_packet() -> None:
+    daw = playing(16)
+    daw.jump(8.0)
+    daw.play(8)
+    turn = daw.legs[-1].seconds
+    packets = [
+        packet for packet in daw.packets() if not turn <= packet.received_seconds < turn + 0.15
+    ]
+    clock = heard(packets)
+    assert clock.beat_at(turn - 0.05) == pytest.approx(15.9)
+    assert clock.beat_at(turn + 0.05) == pytest.approx(8.1)
+
+
+def test_a_bar_that_playback_began_in_does_not_count() -> None:
+    """The DAW stood 0.2 s behind the line, and started there."""
+    daw = Daw()
+    daw.jump(4.4)
+    daw.stand(1)
+    daw.play(8)
+    assert heard(daw.packets()).bars_ending(daw.now, 9).bars == 1
 
 
 def test_a_packet_overtaken_by_a_tempo_change_does_not_change_it_back() -> None:

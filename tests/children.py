@@ -1,0 +1,60 @@
+"""What the children of the tests do. They take no pytest, so that they start quickly."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from typing import Any
+
+from bridge.child import Line
+
+
+class Poison:
+    """Cannot be unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("no number",)
+
+
+def echo(line: Line, *arguments: object) -> None:
+    """Send the arguments, then all that comes; end at None."""
+    line.send(arguments)
+    while (message := line.receive()) is not None:
+        line.send(message)
+
+
+def ends_with(line: Line, status: int) -> None:
+    """Say a thousand things, and be gone."""
+    for number in range(1000):
+        line.send(number)
+    os._exit(status)
+
+
+def poisons(line: Line) -> None:
+    line.send(Poison())
+    threading.Event().wait()
+
+
+def deaf(line: Line) -> None:
+    """Read nothing."""
+    line.send("here")
+    threading.Event().wait()
+
+
+def computes(line: Line) -> None:
+    """Be busy in Python, with a heartbeat."""
+    count = 0
+
+    def status() -> int:
+        return count
+
+    line.start_heartbeat(status)
+    while True:
+        count += 1
+
+
+def holds_the_lock(line: Line) -> None:
+    """Wait in C without giving Python's lock away, so that no other thread runs."""
+    line.send("here")
+    ctypes.PyDLL(None).pause()

@@ -1,0 +1,81 @@
+"""A supervisor with an ear to it: what it tells, in order, and a way to wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from bridge.commands import EngineState
+from bridge.engine import Request
+from bridge.engine.job import Job
+from bridge.engine.supervisor import Supervisor
+from tests.engine.stand_in import stand_in
+
+PATIENCE_SECONDS = 60.0
+
+
+class Told:
+    """What a supervisor tells.
+
+    Attributes:
+        states: each state it told, with its sentence.
+        shares: each share that was told of any job.
+    """
+
+    def __init__(self) -> None:
+        self.states: list[tuple[EngineState, str]] = []
+        self.shares: list[float] = []
+        self._news = asyncio.Event()
+
+    def state(self, state: EngineState, detail: str) -> None:
+        self.states.append((state, detail))
+        self._news.set()
+
+    def share(self, share: float) -> None:
+        self.shares.append(share)
+        self._news.set()
+
+    @property
+    def names(self) -> list[str]:
+        """The states without their sentences."""
+        return [state for state, _ in self.states]
+
+    async def until(
+        self, condition: Callable[[], object], seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        """Until what was told fulfils a condition.
+
+        Raises:
+            TimeoutError: it does not in that time.
+        """
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self._news.clear()
+                await self._news.wait()
+
+    async def until_at_work(self, supervisor: Supervisor, request: Request) -> Job:
+        """Submit a request, and come back when the engine is in the midst of it."""
+        before = len(self.shares)
+        job = supervisor.submit(request, self.share)
+        await self.until(lambda: len(self.shares) > before)
+        return job
+
+
+@asynccontextmanager
+async def supervised(
+    target: Callable[..., None] = stand_in,
+    *,
+    model: str = "stand-in",
+    device: str | None = "cpu",
+    **options: Any,
+) -> AsyncIterator[tuple[Supervisor, Told]]:
+    """One that is started, and stopped at the end."""
+    told = Told()
+    supervisor = Supervisor(model, device, told.state, target=target, **options)
+    supervisor.start()
+    try:
+        yield supervisor, told
+    finally:
+        await supervisor.stop()
