@@ -48,7 +48,7 @@ class Status:
         clients: who listens, such as `"live1 (7772)"`.
         requests: what is under way, with the share that is done, None when not known.
         clips: the newest first.
-        port: where it listens.
+        port: where it listens; 0: not yet.
     """
 
     engine: EngineState = "loading"
@@ -97,7 +97,8 @@ class Screen(logging.Handler):
         for index, clip in enumerate(status.clips):
             score = f"  {clip.score:.2f}" if clip.score >= 0 else ""
             table.add_row("clips" if index == 0 else "", Text(f"{Path(clip.path).name}{score}"))
-        title = Text(f"Melody Bridge on 127.0.0.1:{status.port}", style="bold")
+        place = f" on 127.0.0.1:{status.port}" if status.port else " is starting"
+        title = Text(f"Melody Bridge{place}", style="bold")
         return Group(title, table, *(Text(line, style="dim") for line in self._lines))
 
 

@@ -61,7 +61,7 @@ def test_every_stage_imports_the_vocabulary_and_nothing_to_its_side_or_above() -
             if name.startswith("bridge."):
                 inner = name.removeprefix("bridge.")
                 assert {inner, inner.split(".")[0]} & allowed, f"{module} imports {name}"
-    assert {"melody", "engine", "clip", "delivery"} <= seen
+    assert seen >= STAGES
 
 
 def test_the_vocabulary_needs_numpy_and_soxr_alone() -> None:
@@ -95,11 +95,19 @@ def test_the_package_itself_imports_nothing() -> None:
         "plan",
         "render",
         "presets",
+        "control",
+        "capture",
+        "capture.listener",
         "engine",
+        "engine.supervisor",
         "melody",
         "clip",
         "delivery",
         "pocket",
+        "daemon",
+        "send",
+        "doctor",
+        "calibrate",
     ],
 )
 def test_importing_waits_for_neither_torch_nor_portaudio(module: str) -> None:
@@ -120,6 +128,8 @@ def test_importing_waits_for_neither_torch_nor_portaudio(module: str) -> None:
         ["render", "--prompt", "keys", "--bars", "0"],
         ["render", "nowhere.wav"],
         ["render", "--prompt", "keys", "--model", "nowhere/at/all"],
+        ["run", "--osc-port", "x"],
+        ["send", "presets"],
     ],
     ids=" ".join,
 )

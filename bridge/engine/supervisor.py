@@ -43,7 +43,7 @@ from bridge.errors import (
 )
 
 DEATHS_IN_A_ROW = 3
-"""After so many, none of which got ready or finished a request, no further one is started."""
+"""After so many processes none of which got ready, no further one is started."""
 RETRY_SECONDS = 1.0
 """A request that comes this long after the engine has failed has it tried again."""
 LOADING_PATIENCE = 3
@@ -253,7 +253,7 @@ class Supervisor:
                 run.job.sounded(message.audio)
             case Finished():
                 assert self._facts is not None
-                self._run, self._deaths = None, 0
+                self._run = None
                 run.job.finish(self._facts.sample_rate)
                 self._go_on()
             case Failed():

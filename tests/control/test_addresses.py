@@ -187,6 +187,12 @@ def test_a_number_where_text_is_meant_is_its_text(number: float, text: str) -> N
     assert command == Generate(text, Sound(prompt=text), text)
 
 
+@given(st.integers(2000, 99_900).map(lambda hundredths: Fraction(hundredths, 100)))
+def test_every_tempo_of_two_decimals_survives_a_float32(tempo_bpm: Fraction) -> None:
+    command = read_command("/bridge/transport", [f32(float(tempo_bpm)), 0.0, 1, 4, 4], 0.0)
+    assert isinstance(command, Transport) and command.tempo_bpm == tempo_bpm
+
+
 def test_of_a_key_given_twice_the_last_counts() -> None:
     command = read_command("/bridge/set", ["bars", 0, "top_k", 5, "bars", 8], 0.0)
     assert command == SetDefaults(Sound(bars=8, top_k=5))

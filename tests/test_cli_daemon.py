@@ -1,0 +1,183 @@
+"""The commands around the daemon as a user types them: on a terminal, and with their files."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bridge import cli
+from tests.peers.daemon import ENVIRONMENT, Client, descendants
+from tests.peers.wait import PATIENCE_SECONDS, until
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own, empty, which is the working folder too."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_on_a_terminal_it_shows_what_it_does_and_leaves_it_sane(model: Path, home: Path) -> None:
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "bridge", "run", "--osc-port", "0", "--input", "none"),
+            *("--model", str(model), "--clips", "Clips"),
+        ],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env={**os.environ, **ENVIRONMENT, "TERM": "xterm", "COLUMNS": "140", "LINES": "40"},
+        start_new_session=True,
+    )
+    os.close(terminal)
+    shown = Shown(controller)
+    try:
+        shown.until("engine     ready")
+        port = re.search(r"127\.0\.0\.1:(\d+)", shown.plain)
+        assert port is not None
+        with Client(int(port[1]), "live1") as client:
+            shown.until(f"live1 ({client.port})")
+            client.send("/bridge/transport", 93.7, 0.0, 0, 7, 8)
+            shown.until("93.7 bpm, 7/8, stopped")
+            client.send("/bridge/generate", "live1-1", *("melody", "none", "bars", 1, "seed", 7))
+            client.done("live1-1")
+            shown.until("seed7.wav")
+        children = descendants(process.pid)
+        # As a terminal does it: to the whole group, children included.
+        os.killpg(process.pid, signal.SIGINT)
+        shown.until_closed()
+        assert process.wait(PATIENCE_SECONDS) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(controller)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "no child is left")
+    assert "Traceback" not in shown.text
+    assert "stopping: Ctrl-C" in shown.plain
+    assert shown.text.rstrip().endswith("\x1b[?25h"), "the cursor is back"
+
+
+class Shown:
+    """What has come to a terminal so far."""
+
+    def __init__(self, controller: int) -> None:
+        self._controller = controller
+        self.text = ""
+
+    @property
+    def plain(self) -> str:
+        """The same without colours and movements."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.text)
+
+    def until(self, wanted: str) -> None:
+        """Read on until it stands there."""
+        deadline = time.perf_counter() + PATIENCE_SECONDS
+        while wanted not in self.plain:
+            assert time.perf_counter() < deadline, (wanted, self.plain[-2000:])
+            assert self._read(), (wanted, self.plain[-2000:])
+
+    def until_closed(self) -> None:
+        """Read on until nobody writes any more."""
+        while self._read():
+            pass
+
+    def _read(self) -> bool:
+        if not select.select([self._controller], [], [], PATIENCE_SECONDS)[0]:
+            return False
+        try:
+            self.text += os.read(self._controller, 65_536).decode("utf-8", "replace")
+        except OSError:  # How Linux says that the other end is closed.
+            return False
+        return True
+
+
+def test_plain_lines_go_to_stderr_when_there_is_no_terminal(model: Path, home: Path) -> None:
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "bridge", "run", "--osc-port", "0", "--input", "none"),
+            *("--model", str(model), "--clips", "Clips"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **ENVIRONMENT},
+    )
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if "engine ready" in line:
+            process.send_signal(signal.SIGTERM)
+    stdout, _ = process.communicate()
+    assert process.returncode == 0 and stdout == ""
+    assert all(re.match(r"\d\d:\d\d:\d\d \S", line) for line in lines)
+    assert lines[-1].endswith(" stopped\n") and "\x1b" not in "".join(lines)
+
+
+def test_the_readmes_two_commands_make_a_clip(model: Path, home: Path, melodies: Path) -> None:
+    (home / "config" / "melody-bridge").mkdir(parents=True)
+    (home / "config" / "melody-bridge" / "config.toml").write_text(
+        f"model = '{model}'\ninput = 'none'\nosc_port = 7791\nclips = '~/Clips'\n"
+    )
+    (home / "hum.wav").write_bytes((melodies / "twinkle-hum-100bpm.wav").read_bytes())
+    daemon = subprocess.Popen(
+        [sys.executable, "-m", "bridge", "run", "--json-log"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **ENVIRONMENT},
+    )
+    assert daemon.stdout is not None
+    try:
+        assert json.loads(daemon.stdout.readline())["port"] == 7791
+
+        def send(*words: str) -> list[str]:
+            done = subprocess.run(
+                [sys.executable, "-m", "bridge", "send", *words],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            return done.stdout.splitlines()
+
+        assert send("/bridge/capture/file", "me-1", f"{home}/hum.wav")[-1] == "/bridge/done me-1 0"
+        lines = send("/bridge/generate", "me-2", "preset", "lofi-keys", "bars", "4", "seed", "7")
+        assert lines[-1] == "/bridge/done me-2 1"
+        (clip,) = (home / "Clips").glob("*.wav")
+        assert any(str(clip) in line for line in lines)
+    finally:
+        daemon.terminate()
+        daemon.communicate()
+    assert daemon.returncode == 0
+
+
+def test_config_is_written_once_shown_and_checked(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = home / "config" / "melody-bridge" / "config.toml"
+    assert cli.main(["config"]) == 0
+    assert f"{path} (not there" in capsys.readouterr().out
+    assert cli.main(["config", "--init"]) == 0
+    assert capsys.readouterr().out == f"{path}\n"
+    assert cli.main(["config", "--init"]) == 2
+    assert "there already" in capsys.readouterr().err
+    path.write_text("bars = 8\n")
+    assert cli.main(["config"]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(path), "  bars = 8"]
+    path.write_text("bars = 0\n")
+    assert cli.main(["config"]) == 2
+    assert "bars 0: the range is 1 to 1000" in capsys.readouterr().err
+    assert cli.main(["config", "--init", "--config", str(home / "mine.toml")]) == 0
+    assert (home / "mine.toml").exists()
