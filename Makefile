@@ -32,7 +32,8 @@ bench: $(VENV)/installed ## time an 8 s clip on this machine (seconds, realtime_
 		--prompt 'electric piano, bass and drums' --bars 4 --tempo 120 --seed 7 --out build/bench --json
 
 soak: $(VENV)/installed-dev ## half an hour of hard use: capture, rendering, kills and a million bad packets
-	MELODY_BRIDGE_SOAK=1 $(BIN)/python -m pytest tests/soak -o addopts='--import-mode=importlib' -s
+	MELODY_BRIDGE_HOSTILE_PACKETS=1000000 $(BIN)/python -m pytest -s tests/control/test_hostile.py \
+		tests/soak/soak.py
 
 clean: ## remove the virtual environment and what was built
 	rm -rf $(VENV) build dist melody-bridge-demo

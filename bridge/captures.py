@@ -43,7 +43,9 @@ from bridge.melody import cut, permitted, read_melody
 from bridge.timing import Meter, Take, beats_to_seconds
 
 KEPT = 32
-"""Takes that can still be rendered from; one holds up to two minutes of sound."""
+"""Takes that can still be rendered from."""
+KEPT_BYTES = 256 * 1024**2
+"""What their sound may take in memory; one of ten minutes takes 200 MB."""
 TOLD_SECONDS = 0.1
 """How often clients hear how far a capture is."""
 MOST_NOTES = 10_000
@@ -289,11 +291,18 @@ class Captures:
         self._all.pop(id, None)
         self._all[id] = captured
         self._newest[client_of(id)] = id
-        finished = [one.id for one in self._all.values() if one.take.done()]
-        for old in finished[: max(len(self._all) - KEPT, 0)]:
-            del self._all[old]
+        self._forget_oldest()
         self._newest = {client: id for client, id in self._newest.items() if id in self._all}
         return captured
+
+    def _forget_oldest(self) -> None:
+        finished = [one for one in self._all.values() if one.take.done()]
+        spare, sound_bytes = len(self._all) - KEPT, sum(map(_sound_bytes, finished))
+        for old in finished:
+            if spare <= 0 and sound_bytes <= KEPT_BYTES:
+                return
+            spare, sound_bytes = spare - 1, sound_bytes - _sound_bytes(old)
+            del self._all[old.id]
 
     def _finish(
         self, captured: Captured, take: Take, seconds: float, peak_db: float = LOWEST_DB
@@ -325,6 +334,14 @@ class Captures:
 def client_of(id: str) -> str:
     """Whose request it is: `live1` of `live1-7`."""
     return id.rpartition("-")[0] or id
+
+
+def _sound_bytes(captured: Captured) -> int:
+    """What a finished capture's audio takes in memory."""
+    if captured.take.cancelled() or captured.take.exception() is not None:
+        return 0
+    source = captured.take.result().source
+    return source.samples.nbytes if isinstance(source, Waveform) else 0
 
 
 def _read_file(command: CaptureFile, roots: Iterable[Path]) -> tuple[Path, Take]:

@@ -22,7 +22,8 @@ import pytest
 import soundfile
 
 from bridge.timing import Meter, bars_to_frames
-from tests.peers.daemon import Client, DaemonProcess, descendants, engine_pid, running
+from tests.peers.daemon import Client, DaemonProcess, running
+from tests.peers.kills import kill_engine
 
 HUM = "twinkle-hum-100bpm.wav"
 
@@ -390,26 +391,7 @@ def test_a_daemon_that_is_killed_leaves_no_process(shared: DaemonProcess, tmp_pa
 
 
 def test_an_engine_that_is_killed_costs_one_request(shared: DaemonProcess, client: Client) -> None:
-    id = client.name
-    for attempt in range(5):
-        client.send("/bridge/generate", f"{id}-{attempt}a", *("melody", "none", "bars", 14))
-        client.send("/bridge/generate", f"{id}-{attempt}b", *("melody", "none", "bars", 1))
-        client.wait_for(
-            lambda told, wanted=f"{id}-{attempt}a": (  # type: ignore[misc]
-                told.address == "/bridge/progress"
-                and told.arguments[0] == wanted
-                and told.arguments[1] > 0
-            ),
-            "progress",
-        )
-        pid = engine_pid(shared)
-        kill = subprocess.run(["kill", "-9", str(pid)], check=True)
-        assert kill.returncode == 0
-        assert client.failed(f"{id}-{attempt}a")[0] == "engine-died"
-        client.asked()
-        assert len(client.done(f"{id}-{attempt}b")) == 1
-        assert pid not in descendants(shared.process.pid)
-    assert list(shared.clips.glob(".*")) == []
+    kill_engine(shared, client, times=5)
 
 
 def test_a_new_client_is_told_how_engine_and_input_are(client: Client) -> None:

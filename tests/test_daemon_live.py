@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -22,9 +21,10 @@ from numpy.typing import NDArray
 
 from bridge.control.packets import write_message
 from bridge.timing import Meter, bars_to_frames, parse_tempo
-from tests.peers.daemon import Client, DaemonProcess, audio_pid, engine_pid, running
+from tests.peers.daemon import Client, DaemonProcess, memory_bytes, running
 from tests.peers.daw import Daw
 from tests.peers.jack import SAMPLE_RATE, JackServer, playing, playing_file, without_xruns
+from tests.peers.kills import kill_audio
 from tests.peers.osc_programs import Message, send_by_oscsend, send_by_pd
 from tests.peers.wait import until
 
@@ -254,18 +254,7 @@ def test_a_lost_device_is_told_what_was_recorded_is_kept_and_it_comes_back(
 def test_an_audio_process_that_is_killed_is_replaced_and_the_engine_goes_on(
     daemon: DaemonProcess, client: Client
 ) -> None:
-    engine = engine_pid(daemon)
-    for attempt in range(5):
-        id = f"{client.name}-{attempt}"
-        client.send("/bridge/generate", id, *("melody", "none", "bars", 1))
-        already = len(client.events)
-        killed = time.perf_counter()
-        os.kill(audio_pid(daemon), signal.SIGKILL)
-        lost = client.wait("/bridge/input", "lost", after=already)
-        assert lost.seconds - killed < 5 * 1.5
-        client.wait("/bridge/input", "ready", after=client.events.index(lost))
-        assert len(client.done(id)) == 1
-    assert engine_pid(daemon) == engine
+    kill_audio(daemon, client, times=5)
 
 
 def test_a_flood_of_messages_costs_capture_nothing_and_is_counted(
@@ -301,9 +290,3 @@ def test_a_flood_of_messages_costs_capture_nothing_and_is_counted(
     assert any("were refused" in line["message"] for line in lines)
     if any(line.get("event") == "dropped" for line in lines):
         assert 0 < daemon.logged("dropped", after=already)["dropped"] < 10 * sent
-
-
-def memory_bytes(pid: int) -> int:
-    """What a process has of its own, without what it shares."""
-    pages = Path(f"/proc/{pid}/statm").read_text().split()
-    return (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE")

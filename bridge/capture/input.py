@@ -50,8 +50,13 @@ class Hearing:
     device: str
 
 
+@dataclass(frozen=True)
+class Stop:
+    """Sent by the parent: close the device, and end."""
+
+
 def run_input(line: Line, selection: str | int | None) -> None:
-    """Hear one input until the parent closes the line; a target for `bridge.child.Child`.
+    """Hear one input until the parent says `Stop`; a target for `bridge.child.Child`.
 
     It sends `Waiting`, `Found` and `Hearing`. Its heartbeat's status is the time of the last step
     that it took itself, for PortAudio may hang while the heartbeat goes on.
@@ -66,16 +71,17 @@ def run_input(line: Line, selection: str | int | None) -> None:
         stepped = time.perf_counter()
         try:
             _hear(line, selection)
+            return
         except NoInput as reason:
             if str(reason) != told:
                 told = str(reason)
                 line.send(Waiting(told))
-        # Nothing is sent here but the answer to Found; this waits, and sees the line's end.
-        line.receive(RETRY_SECONDS)
+        if isinstance(line.receive(RETRY_SECONDS), Stop):
+            return
 
 
 def _hear(line: Line, selection: str | int | None) -> None:
-    """Hear the device until the line's end.
+    """Hear the device until the parent says `Stop`.
 
     Raises:
         NoInput: it is not there, or gives no audio.
@@ -86,6 +92,8 @@ def _hear(line: Line, selection: str | int | None) -> None:
         channels = min(device.input_channels, MOST_CHANNELS)
         line.send(Found(device.sample_rate, channels))
         answer = line.receive(_ANSWER_SECONDS)
+        if isinstance(answer, Stop):
+            return
         if not isinstance(answer, str):
             raise answer or NoInput("the daemon does not answer its audio process")
         ring = Ring.attach(answer)
@@ -100,8 +108,9 @@ def _hear(line: Line, selection: str | int | None) -> None:
             ):
                 _wait_for_first_block(ring, device)
                 line.send(Hearing(device.name))
-                while True:
-                    line.receive()
+                # What else may come is a late answer to an earlier question.
+                while not isinstance(line.receive(), Stop):
+                    pass
         except sounddevice.PortAudioError as error:
             raise NoInput(f"{device.full_name} does not open: {error}") from error
         finally:

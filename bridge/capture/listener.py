@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from bridge.capture.input import Found, Hearing, Waiting, run_input
+from bridge.capture.input import Found, Hearing, Stop, Waiting, run_input
 from bridge.capture.ring import Ring
 from bridge.child import Child, Heartbeat
 from bridge.commands import InputChanged, InputState
@@ -27,6 +27,7 @@ STUCK_SECONDS = 15.0
 STEADY_SECONDS = 10.0
 """A process that has heard for so long was sound: the next one may start soon."""
 _LOOK_SECONDS = 0.1
+_STOP_SECONDS = 1.0
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 5.0
 
@@ -82,6 +83,10 @@ class Listener:
             with suppress(asyncio.CancelledError):
                 await self._task
         if self._child is not None:
+            # An audio server may wait for seconds for a client that was killed.
+            self._child.send(Stop())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._child.wait(), _STOP_SECONDS)
             self._child.kill()
             await self._child.wait()
         self._drop_next_ring()

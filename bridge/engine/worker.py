@@ -142,7 +142,7 @@ class _Desk:
                 if isinstance(message, Begin):
                     newest = _Order(message)
                     self.orders.put(newest)
-                elif isinstance(message, Cancel) and newest and True:
+                elif isinstance(message, Cancel) and newest and newest.number == message.number:
                     newest.cancelled.set()
         except EOFError:
             # Nobody is left to generate for, and the main thread may be in the midst of it.

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from tests.peers.jack import (
     SAMPLE_RATE,
     XRUN_SECONDS,
     JackServer,
+    PlayerDropped,
     playing,
     playing_file,
     without_xruns,
@@ -33,8 +35,9 @@ pytestmark = pytest.mark.usefixtures("jack_server")
 def noise(seconds: float) -> NDArray[np.float32]:
     """Two channels, never 0."""
     random = np.random.default_rng(11)
-    samples = random.uniform(0.001, 1, (round(seconds * SAMPLE_RATE), 2))
-    return samples.astype(np.float32) * random.choice(np.array([-1, 1], np.float32), samples.shape)
+    samples = random.uniform(0.001, 1, (round(seconds * SAMPLE_RATE), 2)).astype(np.float32)
+    samples[random.random(samples.shape) < 0.5] *= -1
+    return samples
 
 
 def sounding(ring: Ring, start: int) -> NDArray[np.float32]:
@@ -74,7 +77,7 @@ def test_a_played_file_is_captured_bit_for_bit(jack_server: JackServer, tmp_path
 def test_the_time_of_a_frame_is_when_it_sounded(jack_server: JackServer, tmp_path: Path) -> None:
     """A click each 200 ms, at instants that the player knows from the server's clock."""
     spacing = SAMPLE_RATE // 5
-    samples = np.zeros((6 * SAMPLE_RATE, 2), np.float32)
+    samples = np.zeros((5 * SAMPLE_RATE, 2), np.float32)
     samples[::spacing] = 1
 
     async def errors() -> NDArray[np.float64]:
@@ -93,7 +96,9 @@ def test_the_time_of_a_frame_is_when_it_sounded(jack_server: JackServer, tmp_pat
         return seconds - at_seconds - clicks * spacing / SAMPLE_RATE
 
     for _ in range(ATTEMPTS):
-        off = asyncio.run(errors())
+        off = np.empty(0)
+        with suppress(PlayerDropped):
+            off = asyncio.run(errors())
         if len(off) >= 8:
             break
     else:

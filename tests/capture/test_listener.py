@@ -20,7 +20,7 @@ import bridge
 from bridge.capture import listener as listener_module
 from bridge.commands import InputChanged
 from tests.capture.listening import Listening, listening
-from tests.peers.jack import SAMPLE_RATE, JackServer, playing, processes_with
+from tests.peers.jack import SAMPLE_RATE, JackServer, playing
 from tests.peers.wait import until
 
 NOTICED_SECONDS = 5 * 1.5
@@ -105,7 +105,7 @@ def test_processes_that_die_at_once_are_started_ever_later(jack_server: JackServ
     async def delays() -> list[float]:
         delays = []
         async with listening() as ear:
-            for _ in range(3):
+            for _ in range(2):
                 await ear.until(lambda: ear.listener.pid, "a process")
                 assert ear.listener.pid is not None
                 os.kill(ear.listener.pid, signal.SIGKILL)
@@ -115,8 +115,8 @@ def test_processes_that_die_at_once_are_started_ever_later(jack_server: JackServ
                 delays.append(time.perf_counter() - died_seconds)
         return delays
 
-    first, second, third = asyncio.run(delays())
-    assert first > 0.45 and second > 0.9 and third > 1.8
+    first, second = asyncio.run(delays())
+    assert first > 0.45 and second > 0.9
 
 
 def test_a_device_that_is_not_there_is_told_with_those_that_are(jack_server: JackServer) -> None:
@@ -140,8 +140,6 @@ def test_a_part_of_the_name_in_any_case_is_enough(jack_server: JackServer) -> No
 
 
 def test_stopping_leaves_no_process_and_no_shared_memory(jack_server: JackServer) -> None:
-    others = set(processes_with(jack_server.name))
-
     async def stops() -> tuple[int | None, str]:
         async with listening() as ear:
             await ear.ready()
@@ -153,7 +151,6 @@ def test_stopping_leaves_no_process_and_no_shared_memory(jack_server: JackServer
 
     pid, name = asyncio.run(stops())
     assert not Path(f"/proc/{pid}").exists()
-    assert set(processes_with(jack_server.name)) <= others
     assert name not in Path("/proc/self/maps").read_text()
 
 
@@ -255,6 +252,7 @@ def test_a_process_that_is_stopped_while_it_waits_is_replaced(
             assert pid is not None
             os.kill(pid, signal.SIGSTOP)
             await ear.until(lambda: ear.listener.pid not in (None, pid), "another process")
+            assert "the audio process does not answer" in ear.listener.detail
             assert not Path(f"/proc/{pid}").exists()
 
     asyncio.run(stopped())

@@ -53,11 +53,13 @@ def test_what_was_written_is_read_by_its_frame_number(ring: Ring) -> None:
 
 
 def test_the_newest_second_stays_whatever_the_blocks(ring: Ring) -> None:
+    fill(ring, RATE)
     for block in (7, 999, 64, 2500, 1):
-        fill(ring, 7300, block)
-        newest = ring.frames_written
-        assert ring.oldest_frame == newest - RATE
-        assert (ring.read(newest - RATE, newest) == numbered(newest - RATE, RATE)).all()
+        for _ in range(20):
+            fill(ring, 701, block)
+            newest = ring.frames_written
+            assert ring.oldest_frame == newest - RATE
+            assert (ring.read(newest - RATE, newest) == numbered(newest - RATE, RATE)).all()
 
 
 def test_a_copy_does_not_change_when_the_ring_goes_on(ring: Ring) -> None:
@@ -147,6 +149,16 @@ def test_a_correction_is_no_loss(ring: Ring) -> None:
     fill(ring, 50, block=50, late_seconds=-0.002)
     assert ring.continuous_from() == 0
     assert ring.seconds_at(350) == pytest.approx(100.352)
+
+
+def test_time_never_runs_back(ring: Ring) -> None:
+    """Not even where the writer's does: a frame is found by its time."""
+    fill(ring, 300)
+    fill(ring, 20, block=1, late_seconds=-0.003)
+    seconds = [ring.seconds_at(frame) for frame in range(320)]
+    assert seconds == sorted(seconds)
+    for frame in range(280, 320):
+        assert ring.frame_at(ring.seconds_at(frame) + 0.0001) >= frame
 
 
 def test_a_stretch_begins_where_it_can_still_be_read(ring: Ring) -> None:
@@ -256,3 +268,11 @@ def test_a_ring_that_nobody_refers_to_is_freed() -> None:
     assert name in Path("/proc/self/maps").read_text()
     del ring
     assert name not in Path("/proc/self/maps").read_text()
+
+
+def test_a_ring_that_is_closed_is_freed_though_it_is_referred_to(ring: Ring) -> None:
+    other = Ring.attach(ring.name)
+    mapped = Path("/proc/self/maps").read_text().count(ring.name)
+    other.close()
+    other.close()
+    assert Path("/proc/self/maps").read_text().count(ring.name) == mapped - 1

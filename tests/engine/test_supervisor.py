@@ -122,6 +122,9 @@ def test_a_cancelled_request_ends_at_once_and_those_after_it_are_done() -> None:
         running = await told.until_at_work(supervisor, FOR_EVER)
         pid = supervisor.pid
         waiting, last = supervisor.submit(Request(seed=1)), supervisor.submit(Request(seed=2))
+        # Meanwhile it tells its progress, which nobody may hear of after the end.
+        stop_the_loop(0.3)
+        heard = len(told.shares)
         waiting.cancel()
         running.cancel()
         running.cancel()
@@ -130,6 +133,7 @@ def test_a_cancelled_request_ends_at_once_and_those_after_it_are_done() -> None:
             with pytest.raises(Cancelled):
                 await job.result()
         assert sounds(await last.result()) == [2]
+        assert len(told.shares) == heard
         assert supervisor.pid == pid
         # What has ended stays as it is.
         last.cancel()
@@ -389,11 +393,8 @@ def test_a_process_that_does_not_obey_is_replaced() -> None:
         disobeying = supervisor.submit(Request(prompt="disobey"), told.share)
         await told.until(lambda: stand_in.IN_THE_MIDST in told.shares)
         disobeying.cancel()
-        heard = len(told.shares)
         assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
         assert "did not leave a cancelled request" in told.states[2][1]
-        # It has told its progress all the time, which nobody waits for any more.
-        assert len(told.shares) == heard
         with pytest.raises(Cancelled):
             await disobeying.result()
 

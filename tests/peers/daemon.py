@@ -285,6 +285,12 @@ def alive(pid: int) -> bool:
         return False
 
 
+def memory_bytes(pid: int) -> int:
+    """What a process has of its own, without what it shares."""
+    pages = Path(f"/proc/{pid}/statm").read_text().split()
+    return (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE")
+
+
 def engine_pid(daemon: DaemonProcess) -> int:
     """The engine's process: of the children the one that has torch in memory."""
     return _with_library(daemon.children(), "libtorch_cpu")

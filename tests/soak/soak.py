@@ -1,0 +1,106 @@
+"""Hard use for a long time: `make soak`, which names this file; `make test` does not find it.
+
+SOAK_SECONDS shortens the performance, for whoever works on this file.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.peers.daemon import (
+    Client,
+    DaemonProcess,
+    audio_pid,
+    engine_pid,
+    memory_bytes,
+    running,
+)
+from tests.peers.daw import Daw
+from tests.peers.jack import JackServer, playing
+from tests.peers.kills import kill_audio, kill_engine
+from tests.peers.wait import until
+
+SOAK_SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
+SETTLING_SHARE = 0.5
+"""Of the time, before what is used is measured first: as many takes are kept as will be."""
+MEMORY_GROWTH = 0.03
+KILLS = 50
+
+
+@pytest.fixture
+def daemon(jack_server: JackServer, tmp_path: Path) -> Iterator[DaemonProcess]:
+    """A daemon on the server's sound card, with `pocket`."""
+    with running(tmp_path / "Clips", input="system") as daemon:
+        daemon.logged("input", state="ready")
+        yield daemon.ready()
+
+
+def used(pid: int) -> tuple[int, int, int]:
+    """A process's own memory in bytes, its open files, and its threads."""
+    process = Path(f"/proc/{pid}")
+    threads = len(list((process / "task").iterdir()))
+    return memory_bytes(pid), len(list((process / "fd").iterdir())), threads
+
+
+def test_ten_minutes_of_capture_and_rendering_leave_everything_level(
+    daemon: DaemonProcess, melodies: Path, tmp_path: Path
+) -> None:
+    hum, _ = soundfile.read(melodies / "twinkle-hum-100bpm.wav", dtype="float32")
+    bar_seconds = 2.4
+    rounds = int(SOAK_SECONDS / (len(hum) / 44_100)) + 2
+    start = time.perf_counter() + 2
+    pids = {
+        "daemon": daemon.process.pid,
+        "audio": audio_pid(daemon),
+        "engine": engine_pid(daemon),
+    }
+    measured: list[dict[str, tuple[int, int, int]]] = []
+    asked = clips = 0
+    with (
+        Client(daemon.port, "soak") as client,
+        Daw(daemon.port, start_seconds=start, tempo_bpm=100.0) as daw,
+        playing(np.tile(hum, (2, rounds)).T, at_seconds=start, folder=tmp_path),
+    ):
+        until(lambda: time.perf_counter() > daw.seconds_of(13), "three bars")
+        next_minute = 0.0
+        while (now := time.perf_counter() - start) < SOAK_SECONDS:
+            asked += 1
+            take, clip = f"soak-{asked}a", f"soak-{asked}b"
+            client.send("/bridge/capture/last", take, 2)
+            client.send("/bridge/generate", clip, *("bars", 2, "preset", "lofi-keys"))
+            end = client.ended(clip)
+            # A missed period of a busy machine may cost a take, and nothing else may.
+            assert end.address == "/bridge/done" or end.arguments[1] == "not-enough-bars", end
+            if end.address == "/bridge/done":
+                clips += 1
+                client.send("/bridge/discard", clip)
+            if now >= next_minute:
+                next_minute += SOAK_SECONDS / 10
+                measured.append({name: used(pid) for name, pid in pids.items()})
+                print(f"{now:5.0f} s, {clips} clips, {measured[-1]}", flush=True)
+            until(lambda: time.perf_counter() > start + now + bar_seconds, "the next bar")
+    print(f"{clips} clips of {asked}")
+    assert clips > SOAK_SECONDS / 30
+    settled, last = measured[round(len(measured) * SETTLING_SHARE)], measured[-1]
+    for name in pids:
+        memory, files, threads = settled[name]
+        assert last[name][0] <= memory * (1 + MEMORY_GROWTH) + 2**20, name
+        assert last[name][1] <= files + 1, name
+        assert last[name][2] <= threads + 1, name
+
+
+def test_fifty_kills_of_the_engine(daemon: DaemonProcess) -> None:
+    with Client(daemon.port) as client:
+        kill_engine(daemon, client, KILLS)
+
+
+def test_fifty_kills_of_the_audio_process(daemon: DaemonProcess) -> None:
+    with Client(daemon.port) as client:
+        kill_audio(daemon, client, KILLS)
