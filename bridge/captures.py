@@ -150,6 +150,8 @@ class Captures:
             captured.running.stop(now_seconds)
         elif captured.notes is not None:
             self._close_notes(captured)
+        else:
+            self._ledger.tell_again(id)
 
     def find(self, id: str) -> Captured:
         """The capture of that id; notes that were still coming are complete from now on.

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from bridge import __version__, outputs
+from bridge import __version__, interrupts, outputs
 from bridge.capture.level import level
 from bridge.capture.listener import Listener
 from bridge.captures import Captures
@@ -110,7 +110,7 @@ def _on_signals(stop: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
 
     def handle(number: int, frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, lambda number, frame: interrupts.leave(number))
         loop.call_soon_threadsafe(stop, "Ctrl-C" if number == signal.SIGINT else "SIGTERM")
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -87,16 +87,16 @@ class Ledger:
         """Requests under way, in the order they came."""
         return [entry.id for entry in self._entries.values() if entry.ending is None]
 
-    def require_open(self, id: str) -> None:
-        """Refuse an id that no request under way has.
+    def tell_again(self, id: str) -> None:
+        """Answer once more with what was told of a request so far.
 
         Raises:
-            UnknownId: there is none.
+            UnknownId: there is none of that id.
         """
-        if id not in self._entries:
+        entry = self._entries.get(id)
+        if entry is None:
             raise UnknownId(f"no request has the id {id!r}: it may have been another daemon's")
-        if not self.is_open(id):
-            raise UnknownId(f"{id!r} has ended already: there is nothing to stop")
+        self._tell_again(entry)
 
     def tell(self, event: Telling) -> None:
         """Send an event of a request, and remember it. What comes after its end is dropped."""

@@ -48,7 +48,7 @@ from bridge.delivery import History, KnownClip, write_take
 from bridge.engine import Request
 from bridge.engine.supervisor import Supervisor
 from bridge.errors import BadArgument, BridgeError, Cancelled, Unsupported
-from bridge.ledger import Ledger
+from bridge.ledger import REMEMBERED, Ledger
 from bridge.plan import Plan, prepare
 from bridge.render import RenderedClip, finish_clips, request_for, write_clips
 from bridge.timing import Meter
@@ -63,6 +63,8 @@ NO_SCORE = -1.0
 DEFECT = "this is a defect of melody-bridge: its log tells more"
 
 Made = TypeVar("Made")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 _log = logging.getLogger(__name__)
 
@@ -146,7 +148,10 @@ class Session:
             await asyncio.wait(tasks)
 
     def _cancel(self, id: str, because: str = "cancelled by its client") -> None:
-        self._ledger.require_open(id)
+        if not self._ledger.is_open(id):
+            # It came too late, which is nobody's mistake: how it ended is told again.
+            self._ledger.tell_again(id)
+            return
         task = self._tasks.get(id)
         if task is not None:
             task.cancel(because)
@@ -318,7 +323,7 @@ class Session:
     async def _list_clips(self, id: str) -> None:
         async with self._files:
             clips = await asyncio.to_thread(self._history.newest, LISTED_CLIPS)
-        self._listed[id] = clips
+        _remember(self._listed, id, clips)
         for index, clip in enumerate(clips):
             self._ledger.tell(_clip_event(id, index, len(clips), clip))
         self._ledger.tell(Done(id, len(clips)))
@@ -333,7 +338,7 @@ class Session:
         async def discard(id: str) -> None:
             async with self._files:
                 moved = await asyncio.to_thread(self._moved, command)
-            self._discarded[asked] = Done(id, moved)
+            _remember(self._discarded, asked, Done(id, moved))
             self._tell(self._discarded[asked])
 
         task = asyncio.create_task(self._ended(command.id, discard, self._tell))
@@ -356,7 +361,14 @@ class Session:
     def _start(self, id: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
         task = asyncio.create_task(self._ended(id, work, self._ledger.tell))
         self._tasks[id] = task
-        task.add_done_callback(lambda done: self._tasks.pop(id, None))
+
+        def over(task: asyncio.Task[None]) -> None:
+            self._tasks.pop(id, None)
+            if task.cancelled():
+                # Before it began, as by a bundle that asks and cancels: nothing of it has run.
+                self._ledger.tell(Failed(id, Cancelled.code, "cancelled before it began"))
+
+        task.add_done_callback(over)
 
     async def _ended(
         self,
@@ -374,6 +386,13 @@ class Session:
         except Exception:
             _log.exception("request %s failed", id)
             tell(Failed(id, Unsupported.code, DEFECT))
+
+
+def _remember(book: dict[Key, Value], key: Key, value: Value) -> None:
+    """Write it down, and forget the oldest beyond what a ledger remembers."""
+    book[key] = value
+    if len(book) > REMEMBERED:
+        del book[next(iter(book))]
 
 
 async def finished_anyway(work: Coroutine[Any, Any, Made]) -> Made:

@@ -10,6 +10,7 @@ import json
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from bridge.control.packets import write_message
 from bridge.timing import Meter, bars_to_frames
 from tests.peers.daemon import Client, DaemonProcess, running
 from tests.peers.kills import kill_engine
@@ -286,9 +288,22 @@ def test_cancelled_requests_end_so_whether_they_run_or_wait(client: Client) -> N
     before = len(client.events)
     client.send("/bridge/cancel", f"{id}-1")
     client.asked()
-    assert [told.address for told in client.events[before:] if told.arguments[:1] == (f"{id}-1",)]
+    again = [told for told in client.events[before:] if told.arguments[:1] == (f"{id}-1",)]
+    assert [told.arguments for told in again] == [client.ended(f"{id}-1").arguments]
     client.send("/bridge/generate", f"{id}-3", *("melody", "none", "bars", 1))
     assert len(client.done(f"{id}-3")) == 1
+
+
+def test_a_bundle_that_asks_and_cancels_is_answered(client: Client) -> None:
+    """Both are read at once, so that the request is given up before its first step."""
+    id = f"{client.name}-1"
+    messages = (
+        write_message("/bridge/generate", [id, "melody", "none"]),
+        write_message("/bridge/cancel", [id]),
+    )
+    parts = b"".join(struct.pack(">i", len(message)) + message for message in messages)
+    client.send_bytes(b"#bundle\0" + bytes(8) + parts)
+    assert client.failed(id)[0] == "cancelled"
 
 
 def test_panic_ends_everything_and_leaves_the_clips(shared: DaemonProcess, client: Client) -> None:

@@ -60,15 +60,14 @@ def test_an_id_belongs_to_one_kind_of_request() -> None:
         book.begin("me-1", "generate")
 
 
-def test_what_is_not_under_way_cannot_be_stopped() -> None:
-    book, _ = ledger()
-    with pytest.raises(UnknownId, match="no request"):
-        book.require_open("me-1")
+def test_an_unknown_request_has_nothing_to_tell() -> None:
+    book, events = ledger()
+    with pytest.raises(UnknownId, match="me-1"):
+        book.tell_again("me-1")
     book.begin("me-1", "capture")
-    book.require_open("me-1")
     book.tell(Done("me-1", 0))
-    with pytest.raises(UnknownId, match="ended already"):
-        book.require_open("me-1")
+    book.tell_again("me-1")
+    assert events == [Done("me-1", 0)] * 2
 
 
 def test_too_many_at_a_time_are_refused_until_one_ends() -> None:
@@ -87,6 +86,6 @@ def test_old_requests_are_forgotten_and_those_under_way_never() -> None:
     for number in range(REMEMBERED + 5):
         book.begin(f"me-{number}", "capture")
         book.tell(Done(f"me-{number}", 0))
-    book.require_open("me-open")
+    assert book.is_open("me-open")
     assert book.begin("me-0", "capture"), "the oldest is new again"
     assert not book.begin(f"me-{REMEMBERED + 4}", "capture")

@@ -139,13 +139,14 @@ class Client:
     """An OSC client: a socket, subscribed under a name.
 
     Attributes:
-        events: all that it has got so far, levels apart.
+        events: all that it has got so far, but for levels and pongs.
     """
 
     def __init__(self, daemon_port: int, name: str = "me") -> None:
         self.name = name
         self.events: list[Told] = []
         self.levels = 0
+        self._pings = self._pongs = 0
         self._daemon = ("127.0.0.1", daemon_port)
         self._grown = threading.Condition()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -168,10 +169,8 @@ class Client:
         self._socket.close()
 
     def send(self, address: str, *arguments: int | float | str) -> None:
-        """Send a message; a subscription lasts 30 s, so it is renewed by the way."""
+        """Send a message."""
         self._socket.sendto(write_message(address, arguments), self._daemon)
-        if address != "/bridge/ping":
-            self._socket.sendto(write_message("/bridge/ping", [self.port]), self._daemon)
 
     def send_bytes(self, datagram: bytes) -> None:
         """Send whatever this is."""
@@ -209,8 +208,9 @@ class Client:
                 if found is None:
                     self._grown.wait(5.0)
             if found is None:
-                self.send("/bridge/ping", self.port)
-        assert found is not None, (what, self.of_requests()[-10:])
+                # A subscription lasts 30 s.
+                self._ping()
+        assert found is not None, (what, self.events[-10:])
         return found
 
     def ended(self, id: str, patience_seconds: float = PATIENCE_SECONDS) -> Told:
@@ -239,15 +239,18 @@ class Client:
         """The events of one request."""
         return [told for told in list(self.events) if told.arguments[:1] == (id,)]
 
-    def of_requests(self) -> list[Told]:
-        """All events but answers to pings."""
-        return [told for told in list(self.events) if told.address != "/bridge/pong"]
-
     def asked(self) -> None:
         """All that was sent before has been read by the daemon once this returns."""
-        already = len(self.events)
+        # It answers in order, and to each ping.
+        wanted = self._ping()
+        with self._grown:
+            assert self._grown.wait_for(lambda: self._pongs >= wanted, PATIENCE_SECONDS)
+
+    def _ping(self) -> int:
+        """Ask for a pong, and return which one it is."""
+        self._pings += 1
         self.send("/bridge/ping", self.port)
-        self.wait("/bridge/pong", after=already)
+        return self._pings
 
     def _read(self) -> None:
         while self._open:
@@ -260,6 +263,8 @@ class Client:
                 for address, arguments in read_packet(datagram):
                     if address == "/bridge/level":
                         self.levels += 1
+                    elif address == "/bridge/pong":
+                        self._pongs += 1
                     else:
                         self.events.append(Told(address, arguments, now))
                 self._grown.notify_all()
