@@ -14,7 +14,7 @@ from bridge.audio import Waveform
 from bridge.capture import take as takes
 from bridge.capture.level import LOWEST_DB, peak_db
 from bridge.capture.listener import Listener
-from bridge.capture.ring import Ring
+from bridge.capture.ring import Overwritten, Ring
 from bridge.capture.source import Source
 from bridge.capture.take import Capture
 from bridge.commands import (
@@ -34,9 +34,10 @@ from bridge.errors import (
     BridgeError,
     Cancelled,
     NoInput,
+    NotEnoughBars,
     SilentMelody,
     UnknownMelody,
-    UnreadableFile,
+    Unsupported,
 )
 from bridge.ledger import Ledger
 from bridge.melody import cut, permitted, read_melody
@@ -46,8 +47,13 @@ KEPT = 32
 """Takes that can still be rendered from."""
 KEPT_BYTES = 256 * 1024**2
 """What their sound may take in memory; one of ten minutes takes 200 MB."""
+DEFECT = "this is a defect of melody-bridge: its log tells more"
 TOLD_SECONDS = 0.1
 """How often clients hear how far a capture is."""
+MOST_READERS = 2
+"""Files read at a time: ten minutes of one are 200 MB before they are cut."""
+MOST_CLIENTS = 1000
+"""Of whom the newest capture is known."""
 MOST_NOTES = 10_000
 """Of one melody; a message holds some hundred."""
 
@@ -105,6 +111,7 @@ class Captures:
         self._all: dict[str, Captured] = {}
         self._newest: dict[str, str] = {}
         self._reading: set[asyncio.Task[None]] = set()
+        self._readers = asyncio.Semaphore(MOST_READERS)
 
     @property
     def recording(self) -> bool:
@@ -126,8 +133,10 @@ class Captures:
         if isinstance(command, CaptureNotes) and known is not None and known.notes is not None:
             notes = known.notes.notes + command.notes
             if len(notes) > MOST_NOTES:
-                raise BadArgument(f"{len(notes)} notes: a melody has {MOST_NOTES} at most")
-            known.notes = replace(command, notes=notes)
+                error = BadArgument(f"{len(notes)} notes: a melody has {MOST_NOTES} at most")
+                self._fail(known, error)
+            else:
+                known.notes = replace(command, notes=notes)
             return
         if not self._ledger.begin(command.id, "capture"):
             return
@@ -169,9 +178,13 @@ class Captures:
         return captured
 
     def newest(self, client: str) -> Captured | None:
-        """The client's newest capture, finished or not; None when it has made none."""
+        """The client's newest capture, finished or not; None when it has made none.
+
+        Raises:
+            UnknownMelody: it was too long ago.
+        """
         id = self._newest.get(client)
-        return None if id is None or id not in self._all else self.find(id)
+        return None if id is None else self.find(id)
 
     def cancel(self, id: str, because: str) -> bool:
         """Give a capture up; False when there is none under way."""
@@ -211,6 +224,9 @@ class Captures:
                 task.add_done_callback(self._reading.discard)
             case CaptureStart() | CaptureLast():
                 captured.running = self._recording(command, now_seconds)
+                if self._listener is not None and self._listener.state != "ready":
+                    # The last ring is still there, and gets no more.
+                    captured.running.lost(now_seconds)
                 self._tell(captured, captured.running.state)
                 self._look_at(captured, captured.running, now_seconds)
 
@@ -237,6 +253,14 @@ class Captures:
         except BridgeError as error:
             self._fail(captured, error)
             return
+        except Overwritten:
+            why = "the daemon was held up for so long that the sound is gone: ask again"
+            self._fail(captured, NotEnoughBars(why))
+            return
+        except Exception:
+            _log.exception("capture %s failed", captured.id)
+            self._fail(captured, Unsupported(DEFECT))
+            return
         if running.take is not None:
             captured.told = running.told
             self._finish(captured, running.take, running.seconds, running.peak_db)
@@ -247,13 +271,14 @@ class Captures:
     async def _read(self, captured: Captured, command: CaptureFile) -> None:
         """A file becomes a take, in a thread."""
         try:
-            path, take = await asyncio.to_thread(_read_file, command, self._melody_roots)
+            async with self._readers:
+                path, take = await asyncio.to_thread(_read_file, command, self._melody_roots)
         except BridgeError as error:
             self._fail(captured, error)
             return
         except Exception:
             _log.exception("%s could not be read", command.path)
-            self._fail(captured, UnreadableFile("this file could not be read: the log says why"))
+            self._fail(captured, Unsupported(DEFECT))
             return
         captured.path = path
         captured.recipe = {
@@ -292,15 +317,20 @@ class Captures:
         captured.take.add_done_callback(lambda take: take.cancelled() or take.exception())
         self._all.pop(id, None)
         self._all[id] = captured
-        self._newest[client_of(id)] = id
+        client = client_of(id)
+        self._newest.pop(client, None)
+        self._newest[client] = id
+        if len(self._newest) > MOST_CLIENTS:
+            del self._newest[next(iter(self._newest))]
         self._forget_oldest()
-        self._newest = {client: id for client, id in self._newest.items() if id in self._all}
         return captured
 
     def _forget_oldest(self) -> None:
         finished = [one for one in self._all.values() if one.take.done()]
         spare, sound_bytes = len(self._all) - KEPT, sum(map(_sound_bytes, finished))
-        for old in finished:
+        newest = set(self._newest.values())
+        # What some client would render from next goes last.
+        for old in sorted(finished, key=lambda one: one.id in newest)[:-1]:
             if spare <= 0 and sound_bytes <= KEPT_BYTES:
                 return
             spare, sound_bytes = spare - 1, sound_bytes - _sound_bytes(old)
@@ -313,6 +343,7 @@ class Captures:
             return
         captured.running = None
         captured.take.set_result(take)
+        self._forget_oldest()
         self._tell(captured, "done", seconds, peak_db)
         self._ledger.tell(Done(captured.id, 0))
 

@@ -174,7 +174,7 @@ def _send(arguments: argparse.Namespace) -> int:
     options = _run_options(arguments)
     return send.send(
         arguments.address,
-        [send.read_argument(word) for word in arguments.arguments],
+        send.read_arguments(arguments.address, arguments.arguments),
         port=options.osc_port,
         show=send.show_json if arguments.json else send.show_line,
     )

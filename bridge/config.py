@@ -65,6 +65,9 @@ class RunOptions:
     sample_rate: int = 44_100
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        _check_fields(self)
+
 
 def merge_run(*layers: Mapping[str, Any]) -> RunOptions:
     """The daemon's options from layers of raw values by name, strongest first; None: not given.
@@ -129,10 +132,7 @@ class Options:
     plot: Path | None = None
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if value is not None:
-                READERS[each.name](value)
+        _check_fields(self)
         given = [
             name
             for name, value in (("a melody", self.melody), ("a prompt", self.prompt))
@@ -153,6 +153,14 @@ class Options:
                 f"seed {self.seed} with {self.variations} variations goes past {MAX_SEED}: "
                 "each variation takes the next seed"
             )
+
+
+def _check_fields(options: Options | RunOptions) -> None:
+    """Have every field read as its option is, where it is one."""
+    for each in fields(options):
+        value = getattr(options, each.name)
+        if value is not None and each.name in READERS:
+            READERS[each.name](value)
 
 
 def merge(*layers: Mapping[str, Any]) -> Options:

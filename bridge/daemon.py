@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import signal
 import sys
 import time
@@ -43,7 +44,7 @@ from bridge.errors import BadArgument
 from bridge.ledger import Ledger
 from bridge.logs import set_up, told
 from bridge.melody import usual_roots
-from bridge.session import Session
+from bridge.session import GENERATE, Session
 from bridge.status import Screen, Status, shown
 
 LEVEL_SECONDS = 0.1
@@ -78,12 +79,16 @@ def run(options: RunOptions, *, as_json: bool = False) -> int:
     status = Status()
     on_terminal = not as_json and sys.stderr is not None and sys.stderr.isatty()
     screen = Screen(status) if on_terminal else None
-    set_up(as_json=as_json, handler=screen)
-    with shown(screen) if screen is not None else nullcontext():
+    with (
+        set_up(as_json=as_json, screen=screen),
+        shown(screen) if screen is not None else nullcontext(),
+    ):
         return asyncio.run(_serve(options, folder, status))
 
 
 def _check(folder: Path) -> None:
+    if folder.suffix.lower() == ".wav":
+        raise BadArgument(f"clips {str(folder)!r}: name a folder, not a .wav file")
     outputs.clip_folder(folder)
     length = len(bytes(folder))
     if length > LONGEST_FOLDER_BYTES:
@@ -195,7 +200,7 @@ class Daemon:
 
     async def close(self) -> None:
         """Give up what is under way, telling clients; end the children, and free the port."""
-        await self._session.stop("cancelled: the daemon is being stopped")
+        await self._session.stop()
         if self._ticking is not None:
             self._ticking.cancel()
         if self._listener is not None:
@@ -225,7 +230,10 @@ class Daemon:
             self._endpoint.send(event)
         match event:
             case ClipReady():
-                self._status.clips.appendleft(event)
+                if self._ledger.kind(event.id) != GENERATE:
+                    return  # One of a list: it has been there before.
+                if event not in self._status.clips:
+                    self._status.clips.appendleft(event)
                 sentence = f"{event.id}: clip {event.index + 1} of {event.count}: {event.path}"
             case Done():
                 sentence = f"{event.id}: done"
@@ -260,18 +268,25 @@ class Daemon:
 
     async def _tick(self) -> None:
         """See how far captures are, and tell the level; until cancelled."""
-        next_level = next_look = 0.0
+        next_level = next_look = time.perf_counter()
         while True:
             now = time.perf_counter()
-            self._captures.poll(now)
+            try:
+                self._captures.poll(now)
+                if now >= next_level:
+                    self._tell_level()
+                    self._show(now)
+                if now >= next_look:
+                    self._tell_losses()
+            except Exception:
+                # Captures would stand still for ever, and nobody would hear why.
+                _log.exception("a look at the captures failed")
             if now >= next_level:
-                next_level = now + LEVEL_SECONDS
-                self._tell_level()
-                self._show(now)
+                next_level = max(now, next_level + LEVEL_SECONDS)
             if now >= next_look:
                 next_look = now + LOSSES_SECONDS
-                self._tell_losses()
-            await asyncio.sleep(RECORDING_SECONDS if self._captures.recording else LEVEL_SECONDS)
+            soon = RECORDING_SECONDS if self._captures.recording else LEVEL_SECONDS
+            await asyncio.sleep(min(soon, max(0.0, next_level - time.perf_counter())))
 
     def _tell_level(self) -> None:
         listener = self._listener
@@ -338,5 +353,7 @@ def _name(event: Event) -> str:
 def _transport(clock: BeatClock, now_seconds: float) -> str:
     if clock.tempo_bpm is None or clock.meter is None:
         return "not heard yet"
-    moving = "playing" if clock.is_playing(now_seconds) else "stopped"
+    moving, beat = "stopped", clock.beat_at(now_seconds)
+    if clock.is_playing(now_seconds) and beat is not None:
+        moving = f"playing, beat {math.floor(beat)}"
     return f"{float(clock.tempo_bpm):g} bpm, {clock.meter}, {moving}"

@@ -83,6 +83,11 @@ class Ledger:
         entry = self._entries.get(id)
         return entry is not None and entry.ending is None
 
+    def kind(self, id: str) -> str | None:
+        """What was asked by that id; None when nothing was."""
+        entry = self._entries.get(id)
+        return None if entry is None else entry.kind
+
     def open_ids(self) -> list[str]:
         """Requests under way, in the order they came."""
         return [entry.id for entry in self._entries.values() if entry.ending is None]

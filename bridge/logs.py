@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
+import os
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
+STDOUT, STDERR = 1, 2
+MOST_WAITING = 10_000
+"""Lines that are kept for a reader who is slow."""
+PATIENCE_SECONDS = 1.0
+PLAIN, PLAIN_TIME = "%(asctime)s %(message)s", "%H:%M:%S"
 FIELDS = "fields"
 """The attribute of a log record that holds what a program wants to know of it."""
 
@@ -17,23 +26,78 @@ def told(**fields: Any) -> dict[str, Any]:
     return {FIELDS: fields}
 
 
-def set_up(*, as_json: bool, handler: logging.Handler | None = None) -> None:
-    """Send the daemon's log to its reader.
+@contextmanager
+def set_up(*, as_json: bool, screen: logging.Handler | None = None) -> Iterator[None]:
+    """Send the daemon's log to its reader for as long as the block runs.
+
+    Lines are written by a thread: a reader that stops reading, such as a paused pager, must not
+    stop the daemon. Beyond `MOST_WAITING` lines the newest are left out, and counted.
 
     Args:
         as_json: one JSON object a line on stdout.
-        handler: who shows it otherwise; None: plain lines on stderr.
+        screen: who shows it otherwise; None: plain lines on stderr.
     """
-    if as_json:
-        handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(JsonFormatter())
-    elif handler is None:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(PlainFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("bridge").setLevel(logging.INFO)
+    if screen is not None and not as_json:
+        root.handlers[:] = [screen]
+        yield
+        return
+    formatter = JsonFormatter() if as_json else PlainFormatter(PLAIN, datefmt=PLAIN_TIME)
+    writer = Writer(STDOUT if as_json else STDERR, formatter)
+    root.handlers[:] = [writer]
+    try:
+        yield
+    finally:
+        writer.finish()
+
+
+class Writer(logging.Handler):
+    """Writes lines to a file descriptor, in a thread of its own; it never waits for the reader."""
+
+    def __init__(self, descriptor: int, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self.setFormatter(formatter)
+        self._lines: queue.Queue[bytes | None] = queue.Queue(MOST_WAITING)
+        self._left_out = 0
+        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Have a line written, when those before it are."""
+        try:
+            if self._left_out:
+                left_out, self._left_out = self._left_out, 0
+                self._put(_told_of_left_out(record, left_out))
+            self._put(record)
+        except queue.Full:
+            self._left_out += 1
+
+    def finish(self) -> None:
+        """Write what is waiting, unless nobody reads it within a second."""
+        with suppress(queue.Full):
+            self._lines.put(None, timeout=PATIENCE_SECONDS)
+            self._thread.join(PATIENCE_SECONDS)
+
+    def _put(self, record: logging.LogRecord) -> None:
+        line = f"{self.format(record)}\n"
+        self._lines.put_nowait(line.encode("utf-8", "backslashreplace"))
+
+    def _write(self) -> None:
+        # The reader may go, as `| head` does; the daemon stays.
+        with suppress(OSError):
+            while (line := self._lines.get()) is not None:
+                rest = memoryview(line)
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
+
+
+def _told_of_left_out(beside: logging.LogRecord, count: int) -> logging.LogRecord:
+    return logging.LogRecord(
+        beside.name, logging.WARNING, "", 0, "%d lines were not read in time", (count,), None
+    )
 
 
 class PlainFormatter(logging.Formatter):

@@ -18,15 +18,20 @@ from bridge.errors import BadArgument, BridgeError
 
 HELLO_SECONDS = 1.0
 """A daemon answers at once; a second is what OSC.md gives it."""
-PING_SECONDS = 5.0
-LOST_SECONDS = 3 * PING_SECONDS
-"""Without a pong for that long, the daemon is gone."""
+RENEW_SECONDS = 5.0
+LOST_SECONDS = 3 * RENEW_SECONDS
+"""Without a word for that long, the daemon is gone."""
+HELLO, ERROR = "/bridge/hello", "/bridge/error"
+NO_ID = "-"
 
 WITHOUT_END = frozenset(
     f"/bridge/{name}"
-    for name in ("subscribe", "unsubscribe", "ping", "transport", "set", "panic", "stop")
+    for name in (
+        *("subscribe", "unsubscribe", "ping", "transport", "set", "panic", "stop"),
+        "capture/notes",
+    )
 )
-"""Messages that no `done` answers. A ping sent after one comes back when it has been read."""
+"""Messages that no `done` answers by itself. A ping sent after one comes back once it was read."""
 
 
 class DaemonSilent(BridgeError):
@@ -49,6 +54,14 @@ class Told:
     def as_json(self) -> dict[str, Any]:
         """As `--json` prints it."""
         return {"address": self.address, "arguments": list(self.arguments)}
+
+
+def read_arguments(address: str, words: Sequence[str]) -> list[int | float | str]:
+    """The words of a command line as OSC's types; an id is text, also when it is a number."""
+    values = [read_argument(word) for word in words]
+    if address not in WITHOUT_END or address.endswith("/notes"):
+        values[:1] = words[:1]
+    return values
 
 
 def read_argument(text: str) -> int | float | str:
@@ -95,10 +108,24 @@ def send(
     with _Client(port) as client:
         client.subscribe()
         client.send(message)
-        id = str(arguments[0]) if arguments else "-"
+        mine = _Mine(address, str(arguments[0]) if arguments else NO_ID)
         if address in WITHOUT_END:
-            return client.until_read(show)
-        return client.until_done(address, id, show)
+            return client.until_read(mine, show)
+        return client.until_done(message, mine, show)
+
+
+@dataclass(frozen=True)
+class _Mine:
+    """Tells what an event has to do with the message that was sent."""
+
+    address: str
+    id: str
+
+    def is_about(self, told: Told) -> bool:
+        """Whether it is of the request, or an error of no request that names the address."""
+        first = told.arguments[:1]
+        unnamed = first == (NO_ID,) and self.address in str(told.arguments[-1])
+        return first == (self.id,) or unnamed
 
 
 class _Client:
@@ -122,46 +149,49 @@ class _Client:
         self._socket.sendto(message, self._daemon)
 
     def subscribe(self) -> None:
-        self.send(write_message("/bridge/subscribe", [self._port, self._name]))
+        self._renew()
         for told in self._events(time.monotonic() + HELLO_SECONDS):
-            if told.address == "/bridge/hello":
+            if told.address == HELLO:
                 return
         raise DaemonSilent(
             f"no daemon answers on 127.0.0.1:{self._daemon[1]}: start one with `melody-bridge run`"
         )
 
-    def until_done(self, address: str, id: str, show: Callable[[Told], None]) -> int:
+    def until_done(self, message: bytes, mine: _Mine, show: Callable[[Told], None]) -> int:
         """Show the events of that request until it ends, or is told not to be one."""
-        heard = asked = time.monotonic()
+        heard, last = time.monotonic(), None
         while True:
-            for told in self._events(asked + PING_SECONDS):
+            for told in self._events(time.monotonic() + RENEW_SECONDS):
                 heard = time.monotonic()
-                # An error of no request may be another client's; what is ours names the address.
-                if told.arguments[:1] != (id,) and not (
-                    told.arguments[:1] == ("-",) and address in str(told.arguments[-1])
-                ):
+                # What is sent again is answered with its last state again.
+                if not mine.is_about(told) or told == last:
                     continue
+                last = told
                 show(told)
                 if told.address == "/bridge/done":
                     return 0
-                if told.address == "/bridge/error":
+                if told.address == ERROR:
                     return 1
             if time.monotonic() - heard > LOST_SECONDS:
                 raise DaemonSilent("the daemon has stopped answering: see what it says")
-            asked = time.monotonic()
-            self.send(write_message("/bridge/ping", [self._port]))
+            # Both: it may be another daemon by now, which knows neither client nor request.
+            self._renew()
+            self.send(message)
 
-    def until_read(self, show: Callable[[Told], None]) -> int:
+    def until_read(self, mine: _Mine, show: Callable[[Told], None]) -> int:
         """Show what the daemon tells before it answers a ping: it reads in order."""
         self.send(write_message("/bridge/ping", [self._port]))
         failed = False
         for told in self._events(time.monotonic() + LOST_SECONDS):
             if told.address == "/bridge/pong":
                 return int(failed)
-            if told.address in ("/bridge/error", "/bridge/hello"):
+            if mine.is_about(told):
                 show(told)
-                failed = failed or told.address == "/bridge/error"
+                failed = failed or told.address == ERROR
         raise DaemonSilent("the daemon has stopped answering: see what it says")
+
+    def _renew(self) -> None:
+        self.send(write_message("/bridge/subscribe", [self._port, self._name]))
 
     def _events(self, deadline: float) -> Iterator[Told]:
         """What comes until then."""

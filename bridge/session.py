@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bridge import outputs, presets
-from bridge.captures import Captured, Captures, client_of
+from bridge.captures import DEFECT, Captured, Captures, client_of
 from bridge.commands import (
     RANDOM_SEED,
     Cancel,
@@ -53,14 +55,16 @@ from bridge.plan import Plan, prepare
 from bridge.render import RenderedClip, finish_clips, request_for, write_clips
 from bridge.timing import Meter
 
+GENERATE = "generate"
+"""What the ledger calls a request for clips."""
 NO_MELODY = "none"
 """What `melody` is in a request that follows none."""
 LISTED_CLIPS = 20
 GENERATING_SHARE = 0.95
 """Of a request's progress; the rest is finishing and writing."""
+STOPPING = "cancelled: the daemon is being stopped"
 UNKNOWN_SECONDS = -1.0
 NO_SCORE = -1.0
-DEFECT = "this is a defect of melody-bridge: its log tells more"
 
 Made = TypeVar("Made")
 Key = TypeVar("Key")
@@ -96,6 +100,9 @@ class Session:
         self._files = asyncio.Lock()
         self._sound = Sound()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stopping = False
+        self._take_files = threading.Lock()
+        self._made: dict[str, list[KnownClip]] = {}
         self._discarding: set[asyncio.Task[None]] = set()
         self._discarded: dict[tuple[str, int | None], Done] = {}
         self._listed: dict[str, list[KnownClip]] = {}
@@ -106,12 +113,14 @@ class Session:
         Raises:
             BridgeError: it cannot be done.
         """
+        if self._stopping:
+            raise Cancelled(STOPPING)
         now_seconds = time.perf_counter()
         match command:
             case Transport():
                 self._clock.update(command)
             case SetDefaults(sound):
-                self._sound = sound.over(self._sound)
+                self._set(sound)
             case CaptureStart() | CaptureLast() | CaptureFile() | CaptureNotes():
                 self._captures.begin(command, now_seconds)
             case CaptureStop(id):
@@ -141,11 +150,19 @@ class Session:
         for id in self._ledger.open_ids():
             self._cancel(id, because)
 
-    async def stop(self, because: str) -> None:
-        """Give up everything, and wait until it has ended."""
-        self.cancel_all(because)
+    async def stop(self) -> None:
+        """Give up everything, take no more, and wait until it has ended."""
+        self._stopping = True
+        self.cancel_all(STOPPING)
         if tasks := {*self._tasks.values(), *self._discarding}:
             await asyncio.wait(tasks)
+
+    def _set(self, sound: Sound) -> None:
+        before = self._sound
+        if sound.prompt is not None or sound.preset is not None:
+            # How it should sound is one thing: what is said of it now replaces what was.
+            before = replace(before, prompt=None, preset=None)
+        self._sound = sound.over(before)
 
     def _cancel(self, id: str, because: str = "cancelled by its client") -> None:
         if not self._ledger.is_open(id):
@@ -166,7 +183,7 @@ class Session:
             self._ledger.tell(Progress(id, 0.0, UNKNOWN_SECONDS))
             await self._render(command, captured, defaults, tempo_bpm, meter)
 
-        if not self._ledger.begin(command.id, "generate"):
+        if not self._ledger.begin(command.id, GENERATE):
             return
         try:
             # Now, and not when its turn comes: the client may have captured something else by then.
@@ -232,8 +249,18 @@ class Session:
                     told=(*(captured.told if captured else ()), *result.told),
                 )
 
-        clips = await finished_anyway(asyncio.to_thread(written))
-        await self._deliver(command.id, plan, clips)
+        async def delivered() -> list[KnownClip]:
+            clips = await asyncio.to_thread(written)
+            known = _known(command.id, plan, clips)
+            async with self._files:
+                self._history.add(known)
+            return known
+
+        known = await finished_anyway(delivered())
+        _remember(self._made, command.id, known)
+        for index, clip in enumerate(known):
+            self._ledger.tell(_clip_event(command.id, index, len(known), clip))
+        self._ledger.tell(Done(command.id, len(known)))
 
     def _asked(
         self,
@@ -273,10 +300,14 @@ class Session:
 
     def _kept(self, captured: Captured, tempo_bpm: Fraction) -> Path:
         """The file that the melody lies in; one that was played is written once it is used."""
-        if captured.path is None:
-            take = captured.take.result()
-            captured.path = write_take(self._folder, take, title=captured.id, tempo_bpm=tempo_bpm)
-        return captured.path
+        # Two requests may render from it at once, each in a thread.
+        with self._take_files:
+            if captured.path is None:
+                take = captured.take.result()
+                captured.path = write_take(
+                    self._folder, take, title=captured.id, tempo_bpm=tempo_bpm
+                )
+            return captured.path
 
     def _progress_of(self, id: str) -> Callable[[float], None]:
         started: float | None = None
@@ -290,27 +321,6 @@ class Session:
             self._ledger.tell(Progress(id, done, UNKNOWN_SECONDS if left is None else left))
 
         return progress
-
-    async def _deliver(self, id: str, plan: Plan, clips: tuple[RenderedClip, ...]) -> None:
-        known = [
-            KnownClip(
-                path=clip.path,
-                request=id,
-                index=index,
-                bars=clip.bars,
-                tempo_bpm=plan.tempo_bpm,
-                meter=plan.meter,
-                seed=clip.seed,
-                sample_rate=clip.sample_rate,
-                melody_similarity=clip.melody_similarity,
-            )
-            for index, clip in enumerate(clips)
-        ]
-        async with self._files:
-            self._history.add(known)
-        for index, clip in enumerate(known):
-            self._ledger.tell(_clip_event(id, index, len(known), clip))
-        self._ledger.tell(Done(id, len(known)))
 
     async def _list_presets(self, id: str) -> None:
         found, broken = await asyncio.to_thread(presets.list_presets)
@@ -337,8 +347,9 @@ class Session:
 
         async def discard(id: str) -> None:
             async with self._files:
-                moved = await asyncio.to_thread(self._moved, command)
-            _remember(self._discarded, asked, Done(id, moved))
+                if asked not in self._discarded:
+                    moved = await asyncio.to_thread(self._moved, command)
+                    _remember(self._discarded, asked, Done(id, moved))
             self._tell(self._discarded[asked])
 
         task = asyncio.create_task(self._ended(command.id, discard, self._tell))
@@ -346,13 +357,14 @@ class Session:
         task.add_done_callback(self._discarding.discard)
 
     def _moved(self, command: Discard) -> int:
-        listed = self._listed.get(command.id)
-        if listed is None:
+        clips = self._made.get(command.id) or self._listed.get(command.id)
+        if clips is None:
+            # Of an earlier run of the daemon.
             return self._history.discard(command.id, command.index)
         index = command.index
-        if index is not None and index >= len(listed):
-            raise BadArgument(f"index {index}: {command.id!r} listed {len(listed)} clips, from 0")
-        return self._history.discard_clips(listed if index is None else [listed[index]])
+        if index is not None and index >= len(clips):
+            raise BadArgument(f"index {index}: {command.id!r} has {len(clips)} clips, from 0")
+        return self._history.discard_clips(clips if index is None else [clips[index]])
 
     def _begin(self, id: str, kind: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
         if self._ledger.begin(id, kind):
@@ -398,10 +410,10 @@ def _remember(book: dict[Key, Value], key: Key, value: Value) -> None:
 async def finished_anyway(work: Coroutine[Any, Any, Made]) -> Made:
     """The result, also when this task is cancelled meanwhile: then it was too late for that."""
     task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        return await task
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    return task.result()
 
 
 def _values(sound: Sound) -> dict[str, Any]:
@@ -412,6 +424,23 @@ def _values(sound: Sound) -> dict[str, Any]:
         for name, value in asdict(sound).items()
         if value is not None and name not in settled
     }
+
+
+def _known(id: str, plan: Plan, clips: tuple[RenderedClip, ...]) -> list[KnownClip]:
+    return [
+        KnownClip(
+            path=clip.path,
+            request=id,
+            index=index,
+            bars=clip.bars,
+            tempo_bpm=plan.tempo_bpm,
+            meter=plan.meter,
+            seed=clip.seed,
+            sample_rate=clip.sample_rate,
+            melody_similarity=clip.melody_similarity,
+        )
+        for index, clip in enumerate(clips)
+    ]
 
 
 def _clip_event(id: str, index: int, count: int, clip: KnownClip) -> ClipReady:

@@ -44,7 +44,7 @@ class Status:
         input, input_detail: the input's state; device and rate, or why there is none.
         peak_db, rms_db: of the last tenth of a second; −120 when silent.
         overflows: times that the input lost sound.
-        transport: such as `"120 bpm, 4/4, playing, bar 17"`.
+        transport: such as `"120 bpm, 4/4, playing, beat 65"`.
         clients: who listens, such as `"live1 (7772)"`.
         requests: what is under way, with the share that is done, None when not known.
         clips: the newest first.
@@ -79,7 +79,7 @@ class Screen(logging.Handler):
         self._lines.append(plain(record))
 
     def __rich__(self) -> Group:
-        """The picture of this moment."""
+        """The picture of this moment; in another thread than what brings it up to date."""
         status = self._status
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim", no_wrap=True)
@@ -94,12 +94,12 @@ class Screen(logging.Handler):
         table.add_row("clients", escape(", ".join(status.clients) or "none"))
         for id, share in status.requests:
             table.add_row("request", Text(f"{id}  " + _bar(share)))
-        for index, clip in enumerate(status.clips):
+        for index, clip in enumerate(tuple(status.clips)):
             score = f"  {clip.score:.2f}" if clip.score >= 0 else ""
             table.add_row("clips" if index == 0 else "", Text(f"{Path(clip.path).name}{score}"))
         place = f" on 127.0.0.1:{status.port}" if status.port else " is starting"
         title = Text(f"Melody Bridge{place}", style="bold")
-        return Group(title, table, *(Text(line, style="dim") for line in self._lines))
+        return Group(title, table, *(Text(line, style="dim") for line in tuple(self._lines)))
 
 
 @contextmanager

@@ -127,6 +127,34 @@ def test_plain_lines_go_to_stderr_when_there_is_no_terminal(model: Path, home: P
     assert lines[-1].endswith(" stopped\n") and "\x1b" not in "".join(lines)
 
 
+def test_a_log_that_nobody_reads_stops_neither_its_work_nor_its_end(
+    model: Path, home: Path
+) -> None:
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "bridge", "run", "--osc-port", "0", "--input", "none"),
+            *("--model", str(model), "--clips", "Clips", "--json-log"),
+        ],
+        stdout=subprocess.PIPE,
+        env={**os.environ, **ENVIRONMENT},
+    )
+    assert process.stdout is not None
+    try:
+        with Client(json.loads(process.stdout.readline())["port"]) as client:
+            # A line each, far more than a pipe holds.
+            for number in range(2000):
+                client.send("/bridge/capture/notes", f"me-{number}", 1, 0, 60, 1)
+                client.send("/bridge/capture/stop", f"me-{number}")
+            client.asked()
+            client.done("me-1999")
+        process.terminate()
+        assert process.wait(PATIENCE_SECONDS) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
 def test_the_readmes_two_commands_make_a_clip(model: Path, home: Path, melodies: Path) -> None:
     (home / "config" / "melody-bridge").mkdir(parents=True)
     (home / "config" / "melody-bridge" / "config.toml").write_text(

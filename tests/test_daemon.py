@@ -175,6 +175,7 @@ def test_defaults_are_under_what_a_request_says_and_over_the_daws_time(
         client.send("/bridge/transport", 93.7, 0.0, 0, 7, 8)
         client.send("/bridge/generate", "me-1", *("melody", "none", "bars", 1))
         client.send("/bridge/set", *("bars", 2, "seed", 11, "tempo_bpm", 240, "denominator", 4))
+        client.send("/bridge/set", "prompt", "the preset that comes next replaces it")
         client.send("/bridge/set", "preset", "lofi-keys")
         client.send("/bridge/generate", "me-2")
         client.send("/bridge/generate", "me-3", *("bars", 1, "seed", -1, "prompt", "my own"))
@@ -184,6 +185,8 @@ def test_defaults_are_under_what_a_request_says_and_over_the_daws_time(
     assert soundfile.info(str(daws.arguments[3])).frames == frames
     assert set_.arguments[4:7] == (2, 240.0, 11) and set_.arguments[8:10] == (7, 4)
     assert "lofi-keys" in str(set_.arguments[11])
+    sidecar = json.loads(Path(str(set_.arguments[3])).with_suffix(".json").read_text())
+    assert "replaces it" not in sidecar["prompt"]
     assert said.arguments[4] == 1 and said.arguments[6] != 11
     sidecar = json.loads(Path(str(said.arguments[3])).with_suffix(".json").read_text())
     assert sidecar["prompt"].startswith("my own") and sidecar["preset"] is None
@@ -442,6 +445,8 @@ def test_mistakes_at_the_start_are_one_line_and_status_2(tmp_path: Path) -> None
     (tmp_path / "file").write_text("not a folder")
     line = refused("--osc-port", "0", "--input", "none", "--clips", str(tmp_path / "file"))
     assert "file" in line
+    line = refused("--osc-port", "0", "--input", "none", "--clips", str(tmp_path / "x.wav"))
+    assert "x.wav" in line and "folder" in line
     (tmp_path / "bad.toml").write_text("osc_port = 'x'")
     line = refused("--config", str(tmp_path / "bad.toml"))
     assert "bad.toml" in line and "osc_port" in line

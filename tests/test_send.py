@@ -11,7 +11,7 @@ import pytest
 
 from bridge import cli
 from bridge.control.packets import read_packet, write_message
-from bridge.send import read_argument
+from bridge.send import read_argument, read_arguments
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,13 @@ from bridge.send import read_argument
 def test_words_become_numbers_where_they_are_numbers(word: str, value: int | float | str) -> None:
     read = read_argument(word)
     assert read == value and type(read) is type(value)
+
+
+def test_an_id_is_text_also_when_it_is_a_number() -> None:
+    assert read_arguments("/bridge/presets", ["7.0"]) == ["7.0"]
+    assert read_arguments("/bridge/generate", ["1e3", "bars", "4"]) == ["1e3", "bars", 4]
+    assert read_arguments("/bridge/capture/notes", ["7", "1", "0"]) == ["7", 1, 0]
+    assert read_arguments("/bridge/ping", ["7772"]) == [7772]
 
 
 @contextmanager
@@ -112,9 +119,13 @@ def test_a_message_that_nothing_answers_ends_once_it_was_read(
     with daemon() as port:
         assert run(port, "/bridge/set", "bars", "8") == 0
     assert capsys.readouterr().out == ""
-    with daemon(("/bridge/error", ["-", "bad-argument", "bars 0"])) as port:
+    answers: list[tuple[str, list[int | float | str]]] = [
+        ("/bridge/error", ["you-1", "silent-melody", "somebody else's"]),
+        ("/bridge/error", ["-", "bad-argument", "/bridge/set: bars 0"]),
+    ]
+    with daemon(*answers) as port:
         assert run(port, "/bridge/set", "bars", "0") == 1
-    assert "bars 0" in capsys.readouterr().out
+    assert capsys.readouterr().out == ('/bridge/error - bad-argument "/bridge/set: bars 0"\n')
 
 
 def test_no_daemon_is_told_with_the_command_that_starts_one(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import logging
+import threading
 
 import pytest
 from rich.console import Console
@@ -83,6 +85,29 @@ def test_the_last_lines_of_the_log_and_the_newest_clips_stay() -> None:
     assert f"line {20 - SHOWN_LINES}!" in text and f"line {19 - SHOWN_LINES}!" not in text
     assert f"clip {20 - SHOWN_CLIPS}.wav" in text
     assert f"clip {19 - SHOWN_CLIPS}.wav" not in text
+
+
+def test_it_can_be_drawn_while_it_is_brought_up_to_date() -> None:
+    status = Status()
+    screen = Screen(status)
+    over = threading.Event()
+
+    def change() -> None:
+        for number in itertools.count():
+            record = logging.LogRecord("bridge", logging.INFO, "", 0, f"{number}", None, None)
+            screen.handle(record)
+            status.clips.appendleft(clip(number))
+            if over.is_set():
+                return
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for _ in range(200):
+            drawn(status, screen)
+    finally:
+        over.set()
+        thread.join()
 
 
 @pytest.mark.parametrize("width", [30, 50])

@@ -16,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from bridge.config import read_value
 from bridge.delivery.wav import SIDECAR
 from bridge.errors import BadArgument, UnknownId
 from bridge.timing import Meter, parse_tempo
@@ -24,6 +25,10 @@ DISCARDED = "Discarded"
 """The folder in the clips folder that discarded clips move to."""
 KEPT_SECONDS = 7 * 24 * 3600
 """How long a discarded clip stays: an undo in the DAW may bring it back."""
+_UNREADABLE = (
+    *(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, ArithmeticError),
+)
+"""What a file of somebody else's can raise."""
 REMEMBERED = 200
 """Newest clips that are known; older ones are files like any other."""
 
@@ -71,6 +76,9 @@ class History:
     def discard(self, request: str, index: int | None = None) -> int:
         """Move a request's clips, or one of them, with their sidecars to `Discarded`.
 
+        Ids begin anew with a client, so an older request may have had the same one: of each index
+        the newest clip is meant.
+
         Returns:
             How many were moved: a clip that somebody removed is no error.
 
@@ -78,7 +86,11 @@ class History:
             UnknownId: that request made no clip that is known.
             BadArgument: it made none of that index, or they cannot be moved.
         """
-        of_request = [clip for clip in self._clips if clip.request == request]
+        newest: dict[int, KnownClip] = {}
+        for clip in self._clips:
+            if clip.request == request:
+                newest.setdefault(clip.index, clip)
+        of_request = list(newest.values())
         if not of_request:
             raise UnknownId(f"no clip of {request!r} is known: /bridge/clips lists the newest")
         chosen = [clip for clip in of_request if index is None or clip.index == index]
@@ -138,15 +150,15 @@ def _read(sidecar: Path) -> KnownClip | None:
             path=path,
             request=str(told.get("request", "")),
             index=int(told.get("index", 0)),
-            bars=int(told["bars"]),
+            bars=read_value("bars", told["bars"]),
             tempo_bpm=_tempo(told["tempo_bpm"]),
             meter=Meter.parse(told["meter"]),
-            seed=int(told["seed"]),
-            sample_rate=int(told["sample_rate"]),
+            seed=read_value("seed", told["seed"]),
+            sample_rate=read_value("sample_rate", told["sample_rate"]),
             melody_similarity=None if similarity is None else float(similarity),
         )
     # Whatever is in it, a file of another program must not keep the daemon from starting.
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, BadArgument):
+    except (*_UNREADABLE, BadArgument):
         return None
 
 

@@ -48,6 +48,8 @@ def _cut_audio(
         samples = np.concatenate([samples, source.samples[:first]])
     if length is not None:
         samples = samples[: max(round(length * source.sample_rate), 1)]
+    # A view would keep the whole file in memory.
+    samples = samples.copy()
     waveform = Waveform(samples, source.sample_rate)
     if not len(sounding_seconds(waveform)):
         raise SilentMelody(f"{take.name} is silent in that part: name another start or length")

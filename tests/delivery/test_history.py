@@ -68,14 +68,34 @@ def test_no_folder_yet_is_an_empty_history(tmp_path: Path) -> None:
     assert not (tmp_path / "not there").exists()
 
 
+VALID = (
+    '{"bars": 4, "tempo_bpm": 120, "meter": "4/4", "seed": 7, "sample_rate": 44100, '
+    '"melody_similarity": null}'
+)
+
+
 @pytest.mark.parametrize(
-    "content", ["", "no json", "[]", "{}", '{"bars": "x"}', "null", "[" * 100_000, "\udcff"]
+    "content",
+    [
+        *("", "no json", "[]", "{}", '{"bars": "x"}', "null", "[" * 100_000, "\udcff"),
+        VALID.replace("4,", "Infinity,", 1),
+        VALID.replace("120", '"1/0"'),
+        VALID.replace("7", "5000000000"),
+        VALID.replace("44100", "-1"),
+    ],
 )
 def test_files_of_other_programs_are_passed_over(tmp_path: Path, content: str) -> None:
     clip = write(tmp_path, "me-1", 0)
     (tmp_path / "other.json").write_text(content, errors="surrogateescape")
     (tmp_path / "other.wav").write_bytes(b"RIFF")
     assert History(tmp_path).newest(10) == [clip]
+
+
+def test_a_sidecar_with_all_that_is_told_of_a_clip_is_known(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text(VALID)
+    (tmp_path / "other.wav").write_bytes(b"RIFF")
+    (clip,) = History(tmp_path).newest(10)
+    assert (clip.bars, clip.seed, clip.request) == (4, 7, "")
 
 
 def test_a_discarded_clip_moves_with_its_sidecar_and_nothing_else_does(tmp_path: Path) -> None:
@@ -139,3 +159,14 @@ def test_an_old_clip_is_kept_a_week_from_when_it_is_discarded(tmp_path: Path) ->
     History(tmp_path).discard("me-1")
     History(tmp_path)
     assert len(names(tmp_path / "Discarded")) == 2
+
+
+def test_of_two_requests_with_one_id_the_newer_is_discarded(tmp_path: Path) -> None:
+    """Ids begin anew with a client: README's own example is always `me-2`."""
+    write(tmp_path, "me-2", 0, age_seconds=1000)
+    write(tmp_path, "me-2", 1, age_seconds=1000)
+    newer = write(tmp_path, "me-2", 0)
+    history = History(tmp_path)
+    assert history.discard("me-2", 0) == 1
+    assert not newer.path.exists()
+    assert len(history.newest(10)) == 2
