@@ -10,8 +10,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bridge import __version__
@@ -103,12 +102,13 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _render_and_print(options: Options, *, as_json: bool) -> int:
     from bridge.plan import prepare
+    from bridge.progress import progress_bar
     from bridge.render import render
 
     plan = prepare(options)
     for sentence in plan.told:
         _tell(sentence)
-    with _progress_bar() as progress:
+    with progress_bar() as progress:
         rendered = render(plan, progress=progress)
     for sentence in rendered.told:
         _tell(sentence)
@@ -231,47 +231,6 @@ def _tell(line: str) -> None:
     """One line on stderr."""
     if sys.stderr is not None:
         print(" ".join(line.split()), file=sys.stderr)
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Callable[[str, float | None], None]]:
-    """A bar with the time left on stderr, when that is a terminal.
-
-    Yields:
-        What to call with what is being done and how much of it, 0…1, None when that is not known.
-    """
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda doing, share: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        SpinnerColumn,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def progress(doing: str, share: float | None) -> None:
-            if doing not in tasks:
-                for task in tasks.values():
-                    bar.remove_task(task)
-                tasks.clear()
-                tasks[doing] = bar.add_task(doing, total=None if share is None else 1.0)
-            bar.update(tasks[doing], completed=share)
-
-        yield progress
 
 
 class _Parser(argparse.ArgumentParser):

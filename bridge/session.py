@@ -10,9 +10,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,14 +20,12 @@ from typing import Any, TypeVar
 from bridge import outputs, presets
 from bridge.captures import DEFECT, Captured, Captures, client_of
 from bridge.commands import (
-    RANDOM_SEED,
     Cancel,
     CaptureFile,
     CaptureLast,
     CaptureNotes,
     CaptureStart,
     CaptureStop,
-    ClipReady,
     Command,
     Discard,
     Done,
@@ -44,31 +42,29 @@ from bridge.commands import (
     Sound,
     Transport,
 )
-from bridge.config import DEFAULT_METER, DEFAULT_TEMPO_BPM, Options, RunOptions, merge
+from bridge.config import DEFAULT_METER, DEFAULT_TEMPO_BPM, Options, RunOptions
 from bridge.control.transport import BeatClock
 from bridge.delivery import History, KnownClip, write_take
 from bridge.engine import Request
 from bridge.engine.supervisor import Supervisor
-from bridge.errors import BadArgument, BridgeError, Cancelled, Unsupported
-from bridge.ledger import REMEMBERED, Ledger
+from bridge.errors import BridgeError, Cancelled, Unsupported
+from bridge.layers import options_of
+from bridge.ledger import Ledger
 from bridge.plan import Plan, prepare
 from bridge.render import RenderedClip, finish_clips, request_for, write_clips
+from bridge.shelf import Shelf
 from bridge.timing import Meter
 
 GENERATE = "generate"
 """What the ledger calls a request for clips."""
 NO_MELODY = "none"
 """What `melody` is in a request that follows none."""
-LISTED_CLIPS = 20
 GENERATING_SHARE = 0.95
 """Of a request's progress; the rest is finishing and writing."""
 STOPPING = "cancelled: the daemon is being stopped"
 UNKNOWN_SECONDS = -1.0
-NO_SCORE = -1.0
 
 Made = TypeVar("Made")
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +75,7 @@ class Session:
     Args:
         folder: the clips folder.
         tell: sends an event to every client.
-        history: read and written in threads, one at a time.
+        history: of the clips folder.
     """
 
     def __init__(
@@ -96,16 +92,12 @@ class Session:
     ) -> None:
         self._options, self._folder, self._tell = options, folder, tell
         self._ledger, self._clock, self._captures = ledger, clock, captures
-        self._engine, self._history = engine, history
-        self._files = asyncio.Lock()
+        self._engine, self._shelf = engine, Shelf(ledger, history)
         self._sound = Sound()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
         self._take_files = threading.Lock()
-        self._made: dict[str, list[KnownClip]] = {}
         self._discarding: set[asyncio.Task[None]] = set()
-        self._discarded: dict[tuple[str, int | None], Done] = {}
-        self._listed: dict[str, list[KnownClip]] = {}
 
     def obey(self, command: Command) -> None:
         """Do what was asked, or begin it.
@@ -134,7 +126,7 @@ class Session:
             case ListPresets(id):
                 self._begin(id, "list of presets", self._list_presets)
             case ListClips(id):
-                self._begin(id, "list of clips", self._list_clips)
+                self._begin(id, "list of clips", self._shelf.list)
             case Panic():
                 self.cancel_all("stopped by /bridge/panic")
             case NotBuilt(_, address):
@@ -222,7 +214,7 @@ class Session:
             await asyncio.shield(captured.take)
 
         def planned() -> tuple[Plan, Request]:
-            options = self._asked(command, captured, defaults, tempo_bpm, meter)
+            options = self._options_of(command, captured, defaults, tempo_bpm, meter)
             plan = prepare(options, captured.take.result() if captured is not None else None)
             return plan, request_for(plan)
 
@@ -249,20 +241,12 @@ class Session:
                     told=(*(captured.told if captured else ()), *result.told),
                 )
 
-        async def delivered() -> list[KnownClip]:
-            clips = await asyncio.to_thread(written)
-            known = _known(command.id, plan, clips)
-            async with self._files:
-                self._history.add(known)
-            return known
+        async def delivered() -> Sequence[KnownClip]:
+            return await self._shelf.add(command.id, plan, await asyncio.to_thread(written))
 
-        known = await finished_anyway(delivered())
-        _remember(self._made, command.id, known)
-        for index, clip in enumerate(known):
-            self._ledger.tell(_clip_event(command.id, index, len(known), clip))
-        self._ledger.tell(Done(command.id, len(known)))
+        self._shelf.tell(command.id, await finished_anyway(delivered()))
 
-    def _asked(
+    def _options_of(
         self,
         command: Generate,
         captured: Captured | None,
@@ -270,33 +254,19 @@ class Session:
         tempo_bpm: Fraction | None,
         meter: Meter | None,
     ) -> Options:
-        """All that was said, the nearest first: request, its preset, session, its preset, file."""
-        layers: list[dict[str, Any]] = []
-        for sound in (command.sound, defaults):
-            values = _values(sound)
-            if any({"prompt", "preset"} & layer.keys() for layer in layers):
-                # How it should sound was said nearer: the farther prompt or preset has no say.
-                values.pop("prompt", None)
-                values.pop("preset", None)
-            layers.append(values)
-            if "preset" in values:
-                layers.append(dict(presets.find_preset(values["preset"]).values))
-        seed = command.sound.over(defaults).seed
-        given = {
+        settled: dict[str, Any] = {
             "tempo_bpm": tempo_bpm,
             "meter": meter,
-            "seed": None if seed == RANDOM_SEED else seed,
             "model": self._options.model,
             "device": self._options.device,
             "out": self._folder,
         }
         if captured is not None:
-            given["melody"] = self._kept(captured, tempo_bpm or DEFAULT_TEMPO_BPM)
+            settled["melody"] = self._kept(captured, tempo_bpm or DEFAULT_TEMPO_BPM)
+        if command.melody == NO_MELODY:
+            settled["unconditional"] = True
         last = {"sample_rate": self._options.sample_rate, **self._options.defaults}
-        prompted = any("prompt" in layer for layer in layers)
-        if command.melody == NO_MELODY and not prompted:
-            given["unconditional"] = True
-        return merge(given, *layers, last)
+        return options_of(command.sound, defaults, settled=settled, last=last)
 
     def _kept(self, captured: Captured, tempo_bpm: Fraction) -> Path:
         """The file that the melody lies in; one that was played is written once it is used."""
@@ -330,41 +300,15 @@ class Session:
             self._ledger.tell(PresetListed(id, index, len(found), preset.name, preset.prompt))
         self._ledger.tell(Done(id, len(found)))
 
-    async def _list_clips(self, id: str) -> None:
-        async with self._files:
-            clips = await asyncio.to_thread(self._history.newest, LISTED_CLIPS)
-        _remember(self._listed, id, clips)
-        for index, clip in enumerate(clips):
-            self._ledger.tell(_clip_event(id, index, len(clips), clip))
-        self._ledger.tell(Done(id, len(clips)))
-
     def _discard(self, command: Discard) -> None:
         """Answered to the id of the clips, which has had its own end: so not by the ledger."""
-        asked = (command.id, command.index)
-        if asked in self._discarded:
-            self._tell(self._discarded[asked])
-            return
 
         async def discard(id: str) -> None:
-            async with self._files:
-                if asked not in self._discarded:
-                    moved = await asyncio.to_thread(self._moved, command)
-                    _remember(self._discarded, asked, Done(id, moved))
-            self._tell(self._discarded[asked])
+            self._tell(await self._shelf.discard(command))
 
         task = asyncio.create_task(self._ended(command.id, discard, self._tell))
         self._discarding.add(task)
         task.add_done_callback(self._discarding.discard)
-
-    def _moved(self, command: Discard) -> int:
-        clips = self._made.get(command.id) or self._listed.get(command.id)
-        if clips is None:
-            # Of an earlier run of the daemon.
-            return self._history.discard(command.id, command.index)
-        index = command.index
-        if index is not None and index >= len(clips):
-            raise BadArgument(f"index {index}: {command.id!r} has {len(clips)} clips, from 0")
-        return self._history.discard_clips(clips if index is None else [clips[index]])
 
     def _begin(self, id: str, kind: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
         if self._ledger.begin(id, kind):
@@ -400,13 +344,6 @@ class Session:
             tell(Failed(id, Unsupported.code, DEFECT))
 
 
-def _remember(book: dict[Key, Value], key: Key, value: Value) -> None:
-    """Write it down, and forget the oldest beyond what a ledger remembers."""
-    book[key] = value
-    if len(book) > REMEMBERED:
-        del book[next(iter(book))]
-
-
 async def finished_anyway(work: Coroutine[Any, Any, Made]) -> Made:
     """The result, also when this task is cancelled meanwhile: then it was too late for that."""
     task = asyncio.ensure_future(work)
@@ -414,48 +351,3 @@ async def finished_anyway(work: Coroutine[Any, Any, Made]) -> Made:
         with suppress(asyncio.CancelledError):
             await asyncio.wait([task])
     return task.result()
-
-
-def _values(sound: Sound) -> dict[str, Any]:
-    """What it says, by field of `Options`; time and seed have rules of their own."""
-    settled = ("tempo_bpm", "numerator", "denominator", "seed")
-    return {
-        name: value
-        for name, value in asdict(sound).items()
-        if value is not None and name not in settled
-    }
-
-
-def _known(id: str, plan: Plan, clips: tuple[RenderedClip, ...]) -> list[KnownClip]:
-    return [
-        KnownClip(
-            path=clip.path,
-            request=id,
-            index=index,
-            bars=clip.bars,
-            tempo_bpm=plan.tempo_bpm,
-            meter=plan.meter,
-            seed=clip.seed,
-            sample_rate=clip.sample_rate,
-            melody_similarity=clip.melody_similarity,
-        )
-        for index, clip in enumerate(clips)
-    ]
-
-
-def _clip_event(id: str, index: int, count: int, clip: KnownClip) -> ClipReady:
-    similarity = clip.melody_similarity
-    return ClipReady(
-        id=id,
-        index=index,
-        count=count,
-        path=clip.path.as_posix(),
-        bars=clip.bars,
-        tempo_bpm=float(clip.tempo_bpm),
-        seed=clip.seed,
-        score=NO_SCORE if similarity is None else similarity,
-        numerator=clip.meter.numerator,
-        denominator=clip.meter.denominator,
-        sample_rate=clip.sample_rate,
-        name=clip.path.stem,
-    )
