@@ -61,7 +61,7 @@ NO_MELODY = "none"
 """What `melody` is in a request that follows none."""
 GENERATING_SHARE = 0.95
 """Of a request's progress; the rest is finishing and writing."""
-STOPPING = "cancelled: the daemon is being stopped"
+STOPPING = "the daemon is being stopped"
 UNKNOWN_SECONDS = -1.0
 
 Made = TypeVar("Made")
