@@ -72,7 +72,18 @@ class OnsetFinder:
             if self._is_onset(block):
                 return self._first_frame + block * self._hop
             self._next = block + 1
+        self._trim()
         return None
+
+    def _trim(self) -> None:
+        """Forget what no threshold asks for any more: it may listen all evening."""
+        kept = round(FLOOR_SECONDS / HOP_SECONDS) + self._rest_blocks + 2 * _FLOOR_EVERY
+        # In steps of the threshold's, so that it stays the same.
+        over = (self._next - kept) // _FLOOR_EVERY * _FLOOR_EVERY
+        if over > 0:
+            self._power, self._next = self._power[over:].copy(), self._next - over
+            self._first_frame += over * self._hop
+            self._threshold_of -= over // _FLOOR_EVERY
 
     def _measure(self, samples: NDArray[np.float32]) -> None:
         """Add the power of each block that is complete, summed over the channels, without DC."""

@@ -153,11 +153,11 @@ def _check_sounds(samples: NDArray[np.float32], sample_rate: int) -> None:
             "may use it (on macOS: System Settings, Privacy & Security, Microphone)"
         )
     block = max(1, round(_SILENT_BLOCK_SECONDS * sample_rate))
-    power = max(
-        float(samples[first : first + block].var(axis=0, dtype=np.float64).max())
+    least = 10 ** (SILENCE_DBFS / 10)
+    if not any(
+        samples[first : first + block].var(axis=0, dtype=np.float64).max() >= least
         for first in range(0, len(samples), block)
-    )
-    if power < 10 ** (SILENCE_DBFS / 10):
+    ):
         raise SilentMelody(
             f"the take is silent, below {SILENCE_DBFS:g} dBFS throughout: check the microphone, "
             "its gain, and the input that was chosen"

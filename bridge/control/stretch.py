@@ -21,8 +21,9 @@ JITTER_SECONDS = 0.03
 """What packets are late by as a matter of course."""
 AHEAD_SECONDS = 0.06
 """More than this before its time, a packet tells of a jump."""
-LATE_SECONDS = 0.08
-"""More than this after its time, a packet is late, or tells of a jump."""
+LATE_SECONDS = 0.12
+"""More than this after its time, a packet is late, or tells of a jump: a DAW may read its beat up
+to a tenth of a second before it sends it."""
 FAR_SECONDS = 1.0
 """No packet is as late as this: it tells of a jump."""
 PHASE_SECONDS = 0.02
@@ -186,7 +187,7 @@ class Stretch:
             return None
         lap_beats = self.lap_beats + bars * grid.bar_beats
         late = self.lateness(packet, lap_beats)
-        return lap_beats if -PHASE_SECONDS <= late <= JITTER_SECONDS + PHASE_SECONDS else None
+        return lap_beats if -PHASE_SECONDS <= late <= LATE_SECONDS else None
 
     def was_due(self, packet: Transport) -> bool:
         """Whether it is a packet of the lap that has just ended, only late."""

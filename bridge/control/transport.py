@@ -283,12 +283,13 @@ class BeatClock:
     def _was_sent_before_the_stop(self, packet: Transport) -> bool:
         """Whether it was overtaken by the packet that told of the stop."""
         before = self._history[-2] if len(self._history) > 1 else None
-        return (
-            isinstance(before, Stretch)
-            and before.ended == STOPPED
-            and before.lateness(packet) < FAR_SECONDS
-            and packet.beat + before.lap_beats < before.end_position
-        )
+        if not (isinstance(before, Stretch) and before.ended == STOPPED):
+            return False
+        late = before.lateness(packet)
+        if late >= FAR_SECONDS or packet.beat + before.lap_beats >= before.end_position:
+            return False
+        # Two alike were not overtaken: it plays again.
+        return not self._is_confirmed(packet, late)
 
     def _begin(self, packet: Transport) -> None:
         """Playback began, or went on elsewhere."""

@@ -49,6 +49,8 @@ RETRY_SECONDS = 1.0
 LOADING_PATIENCE = 3
 """Times as long may a process be silent while it loads: a library that comes off a cold disk, such
 as CUDA's 1 GB, holds Python's lock, and with it the heartbeat, all the while."""
+CANCEL_PATIENCE = 3
+"""Times as long may a request that was cancelled go on on a CPU, where a prefill is one step."""
 COMPUTING_SHARE = 0.02
 """A process that uses this much of one processor computes, however slowly; its heartbeat alone
 takes less than a tenth of that."""
@@ -335,8 +337,10 @@ class Supervisor:
             return None
         if now - max(run.moved_seconds, fair_from) >= limit:
             return f"made no step for {limit:g} s"
-        if run.cancelled_seconds and now - max(run.cancelled_seconds, fair_from) >= limit:
-            return f"did not leave a cancelled request for {limit:g} s"
+        # A step that computes is left when it is done; what makes no step was found above.
+        patience = limit * CANCEL_PATIENCE if self._on_cpu() else limit
+        if run.cancelled_seconds and now - max(run.cancelled_seconds, fair_from) >= patience:
+            return f"did not leave a cancelled request for {patience:g} s"
         return None
 
     def _replace(self, why: str) -> None:

@@ -35,6 +35,14 @@ def hum(db: float, seconds: float = 1.5, hertz: float = 140.0) -> NDArray[np.flo
     return np.asarray(wave * level, np.float32)[:, None]
 
 
+def test_it_listens_all_evening_as_well_as_for_a_moment() -> None:
+    quiet = noise("low", -55, 30)
+    samples = np.concatenate([*[quiet] * 8, quiet[:RATE], hum(-30)])
+    evening, moment = (found(samples[skipped:]) for skipped in (0, 8 * len(quiet) - 3 * RATE))
+    assert evening is not None and moment is not None
+    assert evening - moment == pytest.approx((8 * len(quiet) - 3 * RATE) / RATE, abs=0.011)
+
+
 def found(samples: NDArray[np.float32], piece: int = 882, after: float = 0.5) -> float | None:
     """The onset in seconds, fed as a poll every 20 ms would feed it."""
     finder = OnsetFinder(RATE, 1000, 1000 + round(after * RATE))

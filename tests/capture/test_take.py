@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -561,6 +562,46 @@ def test_last_makes_do_with_the_bars_that_were_heard_before_the_input_was_lost(
     one.unplug(capture)
     capture.poll(one.now)
     assert abs(late(one, capture, daw.seconds_of(4)[0])) < 0.006
+
+
+@pytest.mark.parametrize("script", [lambda: playing(60), lambda: standing(30)])
+def test_last_does_not_take_what_was_heard_long_before_the_input_was_lost(
+    studio: Studios, script: Callable[[], Daw]
+) -> None:
+    daw = script()
+    one = studio(daw)
+    one.hum(daw.legs[0].seconds + 2, 6)
+    one.run(daw.legs[0].seconds + 9)
+    one.lost.append((one.now, np.inf))
+    one.run(one.now + 15)
+    capture = one.last(2)
+    capture.lost(one.now)
+    with pytest.raises(NoInput, match="the input was lost"):
+        for _ in range(5):
+            capture.poll(one.now)
+
+
+def test_start_waits_for_the_beat_though_the_daw_says_before_that_it_plays(
+    studio: Studios,
+) -> None:
+    """As while it loads a plug-in, or counts in: playing, and the beat stands still."""
+    daw = Daw()
+    daw.jump(8.0)
+    daw.stand(3.0)
+    daw.play(24)
+    one = studio(daw)
+    one.click_on_beats()
+    moves = daw.legs[1].seconds
+    early = [
+        replace(one._packets[0], is_playing=True, received_seconds=moves - float(ago))
+        for ago in np.arange(2.0, 0.1, -0.2)
+    ]
+    one._packets = sorted([*one._packets, *early], key=lambda packet: packet.received_seconds)
+    one.run(moves - 2.5)
+    capture = one.start(2)
+    one.run(moves + 6, capture)
+    assert abs(late(one, capture, moves)) < 0.006
+    assert len(audio(capture.take)) == 4 * RATE
 
 
 def test_last_does_without_a_bar_whose_end_was_not_heard(studio: Studios) -> None:

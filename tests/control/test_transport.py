@@ -320,6 +320,43 @@ def test_a_late_packet_at_the_turn_of_a_loop_does_not_break_it(late: float) -> N
     assert clock.bars_ending(daw.now, 8).bars == 8
 
 
+def test_a_lap_may_be_told_as_late_as_any_packet() -> None:
+    for seed, late in enumerate((0.05, 0.055, 0.06, 0.065, 0.1)):
+        daw = Daw()
+        daw.stand(1.0)
+        for _ in range(6):
+            daw.jump(0.0)
+            daw.play(8)
+        packets = list(daw.packets(jitter=(0.0, 0.01), seed=seed))
+        turns = {leg.seconds for leg in daw.legs[2:]}
+        delayed = [
+            replace(packet, received_seconds=packet.received_seconds + late)
+            if any(0 <= packet.received_seconds - turn < 0.02 for turn in turns)
+            else packet
+            for packet in packets
+        ]
+        assert delayed != packets
+        clock = heard(sorted(delayed, key=lambda packet: packet.received_seconds))
+        span = clock.bars_ending(daw.now, 11)
+        assert (span.bars, span.broken) == (11, ""), late
+
+
+@pytest.mark.parametrize("a_second", [5, 10, 20])
+def test_a_false_start_costs_the_next_one_nothing(a_second: float) -> None:
+    daw = Daw()
+    daw.stand(1.0)
+    daw.play(0.8)
+    daw.jump(0.0)
+    daw.stand(0.3)
+    daw.play(16)
+    start = daw.legs[-1].seconds
+    clock = heard(daw.packets(a_second=a_second))
+    assert clock.is_playing(start + 3)
+    span = clock.bars_ending(daw.now, 4)
+    assert span.bars == 4
+    assert span.start_seconds == pytest.approx(start, abs=0.01)
+
+
 @pytest.mark.parametrize(("start", "length"), [(8.0, 7.5), (0.0, 8.25)])
 def test_a_loop_that_moves_the_bar_lines_breaks(start: float, length: float) -> None:
     daw = playing(16)

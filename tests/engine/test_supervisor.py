@@ -388,6 +388,17 @@ def test_a_slow_step_on_a_gpu_is_a_hang() -> None:
     run(test, device="cuda:0", hung_seconds=HUNG_SECONDS)
 
 
+def test_a_cancel_waits_for_a_slow_step_on_the_cpu_without_a_new_process() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        slow = supervisor.submit(Request(prompt="slow", seconds=2 * HUNG_SECONDS), told.share)
+        await told.until(lambda: told.shares)
+        slow.cancel()
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+        assert "restarting" not in told.names
+
+    run(test, hung_seconds=HUNG_SECONDS)
+
+
 def test_a_process_that_does_not_obey_is_replaced() -> None:
     async def test(supervisor: Supervisor, told: Told) -> None:
         disobeying = supervisor.submit(Request(prompt="disobey"), told.share)
