@@ -31,7 +31,7 @@ bench: $(VENV)/installed ## time an 8 s clip on this machine (seconds, realtime_
 	$(BIN)/melody-bridge render bridge/data/twinkle-hum-100bpm.flac --melody-tempo 100 \
 		--prompt 'electric piano, bass and drums' --bars 4 --tempo 120 --seed 7 --out build/bench --json
 
-soak: $(VENV)/installed-dev ## half an hour of hard use: capture, rendering, kills and a million bad packets
+soak: $(VENV)/installed-dev ## 20 minutes of hard use: capture, rendering, kills and a million bad packets
 	MELODY_BRIDGE_HOSTILE_PACKETS=1000000 $(BIN)/python -m pytest -s tests/control/test_hostile.py \
 		tests/soak/soak.py
 
