@@ -101,13 +101,6 @@ class QueueFull(BridgeError):
     exit_status = 1
 
 
-class EngineLoading(BridgeError):
-    """The model is not loaded yet, and what was asked cannot wait for it."""
-
-    code = "engine-loading"
-    exit_status = 1
-
-
 class EngineDied(BridgeError):
     """The engine's process ended while it was at work on the request."""
 
