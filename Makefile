@@ -27,9 +27,8 @@ check: $(VENV)/installed-dev ## ruff (format and lint) and strict mypy
 eval: $(VENV)/installed ## measure how well the embedded checkpoint follows melody, tempo and prompt
 	$(BIN)/melody-bridge eval
 
-bench: $(VENV)/installed ## time an 8 s clip on this machine (seconds, realtime_factor)
-	$(BIN)/melody-bridge render bridge/data/twinkle-hum-100bpm.flac --melody-tempo 100 \
-		--prompt 'electric piano, bass and drums' --bars 4 --tempo 120 --seed 7 --out build/bench --json
+bench: $(VENV)/installed ## how fast the engine is on this machine, beside transformers' generate
+	$(BIN)/melody-bridge bench
 
 soak: $(VENV)/installed-dev ## 20 minutes of hard use: capture, rendering, kills and a million bad packets
 	MELODY_BRIDGE_HOSTILE_PACKETS=1000000 $(BIN)/python -m pytest -s tests/control/test_hostile.py \

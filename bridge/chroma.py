@@ -26,6 +26,8 @@ WINDOW_SECONDS = 30
 """What the model sees at once."""
 WINDOW_STEPS = 235
 """Steps of those 30 s."""
+LONGEST_SECONDS = 600.0
+"""The longest piece that is made: what goes past one window is made window by window."""
 SILENCE_DBFS = -70.0
 """Below this a step is silent, whatever the rest is like. 0 dBFS is a mean square of 1."""
 CHROMA_FLOOR_DB = -40.0
@@ -195,8 +197,9 @@ def _class_energy(
 ) -> NDArray[np.float64]:
     """Mean square, weighted by the bank, of each pitch class: `[steps, 12]`."""
     steps = 1 + int(len(mono) // hop)
-    padded = np.pad(mono, (0, max(WINDOW - len(mono), 0)))
-    padded = np.pad(padded, WINDOW // 2, mode="reflect")
+    if len(mono) < WINDOW:
+        mono = np.pad(mono, (0, WINDOW - len(mono)))
+    padded = np.pad(mono, WINDOW // 2, mode="reflect")
     starts = np.rint(np.arange(steps) * float(hop)).astype(np.int64)
     windows = sliding_window_view(padded, WINDOW)
     hann = _hann()

@@ -227,6 +227,12 @@ def _eval(arguments: argparse.Namespace) -> int:
     return evaluate.main(arguments)
 
 
+def _bench(arguments: argparse.Namespace) -> int:
+    from bridge import bench
+
+    return bench.main(arguments)
+
+
 def _tell(line: str) -> None:
     """One line on stderr."""
     if sys.stderr is not None:
@@ -270,9 +276,43 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     evaluate.add_argument("--model", default="pocket", help="as for render (%(default)s)")
+    evaluate.add_argument(
+        "--engine",
+        choices=("stream", "reference"),
+        default="stream",
+        help="the bridge's own, or transformers' generate (%(default)s)",
+    )
     evaluate.add_argument("--short", action="store_true", help="fewer clips, a rougher figure")
     evaluate.set_defaults(run=_eval)
+    _add_bench(commands)
     return parser
+
+
+def _add_bench(commands: Any) -> None:
+    bench = commands.add_parser(
+        "bench", help="measure how fast a checkpoint is, beside transformers", allow_abbrev=False
+    )
+    bench.add_argument("--model", help="as for render (pocket)")
+    bench.add_argument(
+        "--size",
+        choices=("full", "mono", "large"),
+        help="random weights of a published size instead of a model: 1.5 B stereo or mono, 3.3 B",
+    )
+    bench.add_argument("--device", help="auto, cpu, cuda, cuda:N or mps (auto)")
+    bench.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "float16", "bfloat16"),
+        help="of the weights (bfloat16 on CUDA, else float32)",
+    )
+    bench.add_argument("--seconds", type=float, default=10.0, help="of the piece (%(default)g)")
+    bench.add_argument("--runs", type=int, default=5, help="of each engine (%(default)s)")
+    bench.add_argument("--variations", type=int, default=1, help="made at once (%(default)s)")
+    bench.add_argument(
+        "--requests", type=int, default=0, help="also measure the memory over so many requests"
+    )
+    bench.add_argument("--plot", metavar="PNG", help="draw step time against position")
+    bench.add_argument("--json", action="store_true", help="print one JSON object")
+    bench.set_defaults(run=_bench)
 
 
 def _add_run(commands: Any) -> None:

@@ -187,6 +187,7 @@ class Daemon:
             extra=told(event="listening", port=port, clips=str(self._folder)),
         )
         self._engine.start()
+        self._session.warm_up()
         if self._listener is not None:
             self._listener.start()
         else:

@@ -121,35 +121,35 @@ def main(arguments: argparse.Namespace) -> int:
     """Measure and print; 0 also where a floor is missed, for the table says so.
 
     Args:
-        arguments: `model`, `json` and `short`.
+        arguments: `model`, `engine`, `json` and `short`.
     """
     from bridge.engine import load
 
     console = Console(stderr=True)
     figures = evaluate(
-        load(arguments.model),
+        load(arguments.model, engine=arguments.engine),
         clips=8 if arguments.short else 32,
         told=lambda line: console.print(line, highlight=False),
     )
     if arguments.json:
-        print(as_json(arguments.model, figures))
+        print(as_json(arguments.model, arguments.engine, figures))
     else:
-        Console().print(as_table(arguments.model, figures))
+        Console().print(as_table(arguments.model, arguments.engine, figures))
     return 0
 
 
-def as_json(model: str, figures: list[Figure]) -> str:
-    """One object: the model, and a list of figures with `holds`; a value of NaN is null."""
+def as_json(model: str, engine: str, figures: list[Figure]) -> str:
+    """One object: model, engine, and a list of figures with `holds`; a value of NaN is null."""
     rows = []
     for figure in figures:
         value = None if math.isnan(figure.value) else round(figure.value, 4)
         rows.append({**vars(figure), "value": value, "holds": figure.holds})
-    return json.dumps({"model": model, "figures": rows})
+    return json.dumps({"model": model, "engine": engine, "figures": rows})
 
 
-def as_table(model: str, figures: list[Figure]) -> Table:
+def as_table(model: str, engine: str, figures: list[Figure]) -> Table:
     """The same to be read; what is on the wrong side of its floor is marked."""
-    table = Table("figure", "value", "floor", "clips", title=f"{model}, guidance 3")
+    table = Table("figure", "value", "floor", "clips", title=f"{model}, {engine}, guidance 3")
     for figure in figures:
         sign = "≤" if figure.at_most else "≥"
         floor = "" if figure.floor is None else f"{sign} {figure.floor:g}"

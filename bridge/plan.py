@@ -12,7 +12,8 @@ from pathlib import Path
 
 from bridge import outputs
 from bridge.audio import Waveform
-from bridge.chroma import WINDOW_SECONDS
+from bridge.chroma import LONGEST_SECONDS
+from bridge.clip import surplus_seconds
 from bridge.config import DEFAULT_METER, DEFAULT_TEMPO_BPM, MAX_SEED, Options, fill_prompt
 from bridge.errors import Unsupported
 from bridge.melody import MIDI_SUFFIXES, Placed, place, read_melody
@@ -51,6 +52,11 @@ class Plan:
         return bars_to_seconds(self.options.bars, self.meter, self.tempo_bpm)
 
     @property
+    def piece_seconds(self) -> float:
+        """How much the engine makes for one clip: the clip, and what it is cut from."""
+        return _piece_seconds(self.options.bars, self.tempo_bpm, self.meter)
+
+    @property
     def told(self) -> tuple[str, ...]:
         """What was cut, repeated or scaled of the melody, a sentence each."""
         return self.placed.told if self.placed is not None else ()
@@ -65,7 +71,7 @@ def prepare(options: Options, take: Take | None = None) -> Plan:
     Raises:
         BadArgument: the destination cannot be, or the prompt asks for a key that is not given.
         UnreadableFile, SilentMelody: the melody cannot be followed.
-        Unsupported: the clip is longer than one window, or there is no matplotlib to draw with.
+        Unsupported: the clip is longer than 600 s, or there is no matplotlib to draw with.
     """
     out = (options.out or outputs.clips_folder()).absolute()
     outputs.clip_folder(out)
@@ -76,7 +82,7 @@ def prepare(options: Options, take: Take | None = None) -> Plan:
         written = options.melody.suffix.lower() in MIDI_SUFFIXES
         take = read_melody(options.melody, tempo_bpm=None if written else options.melody_tempo_bpm)
     tempo_bpm, meter = _time(options, take)
-    _check_window(options.bars, tempo_bpm, meter)
+    _check_length(options.bars, tempo_bpm, meter)
     prompt = options.prompt
     if prompt is not None:
         prompt = fill_prompt(prompt, tempo_bpm=tempo_bpm, key=options.key)
@@ -85,7 +91,13 @@ def prepare(options: Options, take: Take | None = None) -> Plan:
         seed = secrets.randbelow(MAX_SEED - options.variations + 2)
     placed = None
     if take is not None:
-        placed = place(take, bars=options.bars, tempo_bpm=tempo_bpm, meter=meter)
+        placed = place(
+            take,
+            bars=options.bars,
+            tempo_bpm=tempo_bpm,
+            meter=meter,
+            piece_seconds=_piece_seconds(options.bars, tempo_bpm, meter),
+        )
     return Plan(options, take, placed, tempo_bpm, meter, prompt, seed, out)
 
 
@@ -112,16 +124,22 @@ def _time(options: Options, take: Take | None) -> tuple[Fraction, Meter]:
     return tempo_bpm or DEFAULT_TEMPO_BPM, meter or DEFAULT_METER
 
 
-def _check_window(bars: int, tempo_bpm: Fraction, meter: Meter) -> None:
+def _check_length(bars: int, tempo_bpm: Fraction, meter: Meter) -> None:
     seconds = bars_to_seconds(bars, meter, tempo_bpm)
-    if seconds <= WINDOW_SECONDS:
+    if seconds <= LONGEST_SECONDS:
         return
-    most = int(WINDOW_SECONDS / bars_to_seconds(1, meter, tempo_bpm))
+    most = int(Fraction(LONGEST_SECONDS) / bars_to_seconds(1, meter, tempo_bpm))
     remedy = f"ask for {_bars(most)} or fewer" if most else "ask for a faster tempo"
     raise Unsupported(
         f"{_bars(bars)} of {meter} at {float(tempo_bpm):g} bpm are {float(seconds):.1f} s, and a "
-        f"clip has {WINDOW_SECONDS} s at most: {remedy}"
+        f"clip has {LONGEST_SECONDS:g} s at most: {remedy}"
     )
+
+
+def _piece_seconds(bars: int, tempo_bpm: Fraction, meter: Meter) -> float:
+    clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))
+    # The longest clips leave no room for it all: less than the whole surplus has to do.
+    return min(clip_seconds + surplus_seconds(bars, tempo_bpm, meter), LONGEST_SECONDS)
 
 
 def _bars(count: int) -> str:

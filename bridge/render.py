@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bridge import __version__, interrupts, outputs
 from bridge.audio import Waveform
-from bridge.chroma import WINDOW_SECONDS
 from bridge.delivery import clip_name, write_clip
 from bridge.plan import Plan
 
@@ -164,16 +163,13 @@ class MadeClip:
 
 def request_for(plan: Plan) -> Request:
     """What the plan asks of the engine."""
-    from bridge.clip import surplus_seconds
     from bridge.engine import Request
 
     options = plan.options
-    surplus = surplus_seconds(options.bars, plan.tempo_bpm, plan.meter)
     return Request(
         prompt=plan.prompt,
         melody=plan.placed.chroma if plan.placed is not None else None,
-        # Where the clip leaves no room in the window, less than the whole surplus has to do.
-        seconds=min(float(plan.clip_seconds) + surplus, WINDOW_SECONDS),
+        seconds=plan.piece_seconds,
         seed=plan.seed,
         guidance_scale=options.guidance_scale,
         temperature=options.temperature,

@@ -14,10 +14,14 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from bridge import outputs, presets
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.captures import DEFECT, Captured, Captures, client_of
 from bridge.commands import (
     Cancel,
@@ -53,6 +57,7 @@ from bridge.ledger import Ledger
 from bridge.plan import Plan, prepare
 from bridge.render import RenderedClip, finish_clips, request_for, write_clips
 from bridge.shelf import Shelf
+from bridge.timeleft import FinishingTimes, TimeLeft
 from bridge.timing import Meter
 
 GENERATE = "generate"
@@ -60,7 +65,7 @@ GENERATE = "generate"
 NO_MELODY = "none"
 """What `melody` is in a request that follows none."""
 GENERATING_SHARE = 0.95
-"""Of a request's progress; the rest is finishing and writing."""
+"""Of a request's progress, which the steps of decoding are; the rest is finishing and writing."""
 STOPPING = "the daemon is being stopped"
 UNKNOWN_SECONDS = -1.0
 
@@ -98,6 +103,11 @@ class Session:
         self._stopping = False
         self._take_files = threading.Lock()
         self._discarding: set[asyncio.Task[None]] = set()
+        self._finishing = FinishingTimes()
+
+    def warm_up(self) -> None:
+        """Have imported, in a thread, what the first request would have to wait seconds for."""
+        threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
 
     def obey(self, command: Command) -> None:
         """Do what was asked, or begin it.
@@ -219,7 +229,8 @@ class Session:
             return plan, request_for(plan)
 
         plan, request = await asyncio.to_thread(planned)
-        job = self._engine.submit(request, self._progress_of(command.id))
+        left = TimeLeft(self._finishing, request.seconds * request.variations)
+        job = self._engine.submit(request, partial(self._tell_progress, command.id, left))
         try:
             result = await job.result()
         except asyncio.CancelledError:
@@ -244,7 +255,9 @@ class Session:
         async def delivered() -> Sequence[KnownClip]:
             return await self._shelf.add(command.id, plan, await asyncio.to_thread(written))
 
-        self._shelf.tell(command.id, await finished_anyway(delivered()))
+        clips = await finished_anyway(delivered())
+        left.finished(time.perf_counter())
+        self._shelf.tell(command.id, clips)
 
     def _options_of(
         self,
@@ -279,18 +292,10 @@ class Session:
                 )
             return captured.path
 
-    def _progress_of(self, id: str) -> Callable[[float], None]:
-        started: float | None = None
-
-        def progress(share: float) -> None:
-            nonlocal started
-            now = time.perf_counter()
-            started = now if started is None else started
-            done = share * GENERATING_SHARE
-            left = (now - started) * (1 - done) / done if done and now > started else None
-            self._ledger.tell(Progress(id, done, UNKNOWN_SECONDS if left is None else left))
-
-        return progress
+    def _tell_progress(self, id: str, left: TimeLeft, share: float) -> None:
+        seconds = left.after(share, time.perf_counter())
+        eta_seconds = UNKNOWN_SECONDS if seconds is None else seconds
+        self._ledger.tell(Progress(id, share * GENERATING_SHARE, eta_seconds))
 
     async def _list_presets(self, id: str) -> None:
         found, broken = await asyncio.to_thread(presets.list_presets)
@@ -342,6 +347,21 @@ class Session:
         except Exception:
             _log.exception("request %s failed", id)
             tell(Failed(id, Unsupported.code, DEFECT))
+
+
+def _warm_up() -> None:
+    """Finish a clip of nothing: some of the libraries import the most of themselves when used."""
+    from bridge.clip import finish
+
+    beat = np.zeros((MODEL_SAMPLE_RATE // 2, 2), np.float32)
+    beat[0] = 1.0
+    finish(
+        Waveform(np.tile(beat, (5, 1)), MODEL_SAMPLE_RATE),
+        bars=1,
+        tempo_bpm=Fraction(120),
+        meter=DEFAULT_METER,
+        sample_rate=MODEL_SAMPLE_RATE,
+    )
 
 
 async def finished_anyway(work: Coroutine[Any, Any, Made]) -> Made:

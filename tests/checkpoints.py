@@ -26,8 +26,12 @@ CODEBOOK_SIZE = 64
 CODEBOOKS_PER_CHANNEL = 4
 
 
-def write_checkpoint(folder: Path, *, channels: int, seed: int = 0) -> Path:
-    """Write a whole checkpoint with its tokenizer, mono or stereo, about 100,000 parameters."""
+def write_checkpoint(folder: Path, *, channels: int, seed: int = 0, **sizes: int) -> Path:
+    """Write a whole checkpoint with its tokenizer, mono or stereo, about 100,000 parameters.
+
+    Args:
+        sizes: of the decoder, where it is to be another.
+    """
     torch.manual_seed(seed)
     codec = EncodecConfig(
         target_bandwidths=[1.2],  # kbit/s: 4 codebooks x 6 bits x 50 steps a second
@@ -46,7 +50,7 @@ def write_checkpoint(folder: Path, *, channels: int, seed: int = 0) -> Path:
         vocab_size=len(VOCABULARY), d_model=24, d_kv=8, d_ff=48, num_layers=2, num_heads=3
     )
     config = MusicgenMelodyConfig(
-        text_encoder=text_encoder, audio_encoder=codec, decoder=decoder_config(channels)
+        text_encoder=text_encoder, audio_encoder=codec, decoder=decoder_config(channels, **sizes)
     )
     model = MusicgenMelodyForConditionalGeneration(config)
     spread_weights(model)
@@ -69,20 +73,22 @@ def write_decoder(folder: Path, *, channels: int, seed: int, **sizes: int) -> Pa
     return folder
 
 
-def decoder_config(
-    channels: int, *, hidden_size: int = 32, vocab_size: int = CODEBOOK_SIZE
-) -> MusicgenMelodyDecoderConfig:
+def decoder_config(channels: int, **sizes: int) -> MusicgenMelodyDecoderConfig:
     """Two layers, with one set of codebooks a channel."""
+    vocab_size = sizes.pop("vocab_size", CODEBOOK_SIZE)
+    usual: dict[str, Any] = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "ffn_dim": 64,
+    }
     return MusicgenMelodyDecoderConfig(
         vocab_size=vocab_size,
-        hidden_size=hidden_size,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        ffn_dim=64,
         num_codebooks=CODEBOOKS_PER_CHANNEL * channels,
         audio_channels=channels,
         pad_token_id=vocab_size,
         bos_token_id=vocab_size,
+        **{**usual, **sizes},
     )
 
 

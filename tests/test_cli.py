@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 import soundfile
 
 from bridge import cli
-from bridge.config import Options
+from bridge.config import Options, merge
 from bridge.plan import prepare
+from bridge.render import request_for
 from bridge.timing import Meter
 
 # A status of its own tells that a refusal came only after torch was imported.
@@ -109,7 +111,7 @@ def make_broken_melodies(folder: Path) -> None:
         ["--prompt", "keys", "--out", "x" * 300],
         ["--prompt", "keys", "--plot", "picture.jpg"],
         ["--prompt", "keys", "--plot", "text.wav/picture.png"],
-        ["--prompt", "keys", "--bars", "16", "--tempo", "120"],
+        ["--prompt", "keys", "--bars", "301", "--tempo", "120"],
         ["--prompt", "keys", "--bar", "4"],
         ["--prompt"],
         ["one.wav", "two.wav"],
@@ -135,8 +137,24 @@ def test_a_mistake_is_told_in_one_line_before_torch_and_nothing_is_written(
 def test_the_longest_clip_is_told_when_one_is_too_long(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["render", "--prompt", "keys", "--bars", "16", "--tempo", "120"]) == 2
-    assert "15 bars" in capsys.readouterr().err
+    assert cli.main(["render", "--prompt", "keys", "--bars", "276", "--tempo", "110"]) == 2
+    told = capsys.readouterr().err
+    assert "276 bars of 4/4 at 110 bpm are 602.2 s" in told
+    assert "600 s at most: ask for 275 bars or fewer" in told
+
+
+@pytest.mark.parametrize(
+    ("bars", "seconds"), [(4, 8 / 0.92 + 2.25), (16, 32 / 0.92 + 2.25), (275, 600), (300, 600)]
+)
+def test_a_piece_is_the_clip_and_its_surplus_as_far_as_the_longest_has_room(
+    place: Path, bars: int, seconds: float
+) -> None:
+    tempo_bpm = 110 if bars == 275 else 120
+    plan = prepare(merge({"melody": MIDI, "bars": bars, "tempo_bpm": tempo_bpm, "meter": "4/4"}))
+    assert plan.piece_seconds == pytest.approx(seconds)
+    assert plan.placed is not None
+    assert len(plan.placed.chroma) == max(ceil(seconds / 0.128), 235)
+    assert request_for(plan).seconds == plan.piece_seconds
 
 
 def test_a_hum_in_another_rate_meter_and_tempo_becomes_exactly_the_frames_asked_for(
@@ -254,15 +272,15 @@ def test_text_alone_and_nothing_at_all_can_lead(
     assert np.array_equal(soundfile.read(clip["path"])[0], soundfile.read(again["path"])[0])
 
 
-def test_a_clip_that_fills_the_window_has_no_room_for_surplus_and_is_made(
+def test_a_clip_longer_than_one_window_is_made(
     place: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (clip,) = render(
         capsys,
         *("--unconditional", "--greedy", "--guidance-scale", "1", "--model", model),
-        *("--bars", "15", "--tempo", "120", "--out", "clip.wav"),
+        *("--bars", "16", "--tempo", "120", "--out", "clip.wav"),
     )["clips"]
-    assert clip["frames"] == 30 * 44_100
+    assert clip["frames"] == 32 * 44_100
 
 
 def test_a_preset_and_the_users_defaults_apply_under_the_flags(

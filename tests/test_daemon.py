@@ -7,6 +7,7 @@ is as it is on stage.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -206,7 +207,7 @@ def shared_model(shared: DaemonProcess) -> list[str]:
         ("/bridge/generate", ("bars", 4, "speed", 3), "bad-argument"),
         ("/bridge/generate", ("preset", "nobody has this"), "unknown-preset"),
         ("/bridge/generate", ("melody", "nobody-1"), "unknown-melody"),
-        ("/bridge/generate", ("prompt", "x", "bars", 100), "unsupported"),
+        ("/bridge/generate", ("prompt", "x", "bars", 400), "unsupported"),
         ("/bridge/capture/file", ("/etc/passwd",), "path-refused"),
         ("/bridge/capture/file", ("/etc/nothing.wav",), "path-refused"),
         ("/bridge/capture/start", (), "no-input"),
@@ -274,6 +275,27 @@ def test_part_of_a_file_is_what_is_followed(client: Client, melodies: Path, tmp_
     assert sidecar["tempo_bpm"] == 100, "a MIDI file's own, where nobody says another"
     client.send("/bridge/capture/file", f"{id}-3", str(midi), "start_seconds", 4000)
     assert client.failed(f"{id}-3")[0] == "bad-argument"
+
+
+def test_the_time_left_is_that_which_it_then_takes(tmp_path: Path) -> None:
+    with running(tmp_path, "--model", "pocket") as daemon, Client(daemon.port) as client:
+        daemon.ready()
+        off: list[float] = []
+        for number in range(3):
+            id = f"me-{number}"
+            # A prompt of its own each: what is kept of the last one must not help.
+            client.send("/bridge/generate", id, *("prompt", f"bells {number}", "bars", 4))
+            (clip,) = client.done(id)
+            told = [each for each in client.of(id) if each.address == "/bridge/progress"]
+            for _, (_, share, eta_seconds), seconds in told:
+                assert isinstance(share, float) and isinstance(eta_seconds, float)
+                # Unknown until the second step is told, and never again.
+                assert (eta_seconds == -1) == (share <= float(str(told[1].arguments[1])))
+                if 1 / 3 <= share < 0.9:
+                    off.append(abs(eta_seconds / (clip.seconds - seconds) - 1))
+    # Most of them, for neighbours come and go; by a clock of paper `test_timeleft` is stricter.
+    assert len(off) > 10
+    assert np.quantile(off, 0.75) < 0.5
 
 
 def test_cancelled_requests_end_so_whether_they_run_or_wait(client: Client) -> None:
@@ -379,6 +401,32 @@ def test_hostile_paths_are_refused_and_nothing_is_written_or_stuck(
     for number, _ in enumerate(paths):
         assert client.failed(f"{client.name}-{number}")[0] in ("path-refused", "unreadable-file")
     assert sorted(shared.clips.rglob("*")) == before
+
+
+def test_all_that_a_killed_daemon_and_its_engine_shared_is_gone(
+    shared: DaemonProcess, tmp_path: Path
+) -> None:
+    daemon = DaemonProcess(tmp_path, *shared_model(shared)).ready()
+    with Client(daemon.port) as client:
+        client.send("/bridge/generate", "me-1", *("melody", "none", "bars", 14))
+        client.wait_for(
+            lambda told: told.arguments[:1] == ("me-1",) and float(str(told.arguments[1])) > 0,
+            "progress",
+        )
+        # Even the process that would clear up is killed.
+        processes = [daemon.process.pid, *daemon.children()]
+        names = {name for pid in processes for name in shared_memory(pid)}
+        assert len(names) == 1
+        for pid in processes:
+            os.kill(pid, signal.SIGKILL)
+        assert daemon.stop(signal.SIGKILL) == -signal.SIGKILL
+    assert [name for name in names if Path(name).exists()] == []
+
+
+def shared_memory(pid: int) -> set[str]:
+    """The paths of the shared memory that a process has open."""
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return {line.split()[5] for line in lines if "/dev/shm/melody-" in line}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

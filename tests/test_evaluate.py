@@ -167,7 +167,7 @@ FIGURES = [
 
 
 def test_json_is_one_object_without_nan() -> None:
-    told = json.loads(as_json("pocket", FIGURES), parse_constant=pytest.fail)
+    told = json.loads(as_json("pocket", "stream", FIGURES), parse_constant=pytest.fail)
     assert told["model"] == "pocket"
     assert told["figures"][0] == {
         "name": "good", "value": 0.8125, "floor": 0.7, "at_most": False, "clips": 32, "holds": True,
@@ -178,7 +178,7 @@ def test_json_is_one_object_without_nan() -> None:
 
 def test_the_table_marks_what_was_missed() -> None:
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(as_table("pocket", FIGURES))
+    console.print(as_table("pocket", "stream", FIGURES))
     rows = {
         line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:5]]
         for line in console.export_text().splitlines()
@@ -201,10 +201,13 @@ def short_clips() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("short_clips")
-def test_any_checkpoint_is_measured(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert evaluate.main(Namespace(model=str(model), json=True, short=True)) == 0
+@pytest.mark.parametrize("engine", ["stream", "reference"])
+def test_any_checkpoint_is_measured_by_either_engine(
+    model: Path, engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate.main(Namespace(model=str(model), engine=engine, json=True, short=True)) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["model"] == str(model)
+    assert (told["model"], told["engine"]) == (str(model), engine)
     assert [row["name"] for row in told["figures"]][:-1] == NAMES
     assert told["figures"][-1]["name"] == "times real time, 8 s clip on cpu"
     assert told["figures"][-1]["value"] > 0

@@ -14,7 +14,10 @@ import pytest
 import bridge
 
 PACKAGE = Path(bridge.__file__).parent
-VOCABULARY = {"audio", "timing", "chroma", "child", "commands", "config", "errors"}
+VOCABULARY = {
+    *("audio", "timing", "chroma", "commands", "config", "errors"),
+    *("child", "sharedmemory"),
+}
 STAGES = {"control", "capture", "melody", "engine", "clip", "delivery"}
 TORCH = {"torch", "transformers", "tokenizers", "safetensors", "huggingface_hub"}
 ENGINE_NEEDS = TORCH | {"numpy", "packaging"}

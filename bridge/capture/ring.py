@@ -7,9 +7,6 @@ reader copies, and then looks whether what it copied was still there.
 
 from __future__ import annotations
 
-import os
-import secrets
-import sys
 import time
 from bisect import bisect_right
 from contextlib import suppress
@@ -17,6 +14,8 @@ from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bridge import sharedmemory
 
 KEPT_SECONDS = 120.0
 GAP_SECONDS = 0.004
@@ -88,10 +87,9 @@ class Ring:
         kept = round(seconds * sample_rate)
         _, capacity, points = _sizes(sample_rate, kept)
         size = _HEADER_BYTES + points * _POINT_FIELDS * 8 + capacity * channels * 4
-        # Short: macOS takes 31 bytes.
-        memory = SharedMemory(f"melody-{secrets.token_hex(8)}", create=True, size=size)
+        memory = sharedmemory.create(size)
         try:
-            _claim(memory.name, size)
+            sharedmemory.claim(memory)
         except OSError:
             memory.close()
             memory.unlink()
@@ -103,14 +101,12 @@ class Ring:
 
     @classmethod
     def attach(cls, name: str) -> Ring:
-        """Open a ring that another process made.
+        """Open a ring that another process made: the maker, or another of its children.
 
         Raises:
             FileNotFoundError: there is none of that name.
         """
-        # The maker's child tells the maker's own resource tracker of it once more, which is the
-        # same as once. In any other process this would unlink the ring when that process ends.
-        return cls(SharedMemory(name))
+        return cls(sharedmemory.attach(name))
 
     @property
     def frames_written(self) -> int:
@@ -288,13 +284,3 @@ def _sizes(sample_rate: int, kept: int) -> tuple[int, int, int]:
     reserve = round(_RESERVE_SECONDS * sample_rate)
     capacity = kept + 2 * reserve
     return reserve, capacity, capacity // _FRAMES_PER_POINT + 64
-
-
-def _claim(name: str, size: int) -> None:
-    """Claim the memory now: on Linux it is promised first, and a write that has none kills."""
-    if sys.platform == "linux":
-        descriptor = os.open(f"/dev/shm/{name}", os.O_RDWR)
-        try:
-            os.posix_fallocate(descriptor, 0, size)
-        finally:
-            os.close(descriptor)

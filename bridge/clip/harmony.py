@@ -18,6 +18,9 @@ NOT_HELD = 0.1
 HELD = 0.4
 """Median over mean of the levels: drums alone have 0.07, plucks and drums 0.5, a pad almost 1."""
 
+_STEPS_AT_ONCE = 512
+"""Minutes of audio must not become gigabytes of overlapping windows."""
+
 
 def harmonic_change(
     waveform: Waveform, times: NDArray[np.float64], reach_seconds: float
@@ -42,7 +45,7 @@ def harmonic_change(
     return change
 
 
-def _distance(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+def _distance(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
     """Between two stretches of pitch levels, each `[steps, pitches]`."""
     # The median passes over drums: they sound for less than half of the time.
     held_before, held_after = np.median(before, axis=0), np.median(after, axis=0)
@@ -57,15 +60,19 @@ def _distance(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
     return share * max(0.0, 1 - float(np.sqrt(held_before) @ np.sqrt(held_after)) / norm)
 
 
-def _pitch_levels(waveform: Waveform) -> NDArray[np.float64]:
+def _pitch_levels(waveform: Waveform) -> NDArray[np.float32]:
     """Magnitude at each pitch: `[steps, pitches]`."""
     rate = waveform.sample_rate
     window = 2 * round(WINDOW_SECONDS * rate / 2)
     hop = round(STEP_SECONDS * rate)
     mono = np.pad(waveform.mono().samples[:, 0], window // 2)
     pieces = sliding_window_view(mono, window)[::hop]
-    magnitude = np.abs(np.fft.rfft(pieces * np.hanning(window).astype(np.float32), axis=1))
+    hann = np.hanning(window).astype(np.float32)
     edges = 440 * 2 ** ((np.arange(LOWEST_PITCH, HIGHEST_PITCH + 2) - 69.5) / 12)
     bins = np.unique(np.round(edges / rate * window).astype(int))
-    levels: NDArray[np.float64] = np.maximum.reduceat(magnitude, bins, axis=1)[:, :-1]
+    levels = np.empty((len(pieces), len(bins) - 1), dtype=np.float32)
+    for first in range(0, len(pieces), _STEPS_AT_ONCE):
+        here = slice(first, first + _STEPS_AT_ONCE)
+        magnitude = np.abs(np.fft.rfft(pieces[here] * hann, axis=1))
+        levels[here] = np.maximum.reduceat(magnitude, bins, axis=1)[:, :-1]
     return levels

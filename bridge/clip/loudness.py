@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 from numpy.typing import NDArray
-from pyloudnorm import Meter as LoudnessMeter
 
 from bridge.audio import Waveform
 
@@ -26,6 +25,8 @@ BLOCK_SECONDS = 0.4
 OVERSAMPLING = 4
 """ITU-R BS.1770-4, annex 2: true peak at 48 kHz."""
 _REST_FRAMES = 256
+_FRAMES_AT_ONCE = 65_536
+"""Minutes of audio must not become gigabytes of oversampled ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,9 @@ def loudness_lufs(waveform: Waveform) -> float | None:
     """Integrated loudness (ITU-R BS.1770-4); None under 0.4 s, or below −70 LUFS throughout."""
     if waveform.seconds < BLOCK_SECONDS:
         return None
+    # It takes half a second to import scipy: what is refused must not wait for that.
+    from pyloudnorm import Meter as LoudnessMeter
+
     meter = LoudnessMeter(waveform.sample_rate, block_size=BLOCK_SECONDS)
     loudness = float(meter.integrated_loudness(waveform.samples.astype(np.float64)))
     return loudness if np.isfinite(loudness) else None
@@ -74,16 +78,23 @@ def loudness_lufs(waveform: Waveform) -> float | None:
 
 def true_peak_dbtp(waveform: Waveform) -> float:
     """The true peak in dB of full scale, played once as well as looped; −inf when silent."""
-    samples = waveform.samples.astype(np.float64)
-    peak = float(np.abs(samples).max(initial=0.0))
+    samples = waveform.samples
+    peak = _peak(samples)
     if peak == 0.0:
         return -np.inf
-    rest = np.zeros((_REST_FRAMES, waveform.channels))
-    once_and_the_seam = np.concatenate(
-        [rest, samples, rest, samples[-_REST_FRAMES:], samples[:_REST_FRAMES], rest]
-    )
-    finer: NDArray[np.float64] = soxr.resample(once_and_the_seam, 1, OVERSAMPLING, quality="VHQ")
-    return float(20 * np.log10(max(peak, np.abs(finer).max())))
+    rest = np.zeros((_REST_FRAMES, waveform.channels), dtype=np.float32)
+    starts = range(0, waveform.frames, _FRAMES_AT_ONCE)
+    once = [samples[start : start + _FRAMES_AT_ONCE] for start in starts]
+    seam = [samples[-_REST_FRAMES:], samples[:_REST_FRAMES]]
+    finer = soxr.ResampleStream(1, OVERSAMPLING, waveform.channels, "float64", "VHQ")
+    for piece in (rest, *once, rest, *seam, rest):
+        peak = max(peak, _peak(finer.resample_chunk(piece.astype(np.float64))))
+    last = finer.resample_chunk(np.zeros((0, waveform.channels)), last=True)
+    return float(20 * np.log10(max(peak, _peak(last))))
+
+
+def _peak(samples: NDArray[np.float32] | NDArray[np.float64]) -> float:
+    return float(np.abs(samples).max(initial=0.0))
 
 
 def _amplified(waveform: Waveform, gain_db: float) -> Waveform:

@@ -48,6 +48,9 @@ FINE_REACH_SECONDS = 0.02
 FINE_DELAY_SECONDS = 0.0015
 """How late the fine pass sees an attack, measured on drums and plucks."""
 
+_STEPS_AT_ONCE = 4096
+"""Minutes of audio must not become gigabytes of overlapping windows."""
+
 
 @dataclass(frozen=True, eq=False)
 class Onsets:
@@ -123,10 +126,9 @@ def band_levels(
     rate = waveform.sample_rate
     hop = max(1, round(hop_seconds * rate))
     window = max(4, round(window_seconds * rate))
-    power = _spectrogram(waveform.samples, hop, window, loops)
     edges = np.geomspace(LOWEST_HZ, min(HIGHEST_HZ, rate / 2), BANDS + 1)
     bins = np.unique(np.round(edges / rate * window).astype(int).clip(0, window // 2))
-    level = np.add.reduceat(power, bins, axis=1)[:, :-1]
+    level = _band_power(waveform.samples, hop, window, bins, loops)
     floor = np.maximum(
         level.max(axis=0, initial=0.0) * 10 ** (-BAND_RANGE_DB / 10),
         level.max(initial=0.0) * 10 ** (-TOTAL_RANGE_DB / 10),
@@ -146,10 +148,13 @@ def _rise(decibel: NDArray[np.float64]) -> NDArray[np.float64]:
     return rise
 
 
-def _spectrogram(
-    samples: NDArray[np.float32], hop: int, window: int, loops: bool
+def _band_power(
+    samples: NDArray[np.float32], hop: int, window: int, bins: NDArray[np.intp], loops: bool
 ) -> NDArray[np.float64]:
-    """Power, summed over the channels: `[LAG_HOPS + steps, bins]`, `LAG_HOPS` of them before 0."""
+    """Power from bin to bin, summed over the channels: `[LAG_HOPS + steps, len(bins) - 1]`.
+
+    The first `LAG_HOPS` steps lie before frame 0.
+    """
     frames = samples.shape[0]
     lead = LAG_HOPS * hop + window - round(AHEAD_WINDOWS * window)
     steps = LAG_HOPS + max(1, -(-frames // hop))
@@ -157,11 +162,17 @@ def _spectrogram(
     pad = ((lead, max(0, needed - lead - frames)), (0, 0))
     padded = np.pad(samples, pad, mode="wrap") if loops and frames else np.pad(samples, pad)
     hann = np.hanning(window + 1)[:-1].astype(np.float32)
-    power = np.zeros((steps, window // 2 + 1))
-    for channel in padded[:needed].T:
-        pieces = sliding_window_view(channel, window)[::hop]
-        power += np.abs(np.fft.rfft(pieces * hann, axis=1)) ** 2
-    return power
+    pieces = sliding_window_view(padded[:needed], window, axis=0)[
+        ::hop
+    ]  # [steps, channels, window]
+    bands = np.empty((steps, len(bins) - 1))
+    for first in range(0, steps, _STEPS_AT_ONCE):
+        here = slice(first, first + _STEPS_AT_ONCE)
+        power = np.zeros((len(bands[here]), window // 2 + 1))
+        for channel in range(samples.shape[1]):
+            power += np.abs(np.fft.rfft(pieces[here, channel] * hann, axis=1)) ** 2
+        bands[here] = np.add.reduceat(power, bins, axis=1)[:, :-1]
+    return bands
 
 
 def _louder(power: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -194,7 +205,12 @@ def _refined(waveform: Waveform, times: NDArray[np.float64], loops: bool) -> NDA
     decibel, _, step_seconds = band_levels(
         waveform, hop_seconds=FINE_HOP_SECONDS, window_seconds=FINE_WINDOW_SECONDS, loops=loops
     )
-    rise = _rise(decibel).mean(axis=1)
+    rise = np.concatenate(
+        [
+            _rise(decibel[first : first + _STEPS_AT_ONCE + LAG_HOPS]).mean(axis=1)
+            for first in range(0, len(decibel) - LAG_HOPS, _STEPS_AT_ONCE)
+        ]
+    )
     reach = round(FINE_REACH_SECONDS / step_seconds)
     padded = np.pad(rise, reach, mode="wrap" if loops else "constant")
     nearness = 1 - (np.arange(-reach, reach + 1) / (reach + 1)) ** 2

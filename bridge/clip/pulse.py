@@ -106,19 +106,37 @@ def _candidates(
     # The finest level's response is about grid / span wide.
     count = 1 + 2 * max(8, int(np.ceil(4 * TEMPO_RANGE * span / grid_seconds)))
     ratios = np.linspace(1 - TEMPO_RANGE, 1 + TEMPO_RANGE, count)
-    strong = np.flatnonzero(onsets.strength)
-    weight = np.minimum(onsets.strength[strong], onsets.weights.max())
-    times = strong * onsets.step_seconds
+    weight = np.minimum(onsets.strength, onsets.weights.max())
     score = np.zeros(count)
     for beats, level_weight in levels:
-        turns = np.outer(ratios, times * float(tempo_bpm) / 60 / float(beats))
-        response = np.abs(np.exp(2j * np.pi * turns) @ weight) / weight.sum()
+        turns = ratios * onsets.step_seconds * float(tempo_bpm) / 60 / float(beats)
+        response = _response(weight, turns[0], turns[1] - turns[0], count) / weight.sum()
         score += level_weight * response**2
     score *= np.array([_prior(ratio) for ratio in ratios])
     padded = np.pad(score, 1)
     peaks = np.flatnonzero((score >= padded[:-2]) & (score >= padded[2:]))
     best = peaks[np.argsort(-score[peaks])][:3]
     return [float(ratio) for ratio in ratios[best]]
+
+
+def _response(
+    weight: NDArray[np.float64], first: float, further: float, count: int
+) -> NDArray[np.float64]:
+    """Magnitude of the weights' spectrum, at `first` turns a step and every `further` turns more.
+
+    By Bluestein's chirp z-transform (1970), so that minutes do not take the square of their time.
+
+    Returns:
+        float64 `[count]`.
+    """
+    steps = np.arange(max(weight.size, count))
+    chirp = np.exp(1j * np.pi * further * steps**2)
+    turned = weight * np.exp(2j * np.pi * first * steps[: weight.size]) * chirp[: weight.size]
+    size = 1 << (weight.size + count - 2).bit_length()
+    against = np.zeros(size, dtype=np.complex128)
+    against[:count] = chirp[:count].conj()
+    against[size - weight.size + 1 :] = chirp[weight.size - 1 : 0 : -1].conj()
+    return np.abs(np.fft.ifft(np.fft.fft(turned, size) * np.fft.fft(against))[:count])
 
 
 def _prior(ratio: float) -> float:

@@ -8,25 +8,33 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform
-from bridge.chroma import WINDOW_SECONDS
+from bridge.chroma import LONGEST_SECONDS, WINDOW_SECONDS
 from bridge.engine.checkpoint import Location, check_transformers, find
 from bridge.engine.request import Request
 from bridge.engine.stream import Chunk, Stream
-from bridge.errors import BadArgument, Cancelled, Unsupported
+from bridge.errors import BadArgument, Cancelled, OutOfMemory, Unsupported
 
 if TYPE_CHECKING:
     import torch
 
+    from bridge.engine.piece import Row
     from bridge.engine.weights import Checkpoint
 
+ENGINES = ("stream", "reference")
+"""Ways to generate: the bridge's own, and transformers' `generate`, which the first is held to."""
+LARGEST_BATCH = 8
+"""Rows that are made side by side; of more the cache would take the memory of small devices."""
+WARM_UP_SECONDS = 0.5
 TURN_SECONDS = 0.05
 """How often what waits for another request looks whether it has been cancelled."""
 Progress = Callable[[float], None]
@@ -40,6 +48,7 @@ def load(
     device: str | None = None,
     dtype: str | torch.dtype | None = None,
     decoder: str | os.PathLike[str] | None = None,
+    engine: Literal["stream", "reference"] = "stream",
 ) -> Engine:
     """Load a MusicGen Melody checkpoint.
 
@@ -51,12 +60,15 @@ def load(
         dtype: `auto` (None: bfloat16 on CUDA, else float32), `float32`, `float16` or `bfloat16`.
         decoder: a decoder trained by itself (`MusicgenMelodyForCausalLM`), or a whole checkpoint
             whose decoder is wanted, in place of the model's; named like `model`.
+        engine: `stream`, or `reference`: transformers' `generate`, slower, and in a single chunk.
 
     Raises:
-        BadArgument: the device, number type or revision does not exist.
+        BadArgument: the device, number type, revision or engine does not exist.
         CheckpointUnusable: the checkpoint is not there, not MusicGen Melody, pickled, or broken.
         OutOfMemory: it does not fit the device.
     """
+    if engine not in ENGINES:
+        raise BadArgument(f"engine {engine!r}: give {' or '.join(ENGINES)}")
     check_transformers()
     location = find(model, revision)
     other = None if decoder is None else find(decoder)
@@ -66,16 +78,58 @@ def load(
 
     place = resolve_device(device)
     checkpoint = read_checkpoint(location, other, place, resolve_dtype(dtype, place))
-    return Engine(location, checkpoint)
+    return Engine(location, checkpoint, reference=engine == "reference")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of a decoder.
+
+    Attributes:
+        weight_bytes: read in every step.
+        value_bytes: of a number in the cache.
+        dtype: of weights and cache.
+        prefix_length: places before the audio, by prompt.
+    """
+
+    weight_bytes: int
+    layers: int
+    hidden_size: int
+    value_bytes: int
+    dtype: str
+    prefix_length: Callable[[str | None], int]
 
 
 class Engine:
-    """A loaded model. Requests from several threads are served one after the other."""
+    """A loaded model. Requests from several threads take turns, chunk by chunk."""
 
-    def __init__(self, location: Location, checkpoint: Checkpoint) -> None:
+    def __init__(
+        self, location: Location, checkpoint: Checkpoint, *, reference: bool = False
+    ) -> None:
+        """`load` makes it.
+
+        Args:
+            reference: generate by transformers.
+        """
+        from bridge.engine.pipeline import Pipeline
+
         self._location = location
         self._checkpoint = checkpoint
         self._busy = threading.Lock()
+        self._pipeline = None if reference else Pipeline(checkpoint)
+
+    def as_reference(self) -> Engine:
+        """The same model in the same memory, generating by transformers. Use one at a time."""
+        return Engine(self._location, self._checkpoint, reference=True)
+
+    def warm_up(self) -> None:
+        """Do once what the first request would have to wait for."""
+        if self._pipeline is not None:
+            from bridge.engine.device import memory_told
+
+            with memory_told(f"model {self.model_name!r} leaves {self.device} no room to work in"):
+                self._pipeline.warm_up()
+        self.generate(Request(prompt="warm", seconds=WARM_UP_SECONDS))
 
     @property
     def model_name(self) -> str:
@@ -112,17 +166,35 @@ class Engine:
         """1 or 2."""
         return self._checkpoint.audio_channels
 
-    def stream(self, request: Request, *, progress: Progress | None = None) -> Stream:
-        """The request's chunks, made as they are iterated over; for now a single one.
+    @property
+    def sizes(self) -> Sizes:
+        """What a step has to read, for `bridge.bench`."""
+        assert self._pipeline is not None
+        decoder = self._pipeline.decoder
+        return Sizes(
+            weight_bytes=decoder.weight_bytes,
+            layers=int(self._checkpoint.model.config.decoder.num_hidden_layers),
+            hidden_size=decoder.hidden_size,
+            value_bytes=decoder.dtype.itemsize,
+            dtype=str(decoder.dtype).removeprefix("torch."),
+            prefix_length=self._pipeline.conditioner.length,
+        )
 
-        Iterating raises `Cancelled` and `OutOfMemory`.
+    def stream(self, request: Request, *, progress: Progress | None = None) -> Stream:
+        """The request's chunks, made as they are asked for: the first is one step, later ones grow.
+
+        More than 8 variations come in a single chunk. Iterating raises `Cancelled` and
+        `OutOfMemory`.
 
         Raises:
             BadArgument: `continue_from` does not fit the checkpoint's codebooks.
-            Unsupported: with `continue_from`, the piece is longer than one window.
+            Unsupported: it is longer than the engine can make.
         """
         steps = self._checked_steps(request)
-        return Stream(lambda cancelled: self._chunks(request, steps, progress, cancelled))
+        if self._pipeline is None:
+            return Stream(partial(self._reference_chunks, request, steps, progress))
+        batches = _batches(self._rows(request), LARGEST_BATCH)
+        return Stream(partial(self._chunks, batches, steps, progress))
 
     @overload
     def generate(self, request: Request, *, progress: Progress | None = None) -> list[Waveform]: ...
@@ -137,19 +209,38 @@ class Engine:
     ) -> list[Waveform] | list[list[Waveform]]:
         """The audio of one request, a waveform a variation, or of several, a list a request.
 
+        Requests of equal length, with prompts of equal length, are made side by side; each sounds
+        as it does when it is made alone (in float32 to the bit).
+
         Raises:
             BadArgument: `continue_from` does not fit the checkpoint's codebooks.
-            Unsupported: with `continue_from`, the piece is longer than one window.
+            Unsupported: it is longer than the engine can make.
             OutOfMemory: it does not fit the device.
         """
         if isinstance(request, Request):
-            return self._joined(request, progress)
-        for each in request:
-            self._checked_steps(each)
-        return [
-            self._joined(each, progress and _share(progress, index, len(request)))
-            for index, each in enumerate(request)
-        ]
+            return self._joined(self.stream(request, progress=progress))
+        steps = [self._checked_steps(each) for each in request]
+        if self._pipeline is None:
+            return [
+                self._joined(
+                    self.stream(each, progress=progress and _part(progress, i, len(steps)))
+                )
+                for i, each in enumerate(request)
+            ]
+        groups: dict[tuple[int, ...], list[tuple[int, Row]]] = {}
+        for index, each in enumerate(request):
+            for row in self._rows(each):
+                prefix = self._pipeline.conditioner.length(each.prompt)
+                alike = (steps[index], prefix, row.before, row.guided)
+                groups.setdefault(alike, []).append((index, row))
+        made: list[list[Waveform]] = [[] for _ in request]
+        for done, ((length, *_), members) in enumerate(groups.items()):
+            batches = _batches([row for _, row in members], LARGEST_BATCH)
+            told = progress and _part(progress, done, len(groups))
+            waveforms = self._joined(Stream(partial(self._chunks, batches, length, told)))
+            for (index, _), waveform in zip(members, waveforms, strict=True):
+                made[index].append(waveform)
+        return made
 
     def reconstruct(self, waveform: Waveform) -> Waveform:
         """The sound through the codec alone: what is left of it without the decoder's mistakes.
@@ -175,15 +266,26 @@ class Engine:
         with self._busy, memory_told(remedy):
             return reconstruct(self._checkpoint, waveform)
 
-    def _joined(self, request: Request, progress: Progress | None) -> list[Waveform]:
-        with self.stream(request, progress=progress) as stream:
+    def _joined(self, stream: Stream) -> list[Waveform]:
+        with stream:
             return joined([chunk.audio for chunk in stream], self.sample_rate)
+
+    def _rows(self, request: Request) -> list[Row]:
+        """The variations of a request."""
+        from bridge.engine.piece import Row
+
+        sampling = self._checkpoint.sampling.of(request)
+        return [
+            Row(request, int(request.seed) + index, sampling)
+            for index in range(int(request.variations))
+        ]
 
     def _checked_steps(self, request: Request) -> int:
         """How many steps the request asks for."""
         steps = math.ceil(request.seconds * self.frame_rate)
         codes = request.continue_from
         if codes is None:
+            self._check_length(0, steps)
             return steps
         largest = self._checkpoint.codebook_size - 1
         if codes.shape[0] != self.num_codebooks or int(codes.max()) > largest:
@@ -191,55 +293,108 @@ class Engine:
                 f"codes to continue from are [{self.num_codebooks}, steps] of 0 to {largest} for "
                 f"model {self.model_name!r}, got {list(codes.shape)} up to {int(codes.max())}"
             )
-        if codes.shape[1] + steps > WINDOW_SECONDS * self.frame_rate:
-            raise Unsupported(
-                f"{codes.shape[1] / self.frame_rate:g} seconds to continue from and "
-                f"{request.seconds} more: one window is {WINDOW_SECONDS} seconds; ask for less"
-            )
+        self._check_length(codes.shape[1], steps)
         return steps
 
+    def _check_length(self, before: int, steps: int) -> None:
+        """Of what is continued and what is made."""
+        window = self._pipeline is None
+        longest = WINDOW_SECONDS if window else LONGEST_SECONDS
+        if before + steps > longest * self.frame_rate:
+            continued = f"{before / self.frame_rate:g} seconds to continue from and " * bool(before)
+            more = " more" * bool(before)
+            most = "one window is" if window else "a piece has at most"
+            raise Unsupported(
+                f"{continued}{steps / self.frame_rate:g} seconds{more}: {most} {longest:g} "
+                "seconds; ask for less"
+            )
+
+    @contextmanager
+    def _turn(self, cancelled: threading.Event) -> Iterator[None]:
+        """Wait until nothing else is being made, or it is cancelled."""
+        while not self._busy.acquire(timeout=TURN_SECONDS):
+            if cancelled.is_set():
+                raise Cancelled("cancelled before it began")
+        try:
+            if cancelled.is_set():
+                raise Cancelled("cancelled before it was done")
+            yield
+        finally:
+            self._busy.release()
+
     def _chunks(
+        self,
+        batches: Sequence[Sequence[Row]],
+        steps: int,
+        progress: Progress | None,
+        cancelled: threading.Event,
+    ) -> Generator[Chunk, None, None]:
+        """Of rows that fit one batch chunk by chunk, of more all in one."""
+        if len(batches) == 1:
+            yield from self._batch_chunks(batches[0], steps, progress, cancelled)
+            return
+        whole = [
+            Chunk.joined(
+                list(
+                    self._batch_chunks(
+                        rows, steps, progress and _part(progress, index, len(batches)), cancelled
+                    )
+                )
+            )
+            for index, rows in enumerate(batches)
+        ]
+        yield Chunk(
+            np.concatenate([chunk.codes for chunk in whole]),
+            np.concatenate([chunk.audio for chunk in whole]),
+        )
+
+    def _batch_chunks(
+        self,
+        rows: Sequence[Row],
+        steps: int,
+        progress: Progress | None,
+        cancelled: threading.Event,
+    ) -> Generator[Chunk, None, None]:
+        from bridge.engine.device import memory_told
+        from bridge.engine.piece import Piece
+
+        assert self._pipeline is not None
+        after_step, check = _after_step(progress, cancelled), _after_step(None, cancelled)
+        seconds = rows[0].request.seconds
+        remedy = f"{seconds} seconds on {self.device}; ask for less, or for another device"
+        piece: Piece | None = None
+        try:
+            while piece is None or not piece.done:
+                with self._turn(cancelled), memory_told(remedy):
+                    piece = piece or Piece(self._pipeline, rows, steps)
+                    chunk = piece.next_chunk(after_step, partial(check, 0.0))
+                yield chunk
+        except OutOfMemory:
+            # What is kept for the next request may be what a smaller one lacks.
+            piece = None
+            self._pipeline.forget_batches()
+            raise
+        finally:
+            if piece is not None:
+                piece.close()
+
+    def _reference_chunks(
         self,
         request: Request,
         steps: int,
         progress: Progress | None,
         cancelled: threading.Event,
-    ) -> Iterator[Chunk]:
+    ) -> Generator[Chunk, None, None]:
         from bridge.engine.device import memory_told
         from bridge.engine.reference import generate_row
 
-        def after_step(row: int, done: float) -> None:
-            if cancelled.is_set():
-                raise Cancelled("cancelled before it was done")
-            if progress is not None:
-                progress((row + done) / request.variations)
-
-        def turn() -> None:
-            """Wait until nothing else is being made, or it is cancelled."""
-            while not self._busy.acquire(timeout=TURN_SECONDS):
-                if cancelled.is_set():
-                    raise Cancelled("cancelled before it began")
-
         rows = []
         remedy = f"{request.seconds} seconds on {self.device}; ask for less, or for another device"
-        turn()
-        try:
-            with memory_told(remedy):
-                for row in range(request.variations):
-                    if cancelled.is_set():
-                        raise Cancelled("cancelled before it was done")
-                    rows.append(
-                        generate_row(
-                            self._checkpoint,
-                            request,
-                            seed=int(request.seed) + row,
-                            steps=steps,
-                            after_step=partial(after_step, row),
-                        )
-                    )
-        finally:
-            self._busy.release()
-        after_step(request.variations - 1, 1.0)
+        with self._turn(cancelled), memory_told(remedy):
+            for index, row in enumerate(self._rows(request)):
+                told = progress and _part(progress, index, int(request.variations))
+                after_step = _after_step(told, cancelled)
+                rows.append(generate_row(self._checkpoint, row, steps, after_step))
         yield Chunk(np.stack([codes for codes, _ in rows]), np.stack([audio for _, audio in rows]))
 
 
@@ -249,6 +404,22 @@ def joined(audio: Sequence[NDArray[np.float32]], sample_rate: int) -> list[Wavef
     return [Waveform(np.ascontiguousarray(row.T), sample_rate) for row in whole]
 
 
-def _share(progress: Progress, index: int, count: int) -> Progress:
-    """Progress of one request among several."""
+def _batches(rows: Sequence[Row], largest: int) -> list[Sequence[Row]]:
+    return [rows[first : first + largest] for first in range(0, len(rows), largest)]
+
+
+def _part(progress: Progress, index: int, count: int) -> Progress:
+    """Progress of one part among several."""
     return lambda done: progress((index + done) / count)
+
+
+def _after_step(progress: Progress | None, cancelled: threading.Event) -> Progress:
+    """What is done after every step: end it when it is cancelled, and tell how far it is."""
+
+    def after_step(done: float) -> None:
+        if cancelled.is_set():
+            raise Cancelled("cancelled before it was done")
+        if progress is not None:
+            progress(done)
+
+    return after_step

@@ -6,13 +6,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bridge.audio import Waveform
-from bridge.engine.engine import joined
 from bridge.engine.request import Request
-from bridge.errors import BridgeError
+from bridge.engine.sound import Sound
+from bridge.errors import BridgeError, OutOfMemory
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +44,7 @@ class Job:
         self._on_progress, self._on_cancel = on_progress, on_cancel
         self._ended = asyncio.Event()
         self._error: BridgeError | None = None
-        self._audio: list[NDArray[np.float32]] = []
-        self._sample_rate = 0
+        self._waveforms: asyncio.Future[list[Waveform]] | None = None
         self._told: tuple[str, ...] = ()
 
     @property
@@ -69,9 +65,9 @@ class Job:
         await self._ended.wait()
         if self._error is not None:
             raise self._error
-        # Minutes of audio are copied and looked through for NaN: not in the event loop.
-        waveforms = await asyncio.to_thread(joined, self._audio, self._sample_rate)
-        return Result(waveforms, self._told)
+        assert self._waveforms is not None
+        # Shielded: who gives up waiting does not give it up for others.
+        return Result(await asyncio.shield(self._waveforms), self._told)
 
     def cancel(self) -> None:
         """Give it up: `result` raises `Cancelled` from now on, and the engine stops within a step.
@@ -88,24 +84,32 @@ class Job:
         if not self.ended:
             self._on_progress(share)
 
-    def sounded(self, audio: NDArray[np.float32]) -> None:
-        """Keep the next audio, `[variations, channels, frames]`; after it has ended, none."""
-        if not self.ended:
-            self._audio.append(audio)
-
     def begin_anew(self, told: str) -> None:
-        """Forget what has come, and tell that sentence with the result."""
-        self._audio.clear()
+        """Tell that sentence with the result."""
         self._told = (told,)
 
-    def finish(self, sample_rate: int) -> None:
-        """All of it has come; one that has ended stays as it is."""
-        self._sample_rate = sample_rate
+    def finish(self, sound: Sound, sample_rate: int) -> None:
+        """All of it is there. Not for one that has ended.
+
+        Args:
+            sound: is copied, and then closed.
+        """
+        # Minutes of audio are copied and looked through for NaN: not in the event loop.
+        self._waveforms = asyncio.ensure_future(asyncio.to_thread(_taken, sound, sample_rate))
         self._ended.set()
 
     def fail(self, error: BridgeError) -> None:
         """It ends with an error; one that has ended stays as it is."""
         if not self.ended:
             self._error = error
-            self._audio.clear()
             self._ended.set()
+
+
+def _taken(sound: Sound, sample_rate: int) -> list[Waveform]:
+    """The waveforms of a sound, which is closed then."""
+    try:
+        return sound.waveforms(sample_rate)
+    except MemoryError as error:
+        raise OutOfMemory("out of memory: ask for less, or for fewer variations") from error
+    finally:
+        sound.close()

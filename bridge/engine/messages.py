@@ -5,21 +5,25 @@ Requests have a number, which grows, so that an answer that comes late is known 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bridge.engine.request import Request
+from bridge.engine.sound import Place, Shape
 from bridge.errors import BridgeError
 
 
 @dataclass(frozen=True)
 class Begin:
-    """Generate this; sent when nothing else is being generated."""
+    """Generate this; sent when nothing else is being generated.
+
+    Attributes:
+        place: where the audio is to be put.
+    """
 
     number: int
     request: Request
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,22 @@ class EngineFacts:
         revision: the model's commit on Hugging Face; None where it came from a folder.
         device: `cpu`, `cuda:0`, `mps:0`.
         sample_rate: Hz of its audio.
+        audio_channels: 1 or 2.
+        frame_rate: codec steps a second.
     """
 
     model_name: str
     revision: str | None
     device: str
     sample_rate: int
+    audio_channels: int
+    frame_rate: int
+
+    def shape(self, request: Request) -> Shape:
+        """Of all the audio that a request comes to."""
+        steps = math.ceil(request.seconds * self.frame_rate)
+        frames = steps * (self.sample_rate // self.frame_rate)
+        return int(request.variations), self.audio_channels, frames
 
 
 @dataclass(frozen=True)
@@ -73,17 +87,24 @@ class Progressed:
     share: float
 
 
-@dataclass(frozen=True, eq=False)
-class Sounded:
-    """The request's next audio, float32 `[variations, channels, frames]`."""
+@dataclass(frozen=True)
+class Opened:
+    """The process has the request's memory open, so that its name can go."""
 
     number: int
-    audio: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Sounded:
+    """So many frames of each of the request's variations are there now; it grows."""
+
+    number: int
+    frames: int
 
 
 @dataclass(frozen=True)
 class Finished:
-    """All of the request's audio has been sent."""
+    """All of the request's audio is there."""
 
     number: int
 

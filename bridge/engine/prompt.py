@@ -38,12 +38,19 @@ def encode(
     *,
     tokenizer: PreTrainedTokenizerBase,
     chroma_length: int,
+    first_chroma_step: int = 0,
     device: torch.device,
     dtype: torch.dtype,
 ) -> Conditions:
-    """The conditions of one row. Never padded: text length moves the positions of the audio."""
+    """The conditions of one row. Never padded: text length moves the positions of the audio.
+
+    Args:
+        first_chroma_step: the step of the melody, which repeats, that the window begins with.
+    """
     ids, mask = tokenize(prompt, tokenizer)
-    chroma = null_chroma(chroma_length) if melody is None else tile(melody, chroma_length)
+    chroma = null_chroma(chroma_length)
+    if melody is not None:
+        chroma = tile(melody, chroma_length, first_chroma_step)
     return Conditions(
         torch.tensor([ids], dtype=torch.int64, device=device),
         torch.tensor([mask], dtype=torch.int64, device=device),
@@ -72,6 +79,6 @@ def null_chroma(steps: int) -> NDArray[np.float32]:
     return chroma
 
 
-def tile(melody: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
-    """Repeated in whole steps and cut to `[steps, 12]`, as transformers does."""
-    return np.resize(melody, (steps, PITCH_CLASSES))
+def tile(melody: NDArray[np.float32], steps: int, first: int = 0) -> NDArray[np.float32]:
+    """Repeated in whole steps, as transformers does, and cut to `[steps, 12]` from `first` on."""
+    return melody[(first + np.arange(steps)) % len(melody)]

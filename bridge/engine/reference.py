@@ -8,7 +8,6 @@ same whatever is asked for beside it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,18 +21,14 @@ from transformers import (
     TopPLogitsWarper,
 )
 
+from bridge.engine.piece import Row
 from bridge.engine.prompt import encode
-from bridge.engine.request import Request
+from bridge.engine.sampler import gumbel_noise, noise_keys
 from bridge.engine.weights import Checkpoint
 
 
 def generate_row(
-    checkpoint: Checkpoint,
-    request: Request,
-    *,
-    seed: int,
-    steps: int,
-    after_step: Callable[[float], None],
+    checkpoint: Checkpoint, row: Row, steps: int, after_step: Callable[[float], None]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """One variation: codes `[K, steps]` and their audio `[channels, steps * 640]`.
 
@@ -43,13 +38,12 @@ def generate_row(
         after_step: called with the share done, over 0 and at most 1, in each decoding step; what
             it raises ends the generation.
     """
-    model = checkpoint.model
+    model, request = checkpoint.model, row.request
     delays = _delays(checkpoint.num_codebooks, checkpoint.audio_channels)
-    before = 0 if request.continue_from is None else request.continue_from.shape[1]
+    late = int(delays.max())
     # transformers leaves out the delay pattern where there are fewer steps than delays.
-    total = max(before + steps, int(delays.max()))
-    plan = _Plan.of(request, checkpoint)
-    record = _Record(after_step, expected=total - before + int(delays.max()))
+    total = max(row.before + steps, late)
+    record = _Record(after_step, expected=total - row.before + late)
     conditions = encode(
         request.prompt,
         request.melody,
@@ -66,13 +60,13 @@ def generate_row(
         attention_mask=conditions.attention_mask,
         input_features=conditions.input_features,
         do_sample=False,  # the processors draw; what they leave is taken by argmax
-        guidance_scale=plan.guidance_scale,
-        max_length=1 + total + int(delays.max()),
-        logits_processor=plan.processors(seed, record),
+        guidance_scale=row.sampling.guidance_scale,
+        max_length=1 + total + late,
+        logits_processor=_processors(row, record),
         **prefix,
     )  # [1, channels, total * 640]
     codes = _undelayed(record.tokens(), delays, steps)
-    new = slice(before * checkpoint.hop, (before + steps) * checkpoint.hop)
+    new = slice(row.before * checkpoint.hop, (row.before + steps) * checkpoint.hop)
     return codes, audio[0, :, new].float().cpu().numpy()
 
 
@@ -88,40 +82,19 @@ def _undelayed(
     return np.stack([row[delay : delay + steps] for row, delay in zip(tokens, delays, strict=True)])
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """How codes are drawn: the request's word, else the checkpoint's."""
-
-    do_sample: bool
-    guidance_scale: float
-    temperature: float
-    top_k: int
-    top_p: float
-
-    @classmethod
-    def of(cls, request: Request, checkpoint: Checkpoint) -> _Plan:
-        own = checkpoint.sampling
-        return cls(
-            own.do_sample if request.do_sample is None else request.do_sample,
-            own.guidance_scale if request.guidance_scale is None else request.guidance_scale,
-            own.temperature if request.temperature is None else request.temperature,
-            request.top_k,
-            own.top_p if request.top_p is None else request.top_p,
-        )
-
-    def processors(self, seed: int, record: _Record) -> _GuidanceFirst:
-        """transformers' own filters in its own order, the draw, and the record of it."""
-        processors = _GuidanceFirst()
-        if self.do_sample:
-            if self.temperature != 1:
-                processors.then(TemperatureLogitsWarper(float(self.temperature)))
-            if self.top_k:
-                processors.then(TopKLogitsWarper(int(self.top_k)))
-            if self.top_p < 1:
-                processors.then(TopPLogitsWarper(float(self.top_p)))
-            processors.then(Draw(seed))
-        processors.then(record)
-        return processors
+def _processors(row: Row, record: _Record) -> _GuidanceFirst:
+    """transformers' own filters in its own order, the draw, and the record of it."""
+    processors, sampling = _GuidanceFirst(), row.sampling
+    if sampling.do_sample:
+        if sampling.temperature != 1:
+            processors.then(TemperatureLogitsWarper(sampling.temperature))
+        if sampling.top_k:
+            processors.then(TopKLogitsWarper(sampling.top_k))
+        if sampling.top_p < 1:
+            processors.then(TopPLogitsWarper(sampling.top_p))
+        processors.then(Draw(row.seed, row.before))
+    processors.then(record)
+    return processors
 
 
 class _GuidanceFirst(LogitsProcessorList):
@@ -135,18 +108,18 @@ class _GuidanceFirst(LogitsProcessorList):
 
 
 class Draw(LogitsProcessor):
-    """Turns scores into ones whose argmax is a sample: log p minus the log of Exp(1) noise.
+    """Turns scores into ones whose argmax is a sample, by the same noise as the bridge's engine."""
 
-    (Gumbel's trick; `torch.multinomial` draws so too.) The noise comes from a generator of this
-    row's own, on the CPU: the same on every device, and untouched by other threads.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._generator = torch.Generator().manual_seed(seed)
+    def __init__(self, seed: int, first_step: int) -> None:
+        """The first call is for the draw of that step of the piece."""
+        self._seed, self._step = seed, first_step
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        noise = torch.empty(scores.shape).exponential_(generator=self._generator)  # [K, V]
-        return scores - noise.log().to(scores.device)
+        noise = gumbel_noise(
+            noise_keys([self._seed], scores.device), self._step, 1, *scores.shape
+        )  # [1, 1, K, V]
+        self._step += 1
+        return scores + noise[0, 0]
 
 
 class _Record(LogitsProcessor):

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.chroma import WINDOW_SECONDS, WINDOW_STEPS
+from bridge.chroma import LONGEST_SECONDS, STEP_SECONDS
 from bridge.errors import BadArgument, Unsupported
 
 PITCH_CLASSES = 12
 LARGEST_SEED = 2**63 - 1
-"""What a torch generator takes."""
+LONGEST_MELODY_STEPS = math.ceil(LONGEST_SECONDS / STEP_SECONDS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,10 @@ class Request:
 
     Attributes:
         prompt: what it should sound like; None leaves text out.
-        melody: float32 `[steps, 12]`, 1…235 steps of 4096/32000 s, one pitch class a step, C
-            first; repeats when it is shorter than the window. None leaves melody out.
-        seconds: length of what is generated, over 0 and at most 30.
+        melody: float32 `[steps, 12]`, one step or more of 4096/32000 s, one pitch class a step, C
+            first, from the piece's start; repeats when it is shorter. None leaves melody out.
+        seconds: length of what is generated, over 0 and at most 600. Over 30 it is made in windows
+            that overlap.
         seed: 0…2⁶³−1; variation i uses `seed + i`.
         guidance_scale: 1 or more, how strongly the conditions are followed; 1 is without
             guidance and takes half the work. None: the checkpoint's.
@@ -47,7 +48,7 @@ class Request:
 
     Raises:
         BadArgument: a value is out of its range, or of another type or shape.
-        Unsupported: more than 30 seconds.
+        Unsupported: more than 600 seconds.
     """
 
     prompt: str | None = None
@@ -67,9 +68,9 @@ class Request:
             raise BadArgument(f"a prompt is text or None, got {self.prompt!r}")
         if not _is_number(self.seconds) or self.seconds <= 0:
             raise BadArgument(f"seconds {self.seconds!r}: give a number over 0, such as 8.0")
-        if self.seconds > WINDOW_SECONDS:
+        if self.seconds > LONGEST_SECONDS:
             raise Unsupported(
-                f"seconds {self.seconds!r}: one window is {WINDOW_SECONDS} seconds; ask for less"
+                f"seconds {self.seconds!r}: a piece has at most {LONGEST_SECONDS:g}; ask for less"
             )
         if not _is_whole(self.variations) or self.variations < 1:
             raise BadArgument(f"variations {self.variations!r}: give a whole number, 1 or more")
@@ -109,10 +110,10 @@ def _is_whole(value: object) -> bool:
 
 def _checked_melody(melody: object) -> NDArray[np.float32]:
     """A read-only float32 copy of one-hot chroma."""
-    wanted = f"a melody is float32 [1 to {WINDOW_STEPS} steps, {PITCH_CLASSES}]"
+    wanted = f"a melody is float32 [1 to {LONGEST_MELODY_STEPS} steps, {PITCH_CLASSES}]"
     if not isinstance(melody, np.ndarray):
         raise BadArgument(f"{wanted}, got {type(melody).__name__}")
-    steps_fit = melody.ndim == 2 and 1 <= melody.shape[0] <= WINDOW_STEPS
+    steps_fit = melody.ndim == 2 and 1 <= melody.shape[0] <= LONGEST_MELODY_STEPS
     if not steps_fit or melody.shape[1] != PITCH_CLASSES or melody.dtype.kind not in "fiub":
         raise BadArgument(f"{wanted}, got {melody.dtype} {list(melody.shape)}")
     one_hot = (np.count_nonzero(melody, axis=1) == 1) & (melody.max(axis=1) == 1)

@@ -1,9 +1,14 @@
-"""What the engine yields, and the handle that it is asked for and cancelled through."""
+"""What the engine yields, and the handle that it is asked for and cancelled through.
+
+Nothing is computed ahead: the next chunk is made when it is asked for, so whoever is slow holds up
+the making and not the memory.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -23,6 +28,14 @@ class Chunk:
     codes: NDArray[np.int64]
     audio: NDArray[np.float32]
 
+    @classmethod
+    def joined(cls, chunks: Sequence[Chunk]) -> Chunk:
+        """Consecutive chunks as one."""
+        return cls(
+            np.concatenate([chunk.codes for chunk in chunks], axis=2),
+            np.concatenate([chunk.audio for chunk in chunks], axis=2),
+        )
+
 
 class Stream:
     """The chunks of one request, made as they are asked for.
@@ -30,7 +43,7 @@ class Stream:
     Iterate once, in one thread. Leaving the `with` block gives up what has not been made.
     """
 
-    def __init__(self, start: Callable[[threading.Event], Iterator[Chunk]]) -> None:
+    def __init__(self, start: Callable[[threading.Event], Generator[Chunk, None, None]]) -> None:
         self._cancelled = threading.Event()
         self._chunks = start(self._cancelled)
 
@@ -48,6 +61,9 @@ class Stream:
         traceback: TracebackType | None,
     ) -> None:
         self.cancel()
+        # Where another thread is in the midst of a chunk, it ends by the cancelling.
+        with suppress(ValueError):
+            self._chunks.close()
 
     def __iter__(self) -> Iterator[Chunk]:
         return self

@@ -12,7 +12,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bridge.child import Child, Heartbeat
@@ -24,6 +24,7 @@ from bridge.engine.messages import (
     EngineFacts,
     Failed,
     Finished,
+    Opened,
     Progressed,
     Pulse,
     Ready,
@@ -31,6 +32,8 @@ from bridge.engine.messages import (
     Sounded,
 )
 from bridge.engine.request import Request
+from bridge.engine.run import Run
+from bridge.engine.sound import Sound
 from bridge.engine.worker import run_engine
 from bridge.errors import (
     BridgeError,
@@ -49,32 +52,8 @@ RETRY_SECONDS = 1.0
 LOADING_PATIENCE = 3
 """Times as long may a process be silent while it loads: a library that comes off a cold disk, such
 as CUDA's 1 GB, holds Python's lock, and with it the heartbeat, all the while."""
-CANCEL_PATIENCE = 3
-"""Times as long may a request that was cancelled go on on a CPU, where a prefill is one step."""
-COMPUTING_SHARE = 0.02
-"""A process that uses this much of one processor computes, however slowly; its heartbeat alone
-takes less than a tenth of that."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class _Run:
-    """The job that the process has now, and when it was last seen to get on with it.
-
-    Attributes:
-        request: the job's, or the smaller one that is tried after it did not fit the memory.
-        moved_seconds: when `steps` grew, or enough of `cpu_seconds` was used, on `perf_counter`.
-        cancelled_seconds: when it was cancelled.
-    """
-
-    job: Job
-    number: int
-    request: Request
-    moved_seconds: float
-    steps: int
-    cpu_seconds: float
-    cancelled_seconds: float | None = None
 
 
 class Supervisor:
@@ -105,7 +84,7 @@ class Supervisor:
         self._detail = "not started"
         self._facts: EngineFacts | None = None
         self._queue: deque[Job] = deque()
-        self._run: _Run | None = None
+        self._run: Run | None = None
         self._number = 0
         self._child: Child | None = None
         self._ready = False
@@ -230,51 +209,61 @@ class Supervisor:
                 if message.trace:
                     _log.error("the model could not be loaded\n%s", message.trace)
                 self._fail(message.error)
-            case Progressed() | Sounded() | Finished() | Failed():
+            case Opened() | Progressed() | Sounded() | Finished() | Failed():
                 if self._run is not None and self._run.number == message.number:
                     self._answered(self._run, message)
 
     def _felt(self, pulse: Pulse) -> None:
         self._pulse = pulse
-        if (run := self._run) is None:
-            return
-        # On the CPU a step may take longer than any limit; what waits on a GPU uses none of it.
-        used = pulse.cpu_seconds - run.cpu_seconds if self._on_cpu() else 0.0
-        if pulse.steps != run.steps or used >= COMPUTING_SHARE * self._hung_seconds:
-            run.moved_seconds = time.perf_counter()
-            run.steps, run.cpu_seconds = pulse.steps, pulse.cpu_seconds
+        if self._run is not None:
+            self._run.felt(pulse, time.perf_counter(), self._hung_seconds, on_cpu=self._on_cpu())
 
     def _on_cpu(self) -> bool:
         return self._facts is not None and self._facts.device.startswith("cpu")
 
-    def _answered(self, run: _Run, message: Progressed | Sounded | Finished | Failed) -> None:
+    def _answered(
+        self, run: Run, message: Opened | Progressed | Sounded | Finished | Failed
+    ) -> None:
         match message:
+            case Opened():
+                # Both have it: however they end now, nothing of it is left.
+                run.sound.unlink()
             case Progressed():
                 run.job.progressed(message.share)
             case Sounded():
-                run.job.sounded(message.audio)
+                run.frames = message.frames
+            case Finished() if run.frames < (whole := run.sound.place.shape[2]):
+                error = EngineFailed(f"{run.frames} of {whole} frames were made; please report it")
+                self._request_failed(run, error)
             case Finished():
                 assert self._facts is not None
                 self._run = None
-                run.job.finish(self._facts.sample_rate)
+                if run.job.ended:
+                    _free(run.sound)
+                else:
+                    run.job.finish(run.sound, self._facts.sample_rate)
                 self._go_on()
             case Failed():
-                self._run = None
-                self._request_failed(run, message)
+                if message.trace:
+                    _log.error("a request failed\n%s", message.trace)
+                self._request_failed(run, message.error)
 
-    def _request_failed(self, run: _Run, failed: Failed) -> None:
-        if failed.trace:
-            _log.error("a request failed\n%s", failed.trace)
-        fewer = run.request.variations // 2
-        whole = run.request is run.job.request
-        if isinstance(failed.error, OutOfMemory) and whole and fewer and not run.job.ended:
-            run.job.begin_anew(
-                f"{fewer} of {run.request.variations} variations: there is no memory for more"
+    def _request_failed(self, run: Run, error: BridgeError) -> None:
+        self._run = None
+        _free(run.sound)
+        self._not_done(run.job, run.request, error)
+
+    def _not_done(self, job: Job, request: Request, error: BridgeError) -> None:
+        """Try once with fewer variations what does not fit the memory, or go on to the next."""
+        fewer = request.variations // 2
+        if isinstance(error, OutOfMemory) and request is job.request and fewer and not job.ended:
+            job.begin_anew(
+                f"{fewer} of {request.variations} variations: there is no memory for more"
             )
-            self._begin(run.job, replace(run.request, variations=fewer))
+            self._begin(job, replace(request, variations=fewer))
             return
-        run.job.fail(failed.error)
-        if isinstance(failed.error, EngineFailed) and not self._on_cpu():
+        job.fail(error)
+        if isinstance(error, EngineFailed) and not self._on_cpu():
             # A GPU's error stays with the process that met it.
             self._replace("failed at a request, and its device may not recover")
         else:
@@ -291,13 +280,15 @@ class Supervisor:
         self._say("ready" if self._run is None else "busy", where)
 
     def _begin(self, job: Job, request: Request) -> None:
-        assert self._child is not None
+        assert self._child is not None and self._facts is not None
+        try:
+            sound = Sound.create(self._facts.shape(request))
+        except OutOfMemory as error:
+            self._not_done(job, request, error)
+            return
         self._number += 1
-        pulse = self._pulse
-        self._run = _Run(
-            job, self._number, request, time.perf_counter(), pulse.steps, pulse.cpu_seconds
-        )
-        self._child.send(Begin(self._number, request))
+        self._run = Run(job, self._number, request, sound, time.perf_counter(), self._pulse)
+        self._child.send(Begin(self._number, request, sound.place))
 
     def _cancel(self, job: Job) -> None:
         if self._run is not None and self._run.job is job:
@@ -335,13 +326,7 @@ class Supervisor:
             return f"was not heard of for {silence:g} s"
         if run is None:
             return None
-        if now - max(run.moved_seconds, fair_from) >= limit:
-            return f"made no step for {limit:g} s"
-        # A step that computes is left when it is done; what makes no step was found above.
-        patience = limit * CANCEL_PATIENCE if self._on_cpu() else limit
-        if run.cancelled_seconds and now - max(run.cancelled_seconds, fair_from) >= patience:
-            return f"did not leave a cancelled request for {patience:g} s"
-        return None
+        return run.why_stuck(now, fair_from, limit, on_cpu=self._on_cpu())
 
     def _replace(self, why: str) -> None:
         """Kill the process; another is started when it has ended."""
@@ -350,13 +335,15 @@ class Supervisor:
         self._child.kill()
         if self._run is not None:
             self._run.job.fail(EngineHung(f"the engine's process {why}: ask again"))
-            self._run = None
         self._restarting(why)
 
     def _exited(self, exit_code: int) -> None:
         why = self._doomed or _how_it_ended(exit_code)
         run, self._run = self._run, None
         self._child, self._ready, self._doomed = None, False, None
+        if run is not None:
+            # Not before: as long as it lived, it might have opened it.
+            _free(run.sound)
         if self._stopping or self._failure is not None:
             return
         if run is not None:
@@ -383,7 +370,6 @@ class Supervisor:
     def _fail_jobs(self, error: BridgeError) -> None:
         jobs = [self._run.job] if self._run is not None else []
         jobs += self._queue
-        self._run = None
         self._queue.clear()
         for job in jobs:
             job.fail(error)
@@ -392,6 +378,12 @@ class Supervisor:
         if (state, detail) != (self._state, self._detail):
             self._state, self._detail = state, detail
             self._on_state(state, detail)
+
+
+def _free(sound: Sound) -> None:
+    sound.unlink()
+    # The system clears away 1 GB in 0.2 s.
+    asyncio.get_running_loop().run_in_executor(None, sound.close)
 
 
 def _how_it_ended(exit_code: int) -> str:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from transformers import (
@@ -19,18 +19,31 @@ from transformers.utils import logging
 
 from bridge.engine.checkpoint import COMPOSITE, Location
 from bridge.engine.device import is_out_of_memory, memory_told
-from bridge.engine.request import PITCH_CLASSES
+from bridge.engine.request import PITCH_CLASSES, Request
+from bridge.engine.sampler import Sampling
 from bridge.errors import CheckpointUnusable
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
-class Sampling:
+class Defaults:
     """How the checkpoint says codes are drawn, where a request does not."""
 
     do_sample: bool
     guidance_scale: float
     temperature: float
     top_p: float
+
+    def of(self, request: Request) -> Sampling:
+        """How the request's codes are drawn: by its own word, else by the checkpoint's."""
+        return Sampling(
+            do_sample=_first(request.do_sample, self.do_sample),
+            guidance_scale=float(_first(request.guidance_scale, self.guidance_scale)),
+            temperature=float(_first(request.temperature, self.temperature)),
+            top_k=int(request.top_k),
+            top_p=float(_first(request.top_p, self.top_p)),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +60,7 @@ class Checkpoint:
 
     model: Any
     tokenizer: PreTrainedTokenizerBase
-    sampling: Sampling
+    sampling: Defaults
 
     @property
     def num_codebooks(self) -> int:
@@ -97,7 +110,7 @@ def read_checkpoint(
         CheckpointUnusable: a file is broken, weights are missing, or parts do not fit together.
         OutOfMemory: they do not fit the device.
     """
-    with _quiet(), memory_told(f"model {location.name!r} does not fit {device}; use a smaller one"):
+    with quiet(), memory_told(f"model {location.name!r} does not fit {device}; use a smaller one"):
         model = _read_whole(location, dtype)
         if decoder is not None:
             model.decoder = _read_decoder(decoder, dtype)
@@ -198,7 +211,7 @@ def _read_tokenizer(location: Location, vocab_size: int) -> PreTrainedTokenizerB
     return tokenizer
 
 
-def _take_sampling(model: Any) -> Sampling:
+def _take_sampling(model: Any) -> Defaults:
     """The generation config's defaults; what is left of it cannot change a request.
 
     An end token or a length in it would cut pieces short, and beams make `generate` fail.
@@ -213,7 +226,7 @@ def _take_sampling(model: Any) -> Sampling:
         value = getattr(own, name, None)
         return otherwise if value is None else value
 
-    return Sampling(
+    return Defaults(
         do_sample=bool(given("do_sample", True)),
         guidance_scale=float(given("guidance_scale", 3.0)),
         temperature=float(given("temperature", 1.0)),
@@ -221,8 +234,12 @@ def _take_sampling(model: Any) -> Sampling:
     )
 
 
+def _first(asked: T | None, otherwise: T) -> T:
+    return otherwise if asked is None else asked
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No warnings and no progress bars; as it was, afterwards."""
     said: Any = logging
     verbosity, bars = said.get_verbosity(), said.is_progress_bar_enabled()

@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import closing
 from queue import SimpleQueue
 
 from bridge.child import Line
@@ -21,18 +22,18 @@ from bridge.engine.messages import (
     EngineFacts,
     Failed,
     Finished,
+    Opened,
     Progressed,
     Pulse,
     Ready,
     Refused,
     Sounded,
 )
-from bridge.engine.request import Request
+from bridge.engine.sound import Sound
 from bridge.errors import BridgeError, Cancelled, EngineFailed, OutOfMemory
 
 NICENESS = 5
 """The audio process, and the DAW, come first."""
-WARM_UP_SECONDS = 0.1
 PROGRESS_SECONDS = 0.1
 
 
@@ -61,42 +62,55 @@ def serve(line: Line, load: Callable[[], Engine]) -> None:
     line.start_heartbeat(desk.pulse)
     try:
         engine = load()
-        engine.generate(Request(prompt="warm", seconds=WARM_UP_SECONDS))
+        engine.warm_up()
     except BridgeError as error:
         line.send(Refused(error))
         return
     except Exception as error:
         line.send(Refused(_defect("the model could not be loaded", error), traceback.format_exc()))
         return
-    facts = EngineFacts(engine.model_name, engine.revision, engine.device, engine.sample_rate)
+    facts = EngineFacts(
+        engine.model_name,
+        engine.revision,
+        engine.device,
+        engine.sample_rate,
+        engine.audio_channels,
+        engine.frame_rate,
+    )
     line.send(Ready(facts))
     while True:
         _generate(engine, desk.orders.get(), desk)
 
 
 def _generate(engine: Engine, order: _Order, desk: _Desk) -> None:
-    """Generate one request, and send its audio and how it ended."""
+    """Generate one request into its memory, and tell how it ended."""
     number, line = order.number, desk.line
     told_seconds = 0.0
+    frames = 0
 
     def progress(share: float) -> None:
         nonlocal told_seconds
         desk.steps += 1
-        if order.cancelled.is_set():
-            raise Cancelled("cancelled before it was done")
+        order.check()
         now = time.perf_counter()
         if share >= 1 or now - told_seconds >= PROGRESS_SECONDS:
             told_seconds = now
             line.send(Progressed(number, share))
 
     try:
-        with engine.stream(order.request, progress=progress) as stream:
+        with (
+            closing(Sound.attach(order.place, order.check)) as sound,
+            engine.stream(order.request, progress=progress) as stream,
+        ):
+            line.send(Opened(number))
+            order.stopped_by(stream.cancel)
             for chunk in stream:
-                line.send(Sounded(number, chunk.audio))
+                frames = sound.write(frames, chunk.audio)
+                line.send(Sounded(number, frames))
     except BridgeError as error:
         line.send(Failed(number, error))
     except MemoryError:
-        # Where torch runs out of it, the engine has told so; this is in joining and sending.
+        # Where torch runs out of it, the engine has told so; this is in what lies around it.
         line.send(Failed(number, OutOfMemory("out of memory: ask for less, or fewer variations")))
     except Exception as error:
         line.send(Failed(number, _defect("the request failed", error), traceback.format_exc()))
@@ -113,8 +127,24 @@ class _Order:
     """One request to generate, and whether it has been cancelled since."""
 
     def __init__(self, begin: Begin) -> None:
-        self.number, self.request = begin.number, begin.request
+        self.number, self.request, self.place = begin.number, begin.request, begin.place
         self.cancelled = threading.Event()
+        self._stop: Callable[[], None] = lambda: None
+
+    def cancel(self) -> None:
+        """Have it given up; from the thread that reads."""
+        self.cancelled.set()
+        self._stop()
+
+    def stopped_by(self, stop: Callable[[], None]) -> None:
+        """How what goes on between two steps is told too."""
+        self._stop = stop
+        self.check()
+
+    def check(self) -> None:
+        """Raises `Cancelled` if it has been."""
+        if self.cancelled.is_set():
+            raise Cancelled("cancelled before it was done")
 
 
 class _Desk:
@@ -143,7 +173,7 @@ class _Desk:
                     newest = _Order(message)
                     self.orders.put(newest)
                 elif isinstance(message, Cancel) and newest and newest.number == message.number:
-                    newest.cancelled.set()
+                    newest.cancel()
         except EOFError:
             # Nobody is left to generate for, and the main thread may be in the midst of it.
             os._exit(0)

@@ -1,6 +1,6 @@
 """A take laid on the clip's bars: its time scaled to the clip's, cut or repeated on the bar line.
 
-The audio itself is tiled, and its chroma taken of the whole window: chroma repeated in whole steps
+The audio itself is tiled, and its chroma taken of all that is made: chroma repeated in whole steps
 of 128 ms, as transformers does it, drifts off the bar (8 s is 62.5 steps).
 """
 
@@ -18,13 +18,12 @@ from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.chroma import (
     HOP,
     WINDOW_SECONDS,
-    WINDOW_STEPS,
     audio_chroma,
     note_chroma,
     note_pitch_classes,
     pitch_classes,
 )
-from bridge.errors import BadArgument, SilentMelody
+from bridge.errors import BadArgument, SilentMelody, Unsupported
 from bridge.melody.silence import BLOCK_SECONDS, sounding_seconds
 from bridge.timing import Meter, Note, Take, bars_to_frames, bars_to_seconds, beats_to_seconds
 
@@ -33,6 +32,9 @@ SLACK_BEATS = Fraction(2, 5)
 
 Less than an eighth note, and off the grid that notes end on, so that rounding decides nothing.
 """
+
+LONGEST_READ_SECONDS = 3600
+"""Of audio that a piece reads at the melody's own tempo; it is all in memory at once."""
 
 _STEP_SECONDS = Fraction(HOP, MODEL_SAMPLE_RATE)
 _AUDIBLE_SECONDS = 0.05
@@ -43,7 +45,8 @@ class Placed:
     """A melody on a clip's bars.
 
     Attributes:
-        chroma: float32 `[235, 12]`, one-hot: the clip's bars over and over, for the whole window.
+        chroma: float32 `[steps, 12]`, one-hot: the clip's bars over and over, for the whole piece.
+            Steps are `ceil(piece seconds / 128 ms)`, and 235, the whole window, at least.
         classes: int64 `[ceil(clip seconds / 128 ms)]`: the pitch class at each step of the clip,
             −1 where the melody rests. What the finished clip is compared with.
         told: what was cut, repeated, padded or scaled, a sentence each.
@@ -54,7 +57,9 @@ class Placed:
     told: tuple[str, ...]
 
 
-def place(take: Take, *, bars: int, tempo_bpm: Fraction, meter: Meter) -> Placed:
+def place(
+    take: Take, *, bars: int, tempo_bpm: Fraction, meter: Meter, piece_seconds: float = 0.0
+) -> Placed:
     """Lay a melody on the bars of a clip.
 
     A melody of unknown tempo is at the clip's, with a bar line at its start. Bars are the clip's,
@@ -64,14 +69,16 @@ def place(take: Take, *, bars: int, tempo_bpm: Fraction, meter: Meter) -> Placed
         take: the melody.
         bars: the clip's length, 1 or more.
         tempo_bpm, meter: the clip's.
+        piece_seconds: how much is made for the clip; no more than the clip when that is longer.
 
     Raises:
         BadArgument: no bars.
         SilentMelody: nothing sounds in the bars that are used.
+        Unsupported: a long piece is so much faster than the melody that it reads over an hour.
     """
     if bars < 1:
         raise BadArgument(f"a clip has at least 1 bar, got {bars}")
-    clip = _Clip(bars, tempo_bpm, meter)
+    clip = _Clip(bars, tempo_bpm, meter, piece_seconds)
     if isinstance(take.source, Waveform):
         return _place_audio(take, take.source, clip)
     return _place_notes(take, take.source, clip)
@@ -82,6 +89,7 @@ class _Clip:
     bars: int
     tempo_bpm: Fraction
     meter: Meter
+    piece_seconds: float
 
     @property
     def seconds(self) -> Fraction:
@@ -93,8 +101,12 @@ class _Clip:
 
     @property
     def tiled_seconds(self) -> Fraction:
-        """The window, or the clip where that is longer."""
-        return max(self.seconds, Fraction(WINDOW_SECONDS))
+        """The whole piece, and the whole window at least."""
+        return max(self.seconds, Fraction(self.piece_seconds), Fraction(WINDOW_SECONDS))
+
+    @property
+    def tiled_steps(self) -> int:
+        return ceil(self.tiled_seconds / _STEP_SECONDS)
 
     def repeats(self, melody_bars: int) -> Iterator[tuple[int, int]]:
         """Each time the melody is heard: the bar it begins on, and how many bars of it there are.
@@ -110,6 +122,14 @@ class _Clip:
 
 def _place_audio(take: Take, source: Waveform, clip: _Clip) -> Placed:
     own_tempo_bpm = take.tempo_bpm or clip.tempo_bpm
+    time_scale = clip.tempo_bpm / own_tempo_bpm
+    read_seconds = clip.tiled_seconds * time_scale
+    if read_seconds > LONGEST_READ_SECONDS:
+        raise Unsupported(
+            f"{_bars(clip.bars)} at {float(clip.tempo_bpm):g} bpm read {float(read_seconds):.0f} s "
+            f"of a melody at {float(own_tempo_bpm):g}, and {LONGEST_READ_SECONDS} s is the most: "
+            "ask for fewer bars, or for a tempo nearer to the melody's"
+        )
     beat_seconds = beats_to_seconds(1, own_tempo_bpm)
     bar_seconds = bars_to_seconds(1, clip.meter, own_tempo_bpm)
     length_seconds = Fraction(source.frames, source.sample_rate) - take.first_beat_seconds
@@ -140,9 +160,8 @@ def _place_audio(take: Take, source: Waveform, clip: _Clip) -> Placed:
     told += _told_bars(melody_bars, missing_beats, clip)
 
     tiled = _tile(take, source, own_tempo_bpm, melody_bars, clip)
-    time_scale = clip.tempo_bpm / own_tempo_bpm
     return Placed(
-        chroma=audio_chroma(tiled, time_scale=time_scale)[:WINDOW_STEPS],
+        chroma=audio_chroma(tiled, time_scale=time_scale)[: clip.tiled_steps],
         classes=pitch_classes(tiled, time_scale=time_scale)[: clip.steps],
         told=tuple(told),
     )
@@ -198,7 +217,7 @@ def _place_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> Placed:
         if note.start_beat < used_bars * bar_beats
     ]
     return Placed(
-        chroma=note_chroma(tiled, clip.tempo_bpm, WINDOW_STEPS),
+        chroma=note_chroma(tiled, clip.tempo_bpm, clip.tiled_steps),
         classes=note_pitch_classes(tiled, clip.tempo_bpm, clip.steps),
         told=tuple(told),
     )

@@ -16,7 +16,7 @@ from bridge.melody.silence import sounding_seconds
 from bridge.timing import Meter, Take
 
 MAX_MELODY_SECONDS = 600
-"""A whole song is welcome, though the model hears 30 s; an hour is the wrong file."""
+"""A whole song is welcome, and as long as the longest clip; an hour is the wrong file."""
 MIDI_SUFFIXES = (".mid", ".midi")
 
 _SAMPLE_RATES = range(1_000, 1_000_001)

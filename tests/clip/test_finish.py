@@ -100,7 +100,7 @@ def test_a_pad_that_begins_late_is_cut_to_where_it_sounds(rest_steps: int | None
 
 
 def test_a_clip_without_room_to_be_stretched_has_no_hole_at_its_end() -> None:
-    """16 bars at 128 bpm are the whole window: played 1 % slow, they would end 0.3 s early."""
+    """Of 16 bars at 128 bpm only their 30 s were made: 1 % slow, they would end 0.3 s early."""
     played = stereo(drums(128 * 0.99, 30), pad(30))
     clip = finish(played, bars=16, tempo_bpm=Fraction(128), meter=Meter(), sample_rate=RATE)
     assert (clip.fitted, clip.stretch_ratio) == (False, 1.0)

@@ -6,24 +6,26 @@ It starts in a fraction of a second, and does on purpose what a real one does by
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any, cast
 
 import numpy as np
 
-from bridge.audio import Waveform
 from bridge.child import Line
 from bridge.engine import Chunk, Engine, Request, Stream
 from bridge.engine.worker import serve
 from bridge.errors import Cancelled, CheckpointUnusable, OutOfMemory, Unsupported
 
 STEPS = 20
+"""In which every request is made, whatever its length."""
 CODEBOOKS = 4
+FRAME_RATE = 50
 HOP = 640
 IN_THE_MIDST = 0.51
 """The share that is told where a prompt goes on for ever, and nowhere else."""
@@ -79,14 +81,15 @@ class StandIn:
     """What `serve` needs of an `Engine`."""
 
     revision = None
-    sample_rate = 32_000
+    sample_rate = FRAME_RATE * HOP
+    frame_rate = FRAME_RATE
+    audio_channels = 2
 
     def __init__(self, model: str, device: str) -> None:
         self.model_name, self.device = model, device
 
-    def generate(self, request: Request) -> list[Waveform]:
-        """The warm-up."""
-        return []
+    def warm_up(self) -> None:
+        """It is warm."""
 
     def stream(self, request: Request, *, progress: Callable[[float], None]) -> Stream:
         """One chunk a step; each sample is the seed plus the variation, by 1000."""
@@ -96,19 +99,23 @@ class StandIn:
 
     def _chunks(
         self, request: Request, progress: Callable[[float], None], cancelled: threading.Event
-    ) -> Iterator[Chunk]:
+    ) -> Generator[Chunk, None, None]:
         for done in range(STEPS):
             if cancelled.is_set():
                 raise Cancelled("cancelled before it was done")
             if done == STEPS // 2:
                 self._mishap(request, progress)
             progress((done + 1) / STEPS)
-            yield self._chunk(request)
+            if request.prompt != "too short" or done + 1 < STEPS:
+                yield self._chunk(request, done)
 
-    def _chunk(self, request: Request) -> Chunk:
+    def _chunk(self, request: Request, done: int) -> Chunk:
+        whole = math.ceil(request.seconds * FRAME_RATE)
+        steps = whole * (done + 1) // STEPS - whole * done // STEPS
         values = (request.seed + np.arange(request.variations)) / 1000
-        audio = np.broadcast_to(values[:, None, None], (request.variations, 2, HOP))
-        codes = np.zeros((request.variations, CODEBOOKS, 1), np.int64)
+        shape = (request.variations, self.audio_channels, steps * HOP)
+        audio = np.broadcast_to(values[:, None, None], shape)
+        codes = np.zeros((request.variations, CODEBOOKS, steps), np.int64)
         return Chunk(codes, audio.astype(np.float32))
 
     def _mishap(self, request: Request, progress: Callable[[float], None]) -> None:

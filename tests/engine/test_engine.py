@@ -8,13 +8,16 @@ import signal
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform
-from bridge.engine import Chunk, Engine, Request, Stream
+from bridge.chroma import one_hot
+from bridge.engine import Chunk, Engine, Request, Stream, load
+from bridge.engine.engine import LARGEST_BATCH
 from bridge.errors import BadArgument, Cancelled, OutOfMemory, Unsupported
 
 GREEDY = Request(prompt="warm rhodes", seconds=0.5, do_sample=False)
@@ -162,7 +165,8 @@ def test_what_is_asked_in_another_thread_changes_nothing(stereo: Engine) -> None
 
 def test_a_longer_piece_begins_like_a_shorter_one_of_the_same_seed(stereo: Engine) -> None:
     short, long = (codes(stereo, replace(SAMPLED, seconds=seconds)) for seconds in (0.5, 0.8))
-    assert np.array_equal(short, long[:, :, :25])
+    # But the last three steps, which the model makes knowing that the piece ends.
+    assert np.array_equal(short[:, :, :22], long[:, :, :22])
 
 
 @pytest.mark.parametrize("narrow", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-4}])
@@ -208,12 +212,27 @@ def test_codes_to_continue_from_must_be_the_models(mono: Engine, stereo: Engine)
         stereo.stream(replace(GREEDY, continue_from=np.full((8, 4), 64)))
 
 
-def test_one_window_holds_what_is_continued_too(stereo: Engine) -> None:
-    request = Request(seconds=20, continue_from=np.zeros((8, 501), dtype=np.int64))
-    with pytest.raises(Unsupported, match=r"10\.02 seconds to continue from and 20 more"):
+def test_what_is_continued_counts_towards_the_longest_piece(stereo: Engine) -> None:
+    request = Request(seconds=590, continue_from=np.zeros((8, 501), dtype=np.int64))
+    with pytest.raises(
+        Unsupported, match=r"10\.02 seconds to continue from and 590 seconds more: .* 600 seconds"
+    ):
         stereo.generate(request)
     with pytest.raises(Unsupported):
         stereo.generate([GREEDY, request])
+
+
+def test_the_reference_makes_one_window_at_most(stereo: Engine) -> None:
+    reference = stereo.as_reference()
+    with pytest.raises(Unsupported, match=r"30\.02 seconds: one window is 30 seconds"):
+        reference.generate(Request(seconds=30.02))
+    with pytest.raises(Unsupported, match=r"20 seconds more: one window is 30 seconds"):
+        reference.stream(Request(seconds=20, continue_from=np.zeros((8, 501), dtype=np.int64)))
+
+
+def test_the_engine_must_be_one_of_two(stereo_folder: Path) -> None:
+    with pytest.raises(BadArgument, match=r"engine 'fast': give stream or reference"):
+        load(stereo_folder, engine="fast")  # type: ignore[arg-type]
 
 
 def test_progress_rises_to_one_over_all_that_was_asked(stereo: Engine) -> None:
@@ -221,16 +240,17 @@ def test_progress_rises_to_one_over_all_that_was_asked(stereo: Engine) -> None:
     stereo.generate([replace(SAMPLED, variations=2), GREEDY], progress=told.append)
     assert told == sorted(told)
     assert 0 < told[0] < 0.02 and told[-1] == 1.0
-    assert len(told) > 3 * 25
+    # A step each of two batches; the variations share theirs.
+    assert len(told) == 2 * (25 + 3)
 
 
-@pytest.mark.parametrize("row", [0, 1])
-def test_a_cancelled_stream_stops_within_a_step(stereo: Engine, row: int) -> None:
+@pytest.mark.parametrize("step", [1, 5, 20])
+def test_a_cancelled_stream_stops_within_a_step(stereo: Engine, step: int) -> None:
     told: list[float] = []
 
     def cancel_from_another_thread(done: float) -> None:
         told.append(done)
-        if len(told) == 5 + 28 * row:
+        if len(told) == step:
             thread = threading.Thread(target=stream.cancel)
             thread.start()
             thread.join()
@@ -238,9 +258,9 @@ def test_a_cancelled_stream_stops_within_a_step(stereo: Engine, row: int) -> Non
     request = replace(SAMPLED, variations=2)
     with stereo.stream(request, progress=cancel_from_another_thread) as stream:
         with pytest.raises(Cancelled):
-            next(stream)
+            list(stream)
         assert list(stream) == []
-    assert len(told) == 5 + 28 * row
+    assert len(told) == step
 
 
 def test_a_stream_cancelled_before_it_began_makes_nothing(stereo: Engine) -> None:
@@ -277,9 +297,92 @@ def test_a_stream_that_waits_for_its_turn_can_be_cancelled(stereo: Engine) -> No
 
 def test_cancelling_what_is_done_does_nothing(stereo: Engine) -> None:
     with stereo.stream(SAMPLED) as stream:
-        assert len(list(stream)) == 1
+        assert len(list(stream)) > 1
         stream.cancel()
         assert list(stream) == []
+
+
+def test_the_first_chunk_is_a_step_as_early_as_delays_and_codec_allow(stereo: Engine) -> None:
+    """A step of sound needs 2402 more frames of codes, and these three more steps of tokens."""
+    steps: list[float] = []
+    with stereo.stream(SAMPLED, progress=steps.append) as stream:
+        sizes = [next(stream).codes.shape[2]]
+        needed = math.ceil((640 + 2402) / 640) + 3
+        assert len(steps) == needed
+        sizes += [chunk.codes.shape[2] for chunk in stream]
+    assert sizes[:4] == [1, 1, 2, 4]
+    assert sum(sizes) == 25
+
+
+def test_nothing_is_made_before_it_is_asked_for(stereo: Engine) -> None:
+    steps: list[float] = []
+    with stereo.stream(SAMPLED, progress=steps.append) as stream:
+        assert steps == []
+        next(stream)
+        made = len(steps)
+        stereo.generate(GREEDY)  # Another's turn, between two chunks.
+        assert len(steps) == made
+
+
+def test_two_streams_take_turns_and_do_not_disturb_each_other(stereo: Engine) -> None:
+    requests = [SAMPLED, replace(SAMPLED, seed=12)]
+    alone = [whole(stereo, request) for request in requests]
+    with stereo.stream(requests[0]) as first, stereo.stream(requests[1]) as second:
+        pairs = list(zip(first, second, strict=True))
+    for index, expected in enumerate(alone):
+        chunks = Chunk.joined([pair[index] for pair in pairs])
+        assert np.array_equal(chunks.codes, expected.codes)
+        assert np.array_equal(chunks.audio, expected.audio)
+
+
+def test_more_variations_than_a_batch_holds_come_at_once(stereo: Engine) -> None:
+    request = replace(SAMPLED, seconds=0.1, variations=LARGEST_BATCH + 2)
+    with stereo.stream(request) as stream:
+        (chunk,) = list(stream)
+    assert chunk.codes.shape == (LARGEST_BATCH + 2, 8, 5)
+    last = whole(stereo, replace(request, variations=1, seed=request.seed + LARGEST_BATCH + 1))
+    assert np.array_equal(chunk.codes[-1], last.codes[0])
+    assert np.array_equal(chunk.audio[-1], last.audio[0])
+
+
+def test_a_piece_of_several_windows_goes_on_as_one(
+    stereo: Engine, melody: NDArray[np.float32]
+) -> None:
+    """What is made at once equals what goes on from any of its codes, across windows."""
+    request = replace(SAMPLED, melody=melody, seconds=66.0)
+    piece = whole(stereo, request)
+    assert piece.codes.shape == (1, 8, 3300)
+    assert piece.audio.shape == (1, 2, 3300 * 640)
+    start = codes(stereo, replace(request, seconds=30.0))
+    # But the last three steps, after which the shorter piece had its end.
+    assert np.array_equal(start[:, :, :1497], piece.codes[:, :, :1497])
+    for before in (1400, 1700, 2400):
+        rest = replace(
+            request, seconds=(3300 - before) / 50, continue_from=piece.codes[0, :, :before]
+        )
+        made = whole(stereo, rest)
+        assert np.array_equal(made.codes, piece.codes[:, :, before:])
+        np.testing.assert_allclose(made.audio, piece.audio[:, :, before * 640 :], atol=1e-6)
+
+
+def test_a_later_window_hears_its_own_part_of_the_melody(stereo: Engine) -> None:
+    """The codes carried over are the same; what the melody has at the window's end differs."""
+    classes = np.zeros(400, dtype=np.int64)
+    other = classes.copy()
+    other[140 + 234] = 7  # The last step of the second window's, past the first's.
+    one, two = (
+        codes(stereo, replace(GREEDY, melody=one_hot(line), seconds=40.0))
+        for line in (classes, other)
+    )
+    assert np.array_equal(one[:, :, :1500], two[:, :, :1500])
+    assert not np.array_equal(one, two)
+
+
+def test_a_melody_that_repeats_is_turned_with_the_window(stereo: Engine) -> None:
+    line = np.repeat(np.arange(12), 3)
+    once = replace(GREEDY, melody=one_hot(line), seconds=40.0)
+    twenty = replace(once, melody=one_hot(np.tile(line, 20)))
+    assert np.array_equal(codes(stereo, once), codes(stereo, twenty))
 
 
 def test_leaving_the_block_stops_what_another_thread_iterates(stereo: Engine) -> None:

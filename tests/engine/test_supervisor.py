@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,19 @@ SOON_SECONDS = 5.0
 FOR_EVER = Request(prompt="for ever")
 
 
+@pytest.fixture
+def own_memory(monkeypatch: pytest.MonkeyPatch) -> str:
+    """How the shared memory begins that a test makes; a number from 1 on follows."""
+    numbers = count(1)
+    monkeypatch.setattr("secrets.token_hex", lambda size: f"test{os.getpid()}-{next(numbers)}")
+    return f"melody-test{os.getpid()}-"
+
+
+def files() -> int:
+    """How many this process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
 def run(test: Callable[[Supervisor, Told], Awaitable[None]], **options: object) -> None:
     """Run a test with a supervisor of its own."""
 
@@ -55,10 +69,10 @@ def run(test: Callable[[Supervisor, Told], Awaitable[None]], **options: object) 
     asyncio.run(main())
 
 
-def sounds(result: Result) -> list[float]:
+def sounds(result: Result, seconds: float = Request().seconds) -> list[float]:
     """What the stand-in makes of each variation: one value throughout."""
     for waveform in result.waveforms:
-        assert waveform.samples.shape == (stand_in.STEPS * stand_in.HOP, 2)
+        assert waveform.samples.shape == (round(seconds * waveform.sample_rate), 2)
         assert (waveform.samples == waveform.samples[0, 0]).all()
     return [round(float(waveform.samples[0, 0]) * 1000) for waveform in result.waveforms]
 
@@ -300,6 +314,109 @@ def test_out_of_memory_again_is_told() -> None:
     run(test, device="cuda:0")
 
 
+def test_no_room_in_shared_memory_costs_the_request_and_nothing_else() -> None:
+    whole = os.statvfs("/dev/shm")
+    sound_bytes = 600 * 32_000 * 2 * 4
+    variations = 4 * whole.f_frsize * whole.f_blocks // sound_bytes
+
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        job = supervisor.submit(Request(seconds=600.0, variations=variations))
+        with pytest.raises(OutOfMemory, match=r"no room in shared memory for .*: ask for less"):
+            await job.result()
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+        assert "restarting" not in told.names
+
+    run(test)
+
+
+def test_a_system_without_room_for_one_more_file_costs_the_request_and_nothing_else() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        await told.until(lambda: supervisor.state == "ready")
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        try:
+            jobs = [supervisor.submit(Request(variations=2)) for _ in range(2)]
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for job in jobs:
+            with pytest.raises(OutOfMemory, match="Too many open files"):
+                await job.result()
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+        assert told.names == ["loading", "ready", "busy", "ready"]
+
+    run(test)
+
+
+def test_audio_that_is_not_all_there_is_a_defect_and_no_clip() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        with pytest.raises(EngineFailed, match="243200 of 256000 frames were made"):
+            await supervisor.submit(Request(prompt="too short")).result()
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+
+    run(test)
+
+
+def test_once_both_have_it_the_memory_has_no_name_that_could_be_left(own_memory: str) -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        job = await told.until_at_work(supervisor, FOR_EVER)
+        for process in ("self", supervisor.pid):
+            mapped = Path(f"/proc/{process}/maps").read_text()
+            assert [
+                line.split(maxsplit=5)[5] for line in mapped.splitlines() if own_memory in line
+            ] == [f"/dev/shm/{own_memory}1 (deleted)"]
+        job.cancel()
+
+    run(test)
+
+
+def test_a_process_that_is_killed_before_it_opens_the_memory_leaves_none(own_memory: str) -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        await told.until(lambda: supervisor.state == "ready")
+        assert supervisor.pid is not None
+        stop(supervisor.pid)
+        job = supervisor.submit(Request())
+        assert list(Path("/dev/shm").glob(f"{own_memory}*")) != []
+        os.kill(supervisor.pid, signal.SIGKILL)
+        with pytest.raises(EngineDied):
+            await job.result()
+        assert list(Path("/dev/shm").glob(f"{own_memory}*")) == []
+
+    run(test)
+
+
+def test_of_fifty_requests_however_they_ended_nothing_is_left(own_memory: str) -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        async def ten() -> None:
+            """Some are done, one is tried anew, some cancelled, and one is killed."""
+            jobs = [supervisor.submit(Request(seed=seed)) for seed in range(3)]
+            jobs += [supervisor.submit(Request(prompt="greedy", variations=3))]
+            for job in jobs:
+                await job.result()
+            for _ in range(2):
+                running = await told.until_at_work(supervisor, FOR_EVER)
+                waiting = supervisor.submit(Request())
+                waiting.cancel()
+                running.cancel()
+            with pytest.raises(Unsupported):
+                await supervisor.submit(Request(prompt="unsupported")).result()
+            killed = await told.until_at_work(supervisor, FOR_EVER)
+            assert supervisor.pid is not None
+            os.kill(supervisor.pid, signal.SIGKILL)
+            with pytest.raises(EngineDied):
+                await killed.result()
+            await told.until(lambda: supervisor.state == "ready")
+
+        await ten()
+        before = files()
+        for _ in range(5):
+            await ten()
+        assert files() == before
+        assert own_memory not in Path("/proc/self/maps").read_text()
+        assert list(Path("/dev/shm").glob(f"{own_memory}*")) == []
+
+    run(test)
+
+
 def test_an_error_of_the_request_arrives_as_it_was_raised() -> None:
     async def test(supervisor: Supervisor, told: Told) -> None:
         with pytest.raises(Unsupported) as raised:
@@ -378,8 +495,9 @@ def test_loading_may_take_its_time_but_not_stand_still() -> None:
 
 def test_a_slow_step_on_the_cpu_is_no_hang() -> None:
     async def test(supervisor: Supervisor, told: Told) -> None:
-        job = supervisor.submit(Request(prompt="slow", seconds=1.7 * HUNG_SECONDS, seed=8))
-        assert sounds(await job.result()) == [8]
+        seconds = 1.7 * HUNG_SECONDS
+        job = supervisor.submit(Request(prompt="slow", seconds=seconds, seed=8))
+        assert sounds(await job.result(), seconds) == [8]
         assert "restarting" not in told.names
 
     run(test, hung_seconds=HUNG_SECONDS)

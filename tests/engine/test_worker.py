@@ -22,31 +22,35 @@ from bridge.engine.messages import (
     Cancel,
     Failed,
     Finished,
+    Opened,
     Progressed,
     Pulse,
     Ready,
     Refused,
     Sounded,
 )
+from bridge.engine.sound import Sound
 from bridge.engine.supervisor import Supervisor
 from bridge.engine.worker import NICENESS, run_engine
 from bridge.errors import BadArgument, Cancelled, CheckpointUnusable, OutOfMemory, Unsupported
-from tests.engine.stand_in import STEPS, stand_in
+from tests.engine.stand_in import HOP, STEPS, stand_in
 from tests.engine.told import PATIENCE_SECONDS, Told
 
 LONG = Request(prompt="warm", seconds=30.0)
+FREE_SECONDS = 5 * 0.05
+"""A cancel frees the engine in 50 ms, says the issue; five times that is asserted."""
 
 
 class Real:
-    """A process with the tiny model, for several tests: loading takes seconds."""
+    """A process with a model, for several tests: loading takes seconds."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, model: str) -> None:
         self.told = Told()
         self.runner = asyncio.Runner()
-        self.supervisor = self.runner.run(self._started(folder))
+        self.supervisor = self.runner.run(self._started(model))
 
-    async def _started(self, folder: Path) -> Supervisor:
-        supervisor = Supervisor(str(folder), "cpu", self.told.state)
+    async def _started(self, model: str) -> Supervisor:
+        supervisor = Supervisor(model, "cpu", self.told.state)
         supervisor.start()
         await self.told.until(lambda: supervisor.state == "ready")
         return supervisor
@@ -58,12 +62,29 @@ class Real:
 
 @pytest.fixture(scope="module")
 def real(stereo_folder: Path) -> Iterator[Real]:
+    """A process with the tiny stereo model."""
     # One thread, as the engine of this process has: then sums round alike.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
-        real = Real(stereo_folder)
+        real = Real(str(stereo_folder))
     yield real
     real.close()
+
+
+@pytest.fixture(scope="module")
+def pocket() -> Iterator[Real]:
+    """A process with the embedded checkpoint."""
+    pocket = Real("pocket")
+    yield pocket
+    pocket.close()
+
+
+@pytest.fixture
+def sound() -> Iterator[Sound]:
+    """Room for what the stand-in makes by default."""
+    sound = Sound.create((1, 2, 400 * HOP))
+    yield sound
+    sound.close()
 
 
 def test_audio_is_bit_for_bit_that_of_the_engine(
@@ -94,7 +115,7 @@ def test_progress_rises_to_one_some_ten_times_a_second(real: Real) -> None:
 
     async def main() -> float:
         began = time.perf_counter()
-        await real.supervisor.submit(Request(prompt="fast", seconds=3.0), shares.append).result()
+        await real.supervisor.submit(Request(prompt="fast", seconds=30.0), shares.append).result()
         return time.perf_counter() - began
 
     seconds = real.runner.run(main())
@@ -109,28 +130,58 @@ def test_what_the_checkpoint_alone_can_tell_is_told(real: Real) -> None:
     async def main() -> None:
         with pytest.raises(BadArgument, match="codes to continue from"):
             await real.supervisor.submit(Request(continue_from=np.ones((3, 5), np.int64))).result()
-        with pytest.raises(Unsupported, match="one window is 30 seconds"):
+        with pytest.raises(Unsupported, match="at most 600 seconds"):
             await real.supervisor.submit(
-                Request(seconds=29.99, continue_from=np.ones((8, 5), np.int64))
+                Request(seconds=599.99, continue_from=np.ones((8, 5), np.int64))
             ).result()
 
     real.runner.run(main())
 
 
-def test_a_cancelled_request_is_left_within_a_step(real: Real) -> None:
+def test_a_cancelled_request_leaves_the_process_to_the_next_one(real: Real) -> None:
     async def main() -> None:
         pid = real.supervisor.pid
         job = await real.told.until_at_work(real.supervisor, LONG)
         job.cancel()
-        cancelled = time.perf_counter()
         await real.told.until(lambda: real.supervisor.state == "ready")
-        # A step takes some milliseconds, the whole request as many seconds.
-        assert time.perf_counter() - cancelled < 1
         with pytest.raises(Cancelled):
             await job.result()
         assert real.supervisor.pid == pid
 
     real.runner.run(main())
+
+
+def test_a_cancel_frees_the_engine_at_once_in_whatever_it_is_at_work(pocket: Real) -> None:
+    """In a new prompt's prefix, between the first chunks, late, and while memory is claimed."""
+
+    async def freed(request: Request, *, after: float) -> float:
+        """Cancel it when so much of it is done; 0: a moment after it was asked for."""
+        told, supervisor = pocket.told, pocket.supervisor
+        told.shares.clear()
+        job = supervisor.submit(request, told.share)
+        if after:
+            await told.until(lambda: told.shares and told.shares[-1] >= after)
+        else:
+            # So that the process has it in hand; of what it is at then every part is as slow.
+            await asyncio.sleep(0.01)
+        cancelled = time.perf_counter()
+        job.cancel()
+        await told.until(lambda: supervisor.state == "ready")
+        return time.perf_counter() - cancelled
+
+    async def main() -> list[float]:
+        pid = pocket.supervisor.pid
+        took = [
+            await freed(Request(prompt=f"bells {after} {time}", seconds=seconds), after=after)
+            for seconds, after in ((8.0, 0), (8.0, 1e-3), (8.0, 0.1), (8.0, 0.9), (600.0, 0))
+            for time in range(2)
+        ]
+        assert pocket.supervisor.pid == pid
+        return took
+
+    took = pocket.runner.run(main())
+    assert sorted(took)[len(took) // 2] < FREE_SECONDS
+    assert max(took) < 2 * FREE_SECONDS
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits another process as Linux can")
@@ -176,31 +227,37 @@ def test_a_model_that_is_not_there_is_refused_before_torch_is_loaded() -> None:
     asyncio.run(main())
 
 
-def test_what_the_process_says_of_a_request_in_order() -> None:
+def test_what_the_process_says_of_a_request_in_order(sound: Sound) -> None:
     async def main() -> None:
+        begin = Begin(7, Request(seed=3), sound.place)
         async with asyncio.timeout(PATIENCE_SECONDS):
             messages = await conversation(
-                stand_in, "stand-in", "cpu", say=[Begin(7, Request(seed=3))], until=Finished(7)
+                stand_in, "stand-in", "cpu", say=[begin], until=Finished(7)
             )
         pulses = [message.status for message in messages if isinstance(message, Heartbeat)]
         assert isinstance(pulses[0], Pulse)
         said = [message for message in messages if not isinstance(message, Heartbeat)]
         assert isinstance(said[0], Ready)
+        assert said[0].facts.shape(begin.request) == sound.place.shape
+        assert said[1] == Opened(7)
         assert said[-1] == Finished(7)
         shares = [message.share for message in said if isinstance(message, Progressed)]
         assert shares == sorted(shares) and shares[-1] == 1
         sounded = [message for message in said if isinstance(message, Sounded)]
-        assert [message.number for message in sounded] == [7] * STEPS
-        assert len(shares) + len(sounded) + 2 == len(said)
+        frames = sound.place.shape[2]
+        assert sounded == [Sounded(7, frames * done // STEPS) for done in range(1, STEPS + 1)]
+        assert len(shares) + len(sounded) + 3 == len(said)
+        assert (sound.waveforms(32_000)[0].samples == np.float32(0.003)).all()
 
     asyncio.run(main())
 
 
-def test_a_cancel_is_for_the_request_of_its_number() -> None:
+def test_a_cancel_is_for_the_request_of_its_number(sound: Sound) -> None:
     async def main() -> None:
+        place = sound.place
         # The first is late: for one that has ended when the second is already asked for.
-        said = [Begin(6, Request()), Begin(7, Request()), Cancel(6)]
-        said += [Begin(8, Request(prompt="for ever")), Cancel(8)]
+        said = [Begin(6, Request(), place), Begin(7, Request(), place), Cancel(6)]
+        said += [Begin(8, Request(prompt="for ever"), place), Cancel(8)]
         async with asyncio.timeout(PATIENCE_SECONDS):
             messages = await conversation(stand_in, "stand-in", "cpu", say=said, until=Failed)
         assert Finished(6) in messages and Finished(7) in messages
@@ -212,14 +269,14 @@ def test_a_cancel_is_for_the_request_of_its_number() -> None:
     asyncio.run(main())
 
 
-def test_the_heartbeat_counts_steps_and_processor_time() -> None:
+def test_the_heartbeat_counts_steps_and_processor_time(sound: Sound) -> None:
     async def main() -> list[Pulse]:
         pulses: list[Pulse] = []
         enough = asyncio.Event()
 
         def hear(message: Any) -> None:
             if isinstance(message, Ready):
-                child.send(Begin(1, Request(prompt="for ever")))
+                child.send(Begin(1, Request(prompt="for ever"), sound.place))
             elif isinstance(message, Heartbeat):
                 pulses.append(message.status)
                 if len(pulses) == 4:

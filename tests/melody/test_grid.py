@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bridge.audio import Waveform
 from bridge.chroma import STEP_SECONDS, WINDOW_STEPS, audio_chroma, similarity
-from bridge.errors import BadArgument, SilentMelody
+from bridge.errors import BadArgument, SilentMelody, Unsupported
 from bridge.melody import Placed, place, read_melody
 from bridge.timing import Meter, Note, Take, bars_to_seconds, beats_to_seconds
 
@@ -61,8 +61,8 @@ def at_60(take: Take, bars: int, meter: Meter = FOUR_FOUR) -> Placed:
     return place(take, bars=bars, tempo_bpm=Fraction(60), meter=meter)
 
 
-def classes_of(placed: Placed) -> NDArray[np.int64]:
-    assert placed.chroma.shape == (WINDOW_STEPS, 12)
+def classes_of(placed: Placed, steps: int = WINDOW_STEPS) -> NDArray[np.int64]:
+    assert placed.chroma.shape == (steps, 12)
     assert placed.chroma.dtype == np.float32
     assert (placed.chroma.sum(axis=1) == 1).all()
     assert (placed.chroma.max(axis=1) == 1).all()
@@ -314,3 +314,52 @@ def test_a_clip_longer_than_the_window_is_laid_out_to_its_end() -> None:
         placed = at_60(take, 10)
         assert len(placed.classes) == ceil(40 / 0.128)
         assert beats_of(placed) == [C, D, E, F, G, A, 11, C] * 5
+
+
+@pytest.mark.parametrize("kind", ["audio", "notes"])
+def test_the_sixteenth_bar_has_its_own_notes_at_its_own_steps(kind: str) -> None:
+    """16 bars at 120 bpm and the surplus are two windows; what follows the clip is its start."""
+    tempo_bpm = Fraction(120)
+    notes = melody_of(*(60, 62, 64, 65) * 15, 67, 69, 71, 72)
+    take = Take(sung(notes, tempo_bpm, 32.0)) if kind == "audio" else Take(notes)
+    placed = place(take, bars=16, tempo_bpm=tempo_bpm, meter=FOUR_FOUR, piece_seconds=37.03)
+    assert len(placed.classes) == ceil(32 / 0.128)
+    classes = classes_of(placed, ceil(37.03 / 0.128))
+    middles = np.rint((np.arange(74) + 0.5) / 2 / STEP_SECONDS).astype(int)
+    expected = [C, D, E, F] * 15 + [G, A, 11, C] + ([C, D, E, F] * 3)[:10]
+    assert classes[middles].tolist() == expected
+
+
+@pytest.mark.parametrize("kind", ["audio", "notes"])
+def test_a_bar_repeated_for_ten_minutes_does_not_drift(kind: str) -> None:
+    """One bar at 93.7 bpm is 20.01 steps: repeated in whole steps it would end 0.3 s off."""
+    tempo_bpm, bars = Fraction(937, 10), 234
+    notes = melody_of(60, 65, 60, 67)
+    bar_seconds = float(bars_to_seconds(1, FOUR_FOUR, tempo_bpm))
+    take = Take(sung(notes, tempo_bpm, bar_seconds)) if kind == "audio" else Take(notes)
+    placed = place(take, bars=bars, tempo_bpm=tempo_bpm, meter=FOUR_FOUR, piece_seconds=600.0)
+    middles = (np.arange(bars * 4) + 0.5) * 60 / 93.7
+    heard = classes_of(placed, ceil(600 / 0.128))[np.rint(middles / STEP_SECONDS).astype(int)]
+    assert heard.tolist() == [C, F, C, G] * bars
+
+
+@pytest.mark.parametrize("kind", ["audio", "notes"])
+def test_a_piece_that_fits_the_window_has_the_windows_chroma(kind: str) -> None:
+    take = audio_take(*SCALE) if kind == "audio" else Take(melody_of(*SCALE))
+    alone = at_60(take, 4)
+    for piece_seconds in (18.5, 30.0):
+        within = place(
+            take, bars=4, tempo_bpm=Fraction(60), meter=FOUR_FOUR, piece_seconds=piece_seconds
+        )
+        assert (classes_of(within) == classes_of(alone)).all()
+    longer = place(take, bars=4, tempo_bpm=Fraction(60), meter=FOUR_FOUR, piece_seconds=60.0)
+    # The window's last steps hear what follows it, where it is followed by anything.
+    assert (classes_of(longer, 469)[: WINDOW_STEPS - 2] == classes_of(alone)[:-2]).all()
+
+
+def test_minutes_many_times_faster_than_the_melody_are_refused() -> None:
+    source = audio_take(*SCALE, tempo_bpm=20).source
+    with pytest.raises(
+        Unsupported, match=r"600 bars at 240 bpm read 7200 s of a melody at 20.* fewer"
+    ):
+        place(Take(source, Fraction(20)), bars=600, tempo_bpm=Fraction(240), meter=FOUR_FOUR)

@@ -1,0 +1,188 @@
+"""The tensors of sequences that are decoded side by side, and one step over them.
+
+All of them are made once and stay where they are, and a step is told nothing by the host: where it
+is, what is given, how tokens are drawn, all lies on the device. So a step can be captured, and
+nothing is read back until someone asks for the tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bridge.engine.decoder import Decoder
+from bridge.engine.graph import Capture, Step
+from bridge.engine.sampler import Sampler, Sampling, gumbel_noise, noise_keys
+
+Tensor = torch.Tensor
+
+DRAWN = -1
+"""Stands where a token is to be drawn."""
+NOISE_STEPS = 32
+"""The noise of so many steps is hashed at once: a dozen kernels, not a dozen a step."""
+SPAN_BLOCK = 256
+"""A captured step looks at whole blocks of the cache: one graph a block."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """One window of one sequence.
+
+    Attributes:
+        given: int64 `[K, columns]`, the delayed tokens from the start token's column on; `DRAWN`
+            where one is to be drawn.
+        seed: of the noise.
+        sampling: how it is drawn.
+    """
+
+    given: NDArray[np.int64]
+    seed: int
+    sampling: Sampling
+
+
+class Batch:
+    """B sequences, each of one row, or of two with guidance: conditional and unconditional.
+
+    Attributes:
+        size: B.
+        rows: of a sequence.
+        capacity: places of the cache.
+        positions: `[capacity, H]`.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        *,
+        size: int,
+        rows: int,
+        capacity: int,
+        columns: int,
+        capture: Capture | None,
+    ) -> None:
+        """Make room; nothing runs.
+
+        Args:
+            columns: tokens of a codebook in a window, the start token's among them, at most.
+            capture: makes a step one launch; None: steps are run as they are.
+        """
+        self.size, self.rows, self.capacity = size, rows, capacity
+        self._decoder = decoder
+        self._capture = capture
+        device = decoder.device
+        units, unit_rows = (size, rows) if decoder.exact else (1, size * rows)
+        self._cache = decoder.cache(units, unit_rows, capacity)
+        self.positions = decoder.positions(capacity)
+        self._places = torch.arange(capacity, device=device)
+        self._tokens = torch.zeros(
+            (size, decoder.num_codebooks, columns), dtype=torch.int64, device=device
+        )
+        self._noise = torch.zeros(
+            (NOISE_STEPS, size, decoder.num_codebooks, decoder.codebook_size), device=device
+        )
+        self._sampler = Sampler(size, decoder.codebook_size, device)
+        # Where the step is: in the cache, among the tokens, and in the noise.
+        self._at = torch.zeros(3, dtype=torch.int64, device=device)
+        self._keys = torch.zeros(size, dtype=torch.int64, device=device)
+        self._graphs: dict[int, Step] = {}
+        self._prefix = self._column = self._first_step = self._noise_end = 0
+
+    def cache_of(self, index: int) -> Tensor:
+        """The rows of one sequence, `[layers, 2, G, rows, heads / G, capacity, D]`."""
+        if self._decoder.exact:
+            return self._cache[:, :, index]
+        return self._cache[:, :, 0, :, index * self.rows : (index + 1) * self.rows]
+
+    def prepare(self, length: int | None = None) -> None:
+        """Capture what steps up to that place of the cache take; what was begun is lost.
+
+        Args:
+            length: of prefix and tokens together; None: the whole capacity.
+        """
+        if self._capture is None:
+            return
+        for span in range(SPAN_BLOCK, _span(length or self.capacity) + 1, SPAN_BLOCK):
+            if span not in self._graphs:
+                # The rehearsals move on, and must find a place within the tensors.
+                self._at.zero_()
+                self._graphs[span] = self._capture(partial(self._step, span, captured=True))
+
+    def begin(self, plans: Sequence[Plan], *, prefix: int, column: int, first_step: int) -> None:
+        """Begin a window; the cache already holds the prefix and the columns before `column`.
+
+        Args:
+            plans: one a sequence.
+            prefix: places before the start token's.
+            column: the one whose tokens the first step reads.
+            first_step: the number of the step, in the whole piece, that draws what follows it.
+        """
+        given = np.stack([plan.given for plan in plans])
+        self._tokens[:, :, : given.shape[2]] = torch.from_numpy(given)
+        self._keys.copy_(noise_keys([plan.seed for plan in plans], self._keys.device))
+        self._sampler.set([plan.sampling for plan in plans])
+        self._at.copy_(torch.tensor([prefix + column, column, 0]))
+        self._prefix, self._column = prefix, column
+        self._first_step = first_step - column
+        self._noise_end = column
+
+    def step(self) -> None:
+        """Draw the next column."""
+        if self._column == self._noise_end:
+            self._make_noise()
+        place = self._prefix + self._column
+        self._column += 1
+        if self._capture is None:
+            self._step(place + 1, captured=False)
+        else:
+            self._graphs[_span(place + 1)]()
+
+    def drawn(self, first: int, end: int) -> NDArray[np.int64]:
+        """Columns of tokens, `[B, K, end - first]`. It waits for the device."""
+        return self._tokens[:, :, first:end].cpu().numpy()
+
+    def _make_noise(self) -> None:
+        self._noise.copy_(
+            gumbel_noise(
+                self._keys,
+                self._first_step + self._column,
+                NOISE_STEPS,
+                self._decoder.num_codebooks,
+                self._decoder.codebook_size,
+            )
+        )
+        self._at[2:].zero_()
+        self._noise_end = self._column + NOISE_STEPS
+
+    def _step(self, span: int, *, captured: bool) -> None:
+        """The step itself, all of it on the device."""
+        slot, column, noise_row = torch.split(self._at, 1)
+        following = column + 1
+        mask = None
+        if captured:
+            mask = (self._places[:span] <= slot)[None, None, None]
+        logits = self._decoder.step(
+            self._tokens.index_select(2, column)[:, :, 0],
+            self._cache,
+            self.positions,
+            slot,
+            span,
+            mask,
+        )
+        drawn = self._sampler.draw(
+            logits,
+            self._noise.index_select(0, noise_row)[0],
+            any_settings=captured,
+        )[:, :, None]
+        given = self._tokens.index_select(2, following)
+        self._tokens.index_copy_(2, following, torch.where(given == DRAWN, drawn, given))
+        self._at.add_(1)
+
+
+def _span(length: int) -> int:
+    """That many places in whole blocks."""
+    return -(-length // SPAN_BLOCK) * SPAN_BLOCK

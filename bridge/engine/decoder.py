@@ -1,0 +1,278 @@
+"""MusicGen Melody's decoder over a static key-value cache: one step is one column of tokens.
+
+The weights are those of transformers' `MusicgenMelodyForCausalLM`, fused: query, key and value in
+one matrix, the heads of all codebooks in one, and their embeddings in one table.
+
+It knows nothing of delays, sampling or text: tokens and states in, logits out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+Tensor = torch.Tensor
+
+CPU_BLOCKS = 4
+"""A float32 matrix is cut into so many on the CPU, where a product of few rows is else the work
+of a single core: MKL shares out the blocks of a batched product, and nothing of one (README)."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """One layer's weights, in G blocks: columns of the first product, rows of the second."""
+
+    attention_norm: torch.nn.LayerNorm
+    query_key_value: Tensor  # [G, H, 3 * H / G]
+    attention_out: Tensor  # [G, H / G, H]
+    feed_norm: torch.nn.LayerNorm
+    feed_in: Tensor  # [G, H, ffn / G]
+    feed_out: Tensor  # [G, ffn / G, H]
+    activation: Callable[[Tensor], Tensor]
+
+
+class Decoder:
+    """The decoder of one checkpoint.
+
+    In float32 each sequence is a unit of its own, whose rows alone make up a product: so its logits
+    are bit for bit the same beside any other. In the smaller types all rows are one unit.
+
+    Attributes:
+        hidden_size: H.
+        heads: of attention.
+        num_codebooks: K.
+        codebook_size: V; the token V is the start and the padding.
+        blocks: G, into which the heads are grouped.
+        exact: whether each sequence is its own unit.
+    """
+
+    def __init__(self, causal_lm: Any) -> None:
+        """Fuse the weights.
+
+        In float32 on the CPU they are copied; elsewhere transformers' own become views of them.
+
+        Args:
+            causal_lm: a `MusicgenMelodyForCausalLM` on its device, in its number type.
+        """
+        config, decoder = causal_lm.config, causal_lm.model.decoder
+        self.hidden_size = int(config.hidden_size)
+        self.heads = int(config.num_attention_heads)
+        self.num_codebooks = int(config.num_codebooks)
+        self.codebook_size = int(config.vocab_size)
+        self._embeddings = _stacked([table.weight for table in decoder.embed_tokens])
+        self.exact = self.dtype is torch.float32
+        self.blocks = 1
+        if self.device.type == "cpu" and self.exact:
+            whole = (self.heads, int(config.ffn_dim))
+            self.blocks = max(n for n in (1, 2, CPU_BLOCKS) if not any(size % n for size in whole))
+        self._first_rows = torch.arange(self.num_codebooks, device=self.device) * (
+            self.codebook_size + 1
+        )
+        self._layers = [_layer(module, self.blocks) for module in decoder.layers]
+        self._last_norm = decoder.layer_norm
+        logit_heads = [head.weight for head in causal_lm.lm_heads]
+        if self.blocks == 1:
+            self._logit_heads = _columns(logit_heads, 1)  # [1, H, K * V]
+        else:
+            self._logit_heads = torch.stack(
+                [head.detach().t() for head in logit_heads]
+            ).contiguous()  # [K, H, V]
+        self._sinusoids = decoder.embed_positions.get_embedding
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self._embeddings.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of weights and cache."""
+        return self._embeddings.dtype
+
+    @property
+    def weight_bytes(self) -> int:
+        """What a step reads of the weights: all matrices, and next to nothing of the embeddings."""
+        matrices = [self._logit_heads]
+        for layer in self._layers:
+            matrices += [
+                layer.query_key_value,
+                layer.attention_out,
+                layer.feed_in,
+                layer.feed_out,
+            ]
+        return sum(matrix.nbytes for matrix in matrices)
+
+    def cache(self, units: int, rows: int, capacity: int) -> Tensor:
+        """An empty cache of keys and of values: zeros, for no mask hides what is not a number.
+
+        Its shape is `[layers, 2, units, G, rows, heads / G, capacity, D]`, D the size of a head.
+        """
+        return torch.zeros(
+            (
+                len(self._layers),
+                2,
+                units,
+                self.blocks,
+                rows,
+                self.heads // self.blocks,
+                capacity,
+                self.hidden_size // self.heads,
+            ),
+            device=self.device,
+            dtype=self.dtype,
+        )
+
+    def positions(self, count: int) -> Tensor:
+        """The sinusoids that are added to the states of the first `count` places, `[count, H]`."""
+        table: Tensor = self._sinusoids(count, self.hidden_size)
+        return table.to(device=self.device, dtype=self.dtype)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """The sum of the codebooks' embeddings: int64 `[..., K]` to states `[..., H]`."""
+        return functional.embedding(tokens + self._first_rows, self._embeddings).sum(-2)
+
+    def prefill(self, states: Tensor, cache: Tensor, positions: Tensor, start: int) -> None:
+        """Fill the cache from place `start` on with what the states leave there.
+
+        The places before it hold what came before. No logits: what leads to the first drawn token
+        is a step.
+
+        Args:
+            states: `[N, n, H]`, without their positions.
+            cache: of those N rows of one unit, `[layers, 2, G, N, heads / G, capacity, D]`.
+            positions: of at least the cache's capacity.
+        """
+        rows, count, _ = states.shape
+        end = start + count
+        mask = None
+        if start:
+            mask = torch.ones((count, end), dtype=torch.bool, device=states.device).tril(start)
+        hidden = (states + positions[start:end]).flatten(0, 1)[None]  # [1, N * n, H]
+        for layer, kept in zip(self._layers, cache, strict=True):
+            fused = _spread(layer.attention_norm(hidden), layer.query_key_value)
+            fused = fused.view(self.blocks, rows, count, 3, self.heads // self.blocks, -1)
+            query, key, value = fused.transpose(2, 4).unbind(3)  # [G, N, heads / G, n, D] each
+            kept[0, ..., start:end, :] = key
+            kept[1, ..., start:end, :] = value
+            if layer is self._layers[-1]:
+                # Of the last layer nothing is wanted but what later steps look back at.
+                return
+            mixed = functional.scaled_dot_product_attention(
+                query.flatten(0, 1),
+                kept[0, ..., :end, :].flatten(0, 1),
+                kept[1, ..., :end, :].flatten(0, 1),
+                attn_mask=mask,
+                is_causal=mask is None,
+            )  # [G * N, heads / G, n, D]
+            mixed = mixed.transpose(1, 2).reshape(1, self.blocks, rows * count, -1)
+            hidden = _gathered(hidden, mixed, layer.attention_out)
+            inner = layer.activation(_spread(layer.feed_norm(hidden), layer.feed_in))
+            hidden = _gathered(hidden, inner, layer.feed_out)
+
+    def step(
+        self,
+        tokens: Tensor,
+        cache: Tensor,
+        positions: Tensor,
+        slot: Tensor,
+        span: int,
+        mask: Tensor | None,
+    ) -> Tensor:
+        """One place further: write it into the cache, and predict what comes after it.
+
+        Args:
+            tokens: int64 `[B, K]`; a sequence's rows are all given the same.
+            cache: of those sequences, as `cache` makes it.
+            positions: of at least the cache's capacity.
+            slot: int64 `[1]`, the place, on the device.
+            span: how much of the cache is looked at, from its start; over the slot.
+            mask: bool `[1, 1, 1, span]`, False for what is past the slot; None where the span
+                ends there.
+
+        Returns:
+            float32 logits `[B, rows, K, V]`.
+        """
+        batch, (units, rows) = len(tokens), (cache.shape[2], cache.shape[4])
+        hidden = self.embed(tokens) + positions.index_select(0, slot)  # [B, H]
+        per_sequence = units * rows // batch
+        hidden = hidden[:, None].expand(-1, per_sequence, -1).reshape(units, rows, -1)
+        for layer, kept in zip(self._layers, cache.unbind(0), strict=True):
+            fused = _spread(layer.attention_norm(hidden), layer.query_key_value)
+            fused = fused.view(units, self.blocks, rows, 3, self.heads // self.blocks, 1, -1)
+            query, key_value = fused[:, :, :, 0], fused[:, :, :, 1:]
+            kept.index_copy_(5, slot, key_value.movedim(3, 0))
+            keys, values = kept[..., :span, :].unbind(0)  # [units, G, rows, heads / G, span, D]
+            mixed = functional.scaled_dot_product_attention(
+                query.flatten(0, 2), keys.flatten(0, 2), values.flatten(0, 2), attn_mask=mask
+            )  # [units * G * rows, heads / G, 1, D]
+            mixed = mixed.reshape(units, self.blocks, rows, -1)
+            hidden = _gathered(hidden, mixed, layer.attention_out)
+            inner = layer.activation(_spread(layer.feed_norm(hidden), layer.feed_in))
+            hidden = _gathered(hidden, inner, layer.feed_out)
+        logits = _spread(self._last_norm(hidden), self._logit_heads)  # [units, G', rows, …]
+        logits = logits.view(units, logits.shape[1], batch // units, per_sequence, -1)
+        logits = logits.movedim(1, 3)  # [units, B / units, rows of one, G', …]
+        return logits.reshape(batch, per_sequence, self.num_codebooks, -1).float()
+
+
+def _spread(hidden: Tensor, blocks: Tensor) -> Tensor:
+    """`[units, rows, in]` times each block of columns, `[G, in, out]`: `[units, G, rows, out]`."""
+    if len(blocks) == 1 and len(hidden) == 1:
+        return (hidden[0] @ blocks[0])[None, None]
+    wide = (-1, -1, -1)
+    if len(hidden) == 1:
+        return torch.bmm(hidden.expand(len(blocks), *wide[1:]), blocks)[None]
+    # Unit by unit: the same product whatever stands beside it.
+    return torch.stack([torch.bmm(unit.expand(len(blocks), *wide[1:]), blocks) for unit in hidden])
+
+
+def _gathered(onto: Tensor, inner: Tensor, blocks: Tensor) -> Tensor:
+    """`[units, rows, out]` plus `[units, G, rows, in]` times blocks of rows, `[G, in, out]`."""
+    if len(blocks) == 1 and len(inner) == 1:
+        return torch.addmm(onto[0], inner[0, 0], blocks[0])[None]
+    if len(inner) == 1:
+        return onto + torch.bmm(inner[0], blocks).sum(0)
+    return onto + torch.stack([torch.bmm(unit, blocks).sum(0) for unit in inner])
+
+
+def _layer(module: Any, blocks: int) -> _Layer:
+    attention = module.self_attn
+    parts = (attention.q_proj, attention.k_proj, attention.v_proj)
+    return _Layer(
+        attention_norm=module.self_attn_layer_norm,
+        query_key_value=_columns([part.weight for part in parts], blocks),
+        attention_out=_rows(attention.out_proj.weight, blocks),
+        feed_norm=module.final_layer_norm,
+        feed_in=_columns([module.fc1.weight], blocks),
+        feed_out=_rows(module.fc2.weight, blocks),
+        activation=module.activation_fn,
+    )
+
+
+def _columns(parameters: Sequence[torch.nn.Parameter], blocks: int) -> Tensor:
+    """Weights `[out, in]` beside one another, `[G, in, all out / G]`: a part of each in a block."""
+    if blocks == 1:
+        return _stacked(parameters).t()[None]
+    parts = [parameter.detach().view(blocks, -1, parameter.shape[1]) for parameter in parameters]
+    return torch.cat(parts, dim=1).transpose(1, 2).contiguous()
+
+
+def _rows(parameter: torch.nn.Parameter, blocks: int) -> Tensor:
+    """A weight `[out, in]` as `[G, in / G, out]`."""
+    if blocks == 1:
+        return parameter.detach().t()[None]
+    whole = parameter.detach().t().contiguous()
+    return whole.view(blocks, -1, whole.shape[1])
+
+
+def _stacked(parameters: Sequence[torch.nn.Parameter]) -> Tensor:
+    """The parameters below one another; they become views of the whole, and free what they held."""
+    whole = torch.cat([parameter.detach() for parameter in parameters])
+    pieces = torch.split(whole, [len(parameter) for parameter in parameters])
+    for parameter, piece in zip(parameters, pieces, strict=True):
+        parameter.data = piece
+    return whole

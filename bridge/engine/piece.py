@@ -1,0 +1,222 @@
+"""One piece on its way: rows side by side, window after window, chunk after chunk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bridge.engine.batch import DRAWN, Batch, Plan
+from bridge.engine.pipeline import Pipeline
+from bridge.engine.request import Request
+from bridge.engine.sampler import Sampling
+from bridge.engine.stream import Chunk
+from bridge.engine.windows import Window, windows
+
+CHUNK_STEPS = (1, 2, 4, 8, 16, 25)
+"""By how many steps each chunk after the first grows the piece; the last one again and again."""
+AfterStep = Callable[[float], None]
+Check = Callable[[], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One variation of one request."""
+
+    request: Request
+    seed: int
+    sampling: Sampling
+
+    @property
+    def before(self) -> int:
+        """Steps that it goes on from."""
+        codes = self.request.continue_from
+        return 0 if codes is None else int(codes.shape[1])
+
+    @property
+    def guided(self) -> bool:
+        """Whether it has an unconditional row beside the conditional one."""
+        return self.sampling.guidance_scale > 1
+
+
+class Piece:
+    """Rows that are made side by side. Whoever calls sees to it that only one call runs at a time.
+
+    Attributes:
+        done: whether the last chunk has been made.
+    """
+
+    def __init__(self, pipeline: Pipeline, rows: Sequence[Row], steps: int) -> None:
+        """Nothing is computed yet.
+
+        Args:
+            rows: one or more, of prefixes of equal length, equal `before`, and all or none guided.
+            steps: to make, 1 or more.
+        """
+        self._pipeline = pipeline
+        self._rows = rows
+        self._before = rows[0].before
+        self._total = self._before + steps
+        self._codes = np.zeros((len(rows), len(pipeline.delays), self._total), dtype=np.int64)
+        for codes, row in zip(self._codes, rows, strict=True):
+            if row.request.continue_from is not None:
+                codes[:, : self._before] = row.request.continue_from
+        self._made = self._heard = self._before
+        late = int(pipeline.delays.max())
+        # As transformers does, which has no delay pattern for less.
+        planned = max(self._total, late)
+        coming = list(windows(self._before, planned, pipeline.window_steps))
+        self._decoder_steps = (
+            sum(window.steps - window.known + late for window in coming) - planned + self._total
+        )
+        self._steps_done = 0
+        self._windows = iter(coming)
+        self._window = Window(0, 0, 0)
+        self._column = 0
+        self._batch: Batch | None = None
+        self._sound = _Sound(pipeline, self._codes[:, :, : self._before])
+        self._chunks = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether the last chunk has been made."""
+        return self._heard == self._total
+
+    @torch.inference_mode()
+    def next_chunk(self, after_step: AfterStep, check: Check = lambda: None) -> Chunk:
+        """Make the next chunk.
+
+        Args:
+            after_step: called with the share done after every step; what it raises ends the piece.
+            check: called between the parts of what comes before a step; likewise.
+        """
+        first, end = self._made, min(self._made + self._growth(), self._total)
+        with self._pipeline.threads():
+            while self._made < end:
+                self._go_on_to(end, after_step, check)
+            audio = self._sound.of(self._codes[:, :, first:end], last=end == self._total)
+        heard = self._heard
+        self._heard += audio.shape[2] // self._pipeline.checkpoint.hop
+        return Chunk(self._codes[:, :, heard : self._heard].copy(), audio)
+
+    def close(self) -> None:
+        """Let its batch be used again."""
+        batch, self._batch = self._batch, None
+        if batch is not None:
+            self._pipeline.give_back(batch)
+
+    def _growth(self) -> int:
+        """By how many steps the next chunk grows the piece."""
+        self._chunks += 1
+        if self._chunks == 1:
+            # No step sounds before the codec has seen so many.
+            return self._sound.steps_to_first
+        return CHUNK_STEPS[min(self._chunks - 2, len(CHUNK_STEPS) - 1)]
+
+    def _go_on_to(self, end: int, after_step: AfterStep, check: Check) -> None:
+        """Make steps up to that one of the piece, or up to the end of the window."""
+        delays = self._pipeline.delays
+        late = int(delays.max())
+        if self._batch is None or self._made == self._window.start + self._window.steps:
+            self._begin_window(next(self._windows), check)
+        window = self._window
+        batch = self._batch
+        assert batch is not None
+        first, last = self._made - window.start, min(end - window.start, window.steps)
+        while self._column < last + late:
+            batch.step()
+            self._column += 1
+            self._steps_done += 1
+            after_step(self._steps_done / self._decoder_steps)
+        columns = batch.drawn(first + 1, last + 1 + late)
+        for codebook, delay in enumerate(delays):
+            self._codes[:, codebook, window.start + first : window.start + last] = columns[
+                :, codebook, delay : delay + last - first
+            ]
+        self._made = window.start + last
+
+    def _begin_window(self, window: Window, check: Check) -> None:
+        """Fill the cache with the prefix and with what is known of the window's codes."""
+        pipeline, rows = self._pipeline, self._rows
+        per_row = 2 if rows[0].guided else 1
+        prefix = pipeline.conditioner.length(rows[0].request.prompt)
+        if self._batch is None:
+            self._batch = pipeline.lease(len(rows), per_row, prefix)
+        batch = self._batch
+        given = [self._given(window, index) for index in range(len(rows))]
+        batch.prepare(prefix + given[0].shape[1])
+        caches = [batch.cache_of(index) for index in range(len(rows))]
+        for index, row in enumerate(rows):
+            check()
+            conditional = caches[index][:, :, :, :1]
+            if index and row.request is rows[index - 1].request:
+                before = caches[index - 1][:, :, :, :1, :, :prefix]
+                conditional[:, :, :, :, :, :prefix] = before
+            else:
+                states = pipeline.conditioner.states(row.request, window.first_chroma_step)
+                check()
+                pipeline.decoder.prefill(states, conditional, batch.positions, 0)
+        for cache, tokens in zip(caches, given, strict=True):
+            check()
+            if per_row == 2:
+                cache[:, :, :, 1:, :, :prefix] = pipeline.conditioner.null(prefix)
+            if window.known:
+                known = torch.from_numpy(tokens[:, : window.known].T.copy())
+                states = pipeline.decoder.embed(known.to(pipeline.decoder.device))
+                states = states.expand(per_row, -1, -1)
+                pipeline.decoder.prefill(states, cache, batch.positions, prefix)
+        batch.begin(
+            [Plan(tokens, row.seed, row.sampling) for tokens, row in zip(given, rows, strict=True)],
+            prefix=prefix,
+            column=window.known,
+            first_step=window.start + window.known,
+        )
+        self._window, self._column = window, window.known
+
+    def _given(self, window: Window, index: int) -> NDArray[np.int64]:
+        """A row's tokens `[K, columns]` from the start's column on, as transformers' delay pattern.
+
+        Column c holds each codebook's code of step c − 1 − delay: the known ones are given, before
+        the first and past the window's last stands padding.
+        """
+        delays = self._pipeline.delays
+        late = int(delays.max())
+        step = np.arange(window.steps + late + 1) - 1 - delays[:, None]  # [K, columns]
+        known = self._codes[index, :, window.start : window.start + window.known]
+        tokens = np.full(step.shape, self._pipeline.checkpoint.codebook_size, dtype=np.int64)
+        tokens[(step >= window.known) & (step < window.steps)] = DRAWN
+        tokens[(step >= 0) & (step < window.known)] = known.reshape(-1)
+        return tokens
+
+
+class _Sound:
+    """The codec's stream, in whole steps."""
+
+    def __init__(self, pipeline: Pipeline, before: NDArray[np.int64]) -> None:
+        """Begin after codes `[B, K, S]`, whose sound is not wanted."""
+        self._device = pipeline.decoder.device
+        self._hop = pipeline.checkpoint.hop
+        self._stream = pipeline.codec.stream(len(before))
+        self._before = before
+        self._unwanted = before.shape[2] * self._hop
+        self.steps_to_first: int = math.ceil((pipeline.codec.lag_frames + self._hop) / self._hop)
+        self._rest = np.zeros(
+            (len(before), pipeline.checkpoint.audio_channels, 0), dtype=np.float32
+        )
+
+    def of(self, codes: NDArray[np.int64], *, last: bool) -> NDArray[np.float32]:
+        """The sound that the next codes make certain, `[B, channels, n * hop]`."""
+        if self._before.shape[2]:
+            codes = np.concatenate([self._before, codes], axis=2)
+            self._before = self._before[:, :, :0]
+        sound = self._stream.decode(torch.from_numpy(codes).to(self._device), last=last)
+        unwanted = min(self._unwanted, sound.shape[2])
+        self._unwanted -= unwanted
+        heard = np.concatenate([self._rest, sound[:, :, unwanted:].cpu().numpy()], axis=2)
+        whole = heard.shape[2] // self._hop * self._hop
+        self._rest = heard[:, :, whole:]
+        return np.ascontiguousarray(heard[:, :, :whole])

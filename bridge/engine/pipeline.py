@@ -1,0 +1,109 @@
+"""A checkpoint's own way from requests to chunks: prefix, steps, codec, as they are asked for.
+
+Beside transformers' `generate` (`reference.py`) it streams, and takes a fraction of the time; its
+codes are the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bridge.chroma import WINDOW_SECONDS
+from bridge.engine.batch import SPAN_BLOCK, Batch
+from bridge.engine.codec import CodecDecoder
+from bridge.engine.decoder import Decoder
+from bridge.engine.graph import Capture, capture_for
+from bridge.engine.prefix import Conditioner
+from bridge.engine.weights import Checkpoint
+
+IDLE_BATCHES = 2
+SMALL_BYTES = 64 * 2**20
+"""Of a step's weights. Pocket's are 24 MB; with two threads that sleep it makes 233 steps a second
+where one makes 365 (README)."""
+
+
+class Pipeline:
+    """The parts of one checkpoint. Whoever calls sees to it that only one call runs at a time."""
+
+    def __init__(self, checkpoint: Checkpoint, capture: Capture | None = None) -> None:
+        """Fuse and fold the weights.
+
+        Args:
+            capture: in place of what the device offers.
+        """
+        self.checkpoint = checkpoint
+        self.decoder = Decoder(checkpoint.model.decoder)
+        self.conditioner = Conditioner(checkpoint, self.decoder)
+        self.codec = CodecDecoder(checkpoint.model.audio_encoder, checkpoint.audio_channels)
+        self._capture = capture or capture_for(self.decoder.device)
+        self._idle: OrderedDict[tuple[int, int], Batch] = OrderedDict()
+
+    @cached_property
+    def delays(self) -> NDArray[np.int64]:
+        """`[K]`: how many steps late each codebook is; stereo's pairs are equally late."""
+        return np.arange(self.checkpoint.num_codebooks) // self.checkpoint.audio_channels
+
+    @property
+    def window_steps(self) -> int:
+        """The most steps that the model sees at once."""
+        return int(WINDOW_SECONDS * self.checkpoint.frame_rate)
+
+    def forget_batches(self) -> None:
+        """Free the memory of those that wait for their next request."""
+        self._idle.clear()
+
+    @torch.inference_mode()
+    def warm_up(self) -> None:
+        """Make, and capture, what one request with guidance takes for a whole window."""
+        batch = self.lease(1, 2, self.conditioner.length("warm"))
+        batch.prepare()
+        self.give_back(batch)
+
+    def lease(self, size: int, rows: int, prefix: int) -> Batch:
+        """A batch with room for a window after that prefix; to be given back."""
+        columns = 1 + self.window_steps + int(self.delays.max())
+        wanted = -(-(prefix + columns) // SPAN_BLOCK) * SPAN_BLOCK
+        batch = self._idle.pop((size, rows), None)
+        if batch is not None and batch.capacity >= wanted:
+            return batch
+        del batch
+        return Batch(
+            self.decoder,
+            size=size,
+            rows=rows,
+            capacity=wanted,
+            columns=columns,
+            capture=self._capture,
+        )
+
+    def give_back(self, batch: Batch) -> None:
+        """Keep it for the next request of its size."""
+        self._idle[batch.size, batch.rows] = batch
+        while len(self._idle) > IDLE_BATCHES:
+            self._idle.popitem(last=False)
+
+    @contextmanager
+    def threads(self) -> Iterator[None]:
+        """Inside, as many threads as the model is fastest with.
+
+        Threads that sleep when they have nothing to do (`OMP_WAIT_POLICY`, which the engine's own
+        process sets) take longer to wake than a small model's products take.
+        """
+        threads = torch.get_num_threads()
+        asleep = os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"
+        small = self.decoder.device.type == "cpu" and self.decoder.weight_bytes < SMALL_BYTES
+        try:
+            if asleep and small:
+                torch.set_num_threads(1)
+            yield
+        finally:
+            if threads != torch.get_num_threads():
+                torch.set_num_threads(threads)

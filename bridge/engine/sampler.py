@@ -1,0 +1,163 @@
+"""From logits to tokens, on the device: guidance, temperature, top-k, top-p and the draw.
+
+The draw takes the largest of score plus Gumbel noise, which is a sample of the scores' softmax
+(Gumbel-max). The noise of a token is a hash of its seed, step, codebook and number, and nothing
+else: it is the same beside any neighbour in the batch, on every device, however the steps are cut
+into chunks, and inside a captured graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+Tensor = torch.Tensor
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+_LAST_SHIFT = 31
+"""Shift and factor of each round, and the shift after them: SplitMix64 (Steele, Lea and Flood,
+"Fast splittable pseudorandom number generators", 2014) in Vigna's public-domain form, in which the
+n-th number of a seed is the mix of seed + n * golden."""
+_WORD = 64
+_UNIFORM_BITS = 23
+"""As many as are exact in float32 with a half added, so that 0 and 1 are never met."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the tokens of one sequence are drawn.
+
+    Attributes:
+        do_sample: False takes the likeliest.
+        guidance_scale: over 1 where there is an unconditional row, else 1.
+        temperature: over 0.
+        top_k: draw from this many; 0 is all.
+        top_p: over 0 and at most 1.
+    """
+
+    do_sample: bool
+    guidance_scale: float
+    temperature: float
+    top_k: int
+    top_p: float
+
+
+class Sampler:
+    """Draws for B sequences side by side. Its settings are tensors, so that a captured graph takes
+    new ones.
+    """
+
+    def __init__(self, batch: int, codebook_size: int, device: torch.device) -> None:
+        self._codebook_size = codebook_size
+        self._reals = torch.ones((4, batch, 1, 1), device=device)
+        self._top_k = torch.ones((batch, 1, 1), dtype=torch.int64, device=device)
+        self._most = codebook_size
+        self._needs_top_p = True
+        self._alike = False
+
+    def set(self, samplings: Sequence[Sampling]) -> None:
+        """From now on draw so, a sampling a sequence."""
+        drawn = [
+            # The likeliest stays so whatever the filters; what they do at most costs it is nothing.
+            one if one.do_sample else Sampling(False, one.guidance_scale, 1.0, 0, 1.0)
+            for one in samplings
+        ]
+        reals = [
+            [one.guidance_scale for one in drawn],
+            [one.temperature for one in drawn],
+            [one.top_p for one in drawn],
+            [float(one.do_sample) for one in drawn],
+        ]
+        self._reals.copy_(torch.tensor(reals)[..., None, None])
+        kept = [min(one.top_k or self._codebook_size, self._codebook_size) for one in drawn]
+        self._top_k.copy_(torch.tensor(kept)[:, None, None])
+        self._most = max(kept)
+        self._needs_top_p = any(one.top_p < 1 for one in drawn)
+        # Then nothing has to be put in order, which takes longer than finding the last one kept.
+        self._alike = len(set(kept)) == 1 and not self._needs_top_p
+
+    def draw(self, logits: Tensor, noise: Tensor, *, any_settings: bool) -> Tensor:
+        """One token of each codebook.
+
+        The order of the filters is transformers': guidance, temperature, top-k, top-p.
+
+        Args:
+            logits: float32 `[B, rows, K, V]`; of two rows the second is the unconditional one.
+            noise: float32 `[B, K, V]`.
+            any_settings: do what any settings need, not these alone; the result is the same.
+
+        Returns:
+            int64 `[B, K]`.
+        """
+        guidance, temperature, kept_mass, sampled = self._reals.unbind(0)
+        scores = logits[:, 0]
+        if logits.shape[1] == 2:
+            scores = torch.lerp(logits[:, 1], scores, guidance)
+        scores = scores / temperature
+        least = self._least(scores, kept_mass, any_settings=any_settings)
+        scores = scores.masked_fill(scores < least, -torch.inf)
+        return torch.addcmul(scores, noise, sampled).argmax(dim=-1)
+
+    def _least(self, scores: Tensor, kept_mass: Tensor, *, any_settings: bool) -> Tensor:
+        """The least score that is kept, `[B, K, 1]`."""
+        if not any_settings and self._alike:
+            return scores.topk(self._most, dim=-1, sorted=False).values.amin(dim=-1, keepdim=True)
+        most = self._codebook_size if any_settings else self._most
+        ordered = scores.topk(most, dim=-1).values
+        least = ordered.gather(-1, (self._top_k - 1).expand(*scores.shape[:2], 1))
+        if any_settings or self._needs_top_p:
+            chances = ordered.masked_fill(ordered < least, -torch.inf).softmax(dim=-1)
+            likelier = chances.cumsum(dim=-1) - chances
+            outside = likelier >= kept_mass
+            # The first is always inside, but where rounding says that it is not.
+            outside[..., 0] = False
+            nucleus = ordered.masked_fill(outside, torch.inf).amin(dim=-1, keepdim=True)
+            least = torch.maximum(least, nucleus)
+        return least
+
+
+def gumbel_noise(keys: Tensor, first_step: int, steps: int, codebooks: int, size: int) -> Tensor:
+    """The noise of consecutive steps.
+
+    Args:
+        keys: int64 `[B]`, of `noise_keys`.
+        first_step: of the piece, from 0.
+        size: tokens of a codebook.
+
+    Returns:
+        float32 `[steps, B, K, V]`, each the standard Gumbel noise of a hash.
+    """
+    count = codebooks * size
+    numbers = torch.arange(steps * count, device=keys.device).view(steps, 1, codebooks, size)
+    # Steps and tokens are far below 2^63 together; the products wrap, as the hash wants it.
+    hashed = (numbers + (first_step * count + 1)) * _signed(_GOLDEN)
+    hashed = hashed + keys[:, None, None]
+    for shift, factor in _MIX:
+        hashed.bitwise_xor_(_shifted(hashed, shift)).mul_(_signed(factor))
+    hashed.bitwise_xor_(_shifted(hashed, _LAST_SHIFT))
+    uniform = _shifted(hashed, _WORD - _UNIFORM_BITS).float().add_(0.5).mul_(2.0**-_UNIFORM_BITS)
+    return uniform.log_().neg_().log_().neg_()
+
+
+def noise_keys(seeds: Sequence[int], device: torch.device) -> Tensor:
+    """What each seed's noise is counted from, int64 `[B]`: far apart for seeds that are near."""
+    keys = []
+    for seed in seeds:
+        key = (seed + _GOLDEN) % 2**_WORD
+        for shift, factor in _MIX:
+            key = (key ^ (key >> shift)) * factor % 2**_WORD
+        keys.append(_signed(key ^ (key >> _LAST_SHIFT)))
+    return torch.tensor(keys, dtype=torch.int64, device=device)
+
+
+def _shifted(words: Tensor, bits: int) -> Tensor:
+    """To the right as unsigned; torch's own shift copies the sign."""
+    return (words >> bits).bitwise_and_(2 ** (_WORD - bits) - 1)
+
+
+def _signed(word: int) -> int:
+    """The same 64 bits as torch's int64 has them."""
+    return word - 2**_WORD if word >= 2 ** (_WORD - 1) else word

@@ -1,0 +1,76 @@
+"""Clips of minutes: as exact as short ones, in memory and time that grow no faster than they."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from bridge.audio import Waveform
+from bridge.clip import finish, surplus_seconds
+from bridge.clip.harmony import harmonic_change
+from bridge.clip.loudness import true_peak_dbtp
+from bridge.clip.onsets import Onsets, find_onsets
+from bridge.clip.pulse import find_pulse
+from bridge.timing import Meter
+from tests.clip.material import RATE, drums, stereo
+from tests.clip.measures import attacks
+
+TEMPO = Fraction(120)
+
+
+def test_sixteen_bars_played_slow_are_on_the_grid_to_their_last_beat() -> None:
+    seconds = 32 + surplus_seconds(16, TEMPO, Meter())
+    played = stereo(drums(120 * 0.97, seconds))
+    clip = finish(played, bars=16, tempo_bpm=TEMPO, meter=Meter(), sample_rate=44_100)
+    assert clip.waveform.frames == 32 * 44_100
+    assert clip.fitted
+    assert clip.stretch_ratio == pytest.approx(0.97, abs=0.0005)
+    lines = np.array([30.0, 30.5, 31.0, 31.5])
+    away = np.abs(np.array(attacks(clip.waveform, lines, 0.04)) - lines)
+    assert away.max() < 0.015, away
+
+
+@pytest.mark.parametrize(
+    ("measure", "share"),
+    [
+        (find_onsets, 15),
+        (lambda waveform: harmonic_change(waveform, np.arange(0, 60, 0.125), 0.5), 15),
+        (true_peak_dbtp, 3),
+    ],
+    ids=["onsets", "harmony", "true peak"],
+)
+def test_what_overlaps_or_is_finer_than_the_audio_is_never_held_whole(
+    measure: Callable[[Waveform], object], share: float
+) -> None:
+    """At most that many times a minute's own bytes; whole it is 12 to 30 times as many."""
+    noise = np.random.default_rng(0).normal(0, 0.1, (60 * RATE, 2)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        measure(Waveform(noise, RATE))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Beside them, blocks of a fixed size and the samples that were given.
+    assert peak < share * noise.nbytes
+
+
+def test_the_pulse_of_ten_minutes_does_not_take_the_square_of_their_time() -> None:
+    """An onset every half second, and strength at every step between them."""
+    rng = np.random.default_rng(0)
+    times = np.arange(0, 600, 0.5) * 1.01
+    strength = np.abs(rng.normal(0, 0.3, round(600 / 0.005)))
+    strength[np.rint(times[times < 600] / 0.005).astype(int)] = 5.0
+    times = times[times < 600]
+    weights = np.full(times.size, 5.0)
+    onsets = Onsets(strength, strength, strength, 0.005, times, weights)
+    start = time.process_time()
+    pulse = find_pulse(onsets, TEMPO, Meter())
+    # Every step against every tempo that is tried is a minute, and gigabytes.
+    assert time.process_time() - start < 2
+    assert pulse is not None
+    assert pulse.ratio == pytest.approx(1 / 1.01, abs=1e-5)

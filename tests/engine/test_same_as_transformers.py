@@ -1,0 +1,214 @@
+"""The bridge's engine against transformers': its logits, its greedy tokens, and its draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from bridge.engine import Chunk, Engine, Request, load
+from bridge.engine.batch import Batch, Plan
+from bridge.engine.piece import Piece
+from tests.checkpoints import write_checkpoint
+
+STEPS = 200
+TIE = 1e-4
+"""Logits nearer than this may change places: float32 rounds by the order of its sums."""
+SHAPES: dict[str, dict[str, int]] = {
+    "mono": {"channels": 1},
+    "stereo": {"channels": 2},
+    # Heads that no blocks fit, so that the products are whole.
+    "odd": {"channels": 2, "hidden_size": 48, "num_attention_heads": 3, "num_hidden_layers": 3},
+    "deep": {"channels": 1, "num_hidden_layers": 5, "num_attention_heads": 2, "ffn_dim": 96},
+}
+
+
+@pytest.fixture(scope="module", params=["pocket", *SHAPES])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    if request.param == "pocket":
+        return load("pocket", device="cpu")
+    folder = tmp_path_factory.mktemp(request.param)
+    return load(write_checkpoint(folder, seed=4, **SHAPES[request.param]), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder: Path = tmp_path_factory.mktemp("small")
+    yield load(write_checkpoint(folder, channels=2, seed=4), device="cpu")
+
+
+def whole(engine: Engine, request: Request) -> Chunk:
+    with engine.stream(request) as stream:
+        return Chunk.joined(list(stream))
+
+
+def codes(engine: Engine, request: Request) -> NDArray[np.int64]:
+    return whole(engine, request).codes
+
+
+class _Steps:
+    """A batch's steps, with the logits of each."""
+
+    def __init__(self, engine: Engine, request: Request, tokens: NDArray[np.int64]) -> None:
+        """The request's prefix, and then those tokens `[K, columns]` whatever would be drawn."""
+        assert engine._pipeline is not None
+        pipeline = engine._pipeline
+        self.logits: list[torch.Tensor] = []
+        piece = Piece(pipeline, engine._rows(request), 1)
+        piece.next_chunk(lambda share: None)
+        assert piece._batch is not None
+        batch: Batch = piece._batch
+        prefix = pipeline.conditioner.length(request.prompt)
+        row = piece._rows[0]
+        step = pipeline.decoder.step
+
+        def recorded(*arguments: Any) -> torch.Tensor:
+            self.logits.append(step(*arguments)[0].clone())
+            return self.logits[-1][None]
+
+        pipeline.decoder.__dict__["step"] = recorded
+        try:
+            with torch.inference_mode():
+                plan = Plan(tokens, row.seed, row.sampling)
+                batch.begin([plan], prefix=prefix, column=0, first_step=0)
+                for _ in range(tokens.shape[1] - 1):
+                    batch.step()
+        finally:
+            del pipeline.decoder.__dict__["step"]
+            piece.close()
+
+
+def transformers_logits(
+    engine: Engine, request: Request, tokens: NDArray[np.int64]
+) -> torch.Tensor:
+    """`[columns, rows, K, V]`: conditional and unconditional, by one plain forward pass."""
+    checkpoint = engine._checkpoint
+    model: Any = checkpoint.model
+    from bridge.engine.prompt import encode
+
+    logits = []
+    for null in (False, True):
+        conditions = encode(
+            request.prompt,
+            None if null else request.melody,
+            tokenizer=checkpoint.tokenizer,
+            chroma_length=checkpoint.chroma_length,
+            device=model.device,
+            dtype=torch.float32,
+        )
+        with torch.no_grad():
+            made = model(
+                input_ids=conditions.input_ids,
+                attention_mask=conditions.attention_mask * (not null),
+                input_features=conditions.input_features,
+                decoder_input_ids=torch.from_numpy(tokens),
+            ).logits  # [K, prefix + columns, V]
+        logits.append(made[:, -tokens.shape[1] :])
+    return torch.stack(logits).permute(2, 0, 1, 3)
+
+
+@pytest.mark.parametrize("prompt", [None, "warm drums"])
+@pytest.mark.parametrize("led", [False, True])
+def test_logits_of_200_steps_are_transformers(
+    engine: Engine, melody: NDArray[np.float32], prompt: str | None, led: bool
+) -> None:
+    generator = np.random.default_rng(5)
+    size = engine._checkpoint.codebook_size
+    tokens = generator.integers(0, size + 1, (engine.num_codebooks, STEPS))
+    request = Request(prompt, melody if led else None, seconds=1, guidance_scale=3.0)
+    ours = torch.stack(_Steps(engine, request, tokens).logits)
+    theirs = transformers_logits(engine, request, tokens)[: STEPS - 1]
+    assert ours.shape == theirs.shape
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("prompt", [None, "warm drums"])
+@pytest.mark.parametrize("led", [False, True])
+@pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
+@pytest.mark.parametrize("do_sample", [False, True])
+def test_tokens_of_200_steps_are_transformers(
+    engine: Engine,
+    melody: NDArray[np.float32],
+    prompt: str | None,
+    led: bool,
+    guidance_scale: float,
+    do_sample: bool,
+) -> None:
+    """Drawn ones too, since both draw by the same noise."""
+    request = Request(
+        prompt,
+        melody if led else None,
+        seconds=STEPS / 50,
+        seed=9,
+        guidance_scale=guidance_scale,
+        do_sample=do_sample,
+    )
+    assert_same(engine, request, codes(engine, request)[0])
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
+@pytest.mark.parametrize("do_sample", [False, True])
+def test_a_batch_of_three_is_what_transformers_makes_of_each(
+    small: Engine, melody: NDArray[np.float32], guidance_scale: float, do_sample: bool
+) -> None:
+    request = Request("warm drums", melody, 4.0, guidance_scale=guidance_scale, do_sample=do_sample)
+    for index, row in enumerate(codes(small, replace(request, variations=3))):
+        assert_same(small, replace(request, seed=index), row)
+
+
+def test_a_variation_is_bit_for_bit_the_one_that_its_seed_gives_alone(
+    engine: Engine, melody: NDArray[np.float32]
+) -> None:
+    request = Request("warm drums", melody, 1.0, seed=20, variations=3)
+    together = whole(engine, request)
+    for index in range(3):
+        alone = whole(engine, replace(request, seed=20 + index, variations=1))
+        assert np.array_equal(alone.codes[0], together.codes[index])
+        assert np.array_equal(alone.audio[0], together.audio[index])
+
+
+def test_going_on_is_what_transformers_makes_of_it(
+    small: Engine, melody: NDArray[np.float32]
+) -> None:
+    before = codes(small, Request("bass", melody, 1.0, seed=3))[0]
+    request = Request("bass", melody, 2.0, seed=4, continue_from=before)
+    assert np.array_equal(codes(small, request), codes(small.as_reference(), request))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+def test_short_pieces_are_what_transformers_makes(small: Engine, steps: int) -> None:
+    request = Request("bass", seconds=steps / 50, seed=3)
+    assert np.array_equal(codes(small, request), codes(small.as_reference(), request))
+
+
+def test_the_audio_is_transformers_audio(engine: Engine, melody: NDArray[np.float32]) -> None:
+    request = Request("warm drums", melody, 1.0, seed=2)
+    ours, theirs = (made.generate(request)[0] for made in (engine, engine.as_reference()))
+    np.testing.assert_allclose(ours.samples, theirs.samples, atol=1e-6)
+
+
+def assert_same(engine: Engine, request: Request, made: NDArray[np.int64]) -> None:
+    """The codes are transformers', or part from them at a tie."""
+    expected = codes(engine.as_reference(), request)[0]
+    if np.array_equal(made, expected):
+        return
+    delays = np.arange(engine.num_codebooks) // engine.audio_channels
+    columns = np.full((engine.num_codebooks, STEPS + 4), engine._checkpoint.codebook_size)
+    for codebook, delay in enumerate(delays):
+        columns[codebook, 1 + delay : 1 + delay + STEPS] = expected[codebook]
+    different = np.argwhere(made != expected)
+    column, codebook = min((step + delays[k], k) for k, step in different)
+    # A draw parts where two scores with their noise are near, which cannot be told from logits.
+    assert not request.do_sample, f"a draw differs at column {column}, codebook {codebook}"
+    logits = transformers_logits(engine, request, columns)[column]
+    scale = request.guidance_scale or 1.0
+    guided = logits[1] + scale * (logits[0] - logits[1])
+    step = column - delays[codebook]
+    ours, theirs = made[codebook, step], expected[codebook, step]
+    assert abs(guided[codebook, ours] - guided[codebook, theirs]) < TIE
