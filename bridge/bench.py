@@ -218,7 +218,8 @@ class _Bench:
         reference.warm_up()
         self._race(engine, reference, request)
         steps = _steps(engine, arguments.seconds)
-        sizes = engine.sizes
+        pipeline = engine.pipeline
+        sizes = meter.sizes(pipeline)
         read = bytes_per_step(
             sizes.weight_bytes,
             layers=sizes.layers,
@@ -226,7 +227,7 @@ class _Bench:
             value_bytes=sizes.value_bytes,
             rows=2 * arguments.variations,
             # A step looks at its own position too.
-            positions=sizes.prefix_length(PROMPT) + (steps + 1) / 2,
+            positions=pipeline.conditioner.length(PROMPT) + (steps + 1) / 2,
         )
         told("measuring the device's bandwidth")
         bandwidth = meter.bandwidth_gb_s(engine.device, read)

@@ -77,6 +77,9 @@ class Batch:
         device = decoder.device
         units, unit_rows = (size, rows) if decoder.exact else (1, size * rows)
         self._cache = decoder.cache(units, unit_rows, capacity)
+        if capture is not None:
+            # What is masked is read all the same, and a NaN left there would come through.
+            self._cache.zero_()
         self.positions = decoder.positions(capacity)
         self._places = torch.arange(capacity, device=device)
         self._tokens = torch.zeros(
@@ -106,7 +109,8 @@ class Batch:
         """
         if self._capture is None:
             return
-        for span in range(SPAN_BLOCK, _span(length or self.capacity) + 1, SPAN_BLOCK):
+        end = whole_blocks(length or self.capacity)
+        for span in range(SPAN_BLOCK, end + 1, SPAN_BLOCK):
             if span not in self._graphs:
                 # The rehearsals move on, and must find a place within the tensors.
                 self._at.zero_()
@@ -139,7 +143,7 @@ class Batch:
         if self._capture is None:
             self._step(place + 1, captured=False)
         else:
-            self._graphs[_span(place + 1)]()
+            self._graphs[whole_blocks(place + 1)]()
 
     def drawn(self, first: int, end: int) -> NDArray[np.int64]:
         """Columns of tokens, `[B, K, end - first]`. It waits for the device."""
@@ -183,6 +187,6 @@ class Batch:
         self._at.add_(1)
 
 
-def _span(length: int) -> int:
-    """That many places in whole blocks."""
-    return -(-length // SPAN_BLOCK) * SPAN_BLOCK
+def whole_blocks(places: int) -> int:
+    """The fewest whole blocks, in places, that hold so many."""
+    return -(-places // SPAN_BLOCK) * SPAN_BLOCK

@@ -107,11 +107,11 @@ class Decoder:
         return sum(matrix.nbytes for matrix in matrices)
 
     def cache(self, units: int, rows: int, capacity: int) -> Tensor:
-        """An empty cache of keys and of values: zeros, for no mask hides what is not a number.
+        """A cache of keys and of values, of which nothing is set.
 
         Its shape is `[layers, 2, units, G, rows, heads / G, capacity, D]`, D the size of a head.
         """
-        return torch.zeros(
+        return torch.empty(
             (
                 len(self._layers),
                 2,

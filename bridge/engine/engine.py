@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -28,12 +27,13 @@ if TYPE_CHECKING:
     import torch
 
     from bridge.engine.piece import Row
+    from bridge.engine.pipeline import Pipeline
     from bridge.engine.weights import Checkpoint
 
 ENGINES = ("stream", "reference")
 """Ways to generate: the bridge's own, and transformers' `generate`, which the first is held to."""
 LARGEST_BATCH = 8
-"""Rows that are made side by side; of more the cache would take the memory of small devices."""
+"""Variations that are made side by side; of more the cache would fill a small device's memory."""
 WARM_UP_SECONDS = 0.5
 TURN_SECONDS = 0.05
 """How often what waits for another request looks whether it has been cancelled."""
@@ -79,25 +79,6 @@ def load(
     place = resolve_device(device)
     checkpoint = read_checkpoint(location, other, place, resolve_dtype(dtype, place))
     return Engine(location, checkpoint, reference=engine == "reference")
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Of a decoder.
-
-    Attributes:
-        weight_bytes: read in every step.
-        value_bytes: of a number in the cache.
-        dtype: of weights and cache.
-        prefix_length: places before the audio, by prompt.
-    """
-
-    weight_bytes: int
-    layers: int
-    hidden_size: int
-    value_bytes: int
-    dtype: str
-    prefix_length: Callable[[str | None], int]
 
 
 class Engine:
@@ -167,18 +148,15 @@ class Engine:
         return self._checkpoint.audio_channels
 
     @property
-    def sizes(self) -> Sizes:
-        """What a step has to read, for `bridge.bench`."""
-        assert self._pipeline is not None
-        decoder = self._pipeline.decoder
-        return Sizes(
-            weight_bytes=decoder.weight_bytes,
-            layers=int(self._checkpoint.model.config.decoder.num_hidden_layers),
-            hidden_size=decoder.hidden_size,
-            value_bytes=decoder.dtype.itemsize,
-            dtype=str(decoder.dtype).removeprefix("torch."),
-            prefix_length=self._pipeline.conditioner.length,
-        )
+    def pipeline(self) -> Pipeline:
+        """What it generates by.
+
+        Raises:
+            Unsupported: a reference has none.
+        """
+        if self._pipeline is None:
+            raise Unsupported("a reference engine generates by transformers, and has no pipeline")
+        return self._pipeline
 
     def stream(self, request: Request, *, progress: Progress | None = None) -> Stream:
         """The request's chunks, made as they are asked for: the first is one step, later ones grow.
@@ -358,7 +336,6 @@ class Engine:
         from bridge.engine.device import memory_told
         from bridge.engine.piece import Piece
 
-        assert self._pipeline is not None
         after_step, check = _after_step(progress, cancelled), _after_step(None, cancelled)
         seconds = rows[0].request.seconds
         remedy = f"{seconds} seconds on {self.device}; ask for less, or for another device"
@@ -366,13 +343,13 @@ class Engine:
         try:
             while piece is None or not piece.done:
                 with self._turn(cancelled), memory_told(remedy):
-                    piece = piece or Piece(self._pipeline, rows, steps)
+                    piece = piece or Piece(self.pipeline, rows, steps)
                     chunk = piece.next_chunk(after_step, partial(check, 0.0))
                 yield chunk
         except OutOfMemory:
             # What is kept for the next request may be what a smaller one lacks.
             piece = None
-            self._pipeline.forget_batches()
+            self.pipeline.forget_batches()
             raise
         finally:
             if piece is not None:

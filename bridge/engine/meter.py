@@ -1,4 +1,4 @@
-"""What a device can do and holds: how fast its memory is, and how much of it is in use."""
+"""What a step has to read, how fast a device's memory is, and how much of it is in use."""
 
 from __future__ import annotations
 
@@ -6,14 +6,46 @@ import math
 import resource
 import sys
 import time
+from dataclasses import dataclass
 
 import torch
+
+from bridge.engine.pipeline import Pipeline
 
 MOST_COPIED_BYTES = 2**30
 """Beyond any cache; more would only take memory."""
 LEAST_TRAFFIC_BYTES = 2**32
 """Of a timing, so that what starts and ends it is no part worth counting."""
 TIMINGS = 5
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of an engine's decoder.
+
+    Attributes:
+        weight_bytes: read in every step.
+        layers, hidden_size: of the cache, and `value_bytes` of a number in it.
+        dtype: of weights and cache.
+    """
+
+    weight_bytes: int
+    layers: int
+    hidden_size: int
+    value_bytes: int
+    dtype: str
+
+
+def sizes(pipeline: Pipeline) -> Sizes:
+    """What a step has to read."""
+    decoder = pipeline.decoder
+    return Sizes(
+        weight_bytes=decoder.weight_bytes,
+        layers=int(pipeline.checkpoint.model.config.decoder.num_hidden_layers),
+        hidden_size=decoder.hidden_size,
+        value_bytes=decoder.dtype.itemsize,
+        dtype=str(decoder.dtype).removeprefix("torch."),
+    )
 
 
 def bandwidth_gb_s(device: str, size: int) -> float:

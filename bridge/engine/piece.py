@@ -19,6 +19,8 @@ from bridge.engine.windows import Window, windows
 
 CHUNK_STEPS = (1, 2, 4, 8, 16, 25)
 """By how many steps each chunk after the first grows the piece; the last one again and again."""
+PREFILL_STEPS = 128
+"""Known steps that are filled in at once: between them a cancel is heard."""
 AfterStep = Callable[[float], None]
 Check = Callable[[], None]
 
@@ -61,12 +63,14 @@ class Piece:
         self._rows = rows
         self._before = rows[0].before
         self._total = self._before + steps
-        self._codes = np.zeros((len(rows), len(pipeline.delays), self._total), dtype=np.int64)
+        self._codes = np.zeros(
+            (len(rows), len(pipeline.checkpoint.delays), self._total), dtype=np.int64
+        )
         for codes, row in zip(self._codes, rows, strict=True):
             if row.request.continue_from is not None:
                 codes[:, : self._before] = row.request.continue_from
         self._made = self._heard = self._before
-        late = int(pipeline.delays.max())
+        late = int(pipeline.checkpoint.delays.max())
         # As transformers does, which has no delay pattern for less.
         planned = max(self._total, late)
         coming = list(windows(self._before, planned, pipeline.window_steps))
@@ -119,7 +123,7 @@ class Piece:
 
     def _go_on_to(self, end: int, after_step: AfterStep, check: Check) -> None:
         """Make steps up to that one of the piece, or up to the end of the window."""
-        delays = self._pipeline.delays
+        delays = self._pipeline.checkpoint.delays
         late = int(delays.max())
         if self._batch is None or self._made == self._window.start + self._window.steps:
             self._begin_window(next(self._windows), check)
@@ -168,7 +172,10 @@ class Piece:
                 known = torch.from_numpy(tokens[:, : window.known].T.copy())
                 states = pipeline.decoder.embed(known.to(pipeline.decoder.device))
                 states = states.expand(per_row, -1, -1)
-                pipeline.decoder.prefill(states, cache, batch.positions, prefix)
+                for first in range(0, window.known, PREFILL_STEPS):
+                    check()
+                    part = states[:, first : first + PREFILL_STEPS]
+                    pipeline.decoder.prefill(part, cache, batch.positions, prefix + first)
         batch.begin(
             [Plan(tokens, row.seed, row.sampling) for tokens, row in zip(given, rows, strict=True)],
             prefix=prefix,
@@ -183,7 +190,7 @@ class Piece:
         Column c holds each codebook's code of step c − 1 − delay: the known ones are given, before
         the first and past the window's last stands padding.
         """
-        delays = self._pipeline.delays
+        delays = self._pipeline.checkpoint.delays
         late = int(delays.max())
         step = np.arange(window.steps + late + 1) - 1 - delays[:, None]  # [K, columns]
         known = self._codes[index, :, window.start : window.start + window.known]

@@ -10,14 +10,11 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from bridge.chroma import WINDOW_SECONDS
-from bridge.engine.batch import SPAN_BLOCK, Batch
+from bridge.engine.batch import Batch, whole_blocks
 from bridge.engine.codec import CodecDecoder
 from bridge.engine.decoder import Decoder
 from bridge.engine.graph import Capture, capture_for
@@ -46,11 +43,6 @@ class Pipeline:
         self._capture = capture or capture_for(self.decoder.device)
         self._idle: OrderedDict[tuple[int, int], Batch] = OrderedDict()
 
-    @cached_property
-    def delays(self) -> NDArray[np.int64]:
-        """`[K]`: how many steps late each codebook is; stereo's pairs are equally late."""
-        return np.arange(self.checkpoint.num_codebooks) // self.checkpoint.audio_channels
-
     @property
     def window_steps(self) -> int:
         """The most steps that the model sees at once."""
@@ -69,8 +61,8 @@ class Pipeline:
 
     def lease(self, size: int, rows: int, prefix: int) -> Batch:
         """A batch with room for a window after that prefix; to be given back."""
-        columns = 1 + self.window_steps + int(self.delays.max())
-        wanted = -(-(prefix + columns) // SPAN_BLOCK) * SPAN_BLOCK
+        columns = 1 + self.window_steps + int(self.checkpoint.delays.max())
+        wanted = whole_blocks(prefix + columns)
         batch = self._idle.pop((size, rows), None)
         if batch is not None and batch.capacity >= wanted:
             return batch

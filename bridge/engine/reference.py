@@ -39,7 +39,7 @@ def generate_row(
             it raises ends the generation.
     """
     model, request = checkpoint.model, row.request
-    delays = _delays(checkpoint.num_codebooks, checkpoint.audio_channels)
+    delays = checkpoint.delays
     late = int(delays.max())
     # transformers leaves out the delay pattern where there are fewer steps than delays.
     total = max(row.before + steps, late)
@@ -68,11 +68,6 @@ def generate_row(
     codes = _undelayed(record.tokens(), delays, steps)
     new = slice(row.before * checkpoint.hop, (row.before + steps) * checkpoint.hop)
     return codes, audio[0, :, new].float().cpu().numpy()
-
-
-def _delays(codebooks: int, channels: int) -> NDArray[np.int64]:
-    """`[K]`: how many steps late each codebook is; stereo's interleaved pairs are equally late."""
-    return np.arange(codebooks) // channels
 
 
 def _undelayed(

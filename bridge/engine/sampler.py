@@ -61,7 +61,7 @@ class Sampler:
     def set(self, samplings: Sequence[Sampling]) -> None:
         """From now on draw so, a sampling a sequence."""
         drawn = [
-            # The likeliest stays so whatever the filters; what they do at most costs it is nothing.
+            # No filter takes the likeliest away, so none has to be computed.
             one if one.do_sample else Sampling(False, one.guidance_scale, 1.0, 0, 1.0)
             for one in samplings
         ]

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import (
     AutoTokenizer,
     MusicgenMelodyForCausalLM,
@@ -66,6 +68,11 @@ class Checkpoint:
     def num_codebooks(self) -> int:
         """K, of all channels together."""
         return int(self.model.config.decoder.num_codebooks)
+
+    @property
+    def delays(self) -> NDArray[np.int64]:
+        """`[K]`: how many steps late each codebook is; of stereo's pairs, both equally."""
+        return np.arange(self.num_codebooks) // self.audio_channels
 
     @property
     def audio_channels(self) -> int:

@@ -8,16 +8,20 @@ import signal
 import sys
 import threading
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform
 from bridge.chroma import one_hot
 from bridge.engine import Chunk, Engine, Request, Stream, load
 from bridge.engine.engine import LARGEST_BATCH
+from bridge.engine.piece import Piece
 from bridge.errors import BadArgument, Cancelled, OutOfMemory, Unsupported
 
 GREEDY = Request(prompt="warm rhodes", seconds=0.5, do_sample=False)
@@ -376,6 +380,30 @@ def test_a_later_window_hears_its_own_part_of_the_melody(stereo: Engine) -> None
     )
     assert np.array_equal(one[:, :, :1500], two[:, :, :1500])
     assert not np.array_equal(one, two)
+
+
+def test_a_cancel_is_heard_between_the_parts_of_what_a_window_carries_over(
+    stereo: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """12 s of codes are filled in before its first step, which takes longer than a cancel may."""
+    decoder = stereo.pipeline.decoder
+    happened: list[int | str] = []
+    prefill = decoder.prefill
+
+    def noted(states: torch.Tensor, *others: Any) -> None:
+        happened.append(states.shape[1])
+        prefill(states, *others)
+
+    monkeypatch.setattr(decoder, "prefill", noted)
+    rows = stereo._rows(replace(GREEDY, seconds=31.0, variations=2))
+    piece = Piece(stereo.pipeline, rows, 1550)
+    while not piece.done:
+        piece.next_chunk(lambda share: None, lambda: happened.append("check"))
+    piece.close()
+    carried = [(before, now) for before, now in pairwise(happened) if now != "check"][1:]
+    assert all(before == "check" for before, _ in carried)
+    # Of each variation, and beside the prefix, which they share.
+    assert [now for _, now in carried] == [238, *[128, 128, 128, 128, 92] * 2]
 
 
 def test_a_melody_that_repeats_is_turned_with_the_window(stereo: Engine) -> None:

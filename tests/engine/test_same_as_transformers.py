@@ -198,7 +198,7 @@ def assert_same(engine: Engine, request: Request, made: NDArray[np.int64]) -> No
     expected = codes(engine.as_reference(), request)[0]
     if np.array_equal(made, expected):
         return
-    delays = np.arange(engine.num_codebooks) // engine.audio_channels
+    delays = engine._checkpoint.delays
     columns = np.full((engine.num_codebooks, STEPS + 4), engine._checkpoint.codebook_size)
     for codebook, delay in enumerate(delays):
         columns[codebook, 1 + delay : 1 + delay + STEPS] = expected[codebook]
