@@ -23,13 +23,30 @@ of a single core: MKL shares out the blocks of a batched product, and nothing of
 
 
 @dataclass(frozen=True, eq=False)
+class _Norm:
+    """A layer norm, without what a module's call costs."""
+
+    weight: Tensor  # [H]
+    bias: Tensor  # [H]
+    eps: float
+
+    @classmethod
+    def of(cls, module: Any) -> _Norm:
+        """transformers' own."""
+        return cls(module.weight.detach(), module.bias.detach(), float(module.eps))
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        return torch.layer_norm(hidden, self.weight.shape, self.weight, self.bias, self.eps)
+
+
+@dataclass(frozen=True, eq=False)
 class _Layer:
     """One layer's weights, in G blocks: columns of the first product, rows of the second."""
 
-    attention_norm: torch.nn.LayerNorm
+    attention_norm: _Norm
     query_key_value: Tensor  # [G, H, 3 * H / G]
     attention_out: Tensor  # [G, H / G, H]
-    feed_norm: torch.nn.LayerNorm
+    feed_norm: _Norm
     feed_in: Tensor  # [G, H, ffn / G]
     feed_out: Tensor  # [G, ffn / G, H]
     activation: Callable[[Tensor], Tensor]
@@ -73,7 +90,7 @@ class Decoder:
             self.codebook_size + 1
         )
         self._layers = [_layer(module, self.blocks) for module in decoder.layers]
-        self._last_norm = decoder.layer_norm
+        self._last_norm = _Norm.of(decoder.layer_norm)
         logit_heads = [head.weight for head in causal_lm.lm_heads]
         if self.blocks == 1:
             self._logit_heads = _columns(logit_heads, 1)  # [1, H, K * V]
@@ -200,14 +217,15 @@ class Decoder:
         hidden = self.embed(tokens) + positions.index_select(0, slot)  # [B, H]
         per_sequence = units * rows // batch
         hidden = hidden[:, None].expand(-1, per_sequence, -1).reshape(units, rows, -1)
-        for layer, kept in zip(self._layers, cache.unbind(0), strict=True):
+        kept = cache.flatten(2, 4)  # [layers, 2, units * G * rows, heads / G, capacity, D]
+        seen = kept[..., :span, :]
+        for layer, kept_here, seen_here in zip(self._layers, kept, seen, strict=True):
             fused = _spread(layer.attention_norm(hidden), layer.query_key_value)
-            fused = fused.view(units, self.blocks, rows, 3, self.heads // self.blocks, 1, -1)
-            query, key_value = fused[:, :, :, 0], fused[:, :, :, 1:]
-            kept.index_copy_(5, slot, key_value.movedim(3, 0))
-            keys, values = kept[..., :span, :].unbind(0)  # [units, G, rows, heads / G, span, D]
+            fused = fused.view(kept.shape[2], 3, kept.shape[3], 1, -1)
+            kept_here.index_copy_(3, slot, fused[:, 1:].transpose(0, 1))
+            keys, values = seen_here.unbind(0)
             mixed = functional.scaled_dot_product_attention(
-                query.flatten(0, 2), keys.flatten(0, 2), values.flatten(0, 2), attn_mask=mask
+                fused[:, 0], keys, values, attn_mask=mask
             )  # [units * G * rows, heads / G, 1, D]
             mixed = mixed.reshape(units, self.blocks, rows, -1)
             hidden = _gathered(hidden, mixed, layer.attention_out)
@@ -223,11 +241,10 @@ def _spread(hidden: Tensor, blocks: Tensor) -> Tensor:
     """`[units, rows, in]` times each block of columns, `[G, in, out]`: `[units, G, rows, out]`."""
     if len(blocks) == 1 and len(hidden) == 1:
         return (hidden[0] @ blocks[0])[None, None]
-    wide = (-1, -1, -1)
     if len(hidden) == 1:
-        return torch.bmm(hidden.expand(len(blocks), *wide[1:]), blocks)[None]
+        return torch.bmm(hidden.expand(len(blocks), -1, -1), blocks)[None]
     # Unit by unit: the same product whatever stands beside it.
-    return torch.stack([torch.bmm(unit.expand(len(blocks), *wide[1:]), blocks) for unit in hidden])
+    return torch.stack([torch.bmm(unit.expand(len(blocks), -1, -1), blocks) for unit in hidden])
 
 
 def _gathered(onto: Tensor, inner: Tensor, blocks: Tensor) -> Tensor:
@@ -243,10 +260,10 @@ def _layer(module: Any, blocks: int) -> _Layer:
     attention = module.self_attn
     parts = (attention.q_proj, attention.k_proj, attention.v_proj)
     return _Layer(
-        attention_norm=module.self_attn_layer_norm,
+        attention_norm=_Norm.of(module.self_attn_layer_norm),
         query_key_value=_columns([part.weight for part in parts], blocks),
         attention_out=_rows(attention.out_proj.weight, blocks),
-        feed_norm=module.final_layer_norm,
+        feed_norm=_Norm.of(module.final_layer_norm),
         feed_in=_columns([module.fc1.weight], blocks),
         feed_out=_rows(module.fc2.weight, blocks),
         activation=module.activation_fn,

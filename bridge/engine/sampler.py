@@ -53,6 +53,7 @@ class Sampler:
     def __init__(self, batch: int, codebook_size: int, device: torch.device) -> None:
         self._codebook_size = codebook_size
         self._reals = torch.ones((4, batch, 1, 1), device=device)
+        self._settings = self._reals.unbind(0)
         self._top_k = torch.ones((batch, 1, 1), dtype=torch.int64, device=device)
         self._most = codebook_size
         self._needs_top_p = True
@@ -92,7 +93,7 @@ class Sampler:
         Returns:
             int64 `[B, K]`.
         """
-        guidance, temperature, kept_mass, sampled = self._reals.unbind(0)
+        guidance, temperature, kept_mass, sampled = self._settings
         scores = logits[:, 0]
         if logits.shape[1] == 2:
             scores = torch.lerp(logits[:, 1], scores, guidance)

@@ -33,7 +33,7 @@ SHAPES: dict[str, dict[str, int]] = {
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     if request.param == "pocket":
         return load("pocket", device="cpu")
-    folder = tmp_path_factory.mktemp(request.param)
+    folder = tmp_path_factory.mktemp(f"shape-{request.param}")
     return load(write_checkpoint(folder, seed=4, **SHAPES[request.param]), device="cpu")
 
 
