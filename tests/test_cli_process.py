@@ -77,7 +77,8 @@ def test_a_signal_while_at_work_leaves_no_file_and_a_sane_terminal(
 
 
 def test_the_bar_shows_the_share_done_and_the_time_left(tmp_path: Path, model: Path) -> None:
-    shown, returncode, _ = on_a_terminal(tmp_path, arguments(model, bars=8))
+    # Long enough for the bar to be drawn several times, which is done ten times a second.
+    shown, returncode, _ = on_a_terminal(tmp_path, arguments(model, bars=24))
     assert returncode == 0
     assert len(set(re.findall(r"\d+%", shown))) > 2
     assert re.search(r"\d:\d\d:\d\d", shown)
