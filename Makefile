@@ -7,7 +7,7 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test check eval bench soak clean
+.PHONY: help demo test check eval bench soak device clean
 
 help: ## show this list
 	@echo 'make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL]'
@@ -33,6 +33,9 @@ bench: $(VENV)/installed ## how fast the engine is on this machine, beside trans
 soak: $(VENV)/installed-dev ## 20 minutes of hard use: capture, rendering, kills and a million bad packets
 	MELODY_BRIDGE_HOSTILE_PACKETS=1000000 $(BIN)/python -m pytest -s tests/control/test_hostile.py \
 		tests/soak/soak.py
+
+device: $(VENV)/installed-dev ## build the Max for Live device and draw its picture
+	$(BIN)/python max_for_live/build.py
 
 clean: ## remove the virtual environment and what was built
 	rm -rf $(VENV) build dist melody-bridge-demo

@@ -261,13 +261,20 @@ Command = (
 
 @dataclass(frozen=True)
 class Hello:
-    """Answers a subscription, to its port alone."""
+    """Answers a subscription, to its port alone.
+
+    Attributes:
+        client: what the subscriber called itself.
+        takes: a folder, absolute and with forward slashes, that is there and that the daemon reads
+            from: where a client writes what it has recorded.
+    """
 
     version: str
     protocol: int
     engine_state: EngineState
     model: str
     client: str
+    takes: str
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from bridge.config import NO_INPUT, RunOptions
 from bridge.control.addresses import event_message
 from bridge.control.osc import OscEndpoint
 from bridge.control.transport import BeatClock
-from bridge.delivery import History
+from bridge.delivery import History, takes_folder
 from bridge.engine.supervisor import Supervisor
 from bridge.errors import BadArgument
 from bridge.ledger import Ledger
@@ -214,7 +214,14 @@ class Daemon:
     def _hello(self, client: str) -> Hello:
         # Who comes in the middle has missed what was told of these.
         asyncio.get_running_loop().call_soon(self._greet)
-        return Hello(__version__, PROTOCOL, self._engine.state, self._options.model, client)
+        return Hello(
+            __version__,
+            PROTOCOL,
+            self._engine.state,
+            self._options.model,
+            client,
+            takes_folder(self._folder).as_posix(),
+        )
 
     def _greet(self) -> None:
         if self._endpoint is not None:

@@ -132,7 +132,7 @@ def event_message(event: Event) -> tuple[str, tuple[int | float | str, ...]]:
 
 
 _EVENTS: Mapping[type[Event], tuple[str, tuple[Callable[[Any], int | float | str], ...]]] = {
-    Hello: ("/bridge/hello", (str, int, str, str, str)),
+    Hello: ("/bridge/hello", (str, int, str, str, str, Whole)),
     Pong: ("/bridge/pong", (str,)),
     EngineChanged: ("/bridge/engine", (str, str)),
     InputChanged: ("/bridge/input", (str, str, int)),

@@ -1,7 +1,7 @@
 """Where finished clips go, and the takes that led them; which clips there are."""
 
 from bridge.delivery.history import History, KnownClip
-from bridge.delivery.takes import write_take
+from bridge.delivery.takes import takes_folder, write_take
 from bridge.delivery.wav import clip_name, write_clip
 
-__all__ = ["History", "KnownClip", "clip_name", "write_clip", "write_take"]
+__all__ = ["History", "KnownClip", "clip_name", "takes_folder", "write_clip", "write_take"]

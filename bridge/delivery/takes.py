@@ -12,12 +12,29 @@ import soundfile
 
 from bridge.audio import Waveform
 from bridge.delivery.wav import plain_name, write_whole
+from bridge.errors import BadArgument
 from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, Note, Take
 
 TAKES = "Takes"
 """The folder in the clips folder that they go to."""
 TICKS_PER_BEAT = 960
 VELOCITY = 100
+
+
+def takes_folder(clips: Path) -> Path:
+    """The folder for takes in the clips folder, made when it is not there.
+
+    Raises:
+        BadArgument: it cannot be made.
+    """
+    folder = clips / TAKES
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadArgument(
+            f"cannot make {folder} ({error.strerror}): choose another folder for clips"
+        ) from error
+    return folder
 
 
 def write_take(clips: Path, take: Take, *, title: str, tempo_bpm: Fraction) -> Path:

@@ -22,8 +22,11 @@ NAME = "2026-11-22 lofi-keys 120bpm 4bars seed7"
 
 ONE_OF_EACH: list[tuple[Event, tuple[int | float | str, ...]]] = [
     (
-        Hello("0.1.0", 1, "ready", "pocket", "live1"),
-        ("/bridge/hello", "0.1.0", 1, "ready", "pocket", "live1"),
+        Hello("0.1.0", 1, "ready", "pocket", "live1", "/home/kät/Music/Melody Bridge/Takes"),
+        (
+            *("/bridge/hello", "0.1.0", 1, "ready", "pocket", "live1"),
+            "/home/kät/Music/Melody Bridge/Takes",
+        ),
     ),
     (Pong("busy"), ("/bridge/pong", "busy")),
     (

@@ -17,6 +17,7 @@ from bridge.commands import PROTOCOL, Command, Event, Hello, Pong
 from bridge.control import OscEndpoint
 
 PATIENCE_SECONDS = 20.0
+TAKES = "/home/me/Music/Melody Bridge/Takes"
 """For what comes at once when the machine is idle."""
 T = TypeVar("T")
 
@@ -71,7 +72,7 @@ class Served:
         self.endpoint = await OscEndpoint.open(
             0,
             on_command=self._hear,
-            hello=lambda client: Hello("0.1.0", PROTOCOL, "ready", "pocket", client),
+            hello=lambda client: Hello("0.1.0", PROTOCOL, "ready", "pocket", client, TAKES),
             pong=lambda: Pong("ready"),
             clock=self._clock,
         )
@@ -119,7 +120,8 @@ class Client:
         self.port: int = self._socket.getsockname()[1]
         if name is not None:
             self.say("/bridge/subscribe", self.port, name)
-            assert self.hear() == ("/bridge/hello", "0.1.0", PROTOCOL, "ready", "pocket", name)
+            hello = ("/bridge/hello", "0.1.0", PROTOCOL, "ready", "pocket", name, TAKES)
+            assert self.hear() == hello
 
     def __enter__(self) -> Client:
         return self

@@ -1,0 +1,466 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const test = require('node:test');
+
+const { createLive } = require('./live_model.js');
+const { FakeClock, setUp, setUpClip, writeFile, writeWav } = require('./live_test_kit.js');
+const { readWav } = require('./live_wav.js');
+
+const BAR_MS = 2000;
+
+/** Whether the last call was refused, for a reason that matches. */
+function refusedWith(live, reason) {
+  assert.match(live.errors.pop() || 'nothing refused', reason);
+  assert.deepEqual(live.errors, []);
+}
+
+/** What a slot's LiveAPI makes of create_audio_clip. */
+function createClip({ LiveAPI }, slotPath, filePath = '/sounds/take 1.wav') {
+  return new LiveAPI(slotPath).call('create_audio_clip', filePath);
+}
+
+test('create_audio_clip puts a clip in a free slot, and says nothing about it', () => {
+  const kit = setUp();
+  assert.equal(createClip(kit, 'live_set tracks 0 clip_slots 2'), null);
+  assert.deepEqual(kit.live.errors, []);
+  const slot = new kit.LiveAPI('live_set tracks 0 clip_slots 2');
+  assert.deepEqual(slot.get('has_clip'), [1]);
+  const clip = new kit.LiveAPI('live_set tracks 0 clip_slots 2 clip');
+  assert.deepEqual(clip.get('name'), ['take 1']);
+  assert.deepEqual(clip.get('file_path'), ['/sounds/take 1.wav']);
+  assert.deepEqual(clip.get('is_audio_clip'), [1]);
+  assert.deepEqual(clip.get('is_midi_clip'), [0]);
+  assert.deepEqual(clip.get('color'), new kit.LiveAPI('live_set tracks 0').get('color'));
+});
+
+test('create_audio_clip refuses an occupied slot, and leaves its clip', () => {
+  const kit = setUpClip();
+  createClip(kit, 'live_set tracks 0 clip_slots 0');
+  refusedWith(kit.live, /already has a clip/);
+  assert.equal(kit.track.slots[0].clip, kit.clip);
+});
+
+test('create_audio_clip refuses MIDI, group and frozen tracks', () => {
+  const kit = setUp();
+  kit.live.song.addTrack({ kind: 'midi' });
+  kit.live.song.addTrack({ kind: 'group' });
+  kit.live.song.addTrack({ frozen: true });
+  createClip(kit, 'live_set tracks 1 clip_slots 0');
+  refusedWith(kit.live, /not an audio track/);
+  createClip(kit, 'live_set tracks 2 clip_slots 0');
+  refusedWith(kit.live, /not an audio track/);
+  createClip(kit, 'live_set tracks 3 clip_slots 0');
+  refusedWith(kit.live, /frozen/);
+});
+
+test('create_audio_clip wants an absolute path, of either system', () => {
+  const kit = setUp();
+  createClip(kit, 'live_set tracks 0 clip_slots 0', 'sounds/take.wav');
+  refusedWith(kit.live, /not an absolute path/);
+  createClip(kit, 'live_set tracks 0 clip_slots 0', 7);
+  refusedWith(kit.live, /expected a symbol/);
+  createClip(kit, 'live_set tracks 0 clip_slots 0', 'C:\\sounds\\take.wav');
+  assert.deepEqual(kit.live.errors, []);
+});
+
+test('create_audio_clip reads the file: missing ones and others than sound are refused', () => {
+  const kit = setUp({ readWav });
+  const good = writeWav({ frames: 1234, sampleRate: 32000, channels: 2 });
+  const bad = [path.join(path.dirname(good), 'missing.wav'), writeFile('text.wav', 'no sound'),
+    writeWav({ frames: 0 }), writeWav({ frames: 10, formatTag: 85 }), path.dirname(good)];
+  bad.forEach((file) => {
+    createClip(kit, 'live_set tracks 0 clip_slots 0', file);
+    refusedWith(kit.live, /audio file/);
+  });
+  createClip(kit, 'live_set tracks 0 clip_slots 0', good);
+  const clip = new kit.LiveAPI('live_set tracks 0 clip_slots 0 clip');
+  assert.deepEqual(clip.get('sample_length'), [1234]);
+  assert.deepEqual(clip.get('sample_rate'), [32000]);
+});
+
+test('the real reader is the default', () => {
+  const live = createLive({ clock: new FakeClock() });
+  const clip = live.song.addAudioClip(live.song.addTrack(), 0, { path: writeWav({ frames: 99 }) });
+  assert.equal(clip.file.frames, 99);
+});
+
+for (const [version, offered] of [['12.0.4', false], ['12.0.5', true], ['12.0.25', true],
+  ['12.1', true], ['12', false], ['11.3.43', false]]) {
+  test(`Live ${version} ${offered ? 'has' : 'lacks'} create_audio_clip, and info tells`, () => {
+    const kit = setUp({ version });
+    const slot = new kit.LiveAPI('live_set tracks 0 clip_slots 0');
+    assert.equal(/function create_audio_clip/.test(slot.info), offered);
+    assert.match(slot.info, /function delete_clip/);
+    createClip(kit, 'live_set tracks 0 clip_slots 0');
+    assert.equal(kit.track.slots[0].clip !== null, offered);
+    assert.equal(kit.live.errors.length, offered ? 0 : 1);
+  });
+}
+
+test('create_clip makes MIDI clips, on free slots of MIDI tracks alone', () => {
+  const { live, LiveAPI } = setUp();
+  live.song.addTrack({ kind: 'midi' });
+  new LiveAPI('live_set tracks 0 clip_slots 0').call('create_clip', 4);
+  refusedWith(live, /not a MIDI track/);
+  const slot = new LiveAPI('live_set tracks 1 clip_slots 0');
+  slot.call('create_clip', 0);
+  refusedWith(live, /greater than 0/);
+  slot.call('create_clip', 4);
+  slot.call('create_clip', 4);
+  refusedWith(live, /already has a clip/);
+  assert.deepEqual(new LiveAPI('live_set tracks 1 clip_slots 0 clip').get('length'), [4]);
+});
+
+test('delete_clip takes the clip, leaves the file, and wants a clip', () => {
+  const kit = setUp({ readWav });
+  const file = writeWav({ frames: 100 });
+  createClip(kit, 'live_set tracks 0 clip_slots 0', file);
+  const slot = new kit.LiveAPI('live_set tracks 0 clip_slots 0');
+  slot.call('delete_clip');
+  assert.deepEqual(slot.get('has_clip'), [0]);
+  assert.ok(fs.existsSync(file));
+  assert.deepEqual(kit.live.errors, []);
+  slot.call('delete_clip');
+  refusedWith(kit.live, /empty/);
+});
+
+test('duplicate_clip_to copies over what is there', () => {
+  const { live, track, api, LiveAPI } = setUpClip();
+  api.set('name', 'one');
+  const slot = new LiveAPI('live_set tracks 0 clip_slots 0');
+  slot.call('duplicate_clip_to', `id ${track.slots[1].id}`);
+  api.set('name', 'two');
+  slot.call('duplicate_clip_to', 'id', track.slots[1].id);
+  assert.deepEqual(live.errors, []);
+  assert.equal(track.slots[1].clip.name, 'two');
+  assert.notEqual(track.slots[1].clip.id, track.slots[0].clip.id);
+  assert.deepEqual(track.slots[1].clip.warp_markers, track.slots[0].clip.warp_markers);
+  slot.call('duplicate_clip_to', `id ${track.id}`);
+  refusedWith(live, /expected a clip slot/);
+});
+
+test('has_clip is told when clips come, go and move', () => {
+  const { live, track, clip, LiveAPI } = setUpClip();
+  const told = [];
+  new LiveAPI(([name, value]) => told.push(`0 ${name} ${value}`),
+    'live_set tracks 0 clip_slots 0').property = 'has_clip';
+  new LiveAPI(([name, value]) => told.push(`1 ${name} ${value}`),
+    'live_set tracks 0 clip_slots 1').property = 'has_clip';
+  live.song.moveClip(clip, track, 1);
+  assert.deepEqual(told.filter((line) => / has_clip /.test(line)),
+    ['0 has_clip 1', '1 has_clip 0', '0 has_clip 0', '1 has_clip 1']);
+  assert.equal(new LiveAPI(`id ${clip.id}`).unquotedpath, 'live_set tracks 0 clip_slots 1 clip');
+});
+
+test('create_scene gives every track a slot, and returns the scene', () => {
+  const { live, LiveAPI } = setUp({ scenes: 2 });
+  live.song.addTrack({ kind: 'midi' });
+  live.song.addTrack({ kind: 'return' });
+  const song = new LiveAPI('live_set');
+  const [word, id] = song.call('create_scene', -1);
+  assert.equal(word, 'id');
+  assert.equal(new LiveAPI(`id ${id}`).unquotedpath, 'live_set scenes 2');
+  assert.deepEqual([0, 1].map((at) => new LiveAPI(`live_set tracks ${at}`).getcount('clip_slots')),
+    [3, 3]);
+  song.call('create_scene', 0);
+  assert.equal(new LiveAPI(`id ${id}`).unquotedpath, 'live_set scenes 3');
+  song.call('create_scene', 9);
+  refusedWith(live, /outside/);
+});
+
+test('delete_scene takes its slots and clips; one scene remains', () => {
+  const { live, LiveAPI } = setUpClip({ scenes: 2 });
+  const song = new LiveAPI('live_set');
+  const clip = new LiveAPI('live_set tracks 0 clip_slots 0 clip');
+  song.call('delete_scene', 5);
+  refusedWith(live, /out of range/);
+  song.call('delete_scene', 0);
+  assert.equal(clip.id, '0');
+  assert.equal(live.song.tracks[0].slots.length, 1);
+  song.call('delete_scene', 0);
+  refusedWith(live, /last scene/);
+});
+
+test('tracks are created where asked, and deleted, but the last one', () => {
+  const { live, LiveAPI } = setUp();
+  const song = new LiveAPI('live_set');
+  const [, audio] = song.call('create_audio_track', 0);
+  const [, midi] = song.call('create_midi_track', -1);
+  song.call('create_audio_track');
+  assert.equal(new LiveAPI(`id ${audio}`).unquotedpath, 'live_set tracks 0');
+  assert.deepEqual(new LiveAPI(`id ${midi}`).get('has_midi_input'), [1]);
+  assert.equal(new LiveAPI(`id ${audio}`).getcount('clip_slots'), live.song.scenes.length);
+  assert.equal(song.getcount('tracks'), 4);
+  song.call('delete_track', 4);
+  refusedWith(live, /out of range/);
+  [0, 0, 0].forEach((at) => song.call('delete_track', at));
+  song.call('delete_track', 0);
+  refusedWith(live, /last track/);
+});
+
+test('what tells the kinds of track apart', () => {
+  const { live, LiveAPI } = setUp();
+  live.song.addTrack({ kind: 'midi' });
+  live.song.addTrack({ kind: 'group' });
+  const of = (path) => ['has_audio_input', 'has_midi_input', 'is_foldable', 'can_be_armed']
+    .map((name) => new LiveAPI(path).get(name)[0]);
+  assert.deepEqual(of('live_set tracks 0'), [1, 0, 0, 1]);
+  assert.deepEqual(of('live_set tracks 1'), [0, 1, 0, 1]);
+  assert.deepEqual(of('live_set tracks 2'), [1, 0, 1, 0]);
+  assert.deepEqual(new LiveAPI('live_set tracks 2 clip_slots 0').get('is_group_slot'), [1]);
+});
+
+test('returns and master have no slots, and cannot be armed', () => {
+  const { live, LiveAPI } = setUp();
+  live.song.addTrack({ kind: 'return' });
+  ['live_set return_tracks 0', 'live_set master_track'].forEach((where) => {
+    const track = new LiveAPI(where);
+    assert.deepEqual(track.get('clip_slots'), []);
+    assert.deepEqual(track.get('can_be_armed'), [0]);
+    track.get('arm');
+    refusedWith(live, /not available on return and master/);
+    track.get('current_monitoring_state');
+    refusedWith(live, /not available on return and master/);
+    track.get('arrangement_clips');
+    refusedWith(live, /not available/);
+  });
+});
+
+test('arm and monitoring: only on tracks that have them', () => {
+  const { live, track, LiveAPI } = setUp();
+  live.song.addTrack({ kind: 'group' });
+  const group = new LiveAPI('live_set tracks 1');
+  group.set('arm', 1);
+  refusedWith(live, /cannot be armed/);
+  group.get('current_monitoring_state');
+  refusedWith(live, /not available/);
+  const audio = new LiveAPI('live_set tracks 0');
+  audio.set('arm', 1);
+  audio.set('current_monitoring_state', 0);
+  assert.deepEqual([track.arm, track.current_monitoring_state], [true, 0]);
+  audio.set('current_monitoring_state', 3);
+  refusedWith(live, /outside/);
+});
+
+test('the user freezes a track, and observers are told', () => {
+  const { live, track, LiveAPI } = setUp();
+  const told = [];
+  new LiveAPI((message) => told.push(message), 'live_set tracks 0').property = 'is_frozen';
+  track.setFrozen(true);
+  assert.deepEqual(told.slice(1), [['is_frozen', 0], ['is_frozen', 1]]);
+  assert.deepEqual(live.errors, []);
+});
+
+test('detail_clip, selected_track and selected_scene', () => {
+  const { live, track, clip, LiveAPI } = setUpClip();
+  const told = [];
+  const view = new LiveAPI((message) => told.push(message), 'live_set view');
+  view.property = 'detail_clip';
+  live.song.selectClip(clip);
+  assert.equal(new LiveAPI('live_set view detail_clip').id, String(clip.id));
+  live.song.deleteClip(clip);
+  assert.deepEqual(told.slice(1),
+    [['detail_clip', 'id', 0], ['detail_clip', 'id', clip.id], ['detail_clip', 'id', 0]]);
+  view.set('selected_track', 'id', track.id);
+  view.set('selected_scene', `id ${live.song.scenes[1].id}`);
+  assert.equal(live.song.view.selected_scene, live.song.scenes[1]);
+  view.set('selected_track', `id ${live.song.scenes[1].id}`);
+  refusedWith(live, /must be a Track/);
+});
+
+test('the transport: time passes while it plays, at the tempo that it has', () => {
+  const { live, clock, LiveAPI } = setUp();
+  const song = new LiveAPI('live_set');
+  clock.advance(500);
+  assert.deepEqual(song.get('current_song_time'), [0]);
+  live.song.play();
+  clock.advance(1000);
+  assert.deepEqual(song.get('current_song_time'), [2]);
+  song.set('tempo', 60);
+  clock.advance(1000);
+  assert.deepEqual(song.get('current_song_time'), [3]);
+  song.call('stop_playing');
+  clock.advance(1000);
+  assert.deepEqual(song.get('current_song_time'), [3]);
+  song.set('is_playing', 1);
+  clock.advance(1000);
+  assert.deepEqual(song.get('current_song_time'), [4]);
+  song.set('current_song_time', 16);
+  assert.equal(live.song.beats, 16);
+});
+
+test('observers hear of play, of the passing time, and of stop', () => {
+  const { live, clock, LiveAPI } = setUp();
+  const playing = [];
+  const times = [];
+  new LiveAPI(([, value]) => playing.push(value), 'live_set').property = 'is_playing';
+  new LiveAPI(([name, value]) => name !== 'id' && times.push(value), 'live_set')
+    .property = 'current_song_time';
+  live.song.play();
+  clock.advance(1000);
+  live.song.stop();
+  clock.advance(1000);
+  assert.deepEqual(playing.slice(1), [0, 1, 0]);
+  assert.equal(times[0], 0);
+  assert.equal(times[times.length - 1], 2);
+  assert.ok(times.length > 10 && times.length < 40);
+});
+
+test('get_current_beats_song_time: bars.beats.sixteenths.ticks in the meter', () => {
+  const { live, LiveAPI } = setUp();
+  const song = new LiveAPI('live_set');
+  const told = (beats) => {
+    live.song.seek(beats);
+    return song.call('get_current_beats_song_time');
+  };
+  assert.deepEqual([0, 3.75, 4, 9.5].map(told),
+    ['001.01.01.000', '001.04.04.000', '002.01.01.000', '003.02.03.000']);
+  live.song.setTimeSignature(7, 8);
+  assert.deepEqual([3, 3.5, 7.5].map(told), ['001.07.01.000', '002.01.01.000', '003.02.01.000']);
+});
+
+test('the scale, the meter and the place of the set', () => {
+  const { live, LiveAPI } = setUp({ filePath: '/sets/one.als', numerator: 7, denominator: 8 });
+  const song = new LiveAPI('live_set');
+  live.song.setScale(9, 'Minor', true);
+  assert.deepEqual(['root_note', 'scale_name', 'scale_mode', 'signature_numerator',
+    'signature_denominator', 'file_path'].map((name) => song.get(name)[0]),
+  [9, 'Minor', 1, 7, 8, '/sets/one.als']);
+});
+
+test('fire starts a stopped song and the clip at once', () => {
+  const { live, clock, api, LiveAPI } = setUpClip();
+  live.song.seek(1);
+  api.call('fire');
+  assert.deepEqual([api.get('is_playing'), api.get('is_triggered')], [[1], [0]]);
+  assert.ok(live.song.isPlaying);
+  assert.deepEqual(new LiveAPI('live_set tracks 0').get('playing_slot_index'), [0]);
+  clock.advance(10);
+  assert.deepEqual(live.errors, []);
+});
+
+test('fire waits for the bar while the song plays', () => {
+  const { live, clock, api, LiveAPI } = setUpClip();
+  const track = new LiveAPI('live_set tracks 0');
+  live.song.play();
+  clock.advance(BAR_MS / 4);
+  api.call('fire');
+  assert.deepEqual([api.get('is_playing'), api.get('is_triggered')], [[0], [1]]);
+  assert.deepEqual(track.get('fired_slot_index'), [0]);
+  clock.advance(BAR_MS * 0.75 - 5);
+  assert.deepEqual(api.get('is_playing'), [0]);
+  clock.advance(10);
+  assert.deepEqual([api.get('is_playing'), api.get('is_triggered')], [[1], [0]]);
+  assert.deepEqual(track.get('fired_slot_index'), [-1]);
+});
+
+/** When, in ms from a fire at 0.3 beats, a clip starts. */
+function startMs({ own, songs, numerator = 4, denominator = 4 }) {
+  const { live, clock, api, LiveAPI } = setUpClip({ numerator, denominator });
+  api.set('launch_quantization', own);
+  new LiveAPI('live_set').set('clip_trigger_quantization', songs);
+  live.song.play();
+  clock.advance(150);
+  api.call('fire');
+  let waited = 0;
+  while (api.get('is_playing')[0] === 0 && waited < 40000) {
+    clock.advance(1);
+    waited += 1;
+  }
+  return waited;
+}
+
+test('clip and song count launch quantization differently', () => {
+  assert.equal(startMs({ own: 1, songs: 4 }), 0);
+  assert.equal(startMs({ own: 0, songs: 0 }), 0);
+  assert.equal(startMs({ own: 0, songs: 4 }), 1850);
+  assert.equal(startMs({ own: 5, songs: 0 }), 1850);
+  assert.equal(startMs({ own: 4, songs: 0 }), 3850);
+  assert.equal(startMs({ own: 2, songs: 0 }), 15850);
+  assert.equal(startMs({ own: 8, songs: 0 }), 350);
+  assert.equal(startMs({ own: 0, songs: 7 }), 350);
+  assert.equal(startMs({ own: 14, songs: 0 }), 38);
+  assert.equal(startMs({ own: 5, songs: 0, numerator: 7, denominator: 8 }), 1600);
+});
+
+test('a launch follows the tempo that changes while it waits', () => {
+  const { live, clock, api } = setUpClip();
+  live.song.play();
+  clock.advance(1000);
+  api.call('fire');
+  live.song.setTempo(60);
+  clock.advance(1999);
+  assert.deepEqual(api.get('is_playing'), [0]);
+  clock.advance(2);
+  assert.deepEqual(api.get('is_playing'), [1]);
+});
+
+test('another clip of the track takes over; a stop of the song takes the launch back', () => {
+  const kit = setUpClip();
+  const { live, clock, api, LiveAPI } = kit;
+  createClip(kit, 'live_set tracks 0 clip_slots 1');
+  const other = new LiveAPI('live_set tracks 0 clip_slots 1 clip');
+  api.call('fire');
+  clock.advance(100);
+  other.call('fire');
+  assert.deepEqual([api.get('is_playing'), other.get('is_playing')], [[1], [0]]);
+  clock.advance(BAR_MS);
+  assert.deepEqual([api.get('is_playing'), other.get('is_playing')], [[0], [1]]);
+  api.call('fire');
+  live.song.stop();
+  assert.deepEqual(api.get('is_triggered'), [0]);
+  live.song.play();
+  clock.advance(2 * BAR_MS);
+  assert.deepEqual([api.get('is_playing'), other.get('is_playing')], [[0], [1]]);
+});
+
+test('stop is for the clip that plays; a deleted clip does not start', () => {
+  const kit = setUpClip();
+  const { live, clock, clip, api, LiveAPI } = kit;
+  api.call('fire');
+  clock.advance(100);
+  api.call('stop');
+  assert.deepEqual(api.get('is_playing'), [1]);
+  clock.advance(BAR_MS);
+  assert.deepEqual(api.get('is_playing'), [0]);
+  api.call('fire');
+  live.song.deleteClip(clip);
+  clock.advance(2 * BAR_MS);
+  assert.deepEqual(new LiveAPI('live_set tracks 0').get('playing_slot_index'), [-1]);
+  assert.deepEqual(live.errors, []);
+});
+
+test('fire on an empty slot stops the track, or records when it is armed', () => {
+  const { clock, api, track, LiveAPI } = setUpClip();
+  const empty = new LiveAPI('live_set tracks 0 clip_slots 1');
+  api.call('fire');
+  clock.advance(100);
+  empty.call('fire');
+  clock.advance(BAR_MS);
+  assert.deepEqual(api.get('is_playing'), [0]);
+  track.arm = true;
+  empty.call('fire');
+  assert.deepEqual(empty.get('is_recording'), [1]);
+});
+
+test('a track whose monitor is In plays its clips unheard', () => {
+  const { api, clip, track } = setUpClip();
+  api.call('fire');
+  assert.equal(clip.isHeard, true);
+  track.setMonitoring(0);
+  assert.equal(clip.isPlaying, true);
+  assert.equal(clip.isHeard, false);
+});
+
+test('it runs on real time by default', async () => {
+  const live = createLive();
+  live.song.play();
+  await new Promise((resolve) => {
+    setTimeout(resolve, 30);
+  });
+  assert.ok(live.song.beats > 0.04 && live.song.beats < 2);
+  live.song.stop();
+});

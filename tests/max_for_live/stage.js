@@ -1,0 +1,237 @@
+'use strict';
+
+/**
+ * A set of Live with devices in it, for tests of the script: the committed patcher and script, the
+ * model of Live, a clock that is moved by hand. What a daemon tells is typed in by the test; with
+ * the real daemon the same parts play in test_live.py.
+ */
+
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+const { createHost } = require('./max_host.js');
+const { createLive } = require('./live_model.js');
+const { manualClock } = require('./max_world.js');
+const osc = require('./osc.js');
+
+const PATCHER = path.join(__dirname, '..', '..', 'max_for_live', 'Melody Bridge.maxpat');
+const SAMPLE_RATE = 44100;
+const BYTES_A_FRAME = 6;
+const WAV_HEAD_BYTES = 44;
+
+/**
+ * The network of one machine: a port is one device's, and what is sent to nobody is lost.
+ * @returns {{net: object, deliver: (port: number, message: object) => void}}
+ */
+function machine() {
+  const bound = new Map();
+  const net = {
+    bind(port, onDatagram) {
+      if (bound.has(port)) throw Object.assign(new Error('in use'), { code: 'EADDRINUSE' });
+      bound.set(port, onDatagram);
+      return { close: () => bound.delete(port) };
+    },
+    send() {},
+    close() {},
+  };
+  return { net, bound, deliver: (port, message) => bound.get(port)?.(osc.encode(message)) };
+}
+
+/** @param {string} address @param {(string | number)[]} values */
+function toMessage(address, values) {
+  const types = values
+    .map((value) => (typeof value === 'string' ? 's' : Number.isInteger(value) ? 'i' : 'f'))
+    .join('');
+  return { address, types, values };
+}
+
+/** A device on a track, and what a test does with it. */
+class Seat {
+  constructor(stage, device, options = {}) {
+    this.stage = stage;
+    this.host = createHost({
+      patcherPath: PATCHER,
+      clock: stage.clock,
+      live: stage.live,
+      device,
+      net: stage.machine.net,
+      ...options,
+    });
+  }
+
+  get port() {
+    return this.last('/bridge/subscribe').values[0];
+  }
+
+  get client() {
+    return this.last('/bridge/subscribe').values[1];
+  }
+
+  async load() {
+    await this.host.load();
+    return this;
+  }
+
+  /**
+   * The daemon's answer to a subscription; again, while it has reached another device, which has
+   * the port.
+   */
+  greet(engine = 'ready') {
+    for (let tries = 0; tries < 40; tries += 1) {
+      this.told('/bridge/hello', '0.1.0', 1, engine, 'pocket', this.client, this.stage.folder);
+      if (this.host.text('state') === `${engine}, pocket`) return this;
+      this.stage.pass(500);
+    }
+    throw new Error('the device does not connect');
+  }
+
+  /** Something that the daemon tells. */
+  told(address, ...values) {
+    this.stage.machine.deliver(this.port, toMessage(address, values));
+    this.stage.pass(1);
+  }
+
+  /** Messages to the daemon at that address, in order. */
+  sent(address) {
+    return this.host.sent.filter((message) => message.address === address);
+  }
+
+  last(address) {
+    return this.sent(address).at(-1);
+  }
+
+  /** The pairs at the end of the newest message at that address. */
+  options(address, from) {
+    const { values } = this.last(address);
+    const pairs = {};
+    for (let at = from; at < values.length; at += 2) pairs[values[at]] = values[at + 1];
+    return pairs;
+  }
+
+  /** Presses Generate; the request's id, or undefined when none went out. */
+  generate() {
+    const before = this.sent('/bridge/generate').length;
+    this.host.press('Generate');
+    return this.sent('/bridge/generate')[before]?.values[0];
+  }
+
+  /**
+   * The daemon has a clip.
+   * @param {string} id the request's
+   * @param {object} [more] index, count, bars, tempo, numerator, denominator
+   * @returns {string} its path
+   */
+  clip(id, { index = 0, count = 1, bars = 2, tempo = 120, numerator = 4, denominator = 4 } = {}) {
+    const seconds = (bars * 4 * numerator * 60) / (denominator * tempo);
+    const name = `2026-11-25 lofi-keys ${tempo}bpm ${bars}bars seed${7 + index} ${id}`;
+    const file = this.stage.wav(`${name}.wav`, Math.round(seconds * SAMPLE_RATE));
+    this.told(
+      '/bridge/clip',
+      ...[id, index, count, file, bars, tempo, 7 + index, 0.9],
+      ...[numerator, denominator, SAMPLE_RATE, name],
+    );
+    return file;
+  }
+
+  /** A whole request, clips and all; their paths. */
+  render(more = {}) {
+    const id = this.generate();
+    const count = more.count ?? 1;
+    const files = Array.from({ length: count }, (_, index) =>
+      this.clip(id, { ...more, index, count }),
+    );
+    this.told('/bridge/done', id, count);
+    this.stage.settle();
+    return files;
+  }
+
+  get status() {
+    return this.host.text('status').trim();
+  }
+}
+
+class Stage {
+  constructor(settings = {}) {
+    this.clock = manualClock();
+    this.live = createLive({ ...settings, clock: this.clock });
+    this.song = this.live.song;
+    this.machine = machine();
+    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'melody-bridge-stage-'));
+    this.seats = [];
+  }
+
+  /**
+   * @param {object} [track] or a chain of a rack; without it a new audio track
+   * @param {object} [options] of the host
+   */
+  async seat(track = this.song.addTrack({ name: 'Voice' }), options = {}) {
+    const seat = new Seat(this, this.live.addDevice(track), options);
+    this.seats.push(seat);
+    return seat.load();
+  }
+
+  pass(ms) {
+    this.clock.advance(ms);
+  }
+
+  /** Time for Live to take up what was changed. */
+  settle() {
+    this.pass(3000);
+  }
+
+  /** A silent stereo file of 24 bits. */
+  wav(name, frames, sampleRate = SAMPLE_RATE) {
+    const file = path.join(this.folder, name);
+    const bytes = Buffer.alloc(WAV_HEAD_BYTES + frames * BYTES_A_FRAME);
+    bytes.write('RIFF', 0);
+    bytes.writeUInt32LE(bytes.length - 8, 4);
+    bytes.write('WAVEfmt ', 8);
+    bytes.writeUInt32LE(16, 16);
+    bytes.writeUInt16LE(1, 20);
+    bytes.writeUInt16LE(2, 22);
+    bytes.writeUInt32LE(sampleRate, 24);
+    bytes.writeUInt32LE(sampleRate * BYTES_A_FRAME, 28);
+    bytes.writeUInt16LE(BYTES_A_FRAME, 32);
+    bytes.writeUInt16LE(24, 34);
+    bytes.write('data', 36);
+    bytes.writeUInt32LE(frames * BYTES_A_FRAME, 40);
+    fs.writeFileSync(file, bytes);
+    return file;
+  }
+
+  track(name) {
+    return this.song.tracks.find((track) => track.name === name);
+  }
+
+  /** Of the automatic track, or of another. */
+  clips(name = 'Melody Bridge') {
+    return (this.track(name)?.slots ?? []).map((slot) => slot.clip);
+  }
+
+  /** Ends it all; the messages are left where pytest reads them, to hold them to the daemon's table. */
+  close() {
+    const kept = process.env.MELODY_BRIDGE_SENT;
+    for (const seat of this.seats) {
+      seat.host.close();
+      if (kept) {
+        const lines = seat.host.sent.map(({ address, values }) => JSON.stringify([address, values]));
+        fs.appendFileSync(kept, `${lines.join('\n')}\n`);
+      }
+    }
+    fs.rmSync(this.folder, { recursive: true });
+  }
+}
+
+/**
+ * A stage that ends with its test, and on which nothing may have gone wrong unseen.
+ * @param {import('node:test').TestContext} test
+ * @param {object} [settings] of the model of Live
+ */
+function stageOf(test, settings) {
+  const stage = new Stage(settings);
+  test.after(() => stage.close());
+  return stage;
+}
+
+module.exports = { SAMPLE_RATE, stageOf };

@@ -1,0 +1,190 @@
+"""The host in Node that runs the device: its own tests, its OSC, and its process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from pythonosc.osc_bundle import OscBundle
+from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from tests.peers.live import CallFailed, LiveSet, live_set
+
+HERE = Path(__file__).parent
+MESSAGES: list[tuple[str, list[tuple[str, Any]]]] = [
+    ("/bridge/ping", []),
+    ("/a", [("i", 0), ("i", -1), ("i", 2**31 - 1)]),
+    ("/ab", [("f", 0.5), ("f", -93.75)]),
+    ("/abc", [("s", ""), ("s", "abc"), ("s", "abcd"), ("s", 'warm "rhodes", é – 日本')]),
+    ("/abcd", [("s", "id"), ("i", 7), ("f", 1e-3)]),
+]
+SCRIPT = """
+inlets = 1; outlets = 2;
+function bang() { outlet(0, 'set', 'pressed'); }
+function fail() { nowhere(); }
+function place(path) {
+  var slot = new LiveAPI('live_set tracks 0 clip_slots 0');
+  slot.call('create_audio_clip', path);
+}
+"""
+
+
+@pytest.fixture
+def node(require_program: Callable[[str], str]) -> str:
+    return require_program("node")
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("*.test.js")))
+def test_the_tests_in_node(node: str, name: str) -> None:
+    # Node's runner takes this for the word of one that runs it.
+    environment = {key: value for key, value in os.environ.items() if key != "NODE_TEST_CONTEXT"}
+    run = subprocess.run(
+        [node, "--test", str(HERE / name)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(("address", "typed"), MESSAGES, ids=[address for address, _ in MESSAGES])
+def test_osc_as_another_library_writes_it(
+    node: str, address: str, typed: list[tuple[str, Any]]
+) -> None:
+    builder = OscMessageBuilder(address)
+    for kind, value in typed:
+        builder.add_arg(value, kind)
+    dgram = builder.build().dgram
+    message = {
+        "address": address,
+        "types": "".join(kind for kind, _ in typed),
+        "values": [value for _, value in typed],
+    }
+    assert _in_node(node, "osc.encode(given).toString('hex')", message) == dgram.hex()
+    told = _in_node(node, "osc.decode(Buffer.from(given, 'hex'))", dgram.hex())
+    assert told == [message | {"values": OscMessage(dgram).params}]
+
+
+def test_osc_bundles_are_laid_open(node: str) -> None:
+    inner, outer = OscBundleBuilder(IMMEDIATELY), OscBundleBuilder(IMMEDIATELY)
+    inner.add_content(OscMessageBuilder("/b").build())
+    outer.add_content(OscMessageBuilder("/a").build())
+    outer.add_content(inner.build())
+    outer.add_content(OscMessageBuilder("/c").build())
+    dgram = outer.build().dgram
+    assert OscBundle(dgram).num_contents == 3
+    told = _in_node(node, "osc.decode(Buffer.from(given, 'hex'))", dgram.hex())
+    assert [message["address"] for message in told] == ["/a", "/b", "/c"]
+
+
+@pytest.mark.parametrize("datagram", [b"", b"/a", b"/a\0\0,i\0\0", b"a\0\0\0,\0\0\0", b"#bundle\0"])
+def test_what_is_not_osc_is_refused(node: str, datagram: bytes) -> None:
+    decoded = (
+        "(() => { try { osc.decode(Buffer.from(given, 'hex')); } catch (e) { return e.name; } })"
+    )
+    assert _in_node(node, f"{decoded}()", datagram.hex()) == "RangeError"
+
+
+@pytest.fixture
+def patcher(tmp_path: Path) -> Path:
+    """A button, a comment that shows that it was pressed, and messages that fail and place."""
+    (tmp_path / "script.js").write_text(SCRIPT, encoding="utf-8")
+    boxes = [
+        {"id": "button", "maxclass": "live.button", "varname": "button"},
+        {"id": "fail", "maxclass": "message", "text": "fail", "varname": "fail"},
+        {"id": "field", "maxclass": "textedit", "outputmode": 1, "varname": "field"},
+        {"id": "place", "maxclass": "newobj", "text": "prepend place"},
+        {"id": "word", "maxclass": "newobj", "text": "route text"},
+        {"id": "enter", "maxclass": "message", "text": "bang", "varname": "enter"},
+        {"id": "js", "maxclass": "newobj", "text": "js script.js"},
+        {"id": "shown", "maxclass": "live.comment", "text": "", "varname": "shown"},
+    ]
+    cords = [
+        "button js",
+        "fail js",
+        "enter field",
+        "field word",
+        "word place",
+        "place js",
+        "js shown",
+    ]
+    lines = [
+        {"patchline": {"source": [source, 0], "destination": [destination, 0]}}
+        for source, destination in (cord.split() for cord in cords)
+    ]
+    path = tmp_path / "test.maxpat"
+    path.write_text(
+        json.dumps({"patcher": {"boxes": [{"box": box} for box in boxes], "lines": lines}})
+    )
+    return path
+
+
+@pytest.fixture
+def live(node: str) -> Iterator[LiveSet]:
+    with live_set(node, tempo=90) as running:
+        yield running
+
+
+def test_two_devices_in_a_set_are_pressed_and_seen(live: LiveSet, patcher: Path) -> None:
+    tracks = [live.add_track("mic"), live.add_track("other")]
+    one, other = (
+        live.add_device(name, track, patcher)
+        for name, track in zip(("one", "other"), tracks, strict=True)
+    )
+    one.press("button")
+    assert (one.text("shown"), other.text("shown")) == ("pressed", "")
+    assert {"event": "shown", "host": "one", "name": "shown", "text": "pressed"} in live.events
+    assert live.call("live.song.tempo") == 90
+
+
+def test_a_clip_that_a_script_places_is_told(live: LiveSet, patcher: Path, tmp_path: Path) -> None:
+    wav = tmp_path / "clip, é.wav"
+    soundfile.write(wav, np.zeros((4800, 2)), 48_000)
+    track = live.add_track("mic")
+    device = live.add_device("one", track, patcher)
+    device.type("field", str(wav))
+    device.press("enter")
+    live.until(lambda: any(told["event"] == "clip" for told in live.events), "a clip is told")
+    told = next(told for told in live.events if told["event"] == "clip")
+    assert (told["track"], told["slot"]) == ("mic", 0)
+    assert live.call(f"{track.path('slots')}.0.clip.name") == told["name"]
+
+
+def test_a_script_that_fails_fails_the_call(live: LiveSet, patcher: Path) -> None:
+    device = live.add_device("one", live.add_track("mic"), patcher)
+    with pytest.raises(CallFailed, match="nowhere"):
+        device.press("fail")
+    assert any("nowhere" in line for line in device.console())
+    with pytest.raises(CallFailed, match="0 boxes 'nobody'"):
+        device.press("nobody")
+
+
+def test_the_process_ends_with_its_input_and_leaves_nothing(node: str, patcher: Path) -> None:
+    with live_set(node) as live:
+        live.add_device("one", live.add_track("mic"), patcher)
+        live.call("live.song.play")
+    assert live.process.returncode == 0
+    assert live.errors == []
+
+
+def _in_node(node: str, expression: str, given: object) -> Any:
+    script = (
+        f"const osc = require({json.dumps(str(HERE / 'osc.js'))});"
+        "const given = JSON.parse(process.argv[1]);"
+        f"process.stdout.write(JSON.stringify({expression}));"
+    )
+    run = subprocess.run(
+        [node, "-e", script, json.dumps(given)], capture_output=True, encoding="utf-8", check=True
+    )
+    return json.loads(run.stdout)

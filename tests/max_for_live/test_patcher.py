@@ -1,0 +1,230 @@
+"""The patcher by Max's own reference: what is in it exists, and hangs together."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import py2max
+import pytest
+from py2max import maxref
+from py2max.lint import lint
+
+from max_for_live import build
+from max_for_live.controls import BANKS, DEVICE_HEIGHT, DEVICE_WIDTH
+from max_for_live.drawing import overflows
+from max_for_live.patcher import SCRIPT as SCRIPT_NAME
+
+PATCHER: dict[str, Any] = json.loads(build.PATCHER.read_bytes())
+BOXES: list[dict[str, Any]] = [each["box"] for each in PATCHER["patcher"]["boxes"]]
+BY_ID = {box["id"]: box for box in BOXES}
+CORDS = [each["patchline"] for each in PATCHER["patcher"]["lines"]]
+SCRIPT = (build.HERE / SCRIPT_NAME).read_text(encoding="utf-8")
+SHOWN_ONLY = {"live.comment", "live.line"}
+"""What only stands there."""
+INTEGER_STEPS = 256
+"""How many values Live's whole numbers have (Ableton's production guidelines)."""
+
+
+def name_of(box: dict[str, Any]) -> str:
+    """The Max object that a box is."""
+    if box["maxclass"] == "newobj":
+        return str(box["text"]).split()[0]
+    return str(box["maxclass"])
+
+
+def parameter_of(box: dict[str, Any]) -> dict[str, Any] | None:
+    """What Live keeps for it, if it is a parameter."""
+    saved = box.get("saved_attribute_attributes", {}).get("valueof")
+    assert saved is None or isinstance(saved, dict)
+    return saved
+
+
+PARAMETERS = {
+    parameter["parameter_longname"]: (box, parameter)
+    for box in BOXES
+    if (parameter := parameter_of(box))
+}
+
+
+def test_the_reference_has_nothing_against_it() -> None:
+    findings = [str(finding) for finding in lint(py2max.Patcher.from_file(str(build.PATCHER)))]
+    assert findings == []
+
+
+def test_the_reference_would_see_what_is_wrong(tmp_path: Path) -> None:
+    broken = json.loads(build.PATCHER.read_bytes())
+    lines = broken["patcher"]["lines"]
+    lines[0]["patchline"]["source"][1] = 9
+    to_light = next(
+        line for line in lines if BY_ID[line["patchline"]["destination"][0]]["maxclass"] == "panel"
+    )
+    to_light["patchline"]["destination"][1] = 9
+    lines[2]["patchline"]["source"][0] = "obj-9999"
+    broken["patcher"]["boxes"][-1]["box"]["text"] = "no.such.object~"
+    path = tmp_path / "broken.maxpat"
+    path.write_text(json.dumps(broken))
+    found = {finding.code for finding in lint(py2max.Patcher.from_file(str(path)))}
+    assert {"E-OUTLET-RANGE", "E-INLET-RANGE", "E-ORPHAN-LINE", "W-UNKNOWN-OBJECT"} <= found
+
+
+@pytest.mark.parametrize("box", BOXES, ids=lambda box: box.get("varname") or box["text"])
+def test_a_box_has_the_inlets_and_outlets_of_its_object(box: dict[str, Any]) -> None:
+    name = name_of(box)
+    assert len(box.get("outlettype", [])) == box["numoutlets"]
+    if name in ("js", "message"):
+        # Their number is the script's to say, or not in the reference.
+        return
+    if name in ("route", "trigger", "t", "gate", "record~"):
+        words = str(box["text"]).split()[1:]
+        expected = {
+            "route": (len(words) + 1, len(words) + 1),
+            "t": (1, len(words)),
+            "gate": (2, 1),
+            # Each channel that is recorded has an inlet, and two more are the start and the end.
+            "record~": (int(words[-1]) + 2, 1) if name == "record~" else (0, 0),
+        }[name]
+        assert (box["numinlets"], box["numoutlets"]) == expected
+        return
+    info = maxref.get_object_info(name)
+    assert info is not None
+    assert box["numinlets"] == max(len(info["inlets"]), 1)
+    assert box["numoutlets"] == len(info["outlets"])
+
+
+def test_the_script_has_the_outlets_that_it_says() -> None:
+    declared = re.search(r"^inlets = (\d+);\noutlets = (\d+);$", SCRIPT, re.MULTILINE)
+    script = next(box for box in BOXES if name_of(box) == "js")
+    assert declared is not None
+    assert (script["numinlets"], script["numoutlets"]) == tuple(map(int, declared.groups()))
+    used = {cord["source"][1] for cord in CORDS if cord["source"][0] == script["id"]}
+    assert used == set(range(script["numoutlets"]))
+
+
+def test_nothing_is_without_a_cord_but_what_only_stands_there() -> None:
+    corded = {end[0] for cord in CORDS for end in (cord["source"], cord["destination"])}
+    loose = {name_of(box) for box in BOXES if box["id"] not in corded}
+    # The buffer is reached by its name, and by cords too.
+    assert loose <= SHOWN_ONLY
+
+
+def test_every_label_without_a_cord_says_something() -> None:
+    corded = {cord["destination"][0] for cord in CORDS}
+    for box in BOXES:
+        if box["maxclass"] == "live.comment" and box["id"] not in corded:
+            assert box["text"].strip()
+
+
+def test_every_parameter_is_named_once_and_explained() -> None:
+    parameters = [parameter for box in BOXES if (parameter := parameter_of(box))]
+    for key in ("parameter_longname", "parameter_info"):
+        counted = Counter(parameter[key] for parameter in parameters)
+        assert [value for value, count in counted.items() if count > 1] == []
+    names = Counter(box["varname"] for box in BOXES if "varname" in box)
+    assert max(names.values()) == 1
+    for name, (box, parameter) in PARAMETERS.items():
+        assert name == parameter["parameter_annotation_name"] and not re.search(r"live\.|\[", name)
+        assert parameter["parameter_info"].endswith(".") and len(parameter["parameter_info"]) > 15
+        assert box["annotation"] == parameter["parameter_info"]
+
+
+def test_every_control_that_sets_something_is_a_parameter() -> None:
+    unset = {
+        box["maxclass"]
+        for box in BOXES
+        if box["maxclass"].startswith("live.") and parameter_of(box) is None
+    }
+    assert unset == {"live.comment", "live.line", "live.meter~"}
+    # Text and menus that are filled while it runs are kept by a parameter that is not seen.
+    kept = {name for name, (box, _) in PARAMETERS.items() if name_of(box) == "pattr"}
+    assert kept == {"Preset", "Prompt", "Target Track"}
+
+
+def test_every_parameter_has_a_range_that_live_can_hold() -> None:
+    for name, (_, parameter) in PARAMETERS.items():
+        kind = parameter["parameter_type"]
+        (initial,) = parameter["parameter_initial"]
+        if kind == 3:
+            assert initial == "" and parameter["parameter_invisible"] == 1, name
+            continue
+        low, high = parameter.get("parameter_mmin", 0), parameter["parameter_mmax"]
+        assert low <= initial <= high and low < high, name
+        if kind == 1:
+            assert high - low < INTEGER_STEPS and high < INTEGER_STEPS, name
+        if kind == 2:
+            assert high == len(parameter["parameter_enum"]) - 1, name
+
+
+def test_what_is_played_can_be_mapped() -> None:
+    for name in ("Hum to Clip", "Generate", "Capture", "Last Bars", "Launch A", "Discard D"):
+        assert PARAMETERS[name][1].get("parameter_invisible", 0) == 0
+
+
+def test_the_patchers_list_of_parameters_is_complete() -> None:
+    listed = dict(PATCHER["patcher"]["parameters"])
+    banks = listed.pop("parameterbanks")
+    listed.pop("inherited_shortname")
+    assert {id: entry[0] for id, entry in listed.items()} == {
+        box["id"]: name for name, (box, _) in PARAMETERS.items()
+    }
+    assert len(banks) == len(BANKS)
+    for bank in banks.values():
+        assert len(bank["parameters"]) == 8
+        assert {name for name in bank["parameters"] if name != "-"} <= set(PARAMETERS)
+
+
+def test_everything_that_is_seen_is_in_the_presentation_and_fits() -> None:
+    for box in BOXES:
+        is_seen = box["maxclass"] not in ("newobj", "message")
+        assert bool(box.get("presentation")) == is_seen
+        if is_seen:
+            x, y, width, height = box["presentation_rect"]
+            assert x >= 0 and y >= 0 and x + width <= DEVICE_WIDTH and y + height <= DEVICE_HEIGHT
+            assert all(side == int(side) for side in box["presentation_rect"])
+    assert overflows(PATCHER) == []
+
+
+def test_names_that_live_shares_between_devices_are_each_devices_own() -> None:
+    for box in BOXES:
+        words = str(box.get("text", "")).split()
+        if box["maxclass"] == "newobj" and words[0] in ("buffer~", "record~", "s", "r", "send"):
+            assert words[1].startswith("---")
+
+
+def words_of(name: str) -> Iterator[str]:
+    """What is typed into the boxes of an object, after its name."""
+    for box in BOXES:
+        if box["maxclass"] == "newobj" and name_of(box) == name:
+            yield from str(box["text"]).split()[1:]
+
+
+def test_each_word_that_the_script_tells_is_sorted_out_and_none_is_left_over() -> None:
+    sorted_out = set(words_of("route")) - {"text"}
+    told = set(re.findall(r'outlet\((?:SHOW|SOUND), \[?"(\w+)"', SCRIPT))
+    told |= set(re.findall(r'show_text\("(\w+)"', SCRIPT))
+    made = {f"keep_{name}" for name in ("preset", "prompt", "target")}
+    made |= {f"variation_{letter}" for letter in "abcd"}
+    assert told - {"keep_", "variation_"} | made == sorted_out
+
+
+def test_each_press_and_each_control_is_known_to_the_script() -> None:
+    pressed = {
+        str(box["text"]).split()[2]
+        for box in BOXES
+        if str(box.get("text", "")).startswith("prepend press ")
+    }
+    table = re.search(r"var BUTTONS = \{(.*?)\};", SCRIPT, re.DOTALL)
+    assert table is not None
+    known = set(re.findall(r"^    (\w+):", table[1], re.MULTILINE))
+    known |= {f"{verb}_{letter}" for verb in ("launch", "discard") for letter in "abcd"}
+    assert pressed == known
+    controlled = {
+        str(box["text"]).split()[2]
+        for box in BOXES
+        if str(box.get("text", "")).startswith("prepend control ")
+    }
+    assert controlled == set(re.findall(r"controls\.(\w+)", SCRIPT))
