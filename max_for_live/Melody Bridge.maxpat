@@ -534,11 +534,21 @@
 						16.0
 					],
 					"varname": "preset_menu",
+					"fontname": "Ableton Sans Medium",
+					"fontsize": 9.5,
 					"outlettype": [
 						"int",
 						"",
 						""
-					]
+					],
+					"saved_attribute_attributes": {
+						"bgfillcolor": {
+							"expression": "themecolor.live_control_bg"
+						},
+						"textcolor": {
+							"expression": "themecolor.live_control_fg"
+						}
+					}
 				}
 			},
 			{
@@ -565,16 +575,24 @@
 					"keymode": 1,
 					"nosymquotes": 1,
 					"wordwrap": 1,
-					"fontsize": 9.5,
-					"fontname": "Ableton Sans Medium",
 					"rounded": 2.0,
 					"text": "",
+					"fontname": "Ableton Sans Medium",
+					"fontsize": 9.5,
 					"outlettype": [
 						"",
 						"int",
 						"",
 						""
-					]
+					],
+					"saved_attribute_attributes": {
+						"bgcolor": {
+							"expression": "themecolor.live_control_bg"
+						},
+						"textcolor": {
+							"expression": "themecolor.live_control_fg"
+						}
+					}
 				}
 			},
 			{
@@ -749,14 +767,14 @@
 						228.0,
 						180.0,
 						52.0,
-						18.0
+						16.0
 					],
 					"presentation": 1,
 					"presentation_rect": [
 						262.0,
 						91.0,
 						52.0,
-						18.0
+						16.0
 					],
 					"varname": "variations_label",
 					"textjustification": 0,
@@ -771,7 +789,7 @@
 					"numoutlets": 2,
 					"patching_rect": [
 						228.0,
-						206.0,
+						204.0,
 						36.0,
 						15.0
 					],
@@ -817,14 +835,14 @@
 					"numoutlets": 2,
 					"patching_rect": [
 						228.0,
-						229.0,
+						227.0,
 						86.0,
 						15.0
 					],
 					"presentation": 1,
 					"presentation_rect": [
 						264.0,
-						109.0,
+						107.0,
 						86.0,
 						15.0
 					],
@@ -870,16 +888,16 @@
 					"numoutlets": 0,
 					"patching_rect": [
 						228.0,
-						252.0,
+						250.0,
 						32.0,
-						18.0
+						16.0
 					],
 					"presentation": 1,
 					"presentation_rect": [
 						160.0,
-						126.0,
+						123.0,
 						32.0,
-						18.0
+						16.0
 					],
 					"varname": "seed_label",
 					"textjustification": 0,
@@ -894,14 +912,14 @@
 					"numoutlets": 2,
 					"patching_rect": [
 						228.0,
-						278.0,
+						274.0,
 						64.0,
 						15.0
 					],
 					"presentation": 1,
 					"presentation_rect": [
 						192.0,
-						127.0,
+						124.0,
 						64.0,
 						15.0
 					],
@@ -940,14 +958,14 @@
 					"numoutlets": 2,
 					"patching_rect": [
 						228.0,
-						301.0,
+						297.0,
 						41.0,
 						15.0
 					],
 					"presentation": 1,
 					"presentation_rect": [
 						264.0,
-						127.0,
+						124.0,
 						41.0,
 						15.0
 					],
@@ -992,14 +1010,14 @@
 					"numoutlets": 2,
 					"patching_rect": [
 						228.0,
-						324.0,
+						320.0,
 						41.0,
 						15.0
 					],
 					"presentation": 1,
 					"presentation_rect": [
 						309.0,
-						127.0,
+						124.0,
 						41.0,
 						15.0
 					],
@@ -1045,7 +1063,7 @@
 					"numoutlets": 0,
 					"patching_rect": [
 						228.0,
-						347.0,
+						343.0,
 						5.0,
 						161.0
 					],
@@ -1068,7 +1086,7 @@
 					"numoutlets": 2,
 					"patching_rect": [
 						228.0,
-						516.0,
+						512.0,
 						96.0,
 						20.0
 					],
@@ -1120,7 +1138,7 @@
 					"numoutlets": 2,
 					"patching_rect": [
 						228.0,
-						544.0,
+						540.0,
 						46.0,
 						20.0
 					],
@@ -1172,7 +1190,7 @@
 					"numoutlets": 0,
 					"patching_rect": [
 						228.0,
-						572.0,
+						568.0,
 						50.0,
 						18.0
 					],
@@ -1195,7 +1213,7 @@
 					"numoutlets": 2,
 					"patching_rect": [
 						228.0,
-						598.0,
+						594.0,
 						196.0,
 						8.0
 					],
@@ -1219,7 +1237,15 @@
 					"outlettype": [
 						"",
 						""
-					]
+					],
+					"saved_attribute_attributes": {
+						"bgcolor": {
+							"expression": "themecolor.live_control_bg"
+						},
+						"slidercolor": {
+							"expression": "themecolor.live_control_selection"
+						}
+					}
 				}
 			},
 			{
@@ -1682,11 +1708,21 @@
 						16.0
 					],
 					"varname": "target_menu",
+					"fontname": "Ableton Sans Medium",
+					"fontsize": 9.5,
 					"outlettype": [
 						"int",
 						"",
 						""
-					]
+					],
+					"saved_attribute_attributes": {
+						"bgfillcolor": {
+							"expression": "themecolor.live_control_bg"
+						},
+						"textcolor": {
+							"expression": "themecolor.live_control_fg"
+						}
+					}
 				}
 			},
 			{
@@ -1704,7 +1740,7 @@
 					"presentation": 1,
 					"presentation_rect": [
 						364.0,
-						106.0,
+						104.0,
 						38.0,
 						18.0
 					],
@@ -1728,7 +1764,7 @@
 					"presentation": 1,
 					"presentation_rect": [
 						402.0,
-						107.0,
+						105.0,
 						72.0,
 						15.0
 					],
@@ -1791,7 +1827,7 @@
 					"presentation": 1,
 					"presentation_rect": [
 						478.0,
-						107.0,
+						105.0,
 						84.0,
 						15.0
 					],
@@ -1844,7 +1880,7 @@
 					"presentation": 1,
 					"presentation_rect": [
 						366.0,
-						127.0,
+						124.0,
 						46.0,
 						15.0
 					],
@@ -1897,7 +1933,7 @@
 					"presentation": 1,
 					"presentation_rect": [
 						416.0,
-						127.0,
+						124.0,
 						46.0,
 						15.0
 					],
@@ -1949,7 +1985,7 @@
 					"presentation": 1,
 					"presentation_rect": [
 						466.0,
-						127.0,
+						124.0,
 						46.0,
 						15.0
 					],
@@ -2001,7 +2037,7 @@
 					"presentation": 1,
 					"presentation_rect": [
 						516.0,
-						127.0,
+						124.0,
 						46.0,
 						15.0
 					],
@@ -2043,14 +2079,14 @@
 						444.0,
 						438.0,
 						404.0,
-						24.0
+						30.0
 					],
 					"presentation": 1,
 					"presentation_rect": [
 						160.0,
-						145.0,
+						139.0,
 						404.0,
-						24.0
+						30.0
 					],
 					"varname": "status",
 					"textjustification": 0

@@ -23,6 +23,23 @@ from max_for_live.patcher import SCRIPT, build_patcher  # noqa: E402
 PATCHER = HERE / "Melody Bridge.maxpat"
 DEVICE = HERE / "Melody Bridge.amxd"
 PICTURE = HERE.parent / "docs" / "device.png"
+EXAMPLE: dict[str, object] = {
+    "light": [0.3, 0.85, 0.4, 1.0],
+    "state": "busy, pocket",
+    "track_meter": 0.62,
+    "daemon_meter": 0.71,
+    "melody": "last 4 bars",
+    "preset_menu": "lofi-keys",
+    "prompt_text": "warm electric piano, bass and lo-fi drums, {tempo} bpm, {key}",
+    "seed": 4711,
+    "variations": 4,
+    "launch_a": 1,
+    "launch_b": 1,
+    "target_menu": "Melody Bridge",
+    "progress": 0.6,
+    "time_left": "2 s",
+}
+"""What its controls show in the picture, by their scripting names."""
 
 
 def built() -> dict[Path, bytes]:
@@ -44,7 +61,7 @@ def main() -> int:
     from max_for_live.drawing import draw
 
     part = PICTURE.with_suffix(".part.png")
-    draw(build_patcher()).save(part, optimize=True)
+    draw(build_patcher(), shown=EXAMPLE).save(part, optimize=True)
     os.replace(part, PICTURE)
     print(f"{PICTURE.name}: {PICTURE.stat().st_size} bytes")
     return 0

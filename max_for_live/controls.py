@@ -58,6 +58,7 @@ class Control:
         hears: the script's word for telling it something; empty: it is never told.
         tells: whether the script hears it.
         attributes: more of Max's, by their names in a patcher file.
+        theme: which of Live's colours an attribute follows, where the object does not by itself.
     """
 
     id: str
@@ -69,6 +70,23 @@ class Control:
     hears: str = ""
     tells: bool = True
     attributes: tuple[tuple[str, object], ...] = ()
+    theme: tuple[tuple[str, str], ...] = ()
+
+
+_FONT: tuple[tuple[str, object], ...] = (("fontname", "Ableton Sans Medium"), ("fontsize", 9.5))
+"""What Live's own objects have, for those that are Max's."""
+
+
+def _menu(id: str, rect: Rect) -> Control:
+    """A menu that is filled while the device runs: Live's own must keep its items."""
+    return Control(
+        id,
+        "umenu",
+        rect,
+        hears=id,
+        attributes=_FONT,
+        theme=(("bgfillcolor", "live_control_bg"), ("textcolor", "live_control_fg")),
+    )
 
 
 def _button(
@@ -228,7 +246,7 @@ CONTROLS: tuple[Control, ...] = (
     _line("line_1", 151),
     # sound
     _label("preset_label", (160, 4, 40, 18), "Preset"),
-    Control("preset_menu", "umenu", (202, 5, 148, 16), hears="preset_menu"),
+    _menu("preset_menu", (202, 5, 148, 16)),
     Control(
         "prompt_text",
         "textedit",
@@ -240,11 +258,11 @@ CONTROLS: tuple[Control, ...] = (
             ("keymode", 1),
             ("nosymquotes", 1),
             ("wordwrap", 1),
-            ("fontsize", 9.5),
-            ("fontname", "Ableton Sans Medium"),
             ("rounded", 2.0),
             ("text", ""),
+            *_FONT,
         ),
+        theme=(("bgcolor", "live_control_bg"), ("textcolor", "live_control_fg")),
     ),
     Control(
         "guidance",
@@ -287,7 +305,7 @@ CONTROLS: tuple[Control, ...] = (
             initial=4,
         ),
     ),
-    _label("variations_label", (262, 91, 52, 18), "Variations"),
+    _label("variations_label", (262, 91, 52, 16), "Variations"),
     Control(
         "variations",
         "live.numbox",
@@ -304,7 +322,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     _switch(
         "song_key",
-        (264, 109, 86, 15),
+        (264, 107, 86, 15),
         "Song scale",
         _on_off(
             "Song Scale",
@@ -312,11 +330,11 @@ CONTROLS: tuple[Control, ...] = (
             initial=1,
         ),
     ),
-    _label("seed_label", (160, 126, 32, 18), "Seed"),
+    _label("seed_label", (160, 123, 32, 16), "Seed"),
     Control(
         "seed",
         "live.numbox",
-        (192, 127, 64, 15),
+        (192, 124, 64, 15),
         Parameter(
             "Seed",
             "The same seed makes the same clip again. Unlocked, a new one is drawn for each clip.",
@@ -325,10 +343,10 @@ CONTROLS: tuple[Control, ...] = (
         ),
         hears="seed",
     ),
-    _button("dice", (264, 127, 41, 15), "Dice", "Dice", "Draws a new seed, and locks it."),
+    _button("dice", (264, 124, 41, 15), "Dice", "Dice", "Draws a new seed, and locks it."),
     _switch(
         "seed_lock",
-        (309, 127, 41, 15),
+        (309, 124, 41, 15),
         "Lock",
         _on_off("Lock Seed", "Keeps the seed for the clips to come.", initial=0),
         hears="seed_lock",
@@ -364,15 +382,16 @@ CONTROLS: tuple[Control, ...] = (
             ("size", 1),
             ("parameter_enable", 0),
         ),
+        theme=(("bgcolor", "live_control_bg"), ("slidercolor", "live_control_selection")),
     ),
     *(control for index, letter in enumerate(LETTERS) for control in _variation(index, letter)),
     _label("target_label", (364, 86, 36, 18), "Track"),
-    Control("target_menu", "umenu", (402, 87, 160, 16), hears="target_menu"),
-    _label("quantization_label", (364, 106, 38, 18), "Launch"),
+    _menu("target_menu", (402, 87, 160, 16)),
+    _label("quantization_label", (364, 104, 38, 18), "Launch"),
     Control(
         "quantization",
         "live.menu",
-        (402, 107, 72, 15),
+        (402, 105, 72, 15),
         Parameter(
             "Launch Quantization",
             "When the clip begins after it was launched; Global is the setting of the set.",
@@ -384,13 +403,13 @@ CONTROLS: tuple[Control, ...] = (
     ),
     _switch(
         "auto_launch",
-        (478, 107, 84, 15),
+        (478, 105, 84, 15),
         "Auto-launch",
         _on_off("Auto Launch", "Launches the first clip of a request when it is there.", initial=0),
     ),
     _switch(
         "thru",
-        (366, 127, 46, 15),
+        (366, 124, 46, 15),
         "Thru",
         _on_off(
             "Thru",
@@ -401,7 +420,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     _button(
         "check",
-        (416, 127, 46, 15),
+        (416, 124, 46, 15),
         "Check",
         "Check",
         "Tries on a scratch track all that the device relies on in this Live, and writes down what "
@@ -409,7 +428,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     _button(
         "reveal",
-        (466, 127, 46, 15),
+        (466, 124, 46, 15),
         "Reveal",
         "Reveal",
         "Shows the folder with the newest clip.",
@@ -417,7 +436,7 @@ CONTROLS: tuple[Control, ...] = (
     Control(
         "port",
         "live.numbox",
-        (516, 127, 46, 15),
+        (516, 124, 46, 15),
         Parameter(
             "Daemon Port",
             "The UDP port of this machine that melody-bridge listens on.",
@@ -429,7 +448,7 @@ CONTROLS: tuple[Control, ...] = (
         ),
         tells=False,
     ),
-    _label("status", (160, 145, 404, 24), "", hears="status"),
+    _label("status", (160, 139, 404, 30), "", hears="status"),
 )
 """All that stands in the presentation, from left to right and top to bottom."""
 

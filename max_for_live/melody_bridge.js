@@ -20,9 +20,9 @@ var SOUND = 2;
 var FIRST_PORT = 7772;
 var PORTS = 32;
 var HELLO_MS = 1000;
-var KEEP_MS = 5000;
-// A subscription lasts 30 s; two answers that are missing tell of a daemon that is gone.
-var SILENT_MS = 11000;
+var KEEP_MS = 3000;
+// Two answers that are missing tell of a daemon that is gone.
+var SILENT_MS = 7000;
 
 var TRACK_NAME = "Melody Bridge";
 var AUTOMATIC = "Automatic";
@@ -747,7 +747,7 @@ function place(clip) {
     }
     var slot = free_slot(track);
     if (!offers(slot, "create_audio_clip")) {
-        say("Live takes clips from a device since 12.0.5: press Reveal and drag " + clip.path);
+        say("Live 12.0.5 takes clips from here; press Reveal and drag " + clip.path);
         return;
     }
     attempt(function () { slot.call("create_audio_clip", clip.path); });
@@ -1367,6 +1367,15 @@ var CHECKS = [
         straighten(scratch_clip(run), check_clip(run));
         return is_straight(scratch_clip(run), check_clip(run));
     } },
+    { words: "a warp marker can be added, moved and removed", agrees: function (run) {
+        var clip = scratch_clip(run);
+        clip.call("add_warp_marker", { beat_time: 2, sample_time: 1 });
+        clip.call("move_warp_marker", 2, 0.5);
+        var moved = warp_markers(clip)[1];
+        clip.call("remove_warp_marker", 2.5);
+        return near(moved.beat_time, 2.5) && near(moved.sample_time, 1)
+            && is_straight(clip, check_clip(run));
+    } },
     { words: "a loop of whole bars can be set", agrees: function (run) {
         set_loop(scratch_clip(run), run.beats);
         return is_exact(scratch_clip(run), check_clip(run));
@@ -1383,7 +1392,16 @@ var CHECKS = [
         var track = scratch_track(run, "create_midi_track");
         var slot = new LiveAPI("id " + child_ids(track, "clip_slots")[0]);
         attempt(function () { slot.call("create_audio_clip", run.path); });
+        run.midi_slot = slot;
         return why_not(track) !== "" && number(slot, "has_clip") === 0;
+    } },
+    { words: "a MIDI clip tells its notes", agrees: function (run) {
+        run.midi_slot.call("create_clip", 4);
+        var clip = new LiveAPI("id " + child_id(run.midi_slot, "clip"));
+        clip.call("add_new_notes", { notes: [{ pitch: 60, start_time: 1, duration: 0.5 }] });
+        var notes = notes_of(clip, 0, 4);
+        return notes.length === 1 && notes[0].pitch === 60 && near(notes[0].start, 1)
+            && near(notes[0].length, 0.5);
     } }
 ];
 

@@ -289,6 +289,10 @@ def _control_box(control: Control, id: str, place: Sequence[float]) -> dict[str,
         box["texton"] = control.text_on
     if control.parameter is not None:
         box |= _saved(control.parameter)
+    if control.theme:
+        box.setdefault("saved_attribute_attributes", {}).update(
+            (attribute, {"expression": f"themecolor.{color}"}) for attribute, color in control.theme
+        )
     return box
 
 

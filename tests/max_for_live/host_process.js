@@ -3,12 +3,12 @@
 /**
  * A set of Live with devices in it, as a process: `node host_process.js '{"live": {…}}'`.
  *
- * A line of JSON on its input is a call,
- * `{"id": 1, "call": "hosts.a.press", "args": ["Generate"]}`: a dotted path from `live` (the model),
- * `hosts` (the devices by name) or `inputs` (what their tracks hear), or one of `addHost` and
- * `removeHost`. A path that ends at a value instead of a method gives the value. With `"ref": true`
- * the result stays here and is answered as `{"$ref": n}`, which stands for it among later arguments,
- * and as `$n` at the beginning of a path.
+ * A line of JSON on its input is a call:
+ * `{"id": 1, "call": "hosts.a.press", "args": ["Generate"]}`. It goes to a dotted path from `live`
+ * (the model), `hosts` (the devices by name) or `inputs` (what their tracks hear), or is `addHost`
+ * or `removeHost`. A path that ends at a value instead of a method gives the value. With
+ * `"ref": true` the result stays here and is answered as `{"$ref": n}`, which stands for it among
+ * later arguments, and as `$n` at the beginning of a path.
  *
  * It answers `{"id": 1, "result": …}` or `{"id": 1, "error": "…"}`, and tells `{"event": …}` of what
  * a device shows and of clips in slots. It ends with its input.

@@ -277,7 +277,8 @@ function makeLiveAPI(live, device, host) {
  * docs.cycling74.com/reference/live.observer. Live's words: third-party.
  */
 function checkMayChange(live) {
-  if (live.notifying) refuse('Changes cannot be triggered by notifications. Use a Task or defer.');
+  if (!live.notifying) return;
+  refuse('Changes cannot be triggered by notifications. You will need to defer your response.');
 }
 
 function asAtoms({ type }, value, live) {

@@ -33,7 +33,8 @@ test('no use of LiveAPI in the high-priority thread', () => {
   assert.equal(song.getcount('tracks'), 0);
   assert.equal(new LiveAPI('live_set').id, '0');
   assert.equal(live.song.tempo, 120);
-  assert.equal(live.errors.length, 5);
+  song.property = '';
+  assert.equal(live.errors.length, 6);
   assert.ok(live.errors.every((line) => /high-priority/.test(line)));
 });
 
@@ -245,6 +246,7 @@ test('nothing can be changed inside a callback', () => {
   live.song.setTempo(90);
   assert.equal(live.errors.length, 12);
   assert.ok(live.errors.every((line) => /cannot be triggered by notifications/.test(line)));
+  assert.match(live.errors[0], /You will need to defer your response/);
   assert.equal(read[4], 90);
   assert.equal(live.song.tempo, 90);
   song.set('tempo', 91);
@@ -274,6 +276,15 @@ test('mode 0 follows the object, mode 1 the path', () => {
   live.song.moveTrack(track, 0);
   assert.deepEqual([object.id, path.id], [String(track.id), String(track.id)]);
   assert.deepEqual(told, [['id', track.id], ['id', first.id], ['id', track.id]]);
+});
+
+test('setting mode 1 goes back to the path at once', () => {
+  const { live, LiveAPI } = setUp();
+  const api = new LiveAPI('live_set tracks 0');
+  const first = live.song.insertTrack(0);
+  api.mode = 1;
+  assert.equal(api.id, String(first.id));
+  assert.equal(api.mode, 1);
 });
 
 test('a deleted object leaves id 0 behind, and its id is never given again', () => {
@@ -309,6 +320,49 @@ test('a moved device has its id and a new path; a duplicate is another device', 
   assert.equal(new (live.attach(copy).LiveAPI)('this_device').unquotedpath,
     'live_set tracks 0 devices 0');
   assert.notEqual(copy.id, device.id);
+});
+
+test('a path to a device is followed when devices move and go', () => {
+  const { live, device, track, LiveAPI } = setUp();
+  const other = live.song.addTrack({ name: 'Other' });
+  const told = [];
+  const api = new LiveAPI((message) => told.push(message), 'live_set tracks 1 devices 0');
+  api.mode = 1;
+  live.moveDevice(device, other);
+  assert.equal(api.id, String(device.id));
+  new LiveAPI('live_set tracks 1').call('delete_device', 0);
+  assert.equal(api.id, '0');
+  assert.equal(new LiveAPI('this_device').id, '0');
+  assert.deepEqual([track.devices, other.devices], [[], []]);
+  assert.deepEqual(told, [['id', device.id], ['id', 0]]);
+});
+
+test('observers of devices are told when one comes, moves or goes', () => {
+  const { live, device, track, LiveAPI } = setUp();
+  const other = live.song.addTrack({ name: 'Other' });
+  const counts = { 0: [], 1: [] };
+  [0, 1].forEach((at) => {
+    const watching = new LiveAPI(([name, ...ids]) => name === 'devices'
+      && counts[at].push(ids.length / 2), `live_set tracks ${at}`);
+    watching.property = 'devices';
+  });
+  live.addDevice(track);
+  live.moveDevice(device, other);
+  live.deleteDevice(device);
+  track.addRack();
+  assert.deepEqual(counts, { 0: [1, 2, 1, 2], 1: [0, 1, 0] });
+});
+
+test('devices, racks and chains have names, and chains can be observed', () => {
+  const { live, track, LiveAPI } = setUp();
+  const rack = track.addRack('Rack');
+  const told = [];
+  new LiveAPI(([name]) => told.push(name), 'live_set tracks 0 devices 1').property = 'chains';
+  live.addDevice(rack.addChain('Dry'), 'Reverb');
+  const name = (path) => new LiveAPI(`live_set tracks 0 devices ${path}`).get('name')[0];
+  assert.deepEqual(['0', '1', '1 chains 0', '1 chains 0 devices 0'].map(name),
+    ['Melody Bridge', 'Rack', 'Dry', 'Reverb']);
+  assert.deepEqual(told, ['id', 'chains', 'chains']);
 });
 
 test('goto and path lead elsewhere, and what is observed comes along', () => {

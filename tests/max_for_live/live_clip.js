@@ -146,7 +146,7 @@ class Clip extends LiveObject {
     if (wanted === this.looping) return;
     this.looping = wanted;
     if (!wanted) this.start_marker = this.region[0];
-    this.notify('looping', 'loop_start', 'loop_end');
+    this.notify('looping', 'loop_start', 'loop_end', 'start_marker', 'end_time');
   }
 
   /** Takes over all that a musician can set of another clip of the same kind. */
@@ -276,7 +276,8 @@ class AudioClip extends Clip {
       if (!this.alive || wanted === this.warping) return;
       if (wanted) this.warpOn();
       else this.warpOff();
-      this.notify('warping', 'looping', 'loop_start', 'loop_end', 'start_marker', 'warp_markers');
+      this.notify('warping', 'looping', 'loop_start', 'loop_end', 'start_marker', 'end_time',
+        'warp_markers');
     });
   }
 
@@ -290,7 +291,7 @@ class AudioClip extends Clip {
     this.start_marker = this.warpMap.beatAt(startSeconds);
     // Third-party: the end marker is left stale when warp goes off; what it is when warp comes on
     // is said nowhere. The harsher: it keeps its number, which now means beats.
-    this.end_marker = Math.max(stale, this.start_marker + 1 / 32);
+    this.end_marker = stale;
   }
 
   warpOff() {
@@ -300,7 +301,6 @@ class AudioClip extends Clip {
     this.region = inSeconds(this.region);
     this.looping = false;
     this.start_marker = this.region[0];
-    this.end_marker = Math.max(this.end_marker, this.start_marker + 1 / 32);
     this.warping = false;
     this.warpMap = null;
   }

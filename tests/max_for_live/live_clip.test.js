@@ -77,6 +77,10 @@ test('the guess may be all the markers, the first one not at the start', () => {
   assert.deepEqual([api.get('loop_start'), api.get('loop_end')], [[-1], [15]]);
 });
 
+test('the guess may be the same for all clips', () => {
+  assert.deepEqual(setUpClip({ guessTempo: 60 }).api.get('loop_end'), [8]);
+});
+
 test('setting warping takes effect in a later task', () => {
   const { clock, api } = setUpClip();
   api.set('warping', 0);
@@ -123,6 +127,27 @@ test('warp off ends looping, makes seconds of beats and leaves the end marker st
   assert.deepEqual([api.get('looping'), api.get('warping')], [[0], [0]]);
   close(api.get('loop_end')[0], 8);
   assert.deepEqual(api.get('end_marker'), [12]);
+});
+
+test('a part of the file stays that part when warp goes on and off', () => {
+  const { live, clock, track, LiveAPI } = setUp({ guessTempo: 90 });
+  live.song.addAudioClip(track, 0, { path: '/hum.wav', loopStart: 2, loopEnd: 6, startMarker: 2 });
+  const api = new LiveAPI('live_set tracks 0 clip_slots 0 clip');
+  const bounds = () => ['loop_start', 'loop_end', 'start_marker'].map((name) => api.get(name)[0]);
+  const warp = (on) => {
+    api.set('warping', on);
+    clock.advance(1);
+  };
+  warp(1);
+  assert.deepEqual(bounds(), [3, 9, 3]);
+  api.set('looping', 1);
+  assert.deepEqual(bounds(), [3, 9, 3]);
+  api.set('loop_end', 12);
+  warp(0);
+  bounds().forEach((seconds, at) => close(seconds, [2, 6, 2][at]));
+  warp(1);
+  api.set('looping', 1);
+  close(api.get('loop_end')[0], 12);
 });
 
 test('warp off and on again forgets the markers', () => {
@@ -250,6 +275,9 @@ test('the first marker can go once there is another one, the only one cannot', (
   assert.deepEqual(beatsAndSeconds(markers(api)[0]), [16, 8]);
   api.call('add_warp_marker', { beat_time: 0, sample_time: 0.5 });
   assert.deepEqual(beatsAndSeconds(markers(api)[0]), [0, 0.5]);
+  api.call('remove_warp_marker', 0);
+  api.call('add_warp_marker', { beat_time: 0, sample_time: 0 });
+  assert.deepEqual(beatsAndSeconds(markers(api)[0]), [0, 0]);
   assert.deepEqual(live.errors, []);
 });
 
@@ -274,16 +302,32 @@ test('observers of warp_markers are told of each change', () => {
 });
 
 test('what is written while Live analyses a new clip does not stick', () => {
-  const { clock, api } = setUpClip({ guessTempo: () => 90, analysisMs: 1000 });
+  const { clock, api, LiveAPI } = setUpClip({ guessTempo: () => 90, analysisMs: 1000 });
+  const told = [];
+  const watching = new LiveAPI(([name]) => told.push(name), 'live_set tracks 0 clip_slots 0 clip');
+  watching.property = 'warp_markers';
   api.call('add_warp_marker', { beat_time: 16, sample_time: 8 });
   clock.advance(999);
   assert.equal(markers(api).length, 3);
   clock.advance(2);
   assert.equal(markers(api).length, 2);
   assert.deepEqual(api.get('loop_end'), [12]);
+  assert.deepEqual(told, ['id', 'warp_markers', 'warp_markers', 'warp_markers']);
   api.call('add_warp_marker', { beat_time: 16, sample_time: 8 });
   clock.advance(5000);
   assert.equal(markers(api).length, 3);
+});
+
+test('a clip that is gone or unwarped is not analysed on', () => {
+  const gone = setUpClip({ analysisMs: 1000 });
+  gone.live.song.deleteClip(gone.clip);
+  const map = gone.clip.warpMap;
+  gone.clock.advance(2000);
+  assert.equal(gone.clip.warpMap, map);
+  const { api, clock } = setUpClip({ analysisMs: 1000 });
+  api.set('warping', 0);
+  clock.advance(2000);
+  assert.deepEqual(api.get('warping'), [0]);
 });
 
 test('loop bounds never cross: the order of writing matters', () => {
@@ -374,6 +418,95 @@ test('what a clip may be set to', () => {
   assert.deepEqual(live.errors, []);
 });
 
+test('what a new clip is set to', () => {
+  const { api } = setUpClip();
+  const values = ['muted', 'launch_mode', 'launch_quantization', 'warp_mode', 'gain', 'is_playing',
+    'is_triggered', 'is_recording'].map((name) => api.get(name)[0]);
+  assert.deepEqual(values, [0, 0, 0, 0, 0.4, 0, 0, 0]);
+});
+
+test('observers are told of each property that changes, and of what changes with it', () => {
+  const { LiveAPI, api, clock } = setUpClip({ loopNewClips: true, guessTempo: 90 });
+  const told = [];
+  const names = ['name', 'color', 'color_index', 'muted', 'loop_start', 'loop_end', 'looping',
+    'start_marker', 'end_marker', 'end_time', 'gain', 'warp_mode', 'launch_quantization',
+    'launch_mode', 'warping'];
+  names.forEach((name) => {
+    const watching = new LiveAPI(([property]) => told.push(property),
+      'live_set tracks 0 clip_slots 0 clip');
+    watching.property = name;
+  });
+  const toldBy = (name, value) => {
+    told.length = 0;
+    api.set(name, value);
+    clock.advance(1);
+    return [...told].sort();
+  };
+  assert.deepEqual(toldBy('name', 'x'), ['name']);
+  assert.deepEqual(toldBy('color', 0), ['color', 'color_index']);
+  assert.deepEqual(toldBy('muted', 1), ['muted']);
+  assert.deepEqual(toldBy('loop_start', 1), ['loop_start', 'start_marker']);
+  assert.deepEqual(toldBy('loop_end', 13), ['end_time', 'loop_end']);
+  assert.deepEqual(toldBy('start_marker', 1), ['start_marker']);
+  assert.deepEqual(toldBy('end_marker', 15), ['end_marker', 'end_time']);
+  assert.deepEqual(toldBy('gain', 1), ['gain']);
+  assert.deepEqual(toldBy('warp_mode', 4), ['warp_mode']);
+  assert.deepEqual(toldBy('launch_quantization', 1), ['launch_quantization']);
+  assert.deepEqual(toldBy('launch_mode', 2), ['launch_mode']);
+  assert.deepEqual(toldBy('looping', 0),
+    ['end_time', 'loop_end', 'loop_start', 'looping', 'start_marker']);
+  assert.deepEqual(toldBy('looping', 0), []);
+  assert.deepEqual(toldBy('warping', 0),
+    ['end_time', 'loop_end', 'loop_start', 'looping', 'start_marker', 'warping']);
+});
+
+test('end_time is the end of the loop, or the end marker', () => {
+  const { api } = setUpClip({ loopNewClips: true, guessTempo: 90 });
+  api.set('end_marker', 15);
+  assert.deepEqual(api.get('end_time'), [12]);
+  api.set('looping', 0);
+  assert.deepEqual(api.get('end_time'), [15]);
+});
+
+test('without a loop the start marker is where the clip starts again', () => {
+  const { api } = setUpClip({ loopNewClips: true });
+  api.set('start_marker', 3);
+  api.set('looping', 0);
+  assert.deepEqual(api.get('start_marker'), [0]);
+  api.set('looping', 1);
+  assert.deepEqual(api.get('start_marker'), [0]);
+});
+
+test('a duplicate has all that its original was set to, and a life of its own', () => {
+  const { track, api, LiveAPI } = setUpClip({ loopNewClips: true, guessTempo: 90 });
+  const settings = [['name', 'x'], ['color_index', 5], ['gain', 0.5], ['warp_mode', 4],
+    ['launch_quantization', 5], ['launch_mode', 1], ['muted', 1], ['loop_start', 1],
+    ['loop_end', 9], ['start_marker', 2], ['end_marker', 11]];
+  settings.forEach(([name, value]) => api.set(name, value));
+  new LiveAPI('live_set tracks 0 clip_slots 0')
+    .call('duplicate_clip_to', `id ${track.slots[3].id}`);
+  const copy = new LiveAPI('live_set tracks 0 clip_slots 3 clip');
+  settings.forEach(([name, value]) => assert.deepEqual(copy.get(name), [value], name));
+  copy.set('loop_end', 8);
+  copy.call('add_warp_marker', { beat_time: 16, sample_time: 8 });
+  assert.deepEqual(api.get('loop_end'), [9]);
+  assert.equal(markers(api).length, 2);
+  copy.set('looping', 0);
+  assert.deepEqual(copy.get('loop_end'), [12]);
+});
+
+test('a MIDI clip is duplicated with its notes', () => {
+  const { live, LiveAPI } = setUp();
+  const track = live.song.addTrack({ kind: 'midi' });
+  const note = { pitch: 60, start_time: 0, duration: 1 };
+  live.song.addMidiClip(track, 0, { lengthBeats: 4, notes: [note] });
+  new LiveAPI('live_set tracks 1 clip_slots 0')
+    .call('duplicate_clip_to', `id ${track.slots[1].id}`);
+  const [one, other] = track.slots.map(({ clip }) => clip && clip.notes[0]);
+  assert.equal(other.pitch, 60);
+  assert.notEqual(one.note_id, other.note_id);
+});
+
 test('a MIDI clip gives its notes by where they start, as JSON text', () => {
   const { live, LiveAPI } = setUp();
   const track = live.song.addTrack({ kind: 'midi' });
@@ -385,6 +518,7 @@ test('a MIDI clip gives its notes by where they start, as JSON text', () => {
     .map(({ pitch }) => pitch);
   assert.deepEqual(pitches(0, 128, 0, 4), [60, 64, 67]);
   assert.deepEqual(pitches(61, 6, 0, 8), [64]);
+  assert.deepEqual(pitches(64, 3, 0, 8), [64]);
   assert.deepEqual(pitches({ from_pitch: 0, pitch_span: 128, from_time: 1, time_span: 9 }),
     [64, 67, 72]);
   const [note] = JSON.parse(api.call('get_notes_extended', 0, 128, 0, 1)).notes;

@@ -64,6 +64,8 @@ class Live {
 
   constructor(settings) {
     this.settings = { ...DEFAULTS, ...settings };
+    const { guessTempo } = this.settings;
+    if (typeof guessTempo !== 'function') this.settings.guessTempo = () => guessTempo;
     this.version = versionNumbers(this.settings.version);
     /** @type {string[]} what Live printed to the Max console, in order */
     this.errors = [];
@@ -275,8 +277,8 @@ function versionNumbers(version) {
  * @param {string} [settings.version] of Live
  * @param {boolean} [settings.warpNewClips] the user's setting, which no API reads
  * @param {boolean} [settings.loopNewClips] likewise; only warped clips can loop
- * @param {(clip: AudioClip) => number | object[]} [settings.guessTempo] the bpm that Live guesses
- *   for a clip, or all its visible warp markers
+ * @param {((clip: AudioClip) => number | object[]) | number | object[]} [settings.guessTempo] the
+ *   bpm that Live guesses for a clip, or all its visible warp markers
  * @param {number} [settings.analysisMs] how long Live analyses a new clip
  * @param {(path: string) => {frames: number, sampleRate: number, channels: number}}
  *   [settings.readWav]

@@ -150,9 +150,31 @@ test('has_clip is told when clips come, go and move', () => {
   new LiveAPI(([name, value]) => told.push(`1 ${name} ${value}`),
     'live_set tracks 0 clip_slots 1').property = 'has_clip';
   live.song.moveClip(clip, track, 1);
-  assert.deepEqual(told.filter((line) => / has_clip /.test(line)),
-    ['0 has_clip 1', '1 has_clip 0', '0 has_clip 0', '1 has_clip 1']);
-  assert.equal(new LiveAPI(`id ${clip.id}`).unquotedpath, 'live_set tracks 0 clip_slots 1 clip');
+  live.song.deleteClip(clip);
+  new LiveAPI('live_set tracks 0 clip_slots 0').call('create_audio_clip', '/x.wav');
+  assert.deepEqual(told.filter((line) => / has_clip /.test(line)), ['0 has_clip 1',
+    '1 has_clip 0', '1 has_clip 1', '0 has_clip 0', '1 has_clip 0', '0 has_clip 1']);
+});
+
+test('the user puts clips where they fit, over what is there', () => {
+  const { live, track, clip } = setUpClip();
+  const group = live.song.addTrack({ kind: 'group' });
+  const midi = live.song.addTrack({ kind: 'midi' });
+  assert.throws(() => live.song.addAudioClip(group, 0, { path: '/x.wav' }), /no slot/);
+  assert.throws(() => live.song.addMidiClip(track, 0, { lengthBeats: 4 }), /no slot/);
+  assert.throws(() => live.song.addAudioClip(track, 99, { path: '/x.wav' }), /no slot/);
+  assert.throws(() => live.song.moveClip(clip, midi, 0), /no slot/);
+  const other = live.song.addAudioClip(track, 0, { path: '/x.wav' });
+  assert.deepEqual([clip.alive, track.slots[0].clip], [false, other]);
+});
+
+test('a moved clip is the same clip elsewhere, and stops', () => {
+  const { live, track, clip, api } = setUpClip();
+  api.call('fire');
+  live.song.moveClip(clip, track, 1);
+  assert.equal(api.unquotedpath, 'live_set tracks 0 clip_slots 1 clip');
+  assert.equal(track.slots[0].clip, null);
+  assert.deepEqual(api.get('is_playing'), [0]);
 });
 
 test('create_scene gives every track a slot, and returns the scene', () => {
@@ -194,6 +216,8 @@ test('tracks are created where asked, and deleted, but the last one', () => {
   assert.deepEqual(new LiveAPI(`id ${midi}`).get('has_midi_input'), [1]);
   assert.equal(new LiveAPI(`id ${audio}`).getcount('clip_slots'), live.song.scenes.length);
   assert.equal(song.getcount('tracks'), 4);
+  assert.deepEqual(live.song.tracks.map(({ name }) => name),
+    ['1-Audio', 'Hum', '3-MIDI', '4-Audio']);
   song.call('delete_track', 4);
   refusedWith(live, /out of range/);
   [0, 0, 0].forEach((at) => song.call('delete_track', at));
@@ -235,6 +259,8 @@ test('arm and monitoring: only on tracks that have them', () => {
   const group = new LiveAPI('live_set tracks 1');
   group.set('arm', 1);
   refusedWith(live, /cannot be armed/);
+  group.get('arm');
+  refusedWith(live, /not available/);
   group.get('current_monitoring_state');
   refusedWith(live, /not available/);
   const audio = new LiveAPI('live_set tracks 0');
@@ -271,6 +297,118 @@ test('detail_clip, selected_track and selected_scene', () => {
   refusedWith(live, /must be a Track/);
 });
 
+test('what a new set has selected, and what a deletion leaves selected', () => {
+  const { live, track, LiveAPI } = setUp({ scenes: 3 });
+  const view = new LiveAPI('live_set view');
+  const [first, second] = live.song.scenes;
+  assert.deepEqual(view.get('detail_clip'), ['id', 0]);
+  assert.deepEqual(view.get('selected_track'), ['id', track.id]);
+  assert.deepEqual(view.get('selected_scene'), ['id', first.id]);
+  const other = live.song.addTrack();
+  assert.deepEqual(view.get('selected_track'), ['id', track.id]);
+  live.song.deleteTrack(other);
+  assert.deepEqual(view.get('selected_track'), ['id', track.id]);
+  const third = live.song.addTrack();
+  live.song.deleteTrack(track);
+  assert.deepEqual(view.get('selected_track'), ['id', third.id]);
+  live.song.deleteScene(2);
+  assert.deepEqual(view.get('selected_scene'), ['id', first.id]);
+  live.song.deleteScene(0);
+  assert.deepEqual(view.get('selected_scene'), ['id', second.id]);
+});
+
+test('a deleted track takes its clip out of the clip view', () => {
+  const { live, track, clip, LiveAPI } = setUpClip();
+  live.song.addTrack();
+  live.song.selectClip(clip);
+  live.song.deleteTrack(track);
+  assert.equal(new LiveAPI('live_set view detail_clip').id, '0');
+});
+
+test('tracks move among each other', () => {
+  const { live, track } = setUp();
+  const [second, third] = [live.song.addTrack(), live.song.addTrack()];
+  live.song.moveTrack(track, 1);
+  assert.deepEqual(live.song.tracks, [second, track, third]);
+});
+
+test('observers of the set are told of each change', () => {
+  const { live, track, LiveAPI } = setUp({ scenes: 2 });
+  const told = [];
+  const watch = (where, names) => names.forEach((name) => {
+    const api = new LiveAPI(([property]) => property !== 'id' && told.push(property), where);
+    api.property = name;
+  });
+  watch('live_set', ['tempo', 'signature_numerator', 'signature_denominator', 'root_note',
+    'scale_name', 'scale_mode', 'clip_trigger_quantization', 'tracks', 'return_tracks', 'scenes',
+    'current_song_time']);
+  watch('live_set tracks 0', ['name', 'color', 'color_index', 'mute', 'solo', 'arm',
+    'current_monitoring_state', 'clip_slots']);
+  watch('live_set scenes 0', ['name']);
+  watch('live_set tracks 0 clip_slots 0', ['has_stop_button']);
+  const toldBy = (change) => {
+    told.length = 0;
+    change();
+    return [...told].sort();
+  };
+  const song = new LiveAPI('live_set');
+  const first = new LiveAPI('live_set tracks 0');
+  const meter = ['signature_denominator', 'signature_numerator'];
+  assert.deepEqual(toldBy(() => song.set('tempo', 90)), ['tempo']);
+  assert.deepEqual(toldBy(() => song.set('signature_numerator', 7)), meter);
+  assert.deepEqual(toldBy(() => song.set('signature_denominator', 8)), meter);
+  assert.deepEqual(song.get('signature_numerator'), [7]);
+  assert.deepEqual(toldBy(() => song.set('root_note', 2)), ['root_note']);
+  assert.deepEqual(toldBy(() => song.set('scale_name', 'Dorian')), ['scale_name']);
+  assert.deepEqual(toldBy(() => song.set('scale_mode', 1)), ['scale_mode']);
+  assert.deepEqual(toldBy(() => live.song.setScale(0, 'Major', false)),
+    ['root_note', 'scale_mode', 'scale_name']);
+  assert.deepEqual(toldBy(() => song.set('clip_trigger_quantization', 0)),
+    ['clip_trigger_quantization']);
+  assert.deepEqual(toldBy(() => song.set('current_song_time', 4)), ['current_song_time']);
+  assert.deepEqual(toldBy(() => song.call('create_scene', -1)), ['clip_slots', 'scenes']);
+  assert.deepEqual(toldBy(() => song.call('delete_scene', 2)), ['clip_slots', 'scenes']);
+  assert.deepEqual(toldBy(() => song.call('create_audio_track', -1)), ['tracks']);
+  assert.deepEqual(toldBy(() => song.call('create_return_track')), ['return_tracks']);
+  assert.deepEqual(toldBy(() => live.song.moveTrack(track, 1)), ['tracks']);
+  assert.deepEqual(toldBy(() => song.call('delete_track', 0)), ['tracks']);
+  assert.deepEqual(toldBy(() => first.set('name', 'x')), ['name']);
+  assert.deepEqual(toldBy(() => first.set('color', 0xffffff)), ['color', 'color_index']);
+  assert.deepEqual(toldBy(() => first.set('color_index', 4)), ['color', 'color_index']);
+  assert.deepEqual(toldBy(() => first.set('mute', 1)), ['mute']);
+  assert.deepEqual(toldBy(() => first.set('solo', 1)), ['solo']);
+  assert.deepEqual(toldBy(() => first.set('arm', 1)), ['arm']);
+  assert.deepEqual(toldBy(() => first.set('current_monitoring_state', 2)),
+    ['current_monitoring_state']);
+  assert.deepEqual(toldBy(() => new LiveAPI('live_set scenes 0').set('name', 'x')), ['name']);
+  const slot = new LiveAPI('live_set tracks 0 clip_slots 0');
+  assert.deepEqual(toldBy(() => slot.set('has_stop_button', 0)), ['has_stop_button']);
+  assert.deepEqual(slot.get('has_stop_button'), [0]);
+  assert.deepEqual(live.errors, []);
+});
+
+test('what a new set is', () => {
+  const { LiveAPI } = setUp();
+  const song = new LiveAPI('live_set');
+  assert.deepEqual(['root_note', 'scale_name', 'scale_mode', 'clip_trigger_quantization',
+    'file_path', 'is_playing', 'current_song_time'].map((name) => song.get(name)[0]),
+  [0, 'Major', 0, 4, '', 0, 0]);
+  const track = new LiveAPI('live_set tracks 0');
+  assert.deepEqual(['arm', 'mute', 'solo', 'current_monitoring_state', 'playing_slot_index',
+    'fired_slot_index', 'is_frozen', 'is_grouped'].map((name) => track.get(name)[0]),
+  [0, 0, 0, 1, -1, -1, 0, 0]);
+  assert.deepEqual(new LiveAPI('live_set scenes 0').get('name'), ['']);
+});
+
+test('a track knows its group', () => {
+  const { live, LiveAPI } = setUp();
+  const group = live.song.addTrack({ kind: 'group' });
+  live.song.addTrack({ group });
+  const track = new LiveAPI('live_set tracks 2');
+  assert.deepEqual([track.get('group_track'), track.get('is_grouped')], [['id', group.id], [1]]);
+  assert.deepEqual(new LiveAPI('live_set tracks 0').get('group_track'), ['id', 0]);
+});
+
 test('the transport: time passes while it plays, at the tempo that it has', () => {
   const { live, clock, LiveAPI } = setUp();
   const song = new LiveAPI('live_set');
@@ -290,6 +428,12 @@ test('the transport: time passes while it plays, at the tempo that it has', () =
   assert.deepEqual(song.get('current_song_time'), [4]);
   song.set('current_song_time', 16);
   assert.equal(live.song.beats, 16);
+  song.call('stop_playing');
+  song.call('continue_playing');
+  assert.equal(live.song.beats, 16);
+  song.call('stop_playing');
+  song.call('start_playing');
+  assert.deepEqual([live.song.beats, live.song.isPlaying], [0, true]);
 });
 
 test('observers hear of play, of the passing time, and of stop', () => {
@@ -434,16 +578,77 @@ test('stop is for the clip that plays; a deleted clip does not start', () => {
 });
 
 test('fire on an empty slot stops the track, or records when it is armed', () => {
-  const { clock, api, track, LiveAPI } = setUpClip();
+  const { live, clock, api, track, LiveAPI } = setUpClip();
   const empty = new LiveAPI('live_set tracks 0 clip_slots 1');
   api.call('fire');
   clock.advance(100);
   empty.call('fire');
   clock.advance(BAR_MS);
   assert.deepEqual(api.get('is_playing'), [0]);
+  assert.deepEqual(empty.get('is_recording'), [0]);
+  live.song.stop();
   track.arm = true;
   empty.call('fire');
   assert.deepEqual(empty.get('is_recording'), [1]);
+  assert.ok(live.song.isPlaying);
+});
+
+test('fire of a slot is that of its clip, and stop of a slot that of its track', () => {
+  const { clock, api, LiveAPI } = setUpClip();
+  new LiveAPI('live_set tracks 0 clip_slots 0').call('fire');
+  assert.deepEqual(api.get('is_playing'), [1]);
+  clock.advance(100);
+  new LiveAPI('live_set tracks 0 clip_slots 5').call('stop');
+  clock.advance(BAR_MS);
+  assert.deepEqual(api.get('is_playing'), [0]);
+  for (const [where, name] of [['live_set', 'stop_all_clips'],
+    ['live_set tracks 0', 'stop_all_clips']]) {
+    api.call('fire');
+    clock.advance(BAR_MS);
+    assert.deepEqual(api.get('is_playing'), [1]);
+    new LiveAPI(where).call(name);
+    clock.advance(BAR_MS);
+    assert.deepEqual(api.get('is_playing'), [0]);
+  }
+  api.set('is_playing', 1);
+  clock.advance(BAR_MS);
+  assert.deepEqual(api.get('is_playing'), [1]);
+  api.set('is_playing', 0);
+  clock.advance(BAR_MS);
+  assert.deepEqual(api.get('is_playing'), [0]);
+});
+
+test('a clip stopped while the song stands does not play when it goes on', () => {
+  const { live, api } = setUpClip();
+  api.call('fire');
+  live.song.stop();
+  assert.deepEqual(api.get('is_playing'), [0]);
+  live.song.play();
+  assert.deepEqual(api.get('is_playing'), [1]);
+  live.song.stop();
+  api.call('stop');
+  live.song.play();
+  assert.deepEqual(api.get('is_playing'), [0]);
+});
+
+test('observers are told of launches', () => {
+  const { live, clock, api, LiveAPI } = setUpClip();
+  const told = [];
+  const watch = (where, name) => {
+    const watching = new LiveAPI(([property, value]) => property !== 'id'
+      && told.push(`${property} ${value}`), where);
+    watching.property = name;
+  };
+  watch('live_set tracks 0', 'playing_slot_index');
+  watch('live_set tracks 0', 'fired_slot_index');
+  watch('live_set tracks 0 clip_slots 0', 'is_triggered');
+  live.song.play();
+  clock.advance(100);
+  api.call('fire');
+  clock.advance(BAR_MS);
+  assert.deepEqual(told, ['playing_slot_index -1', 'fired_slot_index -1', 'is_triggered 0',
+    'fired_slot_index 0', 'is_triggered 1', 'fired_slot_index -1', 'is_triggered 0',
+    'playing_slot_index 0']);
 });
 
 test('a track whose monitor is In plays its clips unheard', () => {

@@ -107,7 +107,8 @@ class Song extends LiveObject {
   }
 
   deleteTrack(track) {
-    // A Live Set always has a track; what Live says when asked otherwise is not documented.
+    // "at least one Audio or MIDI track will be always present":
+    // docs.cycling74.com/apiref/lom/track.
     if (this.tracks.length === 1) refuse('the last track cannot be deleted');
     track.slots.forEach((slot) => slot.clip && slot.deleteClip());
     this.tracks.splice(this.tracks.indexOf(track), 1);
@@ -199,7 +200,7 @@ class Song extends LiveObject {
    * @returns {AudioClip}
    */
   addAudioClip(track, slotIndex, settings) {
-    const slot = track.slots[slotIndex];
+    const slot = this.slotFor('audio', track, slotIndex);
     const { readWav, guessTempo } = this.live.settings;
     const clip = new AudioClip(slot, { ...settings, file: readWav(settings.path), warping: false });
     if (settings.warping) clip.startWarped(settings.warpMarkers || guessTempo(clip));
@@ -214,8 +215,18 @@ class Song extends LiveObject {
    * @returns {MidiClip}
    */
   addMidiClip(track, slotIndex, settings) {
-    const slot = track.slots[slotIndex];
+    const slot = this.slotFor('midi', track, slotIndex);
     return this.standIn(slot, new MidiClip(slot, settings), settings);
+  }
+
+  /** The slot where the user puts a clip; what was there makes way, as it does in Live. */
+  slotFor(kind, track, slotIndex) {
+    const slot = track.slots[slotIndex];
+    if (track.kind !== kind || !slot) {
+      throw new Error(`no slot ${slotIndex} for ${kind} on the ${track.kind} track ${track.name}`);
+    }
+    if (slot.clip) slot.deleteClip();
+    return slot;
   }
 
   standIn(slot, clip, { looping = clip.looping, loopStart, loopEnd, startMarker, endMarker,
@@ -234,9 +245,11 @@ class Song extends LiveObject {
   /** Drags a clip to another slot. Its identity stays; how Live does that is not documented. */
   moveClip(clip, track, slotIndex) {
     const from = clip.slot;
+    const to = this.slotFor(from.track.kind, track, slotIndex);
     clip.track.forgetClip(clip);
-    from.setClip(null);
-    track.slots[slotIndex].setClip(clip);
+    from.clip = null;
+    to.setClip(clip);
+    from.notify('has_clip');
   }
 
   deleteClip(clip) {

@@ -235,11 +235,28 @@ function clipTracksOnly(property) {
   return { ...property, get: guard(property.get), set: guard(property.set) };
 }
 
+function readArm(track) {
+  // Third-party: even reading it fails on a group track.
+  if (!track.canBeArmed) refuse('arm is not available on this track');
+  return track.arm;
+}
+
 function setArm(track, value) {
   const wanted = asBool(value);
   if (!track.canBeArmed) refuse('the track cannot be armed');
   track.arm = wanted;
   track.notify('arm');
+}
+
+function readMonitoring(track) {
+  // A group has no Monitor switch; what Live says then is not documented.
+  if (!track.canBeArmed) refuse('current_monitoring_state is not available on this track');
+  return track.current_monitoring_state;
+}
+
+function setMonitoring(track, value) {
+  readMonitoring(track);
+  track.setMonitoring(asInt(value, 0, 2));
 }
 
 function setColorIndex(track, index) {
@@ -313,16 +330,10 @@ Track.LOM = {
     is_visible: plain('bool', () => true),
     is_frozen: observed('bool', (track) => track.is_frozen),
     can_be_armed: plain('bool', (track) => track.canBeArmed),
-    arm: clipTracksOnly(observed('bool', (track) => track.arm, setArm)),
+    arm: clipTracksOnly(observed('bool', readArm, setArm)),
     mute: observed('bool', (track) => track.mute, setNamed('mute', asBool)),
     solo: observed('bool', (track) => track.solo, setNamed('solo', asBool)),
-    current_monitoring_state: clipTracksOnly(observed('int', (track) => {
-      if (!track.canBeArmed) refuse('current_monitoring_state is not available on this track');
-      return track.current_monitoring_state;
-    }, (track, value) => {
-      if (!track.canBeArmed) refuse('current_monitoring_state is not available on this track');
-      track.setMonitoring(asInt(value, 0, 2));
-    })),
+    current_monitoring_state: clipTracksOnly(observed('int', readMonitoring, setMonitoring)),
     playing_slot_index: clipTracksOnly(
       observed('int', (track) => track.placeOf(track.playingClip)),
     ),

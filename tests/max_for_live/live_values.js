@@ -67,7 +67,7 @@ function asText(value) {
 
 /**
  * The keys and values of a dictionary argument. Third-party scripts that run in Live pass a plain
- * object or a Max `Dict`; none passes JSON text or loose numbers with success, so neither does here.
+ * object or a Max `Dict`. Nothing says that JSON text or loose numbers work, so here they do not.
  * @param {unknown} argument
  * @param {string[]} keys those to read
  * @returns {Record<string, unknown>}

@@ -2,14 +2,10 @@
 
 /** What all boxes of a patcher share: hearing messages, keeping attributes, being a parameter. */
 
+const { attributesOf } = require('./max_attributes.js');
 const { Float, fromAtoms, isNumber, message, plain, toAtoms, toText } = require('./max_atoms.js');
 
 /** @typedef {import('./max_atoms.js').Message} Message */
-
-const BOX_ATTRIBUTES = [
-  ...['annotation', 'background', 'hidden', 'hint', 'ignoreclick', 'patching_rect'],
-  ...['presentation', 'presentation_rect'],
-];
 
 const LABELS = ['text', 'texton'];
 
@@ -99,9 +95,9 @@ class Box {
 
 /** A box that the user sees. */
 class Shown extends Box {
-  constructor(host, saved, typed, attributes = []) {
+  constructor(host, saved, typed) {
     super(host, saved, typed);
-    this.settable = [...BOX_ATTRIBUTES, ...attributes];
+    this.settable = attributesOf(saved.maxclass);
   }
 
   /** @throws {Error} if the mouse cannot reach it */

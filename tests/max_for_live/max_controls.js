@@ -5,16 +5,12 @@
 const { fromAtoms, parseWord, toText } = require('./max_atoms.js');
 const { Float, Shown, isNumber, kept, message, plain, readParameter } = require('./max_box.js');
 
-const LIVE_ATTRIBUTES = ['active', 'annotation_name', 'appearance', 'bordercolor'];
-const LCD_COLORS = ['focusbordercolor', 'inactivelcdcolor', 'lcdbgcolor', 'lcdcolor', 'textcolor'];
-const BACKGROUNDS = ['activebgcolor', 'activebgoncolor', 'bgcolor', 'bgoncolor'];
-const COMMENT_ATTRIBUTES = ['bgcolor', 'fontface', 'fontname', 'fontsize', 'textcolor'];
 const ASCII_RETURN = 13;
 
 /** A value of Live's: numbers, switches and menus. */
 class Valued extends Shown {
-  constructor(host, saved, typed, attributes) {
-    super(host, saved, typed, [...LIVE_ATTRIBUTES, ...LCD_COLORS, ...attributes]);
+  constructor(host, saved, typed) {
+    super(host, saved, typed);
     this.parameter = readParameter(saved) ?? { type: 'float', items: [], low: 0, high: 127 };
     this.value = kept(this.parameter, this.parameter.initial?.[0] ?? this.parameter.low);
     const store = ([atom]) => this.enter(this.number(atom));
@@ -77,20 +73,17 @@ class Valued extends Shown {
 
 class LiveNumber extends Valued {
   constructor(host, saved, typed) {
-    super(host, saved, typed, [
-      ...['activedialcolor', 'activefgdialcolor', 'activeneedlecolor', 'activeslidercolor'],
-      ...['dialcolor', 'fgdialcolor', 'needlecolor', 'slidercolor', 'showname', 'shownumber'],
-      ...['activebgcolor', 'activetricolor', 'activetricolor2', 'tricolor', 'tricolor2'],
-    ]);
+    super(host, saved, typed);
     this.outlets = 2;
   }
 }
 
 class LiveToggle extends Valued {
   constructor(host, saved, typed) {
-    super(host, saved, typed, [...BACKGROUNDS, 'outputmode', 'rounded']);
+    super(host, saved, typed);
     this.parameter = { ...this.parameter, type: 'enum', low: 0, high: 1 };
     this.value = kept(this.parameter, this.value);
+    delete this.hears.rawfloat;
     const store = ([atom]) => this.enter(this.number(atom) === 0 ? 0 : 1);
     Object.assign(this.hears, {
       int: store,
@@ -111,7 +104,7 @@ class LiveToggle extends Valued {
 
 class LiveButton extends Shown {
   constructor(host, saved, typed) {
-    super(host, saved, typed, [...LIVE_ATTRIBUTES, ...BACKGROUNDS, 'blinktime', 'transition']);
+    super(host, saved, typed);
     this.parameter = readParameter(saved);
     this.hears = { anything: () => this.press() };
     this.value = 0;
@@ -144,11 +137,6 @@ class LiveText extends LiveToggle {
   constructor(host, saved, typed) {
     super(host, saved, typed);
     this.outlets = 2;
-    this.settable.push(
-      ...['activetextcolor', 'activetextoncolor', 'automation', 'automationon', 'blinktime'],
-      ...['labeltextcolor', 'mode', 'pictures', 'text', 'texton', 'textoffcolor', 'transition'],
-      'usepicture',
-    );
     const { set } = this.hears;
     this.hears.set = (args, inlet) => this.switches('set') && set(args, inlet, 'set');
     this.hears.symbol = ([name]) => this.switches('symbol') && this.enter(this.named(name));
@@ -221,7 +209,7 @@ class LiveText extends LiveToggle {
 
 class LiveMenu extends Valued {
   constructor(host, saved, typed) {
-    super(host, saved, typed, [...BACKGROUNDS, 'hltcolor', 'hlttextcolor', 'tricolor']);
+    super(host, saved, typed);
     this.outlets = 3;
     const find = (args) => this.indexOf(toText(args));
     Object.assign(this.hears, {
@@ -255,7 +243,7 @@ class LiveMenu extends Valued {
 
 class Comment extends Shown {
   constructor(host, saved, typed) {
-    super(host, saved, typed, COMMENT_ATTRIBUTES);
+    super(host, saved, typed);
     this.outlets = 0;
     this.hears = {
       set: (args) => this.show(toText(args)),
@@ -276,10 +264,7 @@ class Comment extends Shown {
 
 class Drawing extends Shown {
   constructor(host, saved, typed) {
-    super(host, saved, typed, [
-      ...['angle', 'bgcolor', 'bgfillcolor', 'border', 'bordercolor', 'linecolor', 'mode'],
-      ...['rounded', 'shadow', 'shape'],
-    ]);
+    super(host, saved, typed);
     this.outlets = 0;
   }
 }
@@ -288,7 +273,7 @@ const SILENCE_DB = -70;
 
 class LiveMeter extends Shown {
   constructor(host, saved, typed) {
-    super(host, saved, typed, [...LIVE_ATTRIBUTES, 'bgcolor', 'coldcolor', 'hotcolor', 'interval']);
+    super(host, saved, typed);
     this.outlets = 2;
     this.signalInlets = [0];
     this.value = SILENCE_DB;
@@ -305,10 +290,7 @@ class LiveMeter extends Shown {
 
 class TextEdit extends Shown {
   constructor(host, saved, typed) {
-    super(host, saved, typed, [
-      ...['bangmode', 'bgcolor', 'bordercolor', 'fontsize', 'keymode', 'nosymquotes'],
-      ...['outputmode', 'readonly', 'textcolor', 'wordwrap'],
-    ]);
+    super(host, saved, typed);
     this.outlets = 4;
     this.shown = saved.text ?? '';
     const fill = (args) => this.fill(toText(args));
@@ -360,7 +342,7 @@ class TextEdit extends Shown {
 
 class UMenu extends Shown {
   constructor(host, saved, typed) {
-    super(host, saved, typed, ['arrow', 'bgcolor', 'bgfillcolor', 'fontsize', 'textcolor']);
+    super(host, saved, typed);
     this.outlets = 3;
     this.items = splitItems(saved.items ?? []);
     this.value = 0;
@@ -437,7 +419,7 @@ function splitItems(saved) {
 
 class MultiSlider extends Shown {
   constructor(host, saved, typed) {
-    super(host, saved, typed, ['bgcolor', 'candicane2', 'setminmax', 'size', 'slidercolor']);
+    super(host, saved, typed);
     this.outlets = 2;
     const [low, high] = saved.setminmax ?? [-1, 1];
     this.clip = (atom) => Math.min(high, Math.max(low, plain(atom)));
@@ -482,7 +464,7 @@ class MultiSlider extends Shown {
 
 class Slider extends Shown {
   constructor(host, saved, typed) {
-    super(host, saved, typed, ['bgcolor', 'elementcolor', 'knobcolor', 'size']);
+    super(host, saved, typed);
     this.value = saved.min ?? 0;
     this.hears = {
       bang: () => this.output(),

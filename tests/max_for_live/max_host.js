@@ -25,6 +25,8 @@ const STACK_DEPTH = 250;
 const QUEUE_LENGTH = 100000;
 
 let devices = 0;
+/** Max's names lead from one device to another. */
+const receivers = new Map();
 
 /**
  * @typedef {object} HostOptions
@@ -69,7 +71,6 @@ class Host {
     this.boxes = [];
     this.cords = new Map();
     this.sources = new Map();
-    this.receivers = new Map();
     this.queue = [];
     this.timers = new Set();
     this.failures = [];
@@ -291,12 +292,17 @@ class Host {
     if (name === 'max' && told.name === 'launchbrowser') {
       this.launched.push(plain(told.args[0]));
     } else {
-      (this.receivers.get(name) ?? []).forEach((hear) => hear(told));
+      (receivers.get(name) ?? []).forEach((box) => box.hearNamed(told));
     }
   }
 
-  named(name, hear) {
-    append(this.receivers, name, hear);
+  /** A box that hears what is sent to a name, until the device goes. */
+  named(name, box) {
+    append(receivers, name, box);
+  }
+
+  unnamed(name, box) {
+    receivers.set(name, receivers.get(name).filter((other) => other !== box));
   }
 
   /** A span of signal that comes in at an inlet: the sum of all that is connected. */

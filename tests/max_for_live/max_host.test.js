@@ -11,7 +11,7 @@ const osc = require('./osc.js');
 const { createHost, manualClock } = require('./max_host.js');
 const { assertEs5Syntax } = require('./max_es5.js');
 const { createLive } = require('./live_model.js');
-const { readWave } = require('./max_wave.js');
+const { readWave, waveFile, waveInput } = require('./max_wave.js');
 
 const PARAMETER_TYPES = { float: 0, int: 1, enum: 2, blob: 3 };
 
@@ -186,6 +186,92 @@ test('a message box fills in its values and keeps what is quoted as one symbol',
   );
 });
 
+/** What objects make of what comes in: outlets, messages in, and what goes out of which outlet. */
+const OBJECTS = [
+  ['prepend a b', 1, '1, x 2, bang, set c, 3', '0 a b 1, 0 a b x 2, 0 a b bang, 0 c 3'],
+  ['append 7', 1, '1, x, bang, set 8, bang', '0 1 7, 0 x 7, 0 x 7, 0 x 8'],
+  ['route int a', 3, '4, a, a b c, 2.5, z 1', '0 4, 1 bang, 1 b c, 2 2.5, 2 z 1'],
+  ['sel 1 go', 3, '1, go, 2, x y', '0 bang, 1 bang, 2 2, 2 x y'],
+  ['select 3', 2, '3, 4', '0 bang, 1 4'],
+  ['t l b 5', 3, 'x 1', '2 5, 1 bang, 0 x 1'],
+  ['trigger i i', 2, '2.7', '1 2, 0 2'],
+  ['change', 3, '0, 5, 5, 0, set 3, 3, 4', '1 1, 0 5, 2 1, 0 0, 0 4'],
+  ['pattr p', 3, '1 2, bang, x', '0 1 2, 0 1 2, 0 x'],
+  ['pattr p @thru 0', 3, '1 2, x, bang', '0 x'],
+  ['loadmess a 1', 1, 'bang, set b, bang', '0 a 1, 0 a 1, 0 b'],
+  ['gate 2 2', 2, 'bang, next, bang', '0 2, 0 1'],
+];
+
+test('objects do what their reference says', async (t) => {
+  for (const [text, count, given, expected] of OBJECTS) {
+    const outlets = Array.from({ length: count }, (_, at) => box(`o${at}`, `prepend /x ${at}`));
+    const start = box('start', given, { maxclass: 'message' });
+    const { host } = await device(t, {
+      boxes: [start, box('object', text), ...outlets, box('udp', 'udpsend 127.0.0.1 9999')],
+      cords: [
+        'start object',
+        ...outlets.flatMap(({ id }, at) => [`object.${at} ${id}`, `${id} udp`]),
+      ],
+    });
+    host.press('start');
+    assert.equal(heard(host).join(', '), expected, text);
+  }
+});
+
+test('a gate lets through what it is told to', async (t) => {
+  const boxes = [
+    box('left', '2', { maxclass: 'message' }),
+    box('right', 'x', { maxclass: 'message' }),
+    box('gate', 'gate 2'),
+    box('a', 'prepend /a'),
+    box('b', 'prepend /b'),
+    box('udp', 'udpsend 127.0.0.1 9999'),
+  ];
+  const cords = ['left gate', 'right gate.1', 'gate a', 'gate.1 b', 'a udp', 'b udp'];
+  const { host } = await device(t, { boxes, cords });
+  host.press('right');
+  host.press('left');
+  host.press('right');
+  assert.deepEqual(host.sent.map(({ address }) => address), ['/b']);
+});
+
+test('a message goes to a receive of that name, in another device too', async (t) => {
+  const name = `shared${process.pid}`;
+  const boxes = [
+    box('go', 'x 1', { maxclass: 'message' }),
+    box('s', `send ${name}`),
+    box('own', 's ---own'),
+    box('r', `r ${name}`),
+    box('hear', 'receive ---own'),
+    box('a', 'prepend /shared'),
+    box('b', 'prepend /own'),
+    box('udp', 'udpsend 127.0.0.1 9999'),
+  ];
+  const cords = ['go s', 'go own', 'r a', 'hear b', 'a udp', 'b udp'];
+  const one = await device(t, { boxes, cords });
+  const two = await device(t, { boxes, cords });
+  one.host.press('go');
+  const told = ({ host }) => host.sent.map(({ address }) => address).sort();
+  assert.deepEqual([told(one), told(two)], [['/own', '/shared'], ['/shared']]);
+});
+
+test('a menu of Live is chosen from by text, number and message', async (t) => {
+  const menu = box('q', '', {
+    maxclass: 'live.menu',
+    ...parameter('Quantization', 'enum', { initial: 1, items: ['Global', 'None', '1 Bar'] }),
+  });
+  const boxes = [menu, box('m', 'symbol "1 Bar", setsymbol None', { maxclass: 'message' })];
+  const { host } = await device(t, {
+    boxes: [...boxes, ...HEARD],
+    cords: ['q js', 'm q', 'js udp'],
+  });
+  host.choose('Quantization', 'Global');
+  host.choose('Quantization', 1);
+  host.press('m');
+  assert.deepEqual(heard(host), ['int 1', 'int 0', 'int 1', 'int 2']);
+  assert.equal(host.text('Quantization'), 'None');
+});
+
 test('a number keeps to its range and type, and tells whether it is a float', async (t) => {
   const boxes = [
     box('f', 'f', {
@@ -261,10 +347,20 @@ test('a menu is filled, chosen from, and set by name in silence', async (t) => {
   assert.throws(() => host.choose('menu', 'two'), /no item/);
 });
 
+test('what cannot be clicked in Max cannot be pressed', async (t) => {
+  for (const attribute of ['ignoreclick', 'hidden']) {
+    const off = box('off', `${attribute} 1`, { maxclass: 'message' });
+    const { host } = await device(t, { boxes: [off, button('b')], cords: ['off b'] });
+    host.press('b');
+    host.press('off');
+    assert.throws(() => host.press('b'), /cannot be clicked/);
+  }
+});
+
 test('a multislider is set by its slider and a value, and not by a value alone', async (t) => {
   const boxes = [
     box('right', 'set 1 0.5', { maxclass: 'message' }),
-    box('wrong', 'set 0.5', { maxclass: 'message' }),
+    box('wrong', 'set 1', { maxclass: 'message' }),
     box('bar', '', { maxclass: 'multislider', setminmax: [0, 1] }),
   ];
   const { host } = await device(t, { boxes, cords: ['right bar', 'wrong bar'] });
@@ -338,15 +434,15 @@ test('defer waits at high priority only, and deferlow always', async (t) => {
   const boxes = [
     box('go', 'x', { maxclass: 'message' }),
     box('low', 'deferlow'),
-    box('defer', 'defer'),
     box('a', 'prepend deferlow'),
     box('b', 'prepend defer'),
     box('c', 'prepend direct'),
+    box('defer', 'defer'),
   ];
   const cords = ['go low', 'go defer', 'go c', 'low a', 'defer b', 'a js', 'b js', 'c js'];
   const { host } = await device(t, { boxes: [...boxes, ...HEARD], cords: [...cords, 'js udp'] });
   host.press('go');
-  assert.deepEqual(heard(host), ['direct x', 'defer x', 'deferlow x']);
+  assert.deepEqual(heard(host), ['defer x', 'direct x', 'deferlow x']);
 });
 
 test('a script posts, schedules and repeats', async (t) => {
@@ -471,7 +567,7 @@ test('a patcher that Max would not make is refused', async (t) => {
   const refused = [
     { boxes: [box('a', 'nonesuch')], cords: [], error: /no object 'nonesuch'/ },
     { boxes: [box('a', 'prepend x'), box('b', 'deferlow')], cords: ['a b.1'], error: /no inlet 1/ },
-    { boxes: [box('a', 'prepend x'), box('b', 'deferlow')], cords: ['a.1 b'], error: /no outlet 1/ },
+    { boxes: [box('a', 'defer'), box('b', 'deferlow')], cords: ['a.1 b'], error: /no outlet 1/ },
     { boxes: [box('a', 'plugin~'), box('b', 'deferlow')], cords: ['a b'], error: /no signal/ },
     { boxes: [box('a', 'prepend x')], cords: ['a z'], error: /not there/ },
     { boxes: [box('a', 'gate 2', { numoutlets: 1 })], cords: [], error: /2 outlets, not 1/ },
@@ -520,6 +616,50 @@ test('udpreceive hears the port that it was told last, unless that is taken', as
   assert.match(host.console[0], /9003/);
 });
 
+test('udpreceive is at high priority unless it is deferred', async (t) => {
+  // The script hears at once at low priority, and after all others at high.
+  const orders = { '@defer 1': ['/heard', '/direct'], '@defer 0': ['/direct', '/heard'] };
+  for (const [attribute, order] of Object.entries(orders)) {
+    const net = silentNet();
+    const boxes = [box('in', `udpreceive 9001 ${attribute}`), box('direct', 'prepend /direct')];
+    const description = withScript(boxes, ['in direct', 'direct udp'], 'in');
+    const { host } = await device(t, { ...description, net });
+    net.tell(9001, '/a', '', []);
+    assert.deepEqual(host.sent.map(({ address }) => address), order);
+  }
+});
+
+test('a float stays a float on its way through boxes', async (t) => {
+  const dial = box('f', '', { maxclass: 'live.dial', ...parameter('F', 'float') });
+  const filled = box('filled', '/x $1 3. 3', { maxclass: 'message' });
+  const { host } = await device(t, {
+    boxes: [dial, filled, box('udp', 'udpsend 127.0.0.1 9999')],
+    cords: ['f filled', 'filled udp'],
+  });
+  host.setValue('F', 2);
+  assert.equal(host.sent.at(-1).types, 'ffi');
+});
+
+test('automation and mapped pads press a button when they rise, at high priority', async (t) => {
+  const boxes = [
+    button('go'),
+    box('direct', 'prepend /direct'),
+    box('defer', 'defer'),
+    box('deferred', 'prepend /deferred'),
+    box('udp', 'udpsend 127.0.0.1 9999'),
+  ];
+  const { host } = await device(t, {
+    boxes,
+    cords: ['go direct', 'go defer', 'defer deferred', 'direct udp', 'deferred udp'],
+  });
+  host.automate('go', 0);
+  assert.deepEqual(host.sent, []);
+  host.automate('go', 1);
+  host.press('go');
+  const addresses = host.sent.map(({ address }) => address);
+  assert.deepEqual(addresses, ['/direct', '/deferred', '/deferred', '/direct']);
+});
+
 test('OSC goes over a real socket, there and back', async (t) => {
   const other = dgram.createSocket('udp4');
   t.after(() => other.close());
@@ -551,6 +691,30 @@ test('OSC goes over a real socket, there and back', async (t) => {
 
 const ramp = (first, frames) =>
   Float32Array.from({ length: frames }, (_, at) => ((first + at) % 1000) / 1000);
+
+test('a track hears a file from a moment on, or in the song\'s time', (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'max-wave-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const file = path.join(folder, 'ramp.wav');
+  fs.writeFileSync(file, waveFile([ramp(0, 400)], 1000, 'float32'));
+  const clock = manualClock();
+  const song = { isPlaying: false, beats: 0, tempo: 120 };
+  const input = waveInput({ clock, beats: () => song, sampleRate: 1000 });
+  assert.deepEqual(input.trackInput(0, 3), []);
+  clock.advance(1000);
+  input.play(file);
+  assert.deepEqual(input.trackInput(0.998, 4)[1], Float32Array.of(0, 0, 0, 0.001));
+  assert.deepEqual(input.trackInput(1.399, 2)[0], Float32Array.of(Math.fround(0.399), 0));
+  input.play(file, { loop: true });
+  assert.deepEqual(input.trackInput(1.399, 2)[0], Float32Array.of(Math.fround(0.399), 0));
+  assert.deepEqual(input.trackInput(1.401, 1)[0], Float32Array.of(Math.fround(0.001)));
+  input.followSong(file);
+  assert.deepEqual(input.trackInput(1, 1), []);
+  Object.assign(song, { isPlaying: true, beats: 0.5 });
+  // A quarter of a second into the song.
+  assert.deepEqual(input.trackInput(1, 1)[0], Float32Array.of(Math.fround(0.25)));
+  assert.throws(() => waveInput({ clock, beats: () => song }).play(file), /1000 Hz/);
+});
 
 const rampInput = {
   sampleRate: 1000,
@@ -678,7 +842,8 @@ test('a script hears of Live once the device is there, and what it observes', as
   clock.advance(100);
   live.song.setTempo(93.5);
   clock.advance(100);
-  assert.deepEqual(heard(host), ['tempo 90 1', 'tempo 93.5 1']);
+  const tempos = heard(host).filter((line) => line.startsWith('tempo'));
+  assert.deepEqual(tempos, ['tempo 90 1', 'tempo 93.5 1']);
 });
 
 test('an exception in an observer fails the next call', async (t) => {

@@ -403,13 +403,13 @@ class Pattr extends Passing {
 }
 
 class Send extends Passing {
-  hear(heard) {
-    this.host.sendNamed(this.args[0], heard);
-  }
-
   constructor(...all) {
     super(...all);
     this.outlets = 0;
+  }
+
+  hear(heard) {
+    this.host.sendNamed(this.args[0], heard);
   }
 }
 
@@ -417,7 +417,15 @@ class Receive extends Box {
   constructor(...all) {
     super(...all);
     this.inlets = 0;
-    this.host.named(this.args[0], (heard) => this.send(0, heard));
+    this.host.named(this.args[0], this);
+  }
+
+  hearNamed(heard) {
+    this.send(0, heard);
+  }
+
+  freed() {
+    this.host.unnamed(this.args[0], this);
   }
 }
 

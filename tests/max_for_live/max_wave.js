@@ -109,7 +109,7 @@ function waveInput({ clock, beats, sampleRate = 48000 }) {
 
   return {
     sampleRate,
-    /** From now on. */
+    /** From now on; with `loop` over and over. A file of one channel is heard on both. */
     play(path, { loop = false } = {}) {
       load(path);
       loops = loop;
@@ -130,12 +130,14 @@ function waveInput({ clock, beats, sampleRate = 48000 }) {
         return [];
       }
       const first = Math.round((startSeconds - zero) * sampleRate);
-      return channels.map((channel) =>
-        Float32Array.from({ length: frames }, (_, at) => {
+      return channels.map((channel) => {
+        const span = new Float32Array(frames);
+        for (let at = 0; at < frames; at += 1) {
           const place = first + at;
-          return channel[loops ? mod(place, channel.length) : place] ?? 0;
-        }),
-      );
+          span[at] = channel[loops ? mod(place, channel.length) : place] ?? 0;
+        }
+        return span;
+      });
     },
   };
 }

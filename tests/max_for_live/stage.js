@@ -17,14 +17,16 @@ const osc = require('./osc.js');
 
 const PATCHER = path.join(__dirname, '..', '..', 'max_for_live', 'Melody Bridge.maxpat');
 const SAMPLE_RATE = 44100;
+const HELLO = ['0.1.0', 1, 'ready', 'pocket'];
 const BYTES_A_FRAME = 6;
 const WAV_HEAD_BYTES = 44;
 
 /**
  * The network of one machine: a port is one device's, and what is sent to nobody is lost.
+ * @param {(message: object) => void} onSent hears what devices send
  * @returns {{net: object, deliver: (port: number, message: object) => void}}
  */
-function machine() {
+function machine(onSent) {
   const bound = new Map();
   const net = {
     bind(port, onDatagram) {
@@ -32,7 +34,7 @@ function machine() {
       bound.set(port, onDatagram);
       return { close: () => bound.delete(port) };
     },
-    send() {},
+    send: (address, port, bytes) => osc.decode(bytes).forEach(onSent),
     close() {},
   };
   return { net, bound, deliver: (port, message) => bound.get(port)?.(osc.encode(message)) };
@@ -73,17 +75,16 @@ class Seat {
     return this;
   }
 
-  /**
-   * The daemon's answer to a subscription; again, while it has reached another device, which has
-   * the port.
-   */
-  greet(engine = 'ready') {
-    for (let tries = 0; tries < 40; tries += 1) {
-      this.told('/bridge/hello', '0.1.0', 1, engine, 'pocket', this.client, this.stage.folder);
-      if (this.host.text('state') === `${engine}, pocket`) return this;
-      this.stage.pass(500);
-    }
-    throw new Error('the device does not connect');
+  /** From now on there is a daemon; returns once this device has found it. */
+  greet() {
+    this.stage.answers = true;
+    for (let tries = 0; tries < 40 && !this.isConnected; tries += 1) this.stage.pass(500);
+    if (!this.isConnected) throw new Error('the device does not connect');
+    return this;
+  }
+
+  get isConnected() {
+    return this.host.text('state') !== 'not connected';
   }
 
   /** Something that the daemon tells. */
@@ -156,7 +157,9 @@ class Stage {
     this.clock = manualClock();
     this.live = createLive({ ...settings, clock: this.clock });
     this.song = this.live.song;
-    this.machine = machine();
+    // Whether a daemon is there, to answer a subscription.
+    this.answers = false;
+    this.machine = machine((message) => this.hear(message));
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'melody-bridge-stage-'));
     this.seats = [];
   }
@@ -173,6 +176,13 @@ class Stage {
 
   pass(ms) {
     this.clock.advance(ms);
+  }
+
+  /** As the daemon does: to the port that was named, whoever has it. */
+  hear({ address, values: [port, client] }) {
+    if (address !== '/bridge/subscribe' || !this.answers) return;
+    const hello = toMessage('/bridge/hello', [...HELLO, client, this.folder]);
+    this.clock.setTimeout(() => this.machine.deliver(port, hello), 1);
   }
 
   /** Time for Live to take up what was changed. */

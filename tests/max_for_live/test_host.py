@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from py2max import maxref
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
@@ -94,6 +95,65 @@ def test_what_is_not_osc_is_refused(node: str, datagram: bytes) -> None:
         "(() => { try { osc.decode(Buffer.from(given, 'hex')); } catch (e) { return e.name; } })"
     )
     assert _in_node(node, f"{decoded}()", datagram.hex()) == "RangeError"
+
+
+@pytest.mark.parametrize(
+    ("sample_type", "subtype", "steps"),
+    [("int16", "PCM_16", 2**15), ("int24", "PCM_24", 2**23), ("float32", "FLOAT", None)],
+)
+def test_waves_as_another_library_reads_and_writes_them(
+    node: str, tmp_path: Path, sample_type: str, subtype: str, steps: int | None
+) -> None:
+    samples = np.array([[0.5, -0.25], [1.0, -1.0], [1 / 3, 0.0]], np.float32)
+    path = tmp_path / "of_max.wav"
+    channels = [samples[:, at].tolist() for at in (0, 1)]
+    written = (
+        f"require('fs').writeFileSync({json.dumps(str(path))},"
+        f"wave.waveFile(given.map((one) => Float32Array.from(one)), 44100, '{sample_type}'))"
+    )
+    _in_node(node, f"({written}, 0)", channels)
+    read, rate = soundfile.read(path, dtype="float32")
+    assert (rate, soundfile.info(path).subtype) == (44_100, subtype)
+    np.testing.assert_allclose(read, samples, atol=0 if steps is None else 1 / steps)
+    path = tmp_path / "of_another.wav"
+    soundfile.write(path, samples, 48_000, subtype=subtype)
+    told = _in_node(node, "wave.readWave(given).channels.map((one) => [...one])", str(path))
+    np.testing.assert_allclose(np.transpose(told), soundfile.read(path)[0], atol=1e-7)
+
+
+OBJECTS = (
+    *("buffer~ x 10", "change", "delay", "live.thisdevice", "line~", "loadbang", "loadmess x"),
+    *("metro", "peakamp~", "plugsync~", "record~ x", "selector~", "sig~", "snapshot~", "*~", "+~"),
+    *("udpreceive 1", "udpsend 127.0.0.1 1"),
+)
+COMMON_ATTRIBUTES = {
+    *("annotation", "background", "hidden", "hint", "ignoreclick", "patching_rect"),
+    *("presentation", "presentation_rect", "fontface", "fontname", "fontsize", "textcolor"),
+}
+"""Of all boxes, and of those that have a text; the reference does not repeat them."""
+
+
+def test_objects_take_nothing_that_their_reference_does_not_know(node: str, tmp_path: Path) -> None:
+    controls = _in_node(node, "Object.keys(controls)", None)
+    boxes = [{"id": name, "maxclass": name, "text": ""} for name in controls]
+    boxes += [{"id": text.split()[0], "maxclass": "newobj", "text": text} for text in OBJECTS]
+    patcher = {"boxes": [{"box": box} for box in boxes], "lines": []}
+    taken = _in_node(
+        node,
+        "(() => { const host = createHost({ patcherPath: '/' }); host.make(given); host.close();"
+        " const taken = (box) => [box.saved.id, Object.keys(box.hears), box.settable];"
+        " return host.boxes.map(taken); })()",
+        patcher,
+    )
+    assert len(taken) == len(boxes)
+    for name, messages, attributes in taken:
+        info = maxref.get_object_info(name)
+        assert info is not None, name
+        known = {*info["methods"], *info["attributes"]}
+        # The reference calls a number in another inlet than the first by that inlet.
+        known |= {"int", "float"} if known & {"int", "float", "in1", "ft1", "anything"} else set()
+        assert set(messages) <= known, name
+        assert set(attributes) <= known | COMMON_ATTRIBUTES, name
 
 
 @pytest.fixture
@@ -180,7 +240,10 @@ def test_the_process_ends_with_its_input_and_leaves_nothing(node: str, patcher: 
 
 def _in_node(node: str, expression: str, given: object) -> Any:
     script = (
-        f"const osc = require({json.dumps(str(HERE / 'osc.js'))});"
+        f"process.chdir({json.dumps(str(HERE))});"
+        "const load = (name) => require(process.cwd() + '/' + name);"
+        "const osc = load('osc.js'), wave = load('max_wave.js');"
+        "const controls = load('max_controls.js'), { createHost } = load('max_host.js');"
         "const given = JSON.parse(process.argv[1]);"
         f"process.stdout.write(JSON.stringify({expression}));"
     )

@@ -1,0 +1,290 @@
+"""From a pressed button to a clip in its slot: the device, the daemon with `pocket`, real UDP.
+
+Live and Max are the model and the host of this folder; all else is what a musician has.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from bridge.timing import Meter, bars_to_frames
+from tests.peers.daemon import DaemonProcess, running
+from tests.peers.live import CallFailed, Device, LiveSet, Ref, live_set
+
+EXACT_BEATS = 1e-6
+TRACK_RATE = 48_000
+"""Hz that Live runs at in the host."""
+PATIENCE_SECONDS = 120.0
+OWN_TRACK = "Melody Bridge"
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    with running(tmp_path_factory.mktemp("clips-live")) as process:
+        yield process.ready()
+
+
+@pytest.fixture
+def node(require_program: Callable[[str], str]) -> str:
+    return require_program("node")
+
+
+@contextmanager
+def stage(node: str, port: int, **live: Any) -> Iterator[tuple[LiveSet, Ref, Device]]:
+    """A set with a track for a voice, and a connected device on it."""
+    with live_set(node, **live) as live_now:
+        voice = live_now.add_track("Voice")
+        yield live_now, voice, seat(live_now, "one", voice, port)
+
+
+def seat(live: LiveSet, name: str, track: Ref, port: int) -> Device:
+    """A device on that track, connected to the daemon there."""
+    device = live.add_device(name, track)
+    device.set_value("Daemon Port", port)
+    live.until(lambda: connected(device), f"{name} is connected", PATIENCE_SECONDS)
+    live.until(lambda: len(device.items("preset_menu")) > 10, f"{name} lists the presets")
+    return device
+
+
+def connected(device: Device) -> bool:
+    return device.text("state") != "not connected"
+
+
+def select_hum(live: LiveSet, track: Ref, hum: Path) -> None:
+    """A recorded hum, as a clip that is selected."""
+    clip = live.ref("live.song.addAudioClip", track, 0, {"path": str(hum), "warping": False})
+    live.call("live.song.selectClip", clip)
+
+
+def clips_on(live: LiveSet, name: str = OWN_TRACK) -> list[dict[str, Any] | None]:
+    """What stands in the slots of the track of that name; None is an empty slot."""
+    count = int(live.call("live.song.tracks.length"))
+    for at in range(count):
+        if live.call(f"live.song.tracks.{at}.name") == name:
+            slots = range(int(live.call(f"live.song.tracks.{at}.slots.length")))
+            return [_clip(live, f"live.song.tracks.{at}.slots.{slot}.clip") for slot in slots]
+    return []
+
+
+def _clip(live: LiveSet, path: str) -> dict[str, Any] | None:
+    try:
+        file_path = live.call(f"{path}.file_path")
+    except CallFailed:
+        return None
+    names: tuple[str, ...] = ("name", "color", "warping", "looping", "loop_start", "loop_end", "length")
+    names += ("start_marker", "end_marker", "launch_quantization", "warp_markers")
+    return {"file_path": file_path} | {name: live.call(f"{path}.{name}") for name in names}
+
+
+def stands(clip: dict[str, Any] | None, beats: float) -> bool:
+    """Whether it is a loop of that many beats by Live's own count."""
+    return (
+        clip is not None
+        and clip["warping"]
+        and clip["looping"]
+        and abs(clip["loop_start"]) < EXACT_BEATS
+        and abs(clip["loop_end"] - beats) < EXACT_BEATS
+        and abs(clip["length"] - beats) < EXACT_BEATS
+        and abs(clip["start_marker"]) < EXACT_BEATS
+        and abs(clip["end_marker"] - beats) < EXACT_BEATS
+    )
+
+
+def filled(live: LiveSet, name: str = OWN_TRACK) -> list[dict[str, Any]]:
+    return [clip for clip in clips_on(live, name) if clip is not None]
+
+
+def made(live: LiveSet, device: Device, count: int, beats: float) -> list[dict[str, Any]]:
+    """The clips on the device's own track, once there are so many and each is exact."""
+
+    def there() -> bool:
+        assert "not" not in device.text("status"), device.text("status")
+        clips = filled(live)
+        return len(clips) == count and all(stands(clip, beats) for clip in clips)
+
+    live.until(there, f"{count} clips of {beats} beats", PATIENCE_SECONDS)
+    return filled(live)
+
+
+def sidecar(clip: dict[str, Any]) -> dict[str, Any]:
+    """What the daemon has written down of how the clip was made."""
+    loaded = json.loads(Path(clip["file_path"]).with_suffix(".json").read_text(encoding="utf-8"))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@pytest.mark.parametrize("warps", [True, False], ids=["warped", "unwarped"])
+def test_a_hum_becomes_a_loop_in_the_next_free_slot(
+    node: str, daemon: DaemonProcess, melodies: Path, warps: bool
+) -> None:
+    with stage(node, daemon.port, warpNewClips=warps) as (live, voice, device):
+        select_hum(live, voice, melodies / "twinkle-hum-100bpm.wav")
+        device.choose("preset_menu", "lofi-keys")
+        device.set_value("Bars", 2)
+        device.set_value("Launch Quantization", 5)
+        device.press("From Clip")
+        device.press("Generate")
+        (clip,) = made(live, device, 1, 8.0)
+        path = Path(clip["file_path"])
+        assert path.parent == daemon.clips and "lofi-keys 120bpm 2bars" in path.name
+        # The file's name without its day.
+        assert path.stem.endswith(clip["name"]) and clip["name"].startswith("lofi-keys 120bpm")
+        assert clip["launch_quantization"] == 5
+        red, blue = clip["color"] >> 16, clip["color"] & 0xFF
+        assert red > 0xE0 and blue < 0x80
+        info = soundfile.info(path)
+        assert info.frames == bars_to_frames(2, Meter(4, 4), Fraction(120), info.samplerate)
+        assert info.channels == 2
+        assert sidecar(clip)["melody_similarity"] > 0.5
+        live.until(lambda: device.text("time_left").strip() == "", "the request is over")
+        assert device.console() == []
+
+
+def test_an_odd_meter_at_an_odd_tempo_is_as_exact(node: str, daemon: DaemonProcess) -> None:
+    odd = {"tempo": 93.7, "numerator": 7, "denominator": 8}
+    with stage(node, daemon.port, **odd) as (live, _, device):
+        device.set_value("Bars", 2)
+        device.press("Generate")
+        (clip,) = made(live, device, 1, 7.0)
+        made_of = sidecar(clip)
+        assert (made_of["tempo_bpm"], made_of["meter"], made_of["bars"]) == (93.7, "7/8", 2)
+
+
+def test_four_variations_stand_in_four_slots_and_leave_the_occupied_ones_alone(
+    node: str, daemon: DaemonProcess, melodies: Path
+) -> None:
+    with stage(node, daemon.port, scenes=3) as (live, _, device):
+        own = live.add_track(OWN_TRACK)
+        mine = melodies / "saints-hum-120bpm.wav"
+        for slot in (0, 2):
+            live.ref("live.song.addAudioClip", own, slot, {"path": str(mine)})
+        device.set_value("Bars", 1)
+        device.set_value("Variations", 4)
+        device.press("Generate")
+
+        def new() -> list[dict[str, Any]]:
+            return [clip for clip in filled(live) if clip["file_path"] != str(mine)]
+
+        live.until(
+            lambda: len(new()) == 4 and all(stands(clip, 4.0) for clip in new()),
+            "four clips",
+            PATIENCE_SECONDS,
+        )
+        standing = clips_on(live)
+        assert [clip is not None and clip["file_path"] == str(mine) for clip in standing] == [
+            *(True, False, True, False, False, False)
+        ]
+        assert len({clip["color"] for clip in new()}) == 4
+        seeds = [sidecar(clip)["seed"] for clip in new()]
+        assert sorted(seeds) == list(range(min(seeds), min(seeds) + 4))
+
+        # Discarded, one goes from its slot and its file to the folder Discarded.
+        gone = Path(str(standing[1]["file_path"] if standing[1] else ""))
+        device.press("Discard A")
+        live.until(lambda: len(new()) == 3, "it is out of its slot")
+        live.until(lambda: not gone.exists(), "its file has moved")
+        assert (daemon.clips / "Discarded" / gone.name).is_file()
+
+
+def test_a_prompt_arrives_as_it_was_typed(node: str, daemon: DaemonProcess) -> None:
+    prompt = 'warm "rhodes", lo-fi; café, 90, $1 {tempo} bpm'
+    with stage(node, daemon.port) as (live, _, device):
+        device.type("prompt_text", prompt)
+        device.set_value("Bars", 1)
+        device.press("Generate")
+        (clip,) = made(live, device, 1, 4.0)
+        assert sidecar(clip)["prompt"] == prompt.replace("{tempo}", "120")
+
+
+def test_a_tempo_that_changes_meanwhile_leaves_the_clip_whole(
+    node: str, daemon: DaemonProcess
+) -> None:
+    with stage(node, daemon.port) as (live, _, device):
+        device.set_value("Bars", 2)
+        device.press("Generate")
+        live.call("live.song.setTempo", 77)
+        (clip,) = made(live, device, 1, 8.0)
+        assert "120bpm" in clip["name"]
+        seconds = clip["warp_markers"][1]["sample_time"]
+        assert seconds == pytest.approx(4.0, abs=1e-4)
+
+
+def test_two_devices_at_once_each_make_their_own(
+    node: str, daemon: DaemonProcess, melodies: Path
+) -> None:
+    with stage(node, daemon.port) as (live, _, one):
+        other = seat(live, "two", live.add_track("Guitar"), daemon.port)
+        for device, bars in ((one, 1), (other, 2)):
+            device.set_value("Bars", bars)
+            device.press("Generate")
+
+        def both() -> bool:
+            beats = sorted(clip["length"] for clip in filled(live))
+            return len(beats) == 2 and np.allclose(beats, [4.0, 8.0], atol=EXACT_BEATS)
+
+        live.until(both, "both clips are there", PATIENCE_SECONDS)
+        assert one.text("status").strip() == other.text("status").strip() == ""
+
+
+def test_a_daemon_that_is_killed_meanwhile_makes_it_once_it_is_back(
+    node: str, tmp_path: Path, melodies: Path
+) -> None:
+    clips = tmp_path / "clips"
+    daemon = DaemonProcess(clips)
+    try:
+        daemon.ready()
+        with stage(node, daemon.port) as (live, voice, device):
+            select_hum(live, voice, melodies / "twinkle-hum-100bpm.wav")
+            device.press("From Clip")
+            device.set_value("Bars", 4)
+            device.press("Generate")
+            live.until(lambda: float(device.value("progress")) > 0, "it is under way")
+            port = daemon.port
+            daemon.stop(signal.SIGKILL)
+            assert filled(live) == []
+            live.until(lambda: not connected(device), "the device has seen it go")
+            daemon = DaemonProcess(clips, "--osc-port", str(port))
+            (clip,) = made(live, device, 1, 16.0)
+            assert sidecar(clip)["melody_similarity"] > 0.5
+    finally:
+        assert daemon.stop() == 0
+
+
+def test_capture_records_the_track_and_a_clip_follows_it(
+    node: str, daemon: DaemonProcess, melodies: Path, tmp_path: Path
+) -> None:
+    samples, sample_rate = soundfile.read(melodies / "saints-hum-120bpm.wav", dtype="float32")
+    hum = tmp_path / "hum.wav"
+    soundfile.write(hum, soxr.resample(samples, sample_rate, TRACK_RATE), TRACK_RATE, "FLOAT")
+    with stage(node, daemon.port) as (live, voice, device):
+        live.call(f"{voice.path('setMonitoring')}", 0)
+        device.hear(hum, in_song=True, loop=True)
+        device.set_value("Bars", 2)
+        live.call("live.song.play")
+        device.press("Capture")
+        live.until(lambda: device.text("melody").startswith("2 bars"), "two bars are captured")
+        (take,) = (daemon.clips / "Takes").glob("live-*.wav")
+        assert soundfile.info(take).channels == 2
+        device.press("Generate")
+        (clip,) = made(live, device, 1, 8.0)
+        assert sidecar(clip)["melody_similarity"] > 0.5
+
+
+def test_the_device_says_what_the_daemon_cannot_do(node: str, daemon: DaemonProcess) -> None:
+    with stage(node, daemon.port) as (live, _, device):
+        # This daemon has no input to have heard anything on.
+        device.press("Last Bars")
+        live.until(lambda: device.text("status").strip() != "", "it says so")
+        assert "input" in device.text("status")
+        assert device.text("melody") == "no melody"
