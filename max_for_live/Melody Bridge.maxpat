@@ -2600,17 +2600,16 @@
 				"box": {
 					"id": "obj-79",
 					"maxclass": "newobj",
-					"numinlets": 2,
-					"numoutlets": 2,
+					"numinlets": 1,
+					"numoutlets": 1,
 					"patching_rect": [
 						1128.0,
 						260.0,
-						70.0,
+						147.0,
 						22.0
 					],
-					"text": "route text",
+					"text": "prepend choose preset",
 					"outlettype": [
-						"",
 						""
 					]
 				}
@@ -2624,42 +2623,6 @@
 					"patching_rect": [
 						1128.0,
 						290.0,
-						98.0,
-						22.0
-					],
-					"text": "prepend prompt",
-					"outlettype": [
-						""
-					]
-				}
-			},
-			{
-				"box": {
-					"id": "obj-81",
-					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 1,
-					"patching_rect": [
-						1128.0,
-						320.0,
-						147.0,
-						22.0
-					],
-					"text": "prepend choose preset",
-					"outlettype": [
-						""
-					]
-				}
-			},
-			{
-				"box": {
-					"id": "obj-82",
-					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 1,
-					"patching_rect": [
-						1128.0,
-						350.0,
 						147.0,
 						22.0
 					],
@@ -2671,13 +2634,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-83",
+					"id": "obj-81",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
 						1128.0,
-						380.0,
+						320.0,
 						240.0,
 						22.0
 					],
@@ -2713,13 +2676,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-84",
+					"id": "obj-82",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
 						1128.0,
-						410.0,
+						350.0,
 						161.0,
 						22.0
 					],
@@ -2731,13 +2694,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-85",
+					"id": "obj-83",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
 						1128.0,
-						440.0,
+						380.0,
 						240.0,
 						22.0
 					],
@@ -2773,13 +2736,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-86",
+					"id": "obj-84",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
 						1128.0,
-						470.0,
+						410.0,
 						161.0,
 						22.0
 					],
@@ -2791,13 +2754,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-87",
+					"id": "obj-85",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
 						1128.0,
-						500.0,
+						440.0,
 						240.0,
 						22.0
 					],
@@ -2833,13 +2796,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-88",
+					"id": "obj-86",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
 						1128.0,
-						530.0,
+						470.0,
 						161.0,
 						22.0
 					],
@@ -2851,13 +2814,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-89",
+					"id": "obj-87",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
 						1128.0,
-						560.0,
+						500.0,
 						105.0,
 						22.0
 					],
@@ -2871,13 +2834,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-90",
+					"id": "obj-88",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
 						1128.0,
-						590.0,
+						530.0,
 						60.0,
 						22.0
 					],
@@ -2891,13 +2854,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-91",
+					"id": "obj-89",
 					"maxclass": "message",
 					"numinlets": 2,
 					"numoutlets": 1,
 					"patching_rect": [
-						1388.0,
-						20.0,
+						1128.0,
+						560.0,
 						77.0,
 						22.0
 					],
@@ -2909,13 +2872,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-92",
+					"id": "obj-90",
 					"maxclass": "newobj",
-					"numinlets": 1,
+					"numinlets": 2,
 					"numoutlets": 3,
 					"patching_rect": [
-						1388.0,
-						50.0,
+						1128.0,
+						590.0,
 						133.0,
 						22.0
 					],
@@ -2929,13 +2892,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-93",
+					"id": "obj-91",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
 						1388.0,
-						80.0,
+						20.0,
 						84.0,
 						22.0
 					],
@@ -2947,13 +2910,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-94",
+					"id": "obj-92",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
 						1388.0,
-						110.0,
+						50.0,
 						154.0,
 						22.0
 					],
@@ -2962,13 +2925,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-95",
+					"id": "obj-93",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
 						1388.0,
-						140.0,
+						80.0,
 						168.0,
 						22.0
 					],
@@ -2980,13 +2943,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-96",
+					"id": "obj-94",
 					"maxclass": "newobj",
 					"numinlets": 22,
 					"numoutlets": 22,
 					"patching_rect": [
 						1388.0,
-						170.0,
+						110.0,
 						240.0,
 						22.0
 					],
@@ -3019,13 +2982,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-97",
+					"id": "obj-95",
 					"maxclass": "newobj",
 					"numinlets": 5,
 					"numoutlets": 5,
 					"patching_rect": [
 						1388.0,
-						200.0,
+						140.0,
 						217.0,
 						22.0
 					],
@@ -3041,13 +3004,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-98",
+					"id": "obj-96",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 2,
 					"patching_rect": [
 						1388.0,
-						230.0,
+						170.0,
 						60.0,
 						22.0
 					],
@@ -3055,6 +3018,42 @@
 					"outlettype": [
 						"signal",
 						"signal"
+					]
+				}
+			},
+			{
+				"box": {
+					"id": "obj-97",
+					"maxclass": "newobj",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"patching_rect": [
+						1388.0,
+						200.0,
+						60.0,
+						22.0
+					],
+					"text": "*~ 0.5",
+					"outlettype": [
+						"signal"
+					]
+				}
+			},
+			{
+				"box": {
+					"id": "obj-98",
+					"maxclass": "newobj",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"patching_rect": [
+						1388.0,
+						230.0,
+						77.0,
+						22.0
+					],
+					"text": "peakamp~ 20",
+					"outlettype": [
+						"float"
 					]
 				}
 			},
@@ -3070,42 +3069,6 @@
 						60.0,
 						22.0
 					],
-					"text": "*~ 0.5",
-					"outlettype": [
-						"signal"
-					]
-				}
-			},
-			{
-				"box": {
-					"id": "obj-100",
-					"maxclass": "newobj",
-					"numinlets": 2,
-					"numoutlets": 1,
-					"patching_rect": [
-						1388.0,
-						290.0,
-						77.0,
-						22.0
-					],
-					"text": "peakamp~ 20",
-					"outlettype": [
-						"float"
-					]
-				}
-			},
-			{
-				"box": {
-					"id": "obj-101",
-					"maxclass": "newobj",
-					"numinlets": 2,
-					"numoutlets": 1,
-					"patching_rect": [
-						1388.0,
-						320.0,
-						60.0,
-						22.0
-					],
 					"text": "gate",
 					"outlettype": [
 						""
@@ -3114,13 +3077,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-102",
+					"id": "obj-100",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
 						1388.0,
-						350.0,
+						290.0,
 						84.0,
 						22.0
 					],
@@ -3132,13 +3095,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-103",
+					"id": "obj-101",
 					"maxclass": "newobj",
 					"numinlets": 4,
 					"numoutlets": 1,
 					"patching_rect": [
 						1388.0,
-						380.0,
+						320.0,
 						119.0,
 						22.0
 					],
@@ -3150,13 +3113,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-104",
+					"id": "obj-102",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
 						1388.0,
-						410.0,
+						350.0,
 						154.0,
 						22.0
 					],
@@ -3169,13 +3132,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-105",
+					"id": "obj-103",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
 						1388.0,
-						440.0,
+						380.0,
 						105.0,
 						22.0
 					],
@@ -3187,13 +3150,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-106",
+					"id": "obj-104",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 9,
 					"patching_rect": [
 						1388.0,
-						470.0,
+						410.0,
 						63.0,
 						22.0
 					],
@@ -3213,13 +3176,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-107",
+					"id": "obj-105",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
 						1388.0,
-						500.0,
+						440.0,
 						126.0,
 						22.0
 					],
@@ -3231,13 +3194,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-108",
+					"id": "obj-106",
 					"maxclass": "message",
 					"numinlets": 2,
 					"numoutlets": 1,
 					"patching_rect": [
 						1388.0,
-						530.0,
+						470.0,
 						60.0,
 						22.0
 					],
@@ -3249,13 +3212,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-109",
+					"id": "obj-107",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 2,
 					"patching_rect": [
 						1388.0,
-						560.0,
+						500.0,
 						60.0,
 						22.0
 					],
@@ -3268,13 +3231,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-110",
+					"id": "obj-108",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
 					"patching_rect": [
 						1388.0,
-						590.0,
+						530.0,
 						60.0,
 						22.0
 					],
@@ -3286,13 +3249,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-111",
+					"id": "obj-109",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
 					"patching_rect": [
-						1648.0,
-						20.0,
+						1388.0,
+						560.0,
 						60.0,
 						22.0
 					],
@@ -3304,13 +3267,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-112",
+					"id": "obj-110",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 2,
 					"patching_rect": [
-						1648.0,
-						50.0,
+						1388.0,
+						590.0,
 						60.0,
 						22.0
 					],
@@ -3338,7 +3301,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3362,7 +3325,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3386,7 +3349,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3410,7 +3373,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3434,7 +3397,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3458,7 +3421,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3482,7 +3445,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3506,7 +3469,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3530,7 +3493,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3554,7 +3517,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3578,7 +3541,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3602,7 +3565,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3626,7 +3589,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3650,7 +3613,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3674,7 +3637,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3698,7 +3661,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3722,7 +3685,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3746,7 +3709,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3770,7 +3733,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3794,7 +3757,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3818,7 +3781,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3842,7 +3805,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3866,7 +3829,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3890,7 +3853,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3914,7 +3877,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3938,7 +3901,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3962,7 +3925,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -3998,8 +3961,8 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-79",
-						0
+						"obj-90",
+						1
 					],
 					"source": [
 						"obj-16",
@@ -4010,43 +3973,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-80",
-						0
-					],
-					"source": [
 						"obj-79",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-80",
-						0
-					],
-					"source": [
-						"obj-79",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-92",
-						0
-					],
-					"source": [
-						"obj-80",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-81",
 						0
 					],
 					"source": [
@@ -4058,11 +3985,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
-						"obj-81",
+						"obj-79",
 						0
 					]
 				}
@@ -4070,7 +3997,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-82",
+						"obj-80",
 						0
 					],
 					"source": [
@@ -4082,11 +4009,23 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
+						"obj-80",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
 						"obj-82",
+						0
+					],
+					"source": [
+						"obj-81",
 						0
 					]
 				}
@@ -4118,6 +4057,42 @@
 			{
 				"patchline": {
 					"destination": [
+						"obj-90",
+						0
+					],
+					"source": [
+						"obj-82",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-90",
+						0
+					],
+					"source": [
+						"obj-84",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-90",
+						0
+					],
+					"source": [
+						"obj-86",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
 						"obj-88",
 						0
 					],
@@ -4130,31 +4105,55 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-89",
 						0
 					],
 					"source": [
-						"obj-84",
-						0
+						"obj-88",
+						2
 					]
 				}
 			},
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-81",
 						0
 					],
 					"source": [
-						"obj-86",
-						0
+						"obj-88",
+						1
 					]
 				}
 			},
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-83",
+						0
+					],
+					"source": [
+						"obj-88",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-85",
+						0
+					],
+					"source": [
+						"obj-88",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-90",
 						0
 					],
 					"source": [
@@ -4166,7 +4165,127 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-90",
+						"obj-17",
+						0
+					],
+					"source": [
+						"obj-89",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-18",
+						0
+					],
+					"source": [
+						"obj-89",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-20",
+						0
+					],
+					"source": [
+						"obj-89",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-22",
+						0
+					],
+					"source": [
+						"obj-89",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-23",
+						0
+					],
+					"source": [
+						"obj-89",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-25",
+						0
+					],
+					"source": [
+						"obj-89",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-27",
+						0
+					],
+					"source": [
+						"obj-89",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-44",
+						0
+					],
+					"source": [
+						"obj-89",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-45",
+						0
+					],
+					"source": [
+						"obj-89",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-46",
+						0
+					],
+					"source": [
+						"obj-89",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-49",
 						0
 					],
 					"source": [
@@ -4182,44 +4301,32 @@
 						0
 					],
 					"source": [
-						"obj-90",
-						2
+						"obj-49",
+						0
 					]
 				}
 			},
 			{
 				"patchline": {
 					"destination": [
-						"obj-83",
+						"obj-92",
 						0
 					],
 					"source": [
-						"obj-90",
-						1
+						"obj-91",
+						0
 					]
 				}
 			},
 			{
 				"patchline": {
 					"destination": [
-						"obj-85",
+						"obj-90",
 						0
 					],
 					"source": [
-						"obj-90",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-87",
+						"obj-91",
 						0
-					],
-					"source": [
-						"obj-90",
-						1
 					]
 				}
 			},
@@ -4238,163 +4345,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-17",
-						0
-					],
-					"source": [
-						"obj-91",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-18",
-						0
-					],
-					"source": [
-						"obj-91",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-20",
-						0
-					],
-					"source": [
-						"obj-91",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-22",
-						0
-					],
-					"source": [
-						"obj-91",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-23",
-						0
-					],
-					"source": [
-						"obj-91",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-25",
-						0
-					],
-					"source": [
-						"obj-91",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-27",
-						0
-					],
-					"source": [
-						"obj-91",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-44",
-						0
-					],
-					"source": [
-						"obj-91",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-45",
-						0
-					],
-					"source": [
-						"obj-91",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-46",
-						0
-					],
-					"source": [
-						"obj-91",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-49",
-						0
-					],
-					"source": [
-						"obj-91",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-93",
-						0
-					],
-					"source": [
-						"obj-49",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-94",
-						0
-					],
-					"source": [
-						"obj-93",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
@@ -4410,31 +4361,7 @@
 						0
 					],
 					"source": [
-						"obj-92",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-92",
-						0
-					],
-					"source": [
-						"obj-95",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-96",
-						0
-					],
-					"source": [
-						"obj-92",
+						"obj-90",
 						1
 					]
 				}
@@ -4446,7 +4373,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						0
 					]
 				}
@@ -4458,7 +4385,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						1
 					]
 				}
@@ -4470,7 +4397,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						2
 					]
 				}
@@ -4482,7 +4409,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						3
 					]
 				}
@@ -4494,7 +4421,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						4
 					]
 				}
@@ -4506,7 +4433,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						5
 					]
 				}
@@ -4518,7 +4445,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						6
 					]
 				}
@@ -4530,7 +4457,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						7
 					]
 				}
@@ -4542,7 +4469,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						8
 					]
 				}
@@ -4554,7 +4481,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						9
 					]
 				}
@@ -4566,7 +4493,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						10
 					]
 				}
@@ -4578,7 +4505,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						11
 					]
 				}
@@ -4590,7 +4517,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						12
 					]
 				}
@@ -4602,7 +4529,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						13
 					]
 				}
@@ -4614,7 +4541,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						14
 					]
 				}
@@ -4626,7 +4553,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						15
 					]
 				}
@@ -4638,8 +4565,20 @@
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-94",
 						16
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-81",
+						0
+					],
+					"source": [
+						"obj-94",
+						17
 					]
 				}
 			},
@@ -4650,8 +4589,8 @@
 						0
 					],
 					"source": [
-						"obj-96",
-						17
+						"obj-94",
+						18
 					]
 				}
 			},
@@ -4662,20 +4601,20 @@
 						0
 					],
 					"source": [
-						"obj-96",
-						18
+						"obj-94",
+						19
 					]
 				}
 			},
 			{
 				"patchline": {
 					"destination": [
-						"obj-87",
+						"obj-93",
 						0
 					],
 					"source": [
-						"obj-96",
-						19
+						"obj-94",
+						20
 					]
 				}
 			},
@@ -4686,55 +4625,7 @@
 						0
 					],
 					"source": [
-						"obj-96",
-						20
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-97",
-						0
-					],
-					"source": [
-						"obj-92",
-						2
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-103",
-						0
-					],
-					"source": [
-						"obj-97",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-104",
-						0
-					],
-					"source": [
-						"obj-97",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-106",
-						0
-					],
-					"source": [
-						"obj-97",
+						"obj-90",
 						2
 					]
 				}
@@ -4746,7 +4637,43 @@
 						0
 					],
 					"source": [
-						"obj-97",
+						"obj-95",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-102",
+						0
+					],
+					"source": [
+						"obj-95",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-104",
+						0
+					],
+					"source": [
+						"obj-95",
+						2
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-99",
+						0
+					],
+					"source": [
+						"obj-95",
 						3
 					]
 				}
@@ -4754,11 +4681,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-99",
+						"obj-97",
 						0
 					],
 					"source": [
-						"obj-98",
+						"obj-96",
 						0
 					]
 				}
@@ -4766,11 +4693,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-99",
+						"obj-97",
 						0
 					],
 					"source": [
-						"obj-98",
+						"obj-96",
 						1
 					]
 				}
@@ -4782,7 +4709,31 @@
 						0
 					],
 					"source": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
 						"obj-99",
+						1
+					],
+					"source": [
+						"obj-98",
 						0
 					]
 				}
@@ -4802,8 +4753,8 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-101",
-						1
+						"obj-90",
+						0
 					],
 					"source": [
 						"obj-100",
@@ -4814,48 +4765,48 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-102",
-						0
-					],
-					"source": [
 						"obj-101",
 						0
+					],
+					"source": [
+						"obj-96",
+						0
 					]
 				}
 			},
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-101",
+						1
+					],
+					"source": [
+						"obj-96",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-103",
 						0
 					],
 					"source": [
 						"obj-102",
-						0
+						1
 					]
 				}
 			},
 			{
 				"patchline": {
 					"destination": [
-						"obj-103",
+						"obj-90",
 						0
 					],
 					"source": [
-						"obj-98",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
 						"obj-103",
-						1
-					],
-					"source": [
-						"obj-98",
-						1
+						0
 					]
 				}
 			},
@@ -4867,18 +4818,30 @@
 					],
 					"source": [
 						"obj-104",
-						1
+						6
 					]
 				}
 			},
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-90",
 						0
 					],
 					"source": [
 						"obj-105",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-106",
+						0
+					],
+					"source": [
+						"obj-46",
 						0
 					]
 				}
@@ -4891,15 +4854,27 @@
 					],
 					"source": [
 						"obj-106",
-						6
+						0
 					]
 				}
 			},
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
+						"obj-108",
+						1
+					],
+					"source": [
+						"obj-107",
 						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-109",
+						1
 					],
 					"source": [
 						"obj-107",
@@ -4914,7 +4889,7 @@
 						0
 					],
 					"source": [
-						"obj-46",
+						"obj-96",
 						0
 					]
 				}
@@ -4923,6 +4898,18 @@
 				"patchline": {
 					"destination": [
 						"obj-109",
+						0
+					],
+					"source": [
+						"obj-96",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-110",
 						0
 					],
 					"source": [
@@ -4939,66 +4926,6 @@
 					],
 					"source": [
 						"obj-109",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-111",
-						1
-					],
-					"source": [
-						"obj-109",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-110",
-						0
-					],
-					"source": [
-						"obj-98",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-111",
-						0
-					],
-					"source": [
-						"obj-98",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-112",
-						0
-					],
-					"source": [
-						"obj-110",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-112",
-						1
-					],
-					"source": [
-						"obj-111",
 						0
 					]
 				}
@@ -5150,17 +5077,17 @@
 				"Port",
 				0
 			],
+			"obj-81": [
+				"Preset",
+				"Preset",
+				0
+			],
 			"obj-83": [
-				"Preset",
-				"Preset",
+				"Prompt",
+				"Prompt",
 				0
 			],
 			"obj-85": [
-				"Prompt",
-				"Prompt",
-				0
-			],
-			"obj-87": [
 				"Target Track",
 				"Target Track",
 				0

@@ -6,12 +6,14 @@
 // the device's own controls.
 //
 // From the patcher: bang (Live is ready), press NAME, control NAME VALUE, choose MENU INDEX,
-// prompt TEXT, remember NAME TEXT, port NUMBER, song_beats BEATS, peak LEVEL, written, and OSC.
+// remember NAME TEXT, port NUMBER, song_beats BEATS, peak LEVEL, written, and OSC; in the second
+// inlet, what stands in the prompt's field.
 
 autowatch = 0;
-inlets = 1;
+inlets = 2;
 outlets = 3;
 
+var PROMPT_INLET = 1;
 var OSC = 0;
 var SHOW = 1;
 var SOUND = 2;
@@ -24,6 +26,10 @@ var KEEP_MS = 3000;
 // Two answers that are missing tell of a daemon that is gone.
 var SILENT_MS = 7000;
 
+// Before each text that a pattr keeps: alone, "90" would be a number, and "init" an order.
+var KEPT = "=";
+// Longer than between two keys.
+var KEEP_TEXT_MS = 1000;
 var TRACK_NAME = "Melody Bridge";
 var AUTOMATIC = "Automatic";
 var NO_PRESET = "No preset";
@@ -70,6 +76,8 @@ var link = {
 };
 var controls = {};
 var texts = { preset: "", prompt: "", target: "" };
+// Names of those that the set has not got yet.
+var unkept = {};
 var presets = [];
 var counter = 0;
 var song = null;
@@ -110,8 +118,9 @@ function bang() {
     show_link();
 }
 
-function press(name) {
-    if (!song) return;
+// A button that is let go, or automated back, may tell 0.
+function press(name, value) {
+    if (!song || value === 0) return;
     BUTTONS[name]();
 }
 
@@ -124,14 +133,15 @@ function choose(menu, index) {
     else choose_target(index);
 }
 
-function prompt(text) {
-    // route leaves a bare bang of an empty text.
-    keep_text("prompt", text === "bang" || text === undefined ? "" : String(text));
+// What stands in the prompt's field, as one symbol; nothing when it is empty.
+function text(symbol) {
+    keep_text("prompt", symbol === undefined ? "" : String(symbol));
 }
 
-// A text that the set has kept; 0 is what a pattr holds that was never told anything.
-function remember(name, text) {
-    texts[name] = text === 0 || text === undefined || text === "bang" ? "" : String(text);
+// A text that the set has kept, behind its mark; without one, nothing has been kept yet.
+function remember(name, kept) {
+    var is_kept = typeof kept === "string" && kept.charAt(0) === KEPT;
+    texts[name] = is_kept ? kept.slice(1) : "";
     if (name === "prompt") outlet(SHOW, "prompt_text", "set", texts.prompt);
 }
 
@@ -149,6 +159,11 @@ function notifydeleted() {
 }
 
 function anything() {
+    if (inlet === PROMPT_INLET) {
+        // The field may leave out the word before the symbol.
+        text(messagename);
+        return;
+    }
     var handle = EVENTS[messagename];
     if (handle) handle.apply(null, arrayfromargs(arguments));
 }
@@ -156,10 +171,14 @@ function anything() {
 // Keeps a text in the set. Later, and once: each change of a parameter is a step of Live's undo.
 function keep_text(name, text) {
     texts[name] = text;
+    unkept[name] = true;
     forget(keep_text_task);
-    keep_text_task = later(function () {
-        for (var each in texts) outlet(SHOW, "keep_" + each, texts[each]);
-    }, 1000);
+    keep_text_task = later(keep_texts, KEEP_TEXT_MS);
+}
+
+function keep_texts() {
+    for (var name in unkept) outlet(SHOW, "keep_" + name, KEPT + texts[name]);
+    unkept = {};
 }
 
 // Looks for the daemon: listens on a port and subscribes with it, until a hello with this client's
@@ -499,7 +518,7 @@ function begin_take() {
     };
     var longest_ms = (take.bars + 1) * take.bar_seconds * 1000 + WAIT_FOR_NOTE_MS + 2000;
     outlet(SOUND, "buffer", "setsize", longest_ms, 2);
-    outlet(SOUND, "buffer", "samptype", "float32");
+    outlet(SOUND, "buffer", "format", "float32");
     start_recording();
     if (take.playing) {
         take.first_seconds = seconds_to_bar_line();

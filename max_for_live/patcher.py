@@ -144,8 +144,6 @@ def _objects(words: Sequence[str]) -> list[Object]:
     return [
         *tells,
         Object("prompt_changed", "t b", outlets=("bang",)),
-        Object("prompt_symbol", "route text", inlets=2, outlets=("", "")),
-        Object("tell_prompt_text", "prepend prompt"),
         Object("tell_preset_menu", "prepend choose preset"),
         Object("tell_target_menu", "prepend choose target"),
         *keeps,
@@ -153,7 +151,7 @@ def _objects(words: Sequence[str]) -> list[Object]:
         # Right to left: values first, then the text of the set, and then the script begins.
         Object("begin", "t b b b", outlets=("bang", "bang", "bang")),
         Object("tell_all", "outputvalue", inlets=2, maxclass="message"),
-        Object("script", f"js {SCRIPT}", outlets=("", "", "")),
+        Object("script", f"js {SCRIPT}", inlets=2, outlets=("", "", "")),
         Object("tell_port", "prepend port"),
         Object("osc_out", "udpsend 127.0.0.1 7771", outlets=()),
         # At low priority, for the script calls Live, and that is allowed nowhere else.
@@ -204,10 +202,8 @@ def _cords(words: Sequence[str]) -> list[Cord]:
         # What is being typed counts too: nobody presses Return before Generate.
         Cord("prompt_text", "prompt_changed", outlet=3),
         Cord("prompt_changed", "prompt_text"),
-        Cord("prompt_text", "prompt_symbol"),
-        Cord("prompt_symbol", "tell_prompt_text"),
-        Cord("prompt_symbol", "tell_prompt_text", outlet=1),
-        Cord("tell_prompt_text", "script"),
+        # Through no other object: a text may be a word that one obeys, such as `set`.
+        Cord("prompt_text", "script", inlet=1),
         Cord("preset_menu", "tell_preset_menu"),
         Cord("tell_preset_menu", "script"),
         Cord("target_menu", "tell_target_menu"),

@@ -160,7 +160,8 @@ function makeLiveAPI(live, device, host) {
         if (!name.startsWith('get_')) checkMayChange(live);
         const result = functions[name](target, ...this.#resolve(parameters));
         if (result instanceof LiveObject) return ['id', result.id];
-        return typeof result === 'string' || typeof result === 'number' ? result : null;
+        return ['string', 'number'].includes(typeof result) || Array.isArray(result)
+          ? result : null;
       });
     }
 

@@ -377,6 +377,24 @@ function notesInArea(clip, ...parameters) {
     asFloat(given.from_time), asFloat(given.time_span, Number.MIN_VALUE));
 }
 
+/**
+ * docs.cycling74.com/apiref/lom/clip, add_new_notes: a dictionary whose `notes` have at least
+ * pitch, start_time and duration. One wrong note and none is added: what Live does is not said.
+ */
+function addNotes(clip, dictionary) {
+  const { notes } = asDictionary(dictionary, ['notes']);
+  if (!Array.isArray(notes)) return refuse('add_new_notes needs a list of notes');
+  const known = notes.map((note) => asDictionary(note, NOTE_KEYS));
+  known.forEach((note) => {
+    asInt(note.pitch, 0, 127);
+    asFloat(note.start_time);
+    asFloat(note.duration, Number.MIN_VALUE);
+  });
+  known.forEach((note) => clip.addNote(note));
+  clip.notify('notes');
+  return clip.notes.slice(clip.notes.length - known.length).map((note) => note.note_id);
+}
+
 function setLooping(clip, value) {
   const wanted = asBool(value);
   // "Unwarped audio cannot be looped": docs.cycling74.com/apiref/lom/clip, looping.
@@ -447,6 +465,7 @@ Clip.LOM = {
     fire: (clip) => clip.track.launch(clip),
     // "only if this clip is actually playing": docs.cycling74.com/apiref/lom/clip, stop.
     stop: (clip) => clip.track.stopClip(clip),
+    add_new_notes: midiCall(addNotes),
     get_notes_extended: midiCall(notesInArea),
     get_all_notes_extended: midiCall((clip) => JSON.stringify({ notes: clip.notes })),
     add_warp_marker: audioCall((clip, marker) => clip.addWarpMarker(marker)),

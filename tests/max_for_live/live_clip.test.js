@@ -529,6 +529,24 @@ test('a MIDI clip gives its notes by where they start, as JSON text', () => {
     [[1], [8], ['Tune']]);
 });
 
+test('notes are added from a dictionary, all or none', () => {
+  const { live, LiveAPI } = setUp();
+  live.song.addMidiClip(live.song.addTrack({ kind: 'midi' }), 0, { lengthBeats: 4 });
+  const api = new LiveAPI('live_set tracks 1 clip_slots 0 clip');
+  const note = { pitch: 60, start_time: 1, duration: 0.5 };
+  const ids = api.call('add_new_notes', { notes: [note, { ...note, pitch: 64, velocity: 80 }] });
+  const notes = () => JSON.parse(api.call('get_all_notes_extended')).notes;
+  assert.deepEqual(notes().map(({ note_id: id }) => id), ids);
+  assert.deepEqual(notes().map(({ pitch, start_time: start, duration, velocity }) =>
+    [pitch, start, duration, velocity]), [[60, 1, 0.5, 100], [64, 1, 0.5, 80]]);
+  const wrong = [[note, { ...note, pitch: 128 }], [{ ...note, duration: 0 }], [{ pitch: 60 }], 5];
+  wrong.forEach((wrongNotes) => {
+    assert.equal(api.call('add_new_notes', { notes: wrongNotes }), null);
+    assert.equal(live.errors.splice(0).length, 1);
+  });
+  assert.equal(notes().length, 2);
+});
+
 test('what only one kind of clip has is refused for the other', () => {
   const { live, LiveAPI, api } = setUpClip();
   const track = live.song.addTrack({ kind: 'midi' });

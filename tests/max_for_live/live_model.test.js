@@ -9,8 +9,6 @@ const { createLive } = require('./live_model.js');
 const { FakeClock, setUp, setUpClip, writeFile, writeWav } = require('./live_test_kit.js');
 const { readWav } = require('./live_wav.js');
 
-const BAR_MS = 2000;
-
 /** Whether the last call was refused, for a reason that matches. */
 function refusedWith(live, reason) {
   assert.match(live.errors.pop() || 'nothing refused', reason);
@@ -27,7 +25,7 @@ test('create_audio_clip puts a clip in a free slot, and says nothing about it', 
   assert.equal(createClip(kit, 'live_set tracks 0 clip_slots 2'), null);
   assert.deepEqual(kit.live.errors, []);
   const slot = new kit.LiveAPI('live_set tracks 0 clip_slots 2');
-  assert.deepEqual(slot.get('has_clip'), [1]);
+  assert.deepEqual([slot.get('has_clip'), slot.get('has_stop_button')], [[1], [1]]);
   const clip = new kit.LiveAPI('live_set tracks 0 clip_slots 2 clip');
   assert.deepEqual(clip.get('name'), ['take 1']);
   assert.deepEqual(clip.get('file_path'), ['/sounds/take 1.wav']);
@@ -166,6 +164,31 @@ test('the user puts clips where they fit, over what is there', () => {
   assert.throws(() => live.song.moveClip(clip, midi, 0), /no slot/);
   const other = live.song.addAudioClip(track, 0, { path: '/x.wav' });
   assert.deepEqual([clip.alive, track.slots[0].clip], [false, other]);
+});
+
+test('a path to the clip of a slot is followed as clips come and go', () => {
+  const { live, track, clip, LiveAPI } = setUpClip();
+  const told = [];
+  const path = new LiveAPI(([, id]) => told.push(id), 'live_set tracks 0 clip_slots 1 clip');
+  path.mode = 1;
+  live.song.moveClip(clip, track, 1);
+  assert.equal(path.id, String(clip.id));
+  live.song.deleteClip(clip);
+  assert.equal(path.id, '0');
+  assert.deepEqual(told, [clip.id, 0]);
+});
+
+test('tracks have colours of their own, of the palette', () => {
+  const { live, LiveAPI } = setUp();
+  live.song.addTrack();
+  const [first, second] = [0, 1].map((at) => new LiveAPI(`live_set tracks ${at}`));
+  assert.notDeepEqual(first.get('color'), second.get('color'));
+  first.set('color', 0xfffffe);
+  assert.deepEqual([first.get('color'), first.get('color_index')], [[0xffffff], [13]]);
+  first.set('color_index', 69);
+  assert.deepEqual(first.get('color'), [0x3c3c3c]);
+  first.set('color_index', 70);
+  refusedWith(live, /outside/);
 });
 
 test('a moved clip is the same clip elsewhere, and stops', () => {
@@ -473,191 +496,6 @@ test('the scale, the meter and the place of the set', () => {
   assert.deepEqual(['root_note', 'scale_name', 'scale_mode', 'signature_numerator',
     'signature_denominator', 'file_path'].map((name) => song.get(name)[0]),
   [9, 'Minor', 1, 7, 8, '/sets/one.als']);
-});
-
-test('fire starts a stopped song and the clip at once', () => {
-  const { live, clock, api, LiveAPI } = setUpClip();
-  live.song.seek(1);
-  api.call('fire');
-  assert.deepEqual([api.get('is_playing'), api.get('is_triggered')], [[1], [0]]);
-  assert.ok(live.song.isPlaying);
-  assert.deepEqual(new LiveAPI('live_set tracks 0').get('playing_slot_index'), [0]);
-  clock.advance(10);
-  assert.deepEqual(live.errors, []);
-});
-
-test('fire waits for the bar while the song plays', () => {
-  const { live, clock, api, LiveAPI } = setUpClip();
-  const track = new LiveAPI('live_set tracks 0');
-  live.song.play();
-  clock.advance(BAR_MS / 4);
-  api.call('fire');
-  assert.deepEqual([api.get('is_playing'), api.get('is_triggered')], [[0], [1]]);
-  assert.deepEqual(track.get('fired_slot_index'), [0]);
-  clock.advance(BAR_MS * 0.75 - 5);
-  assert.deepEqual(api.get('is_playing'), [0]);
-  clock.advance(10);
-  assert.deepEqual([api.get('is_playing'), api.get('is_triggered')], [[1], [0]]);
-  assert.deepEqual(track.get('fired_slot_index'), [-1]);
-});
-
-/** When, in ms from a fire at 0.3 beats, a clip starts. */
-function startMs({ own, songs, numerator = 4, denominator = 4 }) {
-  const { live, clock, api, LiveAPI } = setUpClip({ numerator, denominator });
-  api.set('launch_quantization', own);
-  new LiveAPI('live_set').set('clip_trigger_quantization', songs);
-  live.song.play();
-  clock.advance(150);
-  api.call('fire');
-  let waited = 0;
-  while (api.get('is_playing')[0] === 0 && waited < 40000) {
-    clock.advance(1);
-    waited += 1;
-  }
-  return waited;
-}
-
-test('clip and song count launch quantization differently', () => {
-  assert.equal(startMs({ own: 1, songs: 4 }), 0);
-  assert.equal(startMs({ own: 0, songs: 0 }), 0);
-  assert.equal(startMs({ own: 0, songs: 4 }), 1850);
-  assert.equal(startMs({ own: 5, songs: 0 }), 1850);
-  assert.equal(startMs({ own: 4, songs: 0 }), 3850);
-  assert.equal(startMs({ own: 2, songs: 0 }), 15850);
-  assert.equal(startMs({ own: 8, songs: 0 }), 350);
-  assert.equal(startMs({ own: 0, songs: 7 }), 350);
-  assert.equal(startMs({ own: 14, songs: 0 }), 38);
-  assert.equal(startMs({ own: 5, songs: 0, numerator: 7, denominator: 8 }), 1600);
-});
-
-test('a launch follows the tempo that changes while it waits', () => {
-  const { live, clock, api } = setUpClip();
-  live.song.play();
-  clock.advance(1000);
-  api.call('fire');
-  live.song.setTempo(60);
-  clock.advance(1999);
-  assert.deepEqual(api.get('is_playing'), [0]);
-  clock.advance(2);
-  assert.deepEqual(api.get('is_playing'), [1]);
-});
-
-test('another clip of the track takes over; a stop of the song takes the launch back', () => {
-  const kit = setUpClip();
-  const { live, clock, api, LiveAPI } = kit;
-  createClip(kit, 'live_set tracks 0 clip_slots 1');
-  const other = new LiveAPI('live_set tracks 0 clip_slots 1 clip');
-  api.call('fire');
-  clock.advance(100);
-  other.call('fire');
-  assert.deepEqual([api.get('is_playing'), other.get('is_playing')], [[1], [0]]);
-  clock.advance(BAR_MS);
-  assert.deepEqual([api.get('is_playing'), other.get('is_playing')], [[0], [1]]);
-  api.call('fire');
-  live.song.stop();
-  assert.deepEqual(api.get('is_triggered'), [0]);
-  live.song.play();
-  clock.advance(2 * BAR_MS);
-  assert.deepEqual([api.get('is_playing'), other.get('is_playing')], [[0], [1]]);
-});
-
-test('stop is for the clip that plays; a deleted clip does not start', () => {
-  const kit = setUpClip();
-  const { live, clock, clip, api, LiveAPI } = kit;
-  api.call('fire');
-  clock.advance(100);
-  api.call('stop');
-  assert.deepEqual(api.get('is_playing'), [1]);
-  clock.advance(BAR_MS);
-  assert.deepEqual(api.get('is_playing'), [0]);
-  api.call('fire');
-  live.song.deleteClip(clip);
-  clock.advance(2 * BAR_MS);
-  assert.deepEqual(new LiveAPI('live_set tracks 0').get('playing_slot_index'), [-1]);
-  assert.deepEqual(live.errors, []);
-});
-
-test('fire on an empty slot stops the track, or records when it is armed', () => {
-  const { live, clock, api, track, LiveAPI } = setUpClip();
-  const empty = new LiveAPI('live_set tracks 0 clip_slots 1');
-  api.call('fire');
-  clock.advance(100);
-  empty.call('fire');
-  clock.advance(BAR_MS);
-  assert.deepEqual(api.get('is_playing'), [0]);
-  assert.deepEqual(empty.get('is_recording'), [0]);
-  live.song.stop();
-  track.arm = true;
-  empty.call('fire');
-  assert.deepEqual(empty.get('is_recording'), [1]);
-  assert.ok(live.song.isPlaying);
-});
-
-test('fire of a slot is that of its clip, and stop of a slot that of its track', () => {
-  const { clock, api, LiveAPI } = setUpClip();
-  new LiveAPI('live_set tracks 0 clip_slots 0').call('fire');
-  assert.deepEqual(api.get('is_playing'), [1]);
-  clock.advance(100);
-  new LiveAPI('live_set tracks 0 clip_slots 5').call('stop');
-  clock.advance(BAR_MS);
-  assert.deepEqual(api.get('is_playing'), [0]);
-  for (const [where, name] of [['live_set', 'stop_all_clips'],
-    ['live_set tracks 0', 'stop_all_clips']]) {
-    api.call('fire');
-    clock.advance(BAR_MS);
-    assert.deepEqual(api.get('is_playing'), [1]);
-    new LiveAPI(where).call(name);
-    clock.advance(BAR_MS);
-    assert.deepEqual(api.get('is_playing'), [0]);
-  }
-  api.set('is_playing', 1);
-  clock.advance(BAR_MS);
-  assert.deepEqual(api.get('is_playing'), [1]);
-  api.set('is_playing', 0);
-  clock.advance(BAR_MS);
-  assert.deepEqual(api.get('is_playing'), [0]);
-});
-
-test('a clip stopped while the song stands does not play when it goes on', () => {
-  const { live, api } = setUpClip();
-  api.call('fire');
-  live.song.stop();
-  assert.deepEqual(api.get('is_playing'), [0]);
-  live.song.play();
-  assert.deepEqual(api.get('is_playing'), [1]);
-  live.song.stop();
-  api.call('stop');
-  live.song.play();
-  assert.deepEqual(api.get('is_playing'), [0]);
-});
-
-test('observers are told of launches', () => {
-  const { live, clock, api, LiveAPI } = setUpClip();
-  const told = [];
-  const watch = (where, name) => {
-    const watching = new LiveAPI(([property, value]) => property !== 'id'
-      && told.push(`${property} ${value}`), where);
-    watching.property = name;
-  };
-  watch('live_set tracks 0', 'playing_slot_index');
-  watch('live_set tracks 0', 'fired_slot_index');
-  watch('live_set tracks 0 clip_slots 0', 'is_triggered');
-  live.song.play();
-  clock.advance(100);
-  api.call('fire');
-  clock.advance(BAR_MS);
-  assert.deepEqual(told, ['playing_slot_index -1', 'fired_slot_index -1', 'is_triggered 0',
-    'fired_slot_index 0', 'is_triggered 1', 'fired_slot_index -1', 'is_triggered 0',
-    'playing_slot_index 0']);
-});
-
-test('a track whose monitor is In plays its clips unheard', () => {
-  const { api, clip, track } = setUpClip();
-  api.call('fire');
-  assert.equal(clip.isHeard, true);
-  track.setMonitoring(0);
-  assert.equal(clip.isPlaying, true);
-  assert.equal(clip.isHeard, false);
 });
 
 test('it runs on real time by default', async () => {

@@ -43,7 +43,6 @@ class Transport {
     this.seek(this.anchor.beats);
     this.playing = true;
     this.tick();
-    this.arm();
   }
 
   stop() {

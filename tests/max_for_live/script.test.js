@@ -300,6 +300,17 @@ describe('the melody', () => {
     assert.equal(seat.host.text('melody'), 'last 8 bars');
   });
 
+  test('a mapped pad does the same, though it comes at high priority', async (t) => {
+    const stage = stageOf(t);
+    const seat = (await stage.seat()).greet();
+    seat.host.automate('Hum to Clip', 1);
+    stage.pass(10);
+    assert.equal(seat.sent('/bridge/generate').length, 1);
+    seat.host.automate('Hum to Clip', 0);
+    stage.pass(10);
+    assert.equal(seat.sent('/bridge/generate').length, 1);
+  });
+
   test('No melody forgets it', async (t) => {
     const seat = (await stageOf(t).seat()).greet();
     seat.host.press('Last Bars');
@@ -417,7 +428,8 @@ describe('a request', () => {
   test('has all that the device says, and a seed of its own', async (t) => {
     const stage = stageOf(t, { tempo: 93.7, numerator: 7, denominator: 8 });
     const seat = (await stage.seat()).greet();
-    const prompt = 'warm "rhodes", lo-fi; é, 90';
+    // While it is typed, it is `set` for a moment, which some of Max's objects obey.
+    const prompt = 'settled, warm "rhodes", lo-fi; é, 90';
     seat.host.type('prompt_text', prompt);
     seat.host.setValue('Guidance', 4.5);
     seat.host.setValue('Temperature', 0.8);
@@ -794,6 +806,24 @@ describe('a set', () => {
     assert.notEqual(copy.client, seat.client);
     assert.equal(stage.clips().filter(Boolean).length, 2);
   });
+});
+
+describe('a text that Max could take for something else', () => {
+  for (const prompt of ['90', 'init', 'bang', 'set', '$1', '0', 'text', '', ' ', 'text a, b']) {
+    test(`is sent and kept as it is: '${prompt}'`, async (t) => {
+      const stage = stageOf(t);
+      const seat = (await stage.seat()).greet();
+      seat.host.type('prompt_text', 'something else');
+      seat.host.type('prompt_text', prompt);
+      seat.generate();
+      assert.equal(seat.options('/bridge/generate', 1).prompt, prompt === '' ? undefined : prompt);
+      stage.pass(2000);
+      const parameters = seat.host.save();
+      seat.host.close();
+      const again = (await stage.seat(stage.track('Voice'), { parameters })).greet();
+      assert.equal(again.host.text('prompt_text'), prompt);
+    });
+  }
 });
 
 describe('an older Live', () => {

@@ -27,6 +27,10 @@ TRACK_RATE = 48_000
 """Hz that Live runs at in the host."""
 PATIENCE_SECONDS = 120.0
 OWN_TRACK = "Melody Bridge"
+CLIP_PROPERTIES = (
+    *("name", "color", "warping", "looping", "loop_start", "loop_end", "length"),
+    *("start_marker", "end_marker", "launch_quantization", "warp_markers"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +86,9 @@ def _clip(live: LiveSet, path: str) -> dict[str, Any] | None:
         file_path = live.call(f"{path}.file_path")
     except CallFailed:
         return None
-    names: tuple[str, ...] = ("name", "color", "warping", "looping", "loop_start", "loop_end", "length")
-    names += ("start_marker", "end_marker", "launch_quantization", "warp_markers")
-    return {"file_path": file_path} | {name: live.call(f"{path}.{name}") for name in names}
+    return {"file_path": file_path} | {
+        name: live.call(f"{path}.{name}") for name in CLIP_PROPERTIES
+    }
 
 
 def stands(clip: dict[str, Any] | None, beats: float) -> bool:
