@@ -391,7 +391,6 @@ function addNotes(clip, dictionary) {
     asFloat(note.duration, Number.MIN_VALUE);
   });
   known.forEach((note) => clip.addNote(note));
-  clip.notify('notes');
   return clip.notes.slice(clip.notes.length - known.length).map((note) => note.note_id);
 }
 
