@@ -57,6 +57,9 @@ var WARP_COMPLEX = 4;
 var EXACT_BEATS = 1e-6;
 var SHAPE_TRIES = 20;
 var SHAPE_MS = 50;
+// For ten seconds a clip that is exact is looked at again.
+var LOOKS = 40;
+var LOOK_MS = 250;
 // How often a transport message goes out at most while the song plays.
 var TRANSPORT_MS = 100;
 // Notes in one message: three numbers each, well under Max's and the daemon's limits.
@@ -705,7 +708,8 @@ function on_clip(
     if (variation(index)) return;
     var clip = {
         id: id, index: index, path: String(path), name: clip_name(String(name)), bars: bars,
-        beats: bars * 4 * numerator / denominator, is_placed: false
+        beats: bars * 4 * numerator / denominator,
+        is_placed: false, is_finished: false, looks: 0
     };
     variations.push(clip);
     newest_path = clip.path;
@@ -810,9 +814,27 @@ function shape(live_clip, clip, tries) {
 }
 
 function finish(live_clip, clip) {
-    live_clip.set("launch_quantization", controls.quantization);
-    // The best of a request; the others wait in their slots.
-    if (controls.auto_launch && clip.index === 0) live_clip.call("fire");
+    if (!clip.is_finished) {
+        clip.is_finished = true;
+        live_clip.set("launch_quantization", controls.quantization);
+        // The best of a request; the others wait in their slots.
+        if (controls.auto_launch && clip.index === 0) live_clip.call("fire");
+    }
+    watch(live_clip, clip);
+}
+
+// Live may analyse a new file for seconds, and then set the markers as it thinks best.
+function watch(live_clip, clip) {
+    if (clip.looks === LOOKS) return;
+    later(function () {
+        clip.looks += 1;
+        if (!exists(live_clip)) return;
+        if (number(live_clip, "warping") && !is_straight(live_clip, clip)) {
+            shape(live_clip, clip, 0);
+        } else {
+            watch(live_clip, clip);
+        }
+    }, LOOK_MS);
 }
 
 function is_exact(live_clip, clip) {
@@ -1268,7 +1290,8 @@ function check_next() {
     attempt(function () { agrees = CHECKS[check_run.at].agrees(check_run) === true; });
     check_run.results.push({ words: CHECKS[check_run.at].words, agrees: agrees });
     check_run.at += 1;
-    later(check_next, SHAPE_MS);
+    var next = CHECKS[check_run.at];
+    later(check_next, (next && next.after_ms) || SHAPE_MS);
 }
 
 function end_check() {
@@ -1377,7 +1400,8 @@ var CHECKS = [
     { words: "warping is on in the next task", agrees: function (run) {
         return number(scratch_clip(run), "warping") === 1;
     } },
-    { words: "warp markers are told, the last one hidden", agrees: function (run) {
+    // Live analyses a new file, and sets its markers when it is done.
+    { words: "warp markers are told, the last one hidden", after_ms: 4000, agrees: function (run) {
         var markers = warp_markers(scratch_clip(run));
         return markers.length >= 2 && isFinite(markers[0].beat_time)
             && isFinite(markers[0].sample_time);

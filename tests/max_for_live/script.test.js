@@ -9,9 +9,16 @@ const { SAMPLE_RATE, stageOf } = require('./stage.js');
 const EXACT_BEATS = 1e-6;
 // Whether new clips start warped is a setting of the user's; whether a refused call throws into the
 // script or only prints is told differently by different sources. All has to work in each.
-const LIVES = [true, false].flatMap((warpNewClips) =>
-  [true, false].map((errorsThrow) => ({ warpNewClips, errorsThrow })),
-);
+const LIVES = [
+  ...[true, false].flatMap((warpNewClips) =>
+    [true, false].map((errorsThrow) => ({ warpNewClips, errorsThrow })),
+  ),
+  { idsAreNumbers: true },
+  { singlePrecision: true },
+  { loopNewClips: true },
+  { analysisMs: 400 },
+  { analysisMs: 2000 },
+];
 
 function near(actual, expected, tolerance = EXACT_BEATS) {
   assert.ok(Math.abs(actual - expected) < tolerance, `${actual} is not ${expected}`);
