@@ -202,7 +202,8 @@
 						17.0
 					],
 					"varname": "capture",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -254,7 +255,8 @@
 						17.0
 					],
 					"varname": "last_bars",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -306,7 +308,8 @@
 						17.0
 					],
 					"varname": "from_clip",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -358,7 +361,8 @@
 						17.0
 					],
 					"varname": "no_melody",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -434,7 +438,8 @@
 						45.0
 					],
 					"varname": "hum_to_clip",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"fontsize": 14.0,
 					"outlettype": [
 						"",
@@ -970,7 +975,8 @@
 						15.0
 					],
 					"varname": "dice",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -1098,7 +1104,8 @@
 						20.0
 					],
 					"varname": "generate",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -1150,7 +1157,8 @@
 						20.0
 					],
 					"varname": "cancel",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -1232,6 +1240,7 @@
 						1.0
 					],
 					"setstyle": 1,
+					"settype": 1,
 					"size": 1,
 					"parameter_enable": 0,
 					"outlettype": [
@@ -1268,7 +1277,8 @@
 						22.0
 					],
 					"varname": "launch_a",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -1320,7 +1330,8 @@
 						13.0
 					],
 					"varname": "discard_a",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -1372,7 +1383,8 @@
 						22.0
 					],
 					"varname": "launch_b",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -1424,7 +1436,8 @@
 						13.0
 					],
 					"varname": "discard_b",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -1476,7 +1489,8 @@
 						22.0
 					],
 					"varname": "launch_c",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -1528,7 +1542,8 @@
 						13.0
 					],
 					"varname": "discard_c",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -1580,7 +1595,8 @@
 						22.0
 					],
 					"varname": "launch_d",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -1632,7 +1648,8 @@
 						13.0
 					],
 					"varname": "discard_d",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -1938,7 +1955,8 @@
 						15.0
 					],
 					"varname": "check",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -1990,7 +2008,8 @@
 						15.0
 					],
 					"varname": "reveal",
-					"mode": 0,
+					"mode": 1,
+					"outputmode": 0,
 					"outlettype": [
 						"",
 						""
@@ -2641,10 +2660,10 @@
 					"patching_rect": [
 						1128.0,
 						320.0,
-						240.0,
+						140.0,
 						22.0
 					],
-					"text": "pattr preset @thru 0 @parameter_enable 1",
+					"text": "pattr preset @thru 0",
 					"outlettype": [
 						"",
 						"",
@@ -2656,10 +2675,7 @@
 						"valueof": {
 							"parameter_annotation_name": "Preset",
 							"parameter_info": "The preset's name.",
-							"parameter_initial": [
-								""
-							],
-							"parameter_initial_enable": 1,
+							"parameter_initial_enable": 0,
 							"parameter_invisible": 1,
 							"parameter_longname": "Preset",
 							"parameter_modmode": 0,
@@ -2701,10 +2717,10 @@
 					"patching_rect": [
 						1128.0,
 						380.0,
-						240.0,
+						140.0,
 						22.0
 					],
-					"text": "pattr prompt @thru 0 @parameter_enable 1",
+					"text": "pattr prompt @thru 0",
 					"outlettype": [
 						"",
 						"",
@@ -2716,10 +2732,7 @@
 						"valueof": {
 							"parameter_annotation_name": "Prompt",
 							"parameter_info": "What the clip should sound like.",
-							"parameter_initial": [
-								""
-							],
-							"parameter_initial_enable": 1,
+							"parameter_initial_enable": 0,
 							"parameter_invisible": 1,
 							"parameter_longname": "Prompt",
 							"parameter_modmode": 0,
@@ -2761,10 +2774,10 @@
 					"patching_rect": [
 						1128.0,
 						440.0,
-						240.0,
+						140.0,
 						22.0
 					],
-					"text": "pattr target @thru 0 @parameter_enable 1",
+					"text": "pattr target @thru 0",
 					"outlettype": [
 						"",
 						"",
@@ -2776,10 +2789,7 @@
 						"valueof": {
 							"parameter_annotation_name": "Target Track",
 							"parameter_info": "The name of the track for clips.",
-							"parameter_initial": [
-								""
-							],
-							"parameter_initial_enable": 1,
+							"parameter_initial_enable": 0,
 							"parameter_invisible": 1,
 							"parameter_longname": "Target Track",
 							"parameter_modmode": 0,
@@ -2945,16 +2955,29 @@
 				"box": {
 					"id": "obj-94",
 					"maxclass": "newobj",
-					"numinlets": 22,
-					"numoutlets": 22,
+					"numinlets": 35,
+					"numoutlets": 35,
 					"patching_rect": [
 						1388.0,
 						110.0,
 						240.0,
 						22.0
 					],
-					"text": "route light state heard capture_button melody preset_menu prompt_text seed seed_lock time_left progress variation_a variation_b variation_c variation_d target_menu status keep_preset keep_prompt keep_target listen_on",
+					"text": "route light state heard capture last_bars from_clip no_melody melody hum_to_clip preset_menu prompt_text seed dice seed_lock generate cancel time_left progress launch_a discard_a launch_b discard_b launch_c discard_c launch_d discard_d target_menu check reveal status keep_preset keep_prompt keep_target listen_on",
 					"outlettype": [
+						"",
+						"",
+						"",
+						"",
+						"",
+						"",
+						"",
+						"",
+						"",
+						"",
+						"",
+						"",
+						"",
 						"",
 						"",
 						"",
@@ -4309,18 +4332,6 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-92",
-						0
-					],
-					"source": [
-						"obj-91",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
 						"obj-90",
 						0
 					],
@@ -4417,7 +4428,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-11",
+						"obj-8",
 						0
 					],
 					"source": [
@@ -4429,7 +4440,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-15",
+						"obj-9",
 						0
 					],
 					"source": [
@@ -4441,7 +4452,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-16",
+						"obj-10",
 						0
 					],
 					"source": [
@@ -4453,7 +4464,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-25",
+						"obj-11",
 						0
 					],
 					"source": [
@@ -4465,7 +4476,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-27",
+						"obj-12",
 						0
 					],
 					"source": [
@@ -4477,7 +4488,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-31",
+						"obj-15",
 						0
 					],
 					"source": [
@@ -4489,7 +4500,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-32",
+						"obj-16",
 						0
 					],
 					"source": [
@@ -4501,7 +4512,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-33",
+						"obj-25",
 						0
 					],
 					"source": [
@@ -4513,7 +4524,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-35",
+						"obj-26",
 						0
 					],
 					"source": [
@@ -4525,7 +4536,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-37",
+						"obj-27",
 						0
 					],
 					"source": [
@@ -4537,7 +4548,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-39",
+						"obj-29",
 						0
 					],
 					"source": [
@@ -4549,7 +4560,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-42",
+						"obj-30",
 						0
 					],
 					"source": [
@@ -4561,7 +4572,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-50",
+						"obj-31",
 						0
 					],
 					"source": [
@@ -4573,7 +4584,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-81",
+						"obj-32",
 						0
 					],
 					"source": [
@@ -4585,7 +4596,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-83",
+						"obj-33",
 						0
 					],
 					"source": [
@@ -4597,7 +4608,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-85",
+						"obj-34",
 						0
 					],
 					"source": [
@@ -4609,12 +4620,168 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-93",
+						"obj-35",
 						0
 					],
 					"source": [
 						"obj-94",
 						20
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-36",
+						0
+					],
+					"source": [
+						"obj-94",
+						21
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-37",
+						0
+					],
+					"source": [
+						"obj-94",
+						22
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-38",
+						0
+					],
+					"source": [
+						"obj-94",
+						23
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-39",
+						0
+					],
+					"source": [
+						"obj-94",
+						24
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-40",
+						0
+					],
+					"source": [
+						"obj-94",
+						25
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-42",
+						0
+					],
+					"source": [
+						"obj-94",
+						26
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-47",
+						0
+					],
+					"source": [
+						"obj-94",
+						27
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-48",
+						0
+					],
+					"source": [
+						"obj-94",
+						28
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-50",
+						0
+					],
+					"source": [
+						"obj-94",
+						29
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-81",
+						0
+					],
+					"source": [
+						"obj-94",
+						30
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-83",
+						0
+					],
+					"source": [
+						"obj-94",
+						31
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-85",
+						0
+					],
+					"source": [
+						"obj-94",
+						32
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-93",
+						0
+					],
+					"source": [
+						"obj-94",
+						33
 					]
 				}
 			},

@@ -57,6 +57,7 @@ class Control:
         text, text_on: what it says, and what it says when it is on.
         hears: the script's word for telling it something; empty: it is never told.
         tells: whether the script hears it.
+        is_button: whether the script hears a press, and lets it go again.
         attributes: more of Max's, by their names in a patcher file.
         theme: which of Live's colours an attribute follows, where the object does not by itself.
     """
@@ -71,6 +72,7 @@ class Control:
     tells: bool = True
     attributes: tuple[tuple[str, object], ...] = ()
     theme: tuple[tuple[str, str], ...] = ()
+    is_button: bool = False
 
 
 _FONT: tuple[tuple[str, object], ...] = (("fontname", "Ableton Sans Medium"), ("fontsize", 9.5))
@@ -96,16 +98,21 @@ def _button(
     name: str,
     info: str,
     *,
-    hears: str = "",
     fontsize: float | None = None,
 ) -> Control:
-    """A button that is pressed: by hand, by a mapped pad, by automation."""
+    """A button that is pressed: by hand, by a mapped pad, by automation.
+
+    It is made of a switch, which the script lets go again: Live toggles what a note is mapped to,
+    so that a button of Max's own would miss each second hit of a pad.
+    """
     parameter = Parameter(name, info, kind="enum", items=("off", "on"), unit=9)
-    # Mode 0 is a button, which acts on the way down: a pad's moment is what counts.
-    attributes: tuple[tuple[str, object], ...] = (("mode", 0),)
+    # Output mode 0 acts on the way down: a pad's moment is what counts.
+    attributes: tuple[tuple[str, object], ...] = (("mode", 1), ("outputmode", 0))
     if fontsize is not None:
         attributes += (("fontsize", fontsize),)
-    return Control(id, "live.text", rect, parameter, text, text, hears, attributes=attributes)
+    return Control(
+        id, "live.text", rect, parameter, text, text, id, attributes=attributes, is_button=True
+    )
 
 
 def _switch(
@@ -181,7 +188,6 @@ def _variation(index: int, letter: str) -> tuple[Control, Control]:
             f"Launch {letter}",
             f"Launches variation {letter} of the newest request, in the clip's quantization. "
             "It lights up when the clip stands in its slot.",
-            hears=f"variation_{letter.lower()}",
         ),
         _button(
             f"discard_{letter.lower()}",
@@ -209,7 +215,6 @@ CONTROLS: tuple[Control, ...] = (
         "Capture",
         "Records this track from the next bar line on, as many bars as Bars says. When Live "
         "stands, from the first note. Press again to stop.",
-        hears="capture_button",
     ),
     _button(
         "last_bars",
@@ -379,6 +384,7 @@ CONTROLS: tuple[Control, ...] = (
             ("orientation", 0),
             ("setminmax", [0.0, 1.0]),
             ("setstyle", 1),
+            ("settype", 1),
             ("size", 1),
             ("parameter_enable", 0),
         ),

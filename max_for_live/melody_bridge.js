@@ -25,6 +25,7 @@ var HELLO_MS = 1000;
 var KEEP_MS = 3000;
 // Two answers that are missing tell of a daemon that is gone.
 var SILENT_MS = 7000;
+var LIVE_MS = 500;
 
 // Before each text that a pattr keeps: alone, "90" would be a number, and "init" an order.
 var KEPT = "=";
@@ -50,6 +51,7 @@ var MODES = {
     Lydian: "lydian", Phrygian: "phrygian", Locrian: "locrian"
 };
 
+var NO_AUDIO = "takes no audio";
 var MONITOR_IN = 0;
 var MONITOR_AUTO = 1;
 var WARP_BEATS = 0;
@@ -62,6 +64,8 @@ var LOOKS = 40;
 var LOOK_MS = 250;
 // How often a transport message goes out at most while the song plays.
 var TRANSPORT_MS = 100;
+// How long a button stays lit.
+var FLASH_MS = 60;
 // Notes in one message: three numbers each, well under Max's and the daemon's limits.
 var NOTES_A_MESSAGE = 60;
 // A peak of -34 dBFS: over the noise of a room, under a hum.
@@ -109,8 +113,14 @@ var check_run = null;
 // Live is ready. It says so again when a preset is loaded or the device was saved.
 function bang() {
     if (!song) {
+        var found = new LiveAPI("live_set");
+        if (!exists(found)) {
+            // In a big set Live may say that it is ready before it answers.
+            later(bang, LIVE_MS);
+            return;
+        }
+        song = found;
         link.client = "live-" + Math.floor((1 + Math.random()) * 0x10000000).toString(16).slice(1);
-        song = new LiveAPI("live_set");
         observe();
         search();
     }
@@ -121,14 +131,17 @@ function bang() {
     show_link();
 }
 
-// A button that is let go, or automated back, may tell 0.
+// Every button is a switch that is let go here. A note that is mapped to a parameter of two values
+// toggles it (Live manual, Mapping to MIDI Notes): left on, each second hit of a pad would be lost.
 function press(name, value) {
-    if (!song || value === 0) return;
-    BUTTONS[name]();
+    if (value === 0) return;
+    later(function () { outlet(SHOW, name, 0); }, FLASH_MS);
+    if (song) BUTTONS[name]();
 }
 
+// Parameters of Live are floats where they reach beyond 255: what is shown as whole may not be.
 function control(name, value) {
-    controls[name] = value;
+    controls[name] = name === "seed" ? Math.round(value) : value;
 }
 
 function choose(menu, index) {
@@ -145,14 +158,16 @@ function text(symbol) {
 function remember(name, kept) {
     var is_kept = typeof kept === "string" && kept.charAt(0) === KEPT;
     texts[name] = is_kept ? kept.slice(1) : "";
-    if (name === "prompt") outlet(SHOW, "prompt_text", "set", texts.prompt);
+    if (name === "prompt") show_prompt();
 }
 
 // It is told again with every preset: only another one is news.
-function port(number_of_port) {
-    var is_other = number_of_port !== link.daemon_port;
-    link.daemon_port = number_of_port;
-    if (song && is_other) search();
+function port(value) {
+    var is_other = Math.round(value) !== link.daemon_port;
+    link.daemon_port = Math.round(value);
+    if (!is_other) return;
+    outlet(OSC, "port", link.daemon_port);
+    if (song) search();
 }
 
 // The device is removed, or the set is closed.
@@ -273,8 +288,13 @@ function on_preset(id, index, count, name, text) {
 function choose_preset(index) {
     var preset = index > 0 ? presets[index - 1] : null;
     texts.prompt = preset ? preset.prompt : "";
-    outlet(SHOW, "prompt_text", "set", texts.prompt);
+    show_prompt();
     keep_text("preset", preset ? preset.name : "");
+}
+
+function show_prompt() {
+    if (texts.prompt) outlet(SHOW, "prompt_text", "set", texts.prompt);
+    else outlet(SHOW, "prompt_text", "clear");
 }
 
 function preset_named(name) {
@@ -529,7 +549,7 @@ function begin_take() {
     } else {
         outlet(SOUND, "listen", 1);
     }
-    outlet(SHOW, "capture_button", "text", "Stop");
+    show_capture("Stop");
     show_melody();
 }
 
@@ -540,9 +560,9 @@ function start_recording() {
 }
 
 // The song's beat by the audio engine, asked for as the recording begins: finer than Live's own
-// figure, which it must agree with, else it is not believed.
+// figure, which it must agree with, else it is not believed. Some versions tell 0 for ever.
 function song_beats(beats) {
-    if (!take || take.is_written || !take.playing) return;
+    if (!take || take.is_written || !take.playing || beats === 0) return;
     if (Math.abs(beats - take.start_beat) >= 0.5) return;
     take.start_beat = beats;
     take.first_seconds = seconds_to_bar_line();
@@ -592,7 +612,7 @@ function drop_take(reason) {
     outlet(SOUND, "record", 0);
     outlet(SOUND, "listen", 0);
     take = null;
-    outlet(SHOW, "capture_button", "text", "Capture");
+    show_capture("Capture");
     show_melody();
     if (reason) say(reason);
 }
@@ -796,12 +816,14 @@ function dress(live_clip, clip) {
 // Makes the clip N bars by Live's own count, reads it back, and goes on until that is so.
 function shape(live_clip, clip, tries) {
     if (!exists(live_clip)) return;
-    if (number(live_clip, "warping") && is_exact(live_clip, clip)) {
+    // Once at least, so that its end is marked: else another tempo at the end would go unseen.
+    if (tries > 0 && number(live_clip, "warping") && is_exact(live_clip, clip)) {
         finish(live_clip, clip);
         return;
     }
     if (tries >= SHAPE_TRIES) {
-        say(clip.name + " is not " + count_of(clip.bars, "bar") + " in Live: see its warp markers.");
+        var bars = count_of(clip.bars, "bar");
+        say(clip.name + " is not " + bars + " long in Live: see its warp markers.");
         return;
     }
     if (number(live_clip, "warping")) {
@@ -829,11 +851,9 @@ function watch(live_clip, clip) {
     later(function () {
         clip.looks += 1;
         if (!exists(live_clip)) return;
-        if (number(live_clip, "warping") && !is_straight(live_clip, clip)) {
-            shape(live_clip, clip, 0);
-        } else {
-            watch(live_clip, clip);
-        }
+        var is_kept = is_straight(live_clip, clip) && is_end_marked(live_clip, clip);
+        if (number(live_clip, "warping") && !is_kept) shape(live_clip, clip, 0);
+        else watch(live_clip, clip);
     }, LOOK_MS);
 }
 
@@ -847,31 +867,72 @@ function is_exact(live_clip, clip) {
         && is_straight(live_clip, clip);
 }
 
-// Live's last marker is hidden, and its own.
+// Whether the clip's first beat is the file's first frame, its last beat the last frame, and all
+// between them on one straight line.
 function is_straight(live_clip, clip) {
-    var markers = warp_markers(live_clip).slice(0, -1);
-    return markers.length === 2
-        && near(markers[0].beat_time, 0) && near(markers[0].sample_time, 0)
-        && near(markers[1].beat_time, clip.beats)
-        && near(markers[1].sample_time, duration_seconds(live_clip));
+    var markers = warp_markers(live_clip);
+    if (markers.length < 2) return false;
+    var seconds_a_beat = duration_seconds(live_clip) / clip.beats;
+    function is_on_line(beat, seconds) {
+        return is_same_frame(live_clip, seconds, beat * seconds_a_beat);
+    }
+    for (var i = 0; i < markers.length; i++) {
+        var is_inside = markers[i].beat_time > 0 && markers[i].beat_time < clip.beats;
+        if (is_inside && !is_on_line(markers[i].beat_time, markers[i].sample_time)) return false;
+    }
+    return is_on_line(0, seconds_at(markers, 0))
+        && is_on_line(clip.beats, seconds_at(markers, clip.beats));
+}
+
+function is_end_marked(live_clip, clip) {
+    return warp_markers(live_clip).some(function (marker) {
+        return near(marker.beat_time, clip.beats);
+    });
 }
 
 // One straight line from (0 beats, 0 s) to (all beats, all seconds), whatever Live has guessed.
 function straighten(live_clip, clip) {
-    if (is_straight(live_clip, clip)) return;
-    var duration = duration_seconds(live_clip);
-    var markers = warp_markers(live_clip).slice(0, -1);
-    for (var i = markers.length - 1; i > 0; i--) {
+    var markers = warp_markers(live_clip);
+    // The last one is Live's own, which it keeps behind the others.
+    for (var i = markers.length - 2; i > 0; i--) {
         live_clip.call("remove_warp_marker", markers[i].beat_time);
     }
+    set_marker(live_clip, 0, 0);
     var first = warp_markers(live_clip)[0];
-    var is_at_start = first && near(first.sample_time, 0);
-    if (!is_at_start) live_clip.call("add_warp_marker", { beat_time: 0, sample_time: 0 });
-    if (first && !near(first.beat_time, 0)) {
-        if (is_at_start) live_clip.call("move_warp_marker", first.beat_time, -first.beat_time);
-        else live_clip.call("remove_warp_marker", first.beat_time);
+    if (!near(first.beat_time, 0)) live_clip.call("remove_warp_marker", first.beat_time);
+    set_marker(live_clip, clip.beats, duration_seconds(live_clip));
+}
+
+// A marker at that time of the file moves to the beat, for Live takes no second one there; else one
+// is made.
+function set_marker(live_clip, beat, seconds) {
+    var markers = warp_markers(live_clip);
+    for (var i = 0; i < markers.length; i++) {
+        var from = markers[i].beat_time;
+        if (is_same_frame(live_clip, markers[i].sample_time, seconds)) {
+            if (!near(from, beat)) live_clip.call("move_warp_marker", from, beat - from);
+            return;
+        }
     }
-    live_clip.call("add_warp_marker", { beat_time: clip.beats, sample_time: duration });
+    add_marker(live_clip, beat, seconds);
+}
+
+function is_same_frame(clip, seconds, other_seconds) {
+    return Math.abs(seconds - other_seconds) * number(clip, "sample_rate") < 0.5;
+}
+
+// Live wants a dictionary. That a plain object is taken for one is known of other functions; where
+// it is not, Max's own kind is tried.
+function add_marker(live_clip, beat, seconds) {
+    var before = warp_markers(live_clip).length;
+    attempt(function () {
+        live_clip.call("add_warp_marker", { beat_time: beat, sample_time: seconds });
+    });
+    if (warp_markers(live_clip).length !== before) return;
+    var marker = new Dict();
+    marker.set("beat_time", beat);
+    marker.set("sample_time", seconds);
+    attempt(function () { live_clip.call("add_warp_marker", marker); });
 }
 
 // Live refuses an end before a start, so the order depends on where they are.
@@ -891,7 +952,7 @@ function set_range(live_clip, start, end, beats) {
 
 // Complex suits a whole mix; Live's smaller editions have not got it.
 function offered_warp_mode(live_clip) {
-    var modes = arrayfromargs(live_clip.get("available_warp_modes"));
+    var modes = list(live_clip.get("available_warp_modes"));
     return modes.map(Number).indexOf(WARP_COMPLEX) >= 0 ? WARP_COMPLEX : WARP_BEATS;
 }
 
@@ -923,27 +984,35 @@ function can_place() {
 function target_track() {
     if (texts.target) return checked(chosen_track());
     var own = child_of(own_track());
-    var ids = child_ids(song, "tracks");
-    for (var i = 0; i < ids.length; i++) {
-        var track = new LiveAPI("id " + ids[i]);
-        if (ids[i] !== own && string(track, "name") === TRACK_NAME && !why_not(track)) return track;
-    }
-    return make_track();
+    return track_where(function (track) {
+        return Number(track.id) !== own && string(track, "name") === TRACK_NAME && !why_not(track);
+    }) || make_track();
 }
 
 // By its id, which it keeps while the set is open; by its name after that.
 function chosen_track() {
-    var by_id = new LiveAPI("id " + chosen_track_id);
-    if (chosen_track_id && exists(by_id)) return by_id;
-    var ids = child_ids(song, "tracks");
-    for (var i = 0; i < ids.length; i++) {
-        var track = new LiveAPI("id " + ids[i]);
-        if (!chosen_track_id && string(track, "name") === texts.target) {
-            chosen_track_id = ids[i];
-            return track;
-        }
+    if (chosen_track_id === 0) {
+        var named = track_where(function (candidate) {
+            return string(candidate, "name") === texts.target;
+        });
+        chosen_track_id = child_of(named);
+        return named;
     }
-    return null;
+    var track = new LiveAPI("id " + chosen_track_id);
+    if (!exists(track)) return null;
+    // It may have been renamed.
+    if (string(track, "name") !== texts.target) keep_text("target", string(track, "name"));
+    return track;
+}
+
+// The first track of which that is true; null: there is none.
+function track_where(is_wanted) {
+    var found = null;
+    each_child(song, "tracks", function (track) {
+        if (is_wanted(track)) found = track;
+        return found !== null;
+    });
+    return found;
 }
 
 function checked(track) {
@@ -957,7 +1026,7 @@ function checked(track) {
 // Why a track can take no audio clip; empty: it can.
 function why_not(track) {
     if (number(track, "is_foldable")) return "is a group";
-    if (!number(track, "has_audio_input")) return "takes no audio";
+    if (!number(track, "has_audio_input")) return NO_AUDIO;
     if (number(track, "is_frozen")) return "is frozen";
     return "";
 }
@@ -990,22 +1059,29 @@ function free_slot(track) {
 }
 
 function first_free(track) {
-    var ids = child_ids(track, "clip_slots");
-    for (var i = 0; i < ids.length; i++) {
-        var slot = new LiveAPI("id " + ids[i]);
-        if (!number(slot, "has_clip")) return slot;
-    }
-    return null;
+    var free = null;
+    each_child(track, "clip_slots", function (slot) {
+        if (!number(slot, "has_clip")) free = slot;
+        return free !== null;
+    });
+    return free;
 }
 
-// Wherever they have been moved or copied to: every slot whose clip plays that file.
-function slots_with(path) {
+// Ids of every slot whose clip plays that file, wherever it has been moved or copied to; with
+// `only_first`, of one.
+function slots_with(path, only_first) {
     var found = [];
+    var clip = new LiveAPI();
     each_child(song, "tracks", function (track) {
+        if (why_not(track) === NO_AUDIO) return false;
         each_child(track, "clip_slots", function (slot) {
-            if (!number(slot, "has_clip")) return;
-            if (plays(new LiveAPI("id " + child_id(slot, "clip")), path)) found.push(slot);
+            if (number(slot, "has_clip")) {
+                clip.id = child_id(slot, "clip");
+                if (plays(clip, path)) found.push(Number(slot.id));
+            }
+            return only_first && found.length > 0;
         });
+        return only_first && found.length > 0;
     });
     return found;
 }
@@ -1013,15 +1089,22 @@ function slots_with(path) {
 function is_arranged(path) {
     var found = false;
     each_child(song, "tracks", function (track) {
+        // A group's cannot even be asked for.
+        if (number(track, "is_foldable") || why_not(track) === NO_AUDIO) return false;
         each_child(track, "arrangement_clips", function (clip) {
-            if (plays(clip, path)) found = true;
+            found = plays(clip, path);
+            return found;
         });
+        return found;
     });
     return found;
 }
 
+// By the file's name, which no other clip has: its folder is written in several ways, and is
+// another one once Live has collected the set's files.
 function plays(clip, path) {
-    return number(clip, "is_audio_clip") === 1 && posix_path(string(clip, "file_path")) === path;
+    return number(clip, "is_audio_clip") === 1
+        && file_name(posix_path(string(clip, "file_path"))) === file_name(path);
 }
 
 function choose_target(index) {
@@ -1062,8 +1145,8 @@ function show_tracks() {
 
 function launch(index) {
     var clip = variation(index);
-    var slots = clip ? slots_with(clip.path) : [];
-    if (slots.length > 0) slots[0].call("fire");
+    var slots = clip ? slots_with(clip.path, true) : [];
+    if (slots.length > 0) new LiveAPI("id " + slots[0]).call("fire");
     else say("There is no clip " + LETTERS[index].toUpperCase() + " in a slot.");
 }
 
@@ -1078,8 +1161,15 @@ function discard(index) {
         say(clip.name + " is in the Arrangement too: delete it there, then discard it.");
         return;
     }
-    var slots = slots_with(clip.path);
-    for (var i = 0; i < slots.length; i++) slots[i].call("delete_clip");
+    var slots = slots_with(clip.path, false);
+    for (var i = 0; i < slots.length; i++) {
+        var slot = new LiveAPI("id " + slots[i]);
+        attempt(function () { slot.call("delete_clip"); });
+        if (number(slot, "has_clip")) {
+            say("Live does not delete " + clip.name + " from its slot: is its track frozen?");
+            return;
+        }
+    }
     variations.splice(variations.indexOf(clip), 1);
     unplaced = unplaced.filter(function (other) { return other !== clip; });
     send(["/bridge/discard", clip.id, clip.index]);
@@ -1099,7 +1189,10 @@ function reveal() {
         return;
     }
     var folder = newest_path.replace(/\/[^\/]*$/, "");
-    max.launchbrowser("file://" + (folder.charAt(0) === "/" ? "" : "/") + encodeURI(folder));
+    var escaped = encodeURI(folder).replace(/#/g, "%23").replace(/\?/g, "%3F");
+    max.launchbrowser("file://" + (folder.charAt(0) === "/" ? "" : "/") + escaped);
+    // Some systems open nothing, and say nothing.
+    say("Clips are in " + folder);
 }
 
 function say(text) {
@@ -1122,13 +1215,18 @@ function show_link() {
 }
 
 function short_model(model) {
-    return String(model).replace(/^.*\//, "");
+    return file_name(String(model));
 }
 
 function show_melody() {
     if (take && take.first_seconds === null) show_text("melody", "waiting for the first note");
     else if (take) show_text("melody", "recording " + count_of(take.bars, "bar"));
     else show_text("melody", melody ? melody.words : "no melody");
+}
+
+function show_capture(label) {
+    outlet(SHOW, "capture", "text", label);
+    outlet(SHOW, "capture", "texton", label);
 }
 
 function show_progress(fraction, eta_seconds) {
@@ -1140,9 +1238,9 @@ function show_progress(fraction, eta_seconds) {
 function show_variations() {
     for (var i = 0; i < LETTERS.length; i++) {
         var clip = variation(i);
-        outlet(SHOW, "variation_" + LETTERS[i], "active", clip && clip.is_placed ? 1 : 0);
+        outlet(SHOW, "launch_" + LETTERS[i], "active", clip && clip.is_placed ? 1 : 0);
         var color = COLORS[i];
-        outlet(SHOW, ["variation_" + LETTERS[i], "activebgcolor"].concat(
+        outlet(SHOW, ["launch_" + LETTERS[i], "activebgcolor"].concat(
             [(color >> 16) / 255, (color >> 8 & 255) / 255, (color & 255) / 255, 1]
         ));
     }
@@ -1162,12 +1260,17 @@ function count_of(number_of, word) {
     return number_of + " " + word + (number_of === 1 ? "" : "s");
 }
 
+// What Live answers, as a list: some versions give one value without its brackets.
+function list(value) {
+    return value === null || value === undefined ? [] : [].concat(value);
+}
+
 function number(api, property) {
-    return Number(arrayfromargs(api.get(property))[0]);
+    return Number(list(api.get(property))[0]);
 }
 
 function string(api, property) {
-    return arrayfromargs(api.get(property)).join(" ");
+    return list(api.get(property)).join(" ");
 }
 
 function exists(api) {
@@ -1180,20 +1283,27 @@ function child_of(api) {
 
 // Of "id", 5.
 function child_id(api, child) {
-    return Number(arrayfromargs(api.get(child))[1] || 0);
+    return Number(list(api.get(child))[1] || 0);
 }
 
 // Of "id", 5, "id", 6 and so on.
 function child_ids(api, children) {
-    var list = arrayfromargs(api.get(children));
+    var pairs = list(api.get(children));
     var ids = [];
-    for (var i = 1; i < list.length; i += 2) ids.push(Number(list[i]));
+    for (var i = 1; i < pairs.length; i += 2) ids.push(Number(pairs[i]));
     return ids;
 }
 
+// One object goes from child to child, for Max never gives back what is made for many: who wants
+// to keep a child keeps its id. A visit that returns true is the last.
 function each_child(api, children, visit) {
     var ids = child_ids(api, children);
-    for (var i = 0; i < ids.length; i++) visit(new LiveAPI("id " + ids[i]));
+    if (ids.length === 0) return;
+    var child = new LiveAPI("id " + ids[0]);
+    for (var i = 0; i < ids.length; i++) {
+        child.id = ids[i];
+        if (visit(child) === true) return;
+    }
 }
 
 // Whether Live's object has that function: older ones have fewer.
@@ -1227,6 +1337,10 @@ function near(a, b) {
 
 function clamp(value, low, high) {
     return Math.min(Math.max(value, low), high);
+}
+
+function file_name(path) {
+    return path.replace(/^.*\//, "");
 }
 
 // "Macintosh HD:/Users/…" is Max's way to write "/Users/…"; backslashes are Windows'.
@@ -1268,7 +1382,7 @@ function check() {
         path: link.takes + "/melody-bridge-check.wav",
         // Of two seconds of silence, at 120 bpm.
         beats: 4,
-        at: 0, results: [], tracks: [], scenes: 0
+        is_written: false, at: 0, results: [], tracks: [], scenes: 0
     };
     say("Checking \u2026");
     outlet(SOUND, "buffer", "setsize", 2000, 2);
@@ -1277,6 +1391,8 @@ function check() {
 }
 
 function check_written() {
+    if (check_run.is_written) return;
+    check_run.is_written = true;
     later(check_next, 0);
 }
 
@@ -1412,7 +1528,7 @@ var CHECKS = [
     } },
     { words: "a warp marker can be added, moved and removed", agrees: function (run) {
         var clip = scratch_clip(run);
-        clip.call("add_warp_marker", { beat_time: 2, sample_time: 1 });
+        add_marker(clip, 2, 1);
         clip.call("move_warp_marker", 2, 0.5);
         var moved = warp_markers(clip)[1];
         clip.call("remove_warp_marker", 2.5);

@@ -134,7 +134,7 @@ def _objects(words: Sequence[str]) -> list[Object]:
         for one in (
             Object(
                 name,
-                f"pattr {name} @thru 0 @parameter_enable 1",
+                f"pattr {name} @thru 0",
                 outlets=("", "", ""),
                 parameter=parameter,
             ),
@@ -217,11 +217,9 @@ def _cords(words: Sequence[str]) -> list[Cord]:
         *(
             Cord("tell_all", control.id)
             for control in CONTROLS
-            if control.parameter and not _is_button(control)
+            if control.parameter and not control.is_button
         ),
-        # udpsend and the script both hear where the daemon listens.
         Cord("port", "tell_port"),
-        Cord("tell_port", "osc_out"),
         Cord("tell_port", "script"),
         Cord("script", "osc_out"),
         Cord("osc_in", "script"),
@@ -257,11 +255,7 @@ def _cords(words: Sequence[str]) -> list[Cord]:
 
 
 def _message(control: Control) -> str:
-    return f"press {control.id}" if _is_button(control) else f"control {control.id}"
-
-
-def _is_button(control: Control) -> bool:
-    return control.maxclass == "live.text" and dict(control.attributes).get("mode") == 0
+    return f"{'press' if control.is_button else 'control'} {control.id}"
 
 
 def _control_box(control: Control, id: str, place: Sequence[float]) -> dict[str, Any]:
@@ -325,7 +319,7 @@ def _saved(parameter: Parameter) -> dict[str, Any]:
     if parameter.visibility == "stored":
         value["parameter_invisible"] = 1
     if parameter.kind == "blob":
-        value |= {"parameter_initial": [""], "parameter_initial_enable": 1}
+        value["parameter_initial_enable"] = 0
     else:
         value |= {
             "parameter_initial": [parameter.initial],

@@ -314,6 +314,9 @@ class AudioClip extends Clip {
 
   addWarpMarker(argument) {
     const map = this.warpedMap();
+    if (this.live.settings.dictsOnly && typeof argument.get !== 'function') {
+      refuse('expected a dictionary');
+    }
     const given = asDictionary(argument, ['beat_time', 'sample_time']);
     if (given.beat_time === undefined && given.sample_time === undefined) {
       refuse('a warp marker needs a beat_time');

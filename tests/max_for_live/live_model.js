@@ -34,6 +34,7 @@ const DEFAULTS = {
   errorsThrow: false,
   idsAreNumbers: false,
   singlePrecision: false,
+  dictsOnly: false,
 };
 
 /** Live itself. */
@@ -286,6 +287,8 @@ function versionNumbers(version) {
  * @param {boolean} [settings.idsAreNumbers] `id` is a string now and was a number in older Max
  * @param {boolean} [settings.singlePrecision] floats come rounded to 32 bits; said nowhere, for
  *   scripts to prove that they would bear it
+ * @param {boolean} [settings.dictsOnly] whether `add_warp_marker` takes no plain object: published
+ *   scripts pass it a Max `Dict`, and whether it needs one is said nowhere
  * @returns {Live}
  */
 function createLive(settings = {}) {

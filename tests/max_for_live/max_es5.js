@@ -37,7 +37,7 @@ const ES5 = {
 /** Names of the global object that begin with a capital, and Max's own. */
 const ES5_GLOBALS = words(`Array Boolean Date Error EvalError Function Infinity JSON Math NaN Number
   Object RangeError ReferenceError RegExp String SyntaxError TypeError URIError
-  File LiveAPI Task`);
+  Dict File LiveAPI Task`);
 
 /** Node has a parser inside that can be told which edition it is to take. */
 const PARSE = `

@@ -143,6 +143,14 @@ class Host {
     this.throwFailures();
   }
 
+  /**
+   * A note that is mapped to a parameter of two values. "A Note On message toggles the switch's
+   * state": Live's manual, Mapping to MIDI Notes.
+   */
+  hitNote(name) {
+    this.automate(name, 1 - this.value(name));
+  }
+
   /** Replaces the text of a field, key by key. */
   type(name, text) {
     const box = this.find(name, 'type');

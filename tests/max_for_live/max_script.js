@@ -50,6 +50,7 @@ class Js extends Box {
       setoutletassist: () => {},
       Date: clockDate(host.clock),
       Task: taskClass(this),
+      Dict,
       File,
       LiveAPI: liveApiClass(this),
     };
@@ -221,6 +222,19 @@ function keepOnly(object, names) {
     if (!fixed && !names.includes(name) && !always.includes(name)) {
       delete object[name];
     }
+  }
+}
+
+/** A dictionary of Max's, as far as a script fills one and Live reads it. */
+class Dict {
+  #entries = new Map();
+
+  set(key, value) {
+    this.#entries.set(key, value);
+  }
+
+  get(key) {
+    return this.#entries.get(key) ?? null;
   }
 }
 

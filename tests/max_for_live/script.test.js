@@ -15,6 +15,8 @@ const LIVES = [
   ),
   { idsAreNumbers: true },
   { singlePrecision: true },
+  { dictsOnly: true },
+  { dictsOnly: true, errorsThrow: true },
   { loopNewClips: true },
   { analysisMs: 400 },
   { analysisMs: 2000 },
@@ -48,7 +50,7 @@ describe('the connection', () => {
     const seat = await stageOf(t).seat();
     assert.equal(seat.host.text('state'), 'not connected');
     for (const button of ['Generate', 'Hum to Clip', 'Last Bars', 'From Clip', 'Capture', 'Check']) {
-      seat.host.press(button);
+      seat.press(button);
       assert.match(seat.status, /melody-bridge run/);
     }
     const addresses = new Set(seat.host.sent.map((message) => message.address));
@@ -101,7 +103,7 @@ describe('the connection', () => {
     stage.song.selectClip(
       stage.song.addAudioClip(stage.track('Voice'), 0, { path: hum, warping: false }),
     );
-    seat.host.press('From Clip');
+    seat.press('From Clip');
     const id = seat.generate();
     stage.answers = false;
     stage.pass(20000);
@@ -119,12 +121,40 @@ describe('the connection', () => {
   test('bars that were played are not asked for again: they would be other ones', async (t) => {
     const stage = stageOf(t);
     const seat = (await stage.seat()).greet();
-    seat.host.press('Hum to Clip');
+    seat.press('Hum to Clip');
     stage.answers = false;
     stage.pass(20000);
     seat.greet();
     assert.equal(seat.sent('/bridge/capture/last').length, 1);
     assert.ok(seat.sent('/bridge/generate').length > 1);
+  });
+
+  test('a Live that does not answer yet is asked again', async (t) => {
+    const stage = stageOf(t);
+    const { attach } = stage.live;
+    let isOpen = false;
+    stage.live.attach = (device, hooks) => {
+      const { LiveAPI } = attach.call(stage.live, device, hooks);
+      return {
+        LiveAPI: class extends LiveAPI {
+          get id() {
+            return isOpen ? super.id : '0';
+          }
+
+          set id(id) {
+            super.id = id;
+          }
+        },
+      };
+    };
+    const seat = await stage.seat();
+    stage.pass(5000);
+    assert.deepEqual(seat.host.sent, []);
+    isOpen = true;
+    stage.pass(600);
+    assert.equal(seat.greet().host.text('state'), 'ready, pocket');
+    seat.render();
+    assert.equal(stage.clips().filter(Boolean).length, 1);
   });
 
   test('a second bang, as of a loaded preset, changes nothing', async (t) => {
@@ -226,7 +256,7 @@ describe('the melody', () => {
       loopEnd: 12,
     });
     stage.song.selectClip(clip);
-    seat.host.press('From Clip');
+    seat.press('From Clip');
     assert.equal(seat.last('/bridge/capture/file').values[1], file);
     const options = seat.options('/bridge/capture/file', 2);
     near(options.start_seconds, 2.9);
@@ -245,7 +275,7 @@ describe('the melody', () => {
       endMarker: 7.5,
     });
     stage.song.selectClip(clip);
-    seat.host.press('From Clip');
+    seat.press('From Clip');
     const options = seat.options('/bridge/capture/file', 2);
     near(options.start_seconds, 1.25);
     near(options.length_seconds, 6.25);
@@ -268,7 +298,7 @@ describe('the melody', () => {
       loopEnd: 20,
     });
     stage.song.selectClip(clip);
-    seat.host.press('From Clip');
+    seat.press('From Clip');
     const messages = seat.sent('/bridge/capture/notes');
     assert.ok(messages.length > 1);
     const ids = new Set(messages.map(({ values }) => values[0]));
@@ -286,11 +316,11 @@ describe('the melody', () => {
   test('no clip is selected, or none with notes: the device says so', async (t) => {
     const stage = stageOf(t);
     const seat = (await stage.seat()).greet();
-    seat.host.press('From Clip');
+    seat.press('From Clip');
     assert.match(seat.status, /No clip is selected/);
     const midi = stage.song.addTrack({ kind: 'midi' });
     stage.song.selectClip(stage.song.addMidiClip(midi, 0, { lengthBeats: 4 }));
-    seat.host.press('From Clip');
+    seat.press('From Clip');
     assert.match(seat.status, /no notes/);
     assert.equal(seat.sent('/bridge/capture/file').length, 0);
   });
@@ -298,7 +328,7 @@ describe('the melody', () => {
   test('Hum → clip takes the last bars and makes a clip of them', async (t) => {
     const seat = (await stageOf(t).seat()).greet();
     seat.host.setValue('Bars', 8);
-    seat.host.press('Hum to Clip');
+    seat.press('Hum to Clip');
     const [id, bars] = seat.last('/bridge/capture/last').values;
     assert.equal(bars, 8);
     const options = seat.options('/bridge/generate', 1);
@@ -307,28 +337,45 @@ describe('the melody', () => {
     assert.equal(seat.host.text('melody'), 'last 8 bars');
   });
 
-  test('a mapped pad does the same, though it comes at high priority', async (t) => {
+  test('a mapped pad does it once each time, whether it sends notes or controller values', async (t) => {
     const stage = stageOf(t);
     const seat = (await stage.seat()).greet();
-    seat.host.automate('Hum to Clip', 1);
-    stage.pass(10);
-    assert.equal(seat.sent('/bridge/generate').length, 1);
-    seat.host.automate('Hum to Clip', 0);
-    stage.pass(10);
-    assert.equal(seat.sent('/bridge/generate').length, 1);
+    const ways = [
+      () => seat.host.hitNote('Hum to Clip'),
+      () => {
+        seat.host.automate('Hum to Clip', 1);
+        stage.pass(20);
+        seat.host.automate('Hum to Clip', 0);
+      },
+      () => {
+        seat.host.automate('Hum to Clip', 1);
+        stage.pass(500);
+        seat.host.automate('Hum to Clip', 0);
+      },
+    ];
+    let count = 0;
+    for (const hit of [...ways, ...ways, ...ways]) {
+      hit();
+      count += 1;
+      stage.pass(200);
+      assert.equal(seat.sent('/bridge/capture/last').length, count);
+      assert.equal(seat.sent('/bridge/generate').length, count);
+      seat.told('/bridge/done', seat.last('/bridge/generate').values[0], 0);
+    }
+    assert.equal(seat.host.value('Hum to Clip'), 0);
   });
 
   test('No melody forgets it', async (t) => {
     const seat = (await stageOf(t).seat()).greet();
-    seat.host.press('Last Bars');
-    seat.host.press('No Melody');
+    seat.press('Last Bars');
+    seat.press('No Melody');
     seat.generate();
     assert.equal(seat.options('/bridge/generate', 1).melody, 'none');
   });
 
   test('a melody that the daemon refuses is not followed', async (t) => {
     const seat = (await stageOf(t).seat()).greet();
-    seat.host.press('Last Bars');
+    seat.press('Last Bars');
     const [id] = seat.last('/bridge/capture/last').values;
     seat.told('/bridge/error', id, 'not-enough-bars', 'only 1 bar has been heard');
     assert.equal(seat.status, 'only 1 bar has been heard');
@@ -359,7 +406,7 @@ describe('Capture', () => {
     stage.pass(3000);
     const beat = 3 * 1.5;
     seat.host.setValue('Bars', 2);
-    seat.host.press('Capture');
+    seat.press('Capture');
     assert.equal(seat.host.text('Capture'), 'Stop');
     const bar = (4 * 60) / 90;
     stage.pass(((8 - beat) / 1.5 + 2 * bar) * 1000);
@@ -387,7 +434,7 @@ describe('Capture', () => {
     };
     const seat = (await stage.seat(voice, { audio })).greet();
     seat.host.setValue('Bars', 1);
-    seat.host.press('Capture');
+    seat.press('Capture');
     // Longer than the buffer waits: it begins again.
     stage.pass(23456);
     assert.equal(seat.host.text('melody'), 'waiting for the first note');
@@ -402,11 +449,11 @@ describe('Capture', () => {
   test('without an input it is refused, and the device says what to do', async (t) => {
     const stage = stageOf(t);
     const seat = (await stage.seat()).greet();
-    seat.host.press('Capture');
+    seat.press('Capture');
     assert.match(seat.status, /arm it, or set its Monitor to In/);
     stage.track('Voice').setMonitoring(2);
     stage.track('Voice').arm = true;
-    seat.host.press('Capture');
+    seat.press('Capture');
     assert.match(seat.status, /Monitor to In/);
     assert.equal(seat.host.text('Capture'), 'Capture');
   });
@@ -418,14 +465,14 @@ describe('Capture', () => {
     const seat = (await stage.seat(voice, { audio: input })).greet();
     stage.song.play();
     seat.host.setValue('Bars', 16);
-    seat.host.press('Capture');
+    seat.press('Capture');
     stage.pass(2000 + 2 * 2000 - 300);
-    seat.host.press('Capture');
+    seat.press('Capture');
     stage.pass(1000);
     near(seat.options('/bridge/capture/file', 2).length_seconds, 4, 1e-6);
-    seat.host.press('Capture');
+    seat.press('Capture');
     stage.pass(500);
-    seat.host.press('Capture');
+    seat.press('Capture');
     assert.match(seat.status, /before its first bar/);
     assert.equal(seat.sent('/bridge/capture/file').length, 1);
   });
@@ -455,14 +502,24 @@ describe('a request', () => {
     assert.ok(!('key' in options) && !('preset' in options));
   });
 
+  test('rounds what Live hands on as a float', async (t) => {
+    const seat = (await stageOf(t).seat()).greet();
+    seat.press('Lock Seed');
+    seat.host.setValue('Seed', 4711.37);
+    seat.host.setValue('Daemon Port', 7770.9995);
+    seat.greet().generate();
+    assert.equal(seat.options('/bridge/generate', 1).seed, 4711);
+    assert.equal(seat.last('/bridge/generate').port, 7771);
+  });
+
   test('keeps a seed that is locked', async (t) => {
     const seat = (await stageOf(t).seat()).greet();
     seat.host.setValue('Seed', 16777215);
-    seat.host.press('Lock Seed');
+    seat.press('Lock Seed');
     seat.generate();
     assert.equal(seat.options('/bridge/generate', 1).seed, 16777215);
     seat.told('/bridge/done', seat.last('/bridge/generate').values[0], 0);
-    seat.host.press('Dice');
+    seat.press('Dice');
     seat.generate();
     const { seed } = seat.options('/bridge/generate', 1);
     assert.notEqual(seed, 16777215);
@@ -487,7 +544,7 @@ describe('a request', () => {
     stage.song.setScale(9, 'Minor', false);
     assert.equal(key(), undefined);
     stage.song.setScale(9, 'Minor', true);
-    seat.host.press('Song Scale');
+    seat.press('Song Scale');
     assert.equal(key(), undefined);
   });
 
@@ -526,7 +583,7 @@ describe('a request', () => {
     assert.deepEqual([seat.host.value('progress')].flat(), [0.25]);
     assert.equal(seat.generate(), undefined);
     assert.match(seat.status, /being made/);
-    seat.host.press('Cancel');
+    seat.press('Cancel');
     assert.deepEqual(seat.last('/bridge/cancel').values, [id]);
     seat.told('/bridge/error', id, 'cancelled', 'cancelled');
     assert.equal(seat.status, 'Cancelled.');
@@ -561,7 +618,7 @@ for (const settings of LIVES) {
       assert.ok((clip.color >> 16) > 0xe0 && (clip.color & 0xff) < 0x80);
       assert.equal(seat.status, '');
       assert.ok(seat.host.attribute('launch_a', 'active'));
-      assert.deepEqual(stage.live.errors, []);
+      if (!settings.dictsOnly) assert.deepEqual(stage.live.errors, []);
     });
 
     test('is as exact in 7/8 at 93.7 bpm', async (t) => {
@@ -615,7 +672,7 @@ describe('variations', () => {
     const clips = stage.clips().slice(0, 4);
     assert.deepEqual(clips.map((clip) => clip.file_path), files);
     assert.equal(new Set(clips.map((clip) => clip.color)).size, 4);
-    seat.host.press('Launch C');
+    seat.press('Launch C');
     stage.pass(3000);
     assert.equal(clips[2].isPlaying, true);
     assert.equal(clips[0].isPlaying, false);
@@ -624,7 +681,7 @@ describe('variations', () => {
   test('auto-launch begins the first of them', async (t) => {
     const stage = stageOf(t);
     const seat = (await stage.seat()).greet();
-    seat.host.press('Auto Launch');
+    seat.press('Auto Launch');
     seat.render({ count: 2 });
     stage.pass(5000);
     assert.deepEqual(stage.clips().slice(0, 2).map((clip) => clip.isPlaying), [true, false]);
@@ -658,13 +715,13 @@ describe('variations', () => {
       if (message.address === '/bridge/discard') left = stage.clips('Loops').filter(Boolean);
       else hear.call(stage, message);
     };
-    seat.host.press('Discard B');
+    seat.press('Discard B');
     assert.deepEqual(left, []);
     const [id, index] = seat.last('/bridge/discard').values;
     assert.deepEqual([id, index], [seat.last('/bridge/generate').values[0], 1]);
     assert.ok(!seat.host.attribute('launch_b', 'active'));
     assert.equal(stage.clips()[0].file_path, files[0]);
-    seat.host.press('Discard B');
+    seat.press('Discard B');
     assert.match(seat.status, /no clip B/);
     assert.equal(seat.sent('/bridge/discard').length, 1);
   });
@@ -779,7 +836,7 @@ describe('a set', () => {
     const seat = (await stage.seat(voice)).greet();
     seat.host.setValue('Bars', 16);
     seat.host.setValue('Seed', 123456);
-    seat.host.press('Lock Seed');
+    seat.press('Lock Seed');
     seat.host.type('prompt_text', 'a, "b" é');
     seat.host.choose('target_menu', 'Loops');
     stage.pass(2000);
@@ -837,12 +894,12 @@ describe('an older Live', () => {
   test('has the path told, and its folder shown', async (t) => {
     const stage = stageOf(t, { version: '12.0.4' });
     const seat = (await stage.seat()).greet();
-    seat.host.press('Reveal');
+    seat.press('Reveal');
     assert.match(seat.status, /No clip has been made/);
     const [file] = seat.render();
     assert.ok(seat.status.includes(file));
     assert.deepEqual(stage.live.errors, []);
-    seat.host.press('Reveal');
+    seat.press('Reveal');
     assert.deepEqual(seat.host.launched, [`file://${encodeURI(stage.folder)}`]);
   });
 });
@@ -853,7 +910,7 @@ describe('Check', () => {
       const stage = stageOf(t, settings);
       const seat = (await stage.seat()).greet();
       const tracks = stage.song.tracks.map((track) => track.name);
-      seat.host.press('Check');
+      seat.press('Check');
       stage.pass(10000);
       assert.match(seat.status, /^(\d+) of \1 agree/);
       const report = fs.readFileSync(`${stage.folder}/melody-bridge-check.txt`, 'utf8');
@@ -866,7 +923,7 @@ describe('Check', () => {
   test('tells what differs', async (t) => {
     const stage = stageOf(t, { version: '12.0.4' });
     const seat = (await stage.seat()).greet();
-    seat.host.press('Check');
+    seat.press('Check');
     stage.pass(10000);
     const report = fs.readFileSync(`${stage.folder}/melody-bridge-check.txt`, 'utf8');
     assert.match(report, /DIFFERS {2}a slot offers create_audio_clip/);

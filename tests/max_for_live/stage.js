@@ -18,6 +18,7 @@ const osc = require('./osc.js');
 const PATCHER = path.join(__dirname, '..', '..', 'max_for_live', 'Melody Bridge.maxpat');
 const SAMPLE_RATE = 44100;
 const HELLO = ['0.1.0', 1, 'ready', 'pocket'];
+const CLICK_MS = 100;
 const BYTES_A_FRAME = 6;
 const WAV_HEAD_BYTES = 44;
 
@@ -110,10 +111,16 @@ class Seat {
     return pairs;
   }
 
+  /** A click; the button is let go before anything else can be done. */
+  press(button) {
+    this.host.press(button);
+    this.stage.pass(CLICK_MS);
+  }
+
   /** Presses Generate; the request's id, or undefined when none went out. */
   generate() {
     const before = this.sent('/bridge/generate').length;
-    this.host.press('Generate');
+    this.press('Generate');
     return this.sent('/bridge/generate')[before]?.values[0];
   }
 
