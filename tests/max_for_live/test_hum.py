@@ -1,0 +1,80 @@
+"""Hum, hit the pad, and a clip stands there: a sound card (JACK), the daemon, the device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+from scipy.signal import correlate
+
+from tests.max_for_live.test_live import made, seat, sidecar
+from tests.peers.daemon import DaemonProcess, running
+from tests.peers.jack import SAMPLE_RATE, JackServer, playing, without_xruns
+from tests.peers.live import live_set
+from tests.peers.wait import until
+
+LEAD_SECONDS = 2.0
+BARS = 2
+BAR_SECONDS = 2.0
+"""At 120 bpm in 4/4."""
+OFF_SECONDS = 0.05
+"""How far from the bar line the take may begin: well under a chroma step of 128 ms."""
+
+
+@pytest.fixture(scope="module")
+def daemon(
+    module_jack_server: JackServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DaemonProcess]:
+    with running(tmp_path_factory.mktemp("clips-hum"), input="system") as process:
+        process.logged("input", state="ready")
+        yield process.ready()
+
+
+def begins_at(take: NDArray[np.float32], hum: NDArray[np.float32]) -> float:
+    """Where in the hum a take begins, in seconds."""
+    likeness = correlate(hum, take, mode="valid", method="fft")
+    return float(np.argmax(likeness)) / SAMPLE_RATE
+
+
+def test_the_bars_that_were_just_hummed_become_a_clip(
+    daemon: DaemonProcess,
+    jack_server: JackServer,
+    require_program: Callable[[str], str],
+    melodies: Path,
+    tmp_path: Path,
+) -> None:
+    hum, rate = soundfile.read(melodies / "saints-hum-120bpm.wav", dtype="float32", always_2d=True)
+    assert rate == SAMPLE_RATE
+    stereo = np.repeat(hum[:, :1], 2, axis=1)
+
+    def attempt() -> dict[str, Any]:
+        with live_set(require_program("node")) as live:
+            device = seat(live, "one", live.add_track("Voice"), daemon.port)
+            device.set_value("Bars", BARS)
+            start = time.perf_counter() + LEAD_SECONDS
+            with playing(stereo, at_seconds=start, folder=tmp_path):
+                until(lambda: time.perf_counter() >= start, "the first beat")
+                live.call("live.song.play")
+                # In the third bar, as soon as the second is over.
+                pressed = start + (BARS + 0.3) * BAR_SECONDS
+                until(lambda: time.perf_counter() >= pressed, "the pad is hit")
+                device.call("hitNote", "Hum to Clip")
+                (clip,) = made(live, device, 1, BARS * 4.0)
+                print(f"the clip stands {time.perf_counter() - pressed:.1f} s after the hit")
+            return clip
+
+    clip = without_xruns(jack_server, attempt)
+    told = sidecar(clip)
+    take, take_rate = soundfile.read(told["melody"], dtype="float32", always_2d=True)
+    assert (take_rate, len(take)) == (SAMPLE_RATE, round(BARS * BAR_SECONDS * SAMPLE_RATE))
+    # The song began with the hum, so its bars are the hum's.
+    late = begins_at(take[:, 0], stereo[:, 0])
+    print(f"the take begins {late * 1000:.1f} ms after the bar line")
+    assert abs(late) < OFF_SECONDS
+    assert told["melody_similarity"] > 0.5
