@@ -5,6 +5,10 @@
 // things (the connection, requests that are under way, files that it has made) and the values of
 // the device's own controls.
 //
+// In this order: what comes from the patcher, the connection, presets, the song's clock, where the
+// melody comes from, requests, placing a clip, tracks and slots, variations, what is shown, how
+// LiveAPI is read, Check, and last the tables of buttons and events.
+//
 // From the patcher: bang (Live is ready), press NAME, control NAME VALUE, choose MENU INDEX,
 // remember NAME TEXT, port NUMBER, song_beats BEATS, peak LEVEL, written, and OSC; in the second
 // inlet, what stands in the prompt's field.
