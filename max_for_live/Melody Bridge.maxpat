@@ -1279,6 +1279,13 @@
 					"varname": "launch_a",
 					"mode": 1,
 					"outputmode": 0,
+					"active": 0,
+					"activebgcolor": [
+						1.0,
+						0.603922,
+						0.235294,
+						1.0
+					],
 					"outlettype": [
 						"",
 						""
@@ -1306,6 +1313,9 @@
 							"parameter_shortname": "Launch A",
 							"parameter_type": 2,
 							"parameter_unitstyle": 9
+						},
+						"activebgcolor": {
+							"expression": ""
 						}
 					}
 				}
@@ -1385,6 +1395,13 @@
 					"varname": "launch_b",
 					"mode": 1,
 					"outputmode": 0,
+					"active": 0,
+					"activebgcolor": [
+						0.309804,
+						0.764706,
+						0.968627,
+						1.0
+					],
 					"outlettype": [
 						"",
 						""
@@ -1412,6 +1429,9 @@
 							"parameter_shortname": "Launch B",
 							"parameter_type": 2,
 							"parameter_unitstyle": 9
+						},
+						"activebgcolor": {
+							"expression": ""
 						}
 					}
 				}
@@ -1491,6 +1511,13 @@
 					"varname": "launch_c",
 					"mode": 1,
 					"outputmode": 0,
+					"active": 0,
+					"activebgcolor": [
+						0.611765,
+						0.8,
+						0.396078,
+						1.0
+					],
 					"outlettype": [
 						"",
 						""
@@ -1518,6 +1545,9 @@
 							"parameter_shortname": "Launch C",
 							"parameter_type": 2,
 							"parameter_unitstyle": 9
+						},
+						"activebgcolor": {
+							"expression": ""
 						}
 					}
 				}
@@ -1597,6 +1627,13 @@
 					"varname": "launch_d",
 					"mode": 1,
 					"outputmode": 0,
+					"active": 0,
+					"activebgcolor": [
+						0.729412,
+						0.54902,
+						1.0,
+						1.0
+					],
 					"outlettype": [
 						"",
 						""
@@ -1624,6 +1661,9 @@
 							"parameter_shortname": "Launch D",
 							"parameter_type": 2,
 							"parameter_unitstyle": 9
+						},
+						"activebgcolor": {
+							"expression": ""
 						}
 					}
 				}

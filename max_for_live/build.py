@@ -24,7 +24,7 @@ PATCHER = HERE / "Melody Bridge.maxpat"
 DEVICE = HERE / "Melody Bridge.amxd"
 PICTURE = HERE.parent / "docs" / "device.png"
 EXAMPLE: dict[str, object] = {
-    "light": [0.3, 0.85, 0.4, 1.0],
+    "light": [1.0, 0.7, 0.2, 1.0],
     "state": "busy, pocket",
     "track_meter": 0.62,
     "daemon_meter": 0.71,
@@ -33,8 +33,8 @@ EXAMPLE: dict[str, object] = {
     "prompt_text": "warm electric piano, bass and lo-fi drums, {tempo} bpm, {key}",
     "seed": 4711,
     "variations": 4,
-    "launch_a": 1,
-    "launch_b": 1,
+    "launch_a": {"active": 1},
+    "launch_b": {"active": 1},
     "target_menu": "Melody Bridge",
     "progress": 0.6,
     "time_left": "2 s",

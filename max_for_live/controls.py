@@ -98,7 +98,7 @@ def _button(
     name: str,
     info: str,
     *,
-    fontsize: float | None = None,
+    attributes: tuple[tuple[str, object], ...] = (),
 ) -> Control:
     """A button that is pressed: by hand, by a mapped pad, by automation.
 
@@ -107,11 +107,17 @@ def _button(
     """
     parameter = Parameter(name, info, kind="enum", items=("off", "on"), unit=9)
     # Output mode 0 acts on the way down: a pad's moment is what counts.
-    attributes: tuple[tuple[str, object], ...] = (("mode", 1), ("outputmode", 0))
-    if fontsize is not None:
-        attributes += (("fontsize", fontsize),)
+    kind: tuple[tuple[str, object], ...] = (("mode", 1), ("outputmode", 0))
     return Control(
-        id, "live.text", rect, parameter, text, text, id, attributes=attributes, is_button=True
+        id,
+        "live.text",
+        rect,
+        parameter,
+        text,
+        text,
+        id,
+        attributes=kind + attributes,
+        is_button=True,
     )
 
 
@@ -174,12 +180,15 @@ QUANTIZATIONS = (
 )
 """A clip's launch quantizations by their numbers; a song's are numbered otherwise (LOM, Clip)."""
 LETTERS = ("A", "B", "C", "D")
+COLORS = (0xFF9A3C, 0x4FC3F7, 0x9CCC65, 0xBA8CFF)
+"""Red, green and blue of the letters' buttons; the script gives the clips the same."""
 MAX_SEED = 16_777_215
 """The last whole number up to which a float32 has every one."""
 
 
 def _variation(index: int, letter: str) -> tuple[Control, Control]:
     x = 366 + 50 * index
+    parts = COLORS[index].to_bytes(3)
     return (
         _button(
             f"launch_{letter.lower()}",
@@ -188,6 +197,10 @@ def _variation(index: int, letter: str) -> tuple[Control, Control]:
             f"Launch {letter}",
             f"Launches variation {letter} of the newest request, in the clip's quantization. "
             "It lights up when the clip stands in its slot.",
+            attributes=(
+                ("active", 0),
+                ("activebgcolor", [*(round(part / 255, 6) for part in parts), 1.0]),
+            ),
         ),
         _button(
             f"discard_{letter.lower()}",
@@ -246,7 +259,7 @@ CONTROLS: tuple[Control, ...] = (
         "Hum to Clip",
         "The bars that you have just hummed or played become a clip: Last bars and Generate in "
         "one. Map a pad to it.",
-        fontsize=14.0,
+        attributes=(("fontsize", 14.0),),
     ),
     _line("line_1", 151),
     # sound

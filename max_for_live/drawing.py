@@ -33,7 +33,8 @@ def draw(
         patcher: a parsed .maxpat.
         scale: pixels of the picture for each of Live's.
         shown: what boxes show in place of their initial values, by scripting name: a text, a
-            number (of a parameter, or a part 0…1 of a meter) or, for a panel, a colour of 0…1.
+            number (of a parameter, or a part 0…1 of a meter), for a panel a colour of 0…1; or a
+            mapping of attributes that messages have set.
 
     Returns:
         RGBA, (`devicewidth` × 187) × scale, transparent outside the rounded corners.
@@ -57,6 +58,7 @@ def overflows(patcher: Mapping[str, Any], shown: Mapping[str, Any] | None = None
     ]
 
 
+_INACTIVE_TEXT = "#6e6e6e"
 _THEME = {
     "live_surface_bg": "#a5a5a5",
     "live_surface_frame": "#6e6e6e",
@@ -110,7 +112,10 @@ def _paint(patcher: Mapping[str, Any], scale: int, shown: Mapping[str, Any]) -> 
         painter = _PAINTERS.get(box["maxclass"])
         if painter is None:
             raise ValueError(f"{_name(box)}: no picture of a {box['maxclass']}")
-        painter(canvas, box, shown.get(_name(box)))
+        told = shown.get(_name(box))
+        if isinstance(told, Mapping):
+            box, told = {**box, **told}, None
+        painter(canvas, box, told)
     return canvas
 
 
@@ -149,7 +154,8 @@ def _paint_text_button(canvas: Canvas, box: Box, shown: Any) -> None:
     _paint_control(canvas, box, rect, _button_fill(box, on))
     # The text lies on what the button shows: Max has a colour for each.
     attribute = "activetextoncolor" if on else "activetextcolor"
-    canvas.text(_label(box, text, _inset(rect, 2), _color(box, attribute, "live_control_fg"), 1))
+    ink = _color(box, attribute, "live_control_fg") if _is_active(box) else rgba(_INACTIVE_TEXT)
+    canvas.text(_label(box, text, _inset(rect, 2), ink, 1))
 
 
 def _paint_toggle(canvas: Canvas, box: Box, shown: Any) -> None:
@@ -401,7 +407,13 @@ def _paint_control(canvas: Canvas, box: Box, rect: Rect, fill: Color) -> None:
     canvas.rectangle(_inset(rect, 0.5, 0.5), fill, radius)
 
 
+def _is_active(box: Box) -> bool:
+    return bool(box.get("active", 1))
+
+
 def _button_fill(box: Box, on: bool) -> Color:
+    if not _is_active(box):
+        return _color(box, "bgcolor", "live_surface_bg")
     if on:
         return _color(box, "activebgoncolor", "live_control_selection")
     return _color(box, "activebgcolor", "live_control_bg")

@@ -39,7 +39,7 @@ var TRACK_NAME = "Melody Bridge";
 var AUTOMATIC = "Automatic";
 var NO_PRESET = "No preset";
 var LETTERS = ["a", "b", "c", "d"];
-// Of clips and of the buttons A to D alike. Live takes the nearest of its own colours.
+// Of clips, and of the buttons A to D alike. Live takes the nearest of its own colours.
 var COLORS = [0xff9a3c, 0x4fc3f7, 0x9ccc65, 0xba8cff];
 var LIGHTS = {
     off: [0.35, 0.35, 0.35],
@@ -1243,10 +1243,6 @@ function show_variations() {
     for (var i = 0; i < LETTERS.length; i++) {
         var clip = variation(i);
         outlet(SHOW, "launch_" + LETTERS[i], "active", clip && clip.is_placed ? 1 : 0);
-        var color = COLORS[i];
-        outlet(SHOW, ["launch_" + LETTERS[i], "activebgcolor"].concat(
-            [(color >> 16) / 255, (color >> 8 & 255) / 255, (color & 255) / 255, 1]
-        ));
     }
 }
 

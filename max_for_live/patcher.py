@@ -279,9 +279,12 @@ def _control_box(control: Control, id: str, place: Sequence[float]) -> dict[str,
         box["texton"] = control.text_on
     if control.parameter is not None:
         box |= _saved(control.parameter)
-    if control.theme:
+    bound = [(attribute, f"themecolor.{color}") for attribute, color in control.theme]
+    # A colour of the device's own is bound to none of the theme's.
+    bound += [(name, "") for name, _ in control.attributes if name.endswith("bgcolor")]
+    if bound:
         box.setdefault("saved_attribute_attributes", {}).update(
-            (attribute, {"expression": f"themecolor.{color}"}) for attribute, color in control.theme
+            (attribute, {"expression": expression}) for attribute, expression in bound
         )
     return box
 

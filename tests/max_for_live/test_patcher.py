@@ -219,6 +219,17 @@ def test_each_word_that_the_script_tells_is_sorted_out_and_none_is_left_over() -
     assert told - {"keep_", "launch_"} | made == sorted_out
 
 
+def test_a_clip_has_the_colour_of_its_button() -> None:
+    colors = re.search(r"var COLORS = \[(.*?)\];", SCRIPT)
+    assert colors is not None
+    of_clips = [int(color, 16) for color in colors[1].split(", ")]
+    buttons = [box for box in BOXES if str(box.get("varname")).startswith("launch_")]
+    assert [
+        int.from_bytes(bytes(round(255 * part) for part in box["activebgcolor"][:3]))
+        for box in buttons
+    ] == of_clips
+
+
 def test_a_button_is_a_switch_that_the_script_can_let_go() -> None:
     """A mapped note toggles; a button of Max's own would miss each second one."""
     for name in PRESSED:
