@@ -266,7 +266,7 @@ class Hello:
     Attributes:
         client: what the subscriber called itself.
         takes: a folder, absolute and with forward slashes, that is there and that the daemon reads
-            from: where a client writes what it has recorded.
+            from: where a client writes what it has recorded. Empty when it cannot be made.
     """
 
     version: str

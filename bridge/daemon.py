@@ -142,6 +142,7 @@ class Daemon:
         self._ticking: asyncio.Task[None] | None = None
         self._input = InputChanged("none", "", 0)
         self._daw_gone = False
+        self._takes = ""
         self._dropped = 0
         self._clock = BeatClock()
         self._ledger = Ledger(self._tell)
@@ -220,8 +221,18 @@ class Daemon:
             self._engine.state,
             self._options.model,
             client,
-            takes_folder(self._folder).as_posix(),
+            self._takes_path(),
         )
+
+    def _takes_path(self) -> str:
+        """Where clients write what they record; empty when there can be no such folder."""
+        # Not at the start: a daemon that cannot run leaves nothing behind.
+        if not self._takes:
+            try:
+                self._takes = takes_folder(self._folder).as_posix()
+            except BadArgument as error:
+                _log.warning("%s", error)
+        return self._takes
 
     def _greet(self) -> None:
         if self._endpoint is not None:

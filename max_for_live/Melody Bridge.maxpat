@@ -998,6 +998,7 @@
 								0
 							],
 							"parameter_initial_enable": 1,
+							"parameter_invisible": 2,
 							"parameter_longname": "Dice",
 							"parameter_mmax": 1,
 							"parameter_modmode": 0,
@@ -1363,6 +1364,7 @@
 								0
 							],
 							"parameter_initial_enable": 1,
+							"parameter_invisible": 2,
 							"parameter_longname": "Discard A",
 							"parameter_mmax": 1,
 							"parameter_modmode": 0,
@@ -1479,6 +1481,7 @@
 								0
 							],
 							"parameter_initial_enable": 1,
+							"parameter_invisible": 2,
 							"parameter_longname": "Discard B",
 							"parameter_mmax": 1,
 							"parameter_modmode": 0,
@@ -1595,6 +1598,7 @@
 								0
 							],
 							"parameter_initial_enable": 1,
+							"parameter_invisible": 2,
 							"parameter_longname": "Discard C",
 							"parameter_mmax": 1,
 							"parameter_modmode": 0,
@@ -1711,6 +1715,7 @@
 								0
 							],
 							"parameter_initial_enable": 1,
+							"parameter_invisible": 2,
 							"parameter_longname": "Discard D",
 							"parameter_mmax": 1,
 							"parameter_modmode": 0,
@@ -2018,6 +2023,7 @@
 								0
 							],
 							"parameter_initial_enable": 1,
+							"parameter_invisible": 2,
 							"parameter_longname": "Check",
 							"parameter_mmax": 1,
 							"parameter_modmode": 0,
@@ -2071,6 +2077,7 @@
 								0
 							],
 							"parameter_initial_enable": 1,
+							"parameter_invisible": 2,
 							"parameter_longname": "Reveal",
 							"parameter_mmax": 1,
 							"parameter_modmode": 0,
@@ -5337,9 +5344,9 @@
 						"From Clip",
 						"No Melody",
 						"Song Scale",
-						"Dice",
-						"Check",
-						"Reveal"
+						"-",
+						"-",
+						"-"
 					]
 				}
 			},

@@ -14,7 +14,7 @@ DEVICE_HEIGHT = 169
 
 Rect = tuple[int, int, int, int]
 """x, y, width and height."""
-Visibility = Literal["automated", "stored"]
+Visibility = Literal["automated", "stored", "hidden"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Parameter:
         low, high, initial: of a number; of an enum only `initial`, the item's index.
         items: of an enum.
         unit: Live's unit style: 0 whole, 1 decimals, 9 an item's name.
-        visibility: `stored` cannot be automated or mapped.
+        visibility: `stored` cannot be automated or mapped; `hidden` is not saved either, and its
+            changes are no steps of Live's undo.
     """
 
     name: str
@@ -98,14 +99,23 @@ def _button(
     name: str,
     info: str,
     *,
+    is_played: bool = True,
     attributes: tuple[tuple[str, object], ...] = (),
 ) -> Control:
     """A button that is pressed: by hand, by a mapped pad, by automation.
 
     It is made of a switch, which the script lets go again: Live toggles what a note is mapped to,
-    so that a button of Max's own would miss each second hit of a pad.
+    so that a button of Max's own would miss each second hit of a pad. One that is not played can be
+    clicked alone: each change of a parameter that can be mapped is a step of Live's undo.
     """
-    parameter = Parameter(name, info, kind="enum", items=("off", "on"), unit=9)
+    parameter = Parameter(
+        name,
+        info,
+        kind="enum",
+        items=("off", "on"),
+        unit=9,
+        visibility="automated" if is_played else "hidden",
+    )
     # Output mode 0 acts on the way down: a pad's moment is what counts.
     kind: tuple[tuple[str, object], ...] = (("mode", 1), ("outputmode", 0))
     return Control(
@@ -209,6 +219,7 @@ def _variation(index: int, letter: str) -> tuple[Control, Control]:
             f"Discard {letter}",
             f"Deletes variation {letter} from its slot, and moves its file to the folder "
             "Discarded, where it stays for a week.",
+            is_played=False,
         ),
     )
 
@@ -361,7 +372,14 @@ CONTROLS: tuple[Control, ...] = (
         ),
         hears="seed",
     ),
-    _button("dice", (264, 124, 41, 15), "Dice", "Dice", "Draws a new seed, and locks it."),
+    _button(
+        "dice",
+        (264, 124, 41, 15),
+        "Dice",
+        "Dice",
+        "Draws a new seed, and locks it.",
+        is_played=False,
+    ),
     _switch(
         "seed_lock",
         (309, 124, 41, 15),
@@ -444,6 +462,7 @@ CONTROLS: tuple[Control, ...] = (
         "Check",
         "Tries on a scratch track all that the device relies on in this Live, and writes down what "
         "agrees. The track is removed again.",
+        is_played=False,
     ),
     _button(
         "reveal",
@@ -451,6 +470,7 @@ CONTROLS: tuple[Control, ...] = (
         "Reveal",
         "Reveal",
         "Shows the folder with the newest clip.",
+        is_played=False,
     ),
     Control(
         "port",
@@ -518,7 +538,7 @@ BANKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "Melody",
-        ("Capture", "Last Bars", "From Clip", "No Melody", "Song Scale", "Dice", "Check", "Reveal"),
+        ("Capture", "Last Bars", "From Clip", "No Melody", "Song Scale"),
     ),
 )
 """What Push's eight encoders have, bank by bank."""

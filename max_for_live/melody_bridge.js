@@ -2,8 +2,9 @@
 // (LiveAPI). ECMAScript 5, for Max's js object: Live 12.0.5 has no other that may use LiveAPI.
 //
 // What Live holds is asked of Live each time it is needed. Kept here are only the daemon's side of
-// things (the connection, requests that are under way, files that it has made) and the values of
-// the device's own controls.
+// things (the connection, requests that are under way, clips that it has made), a recording or a
+// check that is going on, the values of the device's own controls, and of its menus which track is
+// meant.
 //
 // In this order: what comes from the patcher, the connection, presets, the song's clock, where the
 // melody comes from, requests, placing a clip, tracks and slots, variations, what is shown, how
@@ -30,6 +31,8 @@ var KEEP_MS = 3000;
 // Two answers that are missing tell of a daemon that is gone.
 var SILENT_MS = 7000;
 var LIVE_MS = 500;
+// How often a request is asked for clips of which none was heard.
+var REPEATS = 3;
 
 // Before each text that a pattr keeps: alone, "90" would be a number, and "init" an order.
 var KEPT = "=";
@@ -77,6 +80,11 @@ var ONSET_PEAK = 0.02;
 // The peak comes up to its interval and the message's way later than the sound.
 var ONSET_LATE_SECONDS = 0.06;
 var WAIT_FOR_NOTE_MS = 10000;
+// What is recorded over the last bar line, and what the buffer has room for beyond that.
+var TAIL_MS = 200;
+var SPARE_MS = 2000;
+// Longer than Max takes to write the longest recording.
+var WRITE_MS = 15000;
 
 var link = {
     // This device's own name for the daemon, and the port that it listens on.
@@ -99,8 +107,9 @@ var menu_tracks = [];
 // The capture that the next clip follows: its id, its words for the display, and the messages that
 // made it where they can be sent again.
 var melody = null;
-// The request that is under way: its id, its message, and when it was last heard of.
-var request = null;
+// Requests that are under way, oldest first: the id, the message, the melody, when each was last
+// heard of. The daemon makes them one after the other.
+var requests = [];
 // Clips of the newest request by index: what the daemon told of them.
 var variations = [];
 // Clips that the daemon has made and that no slot could take yet.
@@ -108,6 +117,8 @@ var unplaced = [];
 var newest_path = "";
 // A recording of this track: see `capture_track`.
 var take = null;
+// What to do when the buffer has been written to a file.
+var writing = null;
 var listing = null;
 var pending_tasks = [];
 var keep_task = null;
@@ -161,8 +172,12 @@ function text(symbol) {
 // A text that the set has kept, behind its mark; without one, nothing has been kept yet.
 function remember(name, kept) {
     var is_kept = typeof kept === "string" && kept.charAt(0) === KEPT;
-    texts[name] = is_kept ? kept.slice(1) : "";
+    var text = is_kept ? kept.slice(1) : "";
+    // What is being typed is left alone.
+    if (text === texts[name]) return;
+    texts[name] = text;
     if (name === "prompt") show_prompt();
+    if (name === "target") chosen_track_id = 0;
 }
 
 // It is told again with every preset: only another one is news.
@@ -231,7 +246,12 @@ function keep() {
         return;
     }
     send(["/bridge/subscribe", link.port, link.client]);
-    if (request && now_ms() - request.heard_ms > KEEP_MS) repeat_request();
+    // For a daemon that was restarted meanwhile, and for what was lost on the way.
+    tell_transport();
+    if (listing && now_ms() - listing.asked_ms > KEEP_MS) list_presets();
+    for (var i = 0; i < requests.length; i++) {
+        if (now_ms() - requests[i].heard_ms > KEEP_MS) repeat_request(requests[i]);
+    }
     keep_task = later(keep, KEEP_MS);
 }
 
@@ -245,16 +265,18 @@ function on_hello(version, protocol, engine, model, client, takes) {
         link.connected = true;
         forget(keep_task);
         keep_task = later(keep, KEEP_MS);
+        say("");
         list_presets();
         tell_transport();
-        if (request) repeat_request();
+        requests.forEach(repeat_request);
     }
     show_link();
 }
 
 function on_engine(state, detail) {
-    link.engine = state;
     if (state === "failed") say("The engine failed: " + detail);
+    else if (link.engine === "failed") say("");
+    link.engine = state;
     show_link();
 }
 
@@ -280,7 +302,7 @@ function is_own(id) {
 }
 
 function list_presets() {
-    listing = { id: next_id(), found: [] };
+    listing = { id: next_id(), asked_ms: now_ms(), found: [] };
     send(["/bridge/presets", listing.id]);
 }
 
@@ -289,10 +311,23 @@ function on_preset(id, index, count, name, text) {
     listing.found[index] = { name: String(name), prompt: String(text) };
 }
 
+// A list with a hole is asked for again.
+function end_listing(count) {
+    var found = listing.found.filter(function (preset) { return preset; });
+    if (found.length < count) {
+        list_presets();
+        return;
+    }
+    presets = found;
+    listing = null;
+    show_presets();
+}
+
 function choose_preset(index) {
     var preset = index > 0 ? presets[index - 1] : null;
     texts.prompt = preset ? preset.prompt : "";
     show_prompt();
+    keep_text("prompt", texts.prompt);
     keep_text("preset", preset ? preset.name : "");
 }
 
@@ -388,7 +423,9 @@ function song_key() {
 function last_bars() {
     if (!is_connected()) return false;
     var bars = controls.bars;
-    follow([["/bridge/capture/last", next_id(), bars]], "last " + count_of(bars, "bar"), false);
+    follow([["/bridge/capture/last", next_id(), bars]], "last " + count_of(bars, "bar"));
+    // Later, other bars would be the last.
+    melody.messages = [];
     return true;
 }
 
@@ -397,10 +434,10 @@ function no_melody() {
     show_melody();
 }
 
-// The melody from now on: the messages that make it, and whether they mean the same later.
-function follow(messages, words, repeatable) {
-    melody = { id: messages[0][1], words: words, messages: repeatable ? messages : [] };
-    for (var i = 0; i < messages.length; i++) send(messages[i]);
+// The melody from now on, by the messages that make it.
+function follow(messages, words) {
+    melody = { id: messages[0][1], words: words, messages: messages, is_take: false };
+    messages.forEach(send);
     show_melody();
 }
 
@@ -450,7 +487,7 @@ function follow_audio(clip) {
         "length_seconds", seconds.end - start, "tempo_bpm", clamp(tempo_bpm, 20, 999),
         "numerator", number(song, "signature_numerator"),
         "denominator", number(song, "signature_denominator")
-    ]], "clip " + quoted(clip), true);
+    ]], "clip " + quoted(clip));
 }
 
 // The time in the file at a beat: straight between two markers, and on beyond the outer ones.
@@ -482,7 +519,7 @@ function follow_notes(clip) {
         messages.push(message);
     }
     messages.push(["/bridge/capture/stop", id]);
-    follow(messages, "notes of " + quoted(clip), true);
+    follow(messages, "notes of " + quoted(clip));
 }
 
 // Notes that sound between two beats of the clip, counted from the first.
@@ -508,17 +545,21 @@ function capture_track() {
         end_take_by_hand();
         return;
     }
-    if (!is_connected()) return;
-    if (!link.takes) {
-        say("This daemon tells no folder for takes: update melody-bridge, or use Last bars.");
-        return;
-    }
+    if (!is_connected() || !can_record()) return;
     var reason = no_input();
     if (reason) {
         say(reason);
         return;
     }
     begin_take();
+}
+
+function can_record() {
+    if (check_run) say("Check is going on: wait for its end.");
+    else if (writing) say("A recording is being written: wait for it.");
+    else if (!link.takes) say("The daemon tells no folder for recordings: update melody-bridge.");
+    else return true;
+    return false;
 }
 
 function begin_take() {
@@ -543,7 +584,7 @@ function begin_take() {
         end_task: null,
         is_written: false
     };
-    var longest_ms = (take.bars + 1) * take.bar_seconds * 1000 + WAIT_FOR_NOTE_MS + 2000;
+    var longest_ms = (take.bars + 1) * take.bar_seconds * 1000 + WAIT_FOR_NOTE_MS + SPARE_MS;
     outlet(SOUND, "buffer", "setsize", longest_ms, 2);
     outlet(SOUND, "buffer", "format", "float32");
     start_recording();
@@ -595,7 +636,7 @@ function peak(level) {
 function end_take_after(bars) {
     forget(take.end_task);
     take.bars = bars;
-    var at_ms = (take.first_seconds + bars * take.bar_seconds) * 1000 + 200;
+    var at_ms = (take.first_seconds + bars * take.bar_seconds) * 1000 + TAIL_MS;
     take.end_task = later(write_take, Math.max(0, take.started_ms + at_ms - now_ms()));
 }
 
@@ -625,23 +666,38 @@ function write_take() {
     if (!take || take.is_written) return;
     take.is_written = true;
     outlet(SOUND, "record", 0);
-    outlet(SOUND, "buffer", "writewave", take.path);
+    write_buffer(take.path, follow_take, drop_take);
 }
 
-// The file is whole: now the daemon may read it.
+// Writes the buffer to a file. Max tells when it is whole; a file that cannot be written, it does
+// not tell of.
+function write_buffer(path, done, failed) {
+    writing = { done: done, task: later(function () {
+        writing = null;
+        failed("Max could not write " + path + ": is the disk full?");
+    }, WRITE_MS) };
+    outlet(SOUND, "buffer", "writewave", path);
+}
+
+// The buffer's file is whole.
 function written() {
-    if (check_run) {
-        check_written();
-        return;
-    }
-    if (!take || !take.is_written) return;
+    if (!writing) return;
+    var done = writing.done;
+    forget(writing.task);
+    writing = null;
+    done();
+}
+
+// Now the daemon may read it.
+function follow_take() {
     var done = take;
     drop_take("");
     follow([[
         "/bridge/capture/file", done.id, done.path, "start_seconds", done.first_seconds,
         "length_seconds", done.bars * done.bar_seconds, "tempo_bpm", done.tempo_bpm,
         "numerator", done.numerator, "denominator", done.denominator
-    ]], count_of(done.bars, "bar") + " of this track", true);
+    ]], count_of(done.bars, "bar") + " of this track");
+    melody.is_take = true;
 }
 
 // Why this track has no sound to capture; empty: it has.
@@ -656,32 +712,39 @@ function no_input() {
 }
 
 function on_capture(id, state, seconds) {
-    if (!melody || id !== melody.id || state === "done") return;
-    show_text("melody", melody.words + ": " + state + " " + seconds.toFixed(1) + " s");
+    if (!melody || id !== melody.id) return;
+    if (state === "done") show_melody();
+    else show_text("melody", melody.words + ": " + state + " " + seconds.toFixed(1) + " s");
 }
 
 function hum_to_clip() {
-    if (last_bars()) generate();
+    if (can_generate() && last_bars()) request_clips();
 }
 
 function generate() {
-    if (!is_connected()) return;
-    if (take) {
-        say("Capture is still recording: wait for its last bar, or press Stop.");
-        return;
-    }
-    if (request) {
-        say("A clip is being made: wait for it, or press Cancel.");
-        return;
-    }
-    // Refused now rather than when the clip is done.
-    if (!can_place()) return;
+    if (can_generate()) request_clips();
+}
+
+// Refused now rather than when the clip is done.
+function can_generate() {
+    if (!is_connected()) return false;
+    if (take) say("Capture is still recording: wait for its last bar, or press Stop.");
+    else if (check_run) say("Check is going on: wait for its end.");
+    else return can_place();
+    return false;
+}
+
+function request_clips() {
     if (!controls.seed_lock) draw_seed();
     var id = next_id();
-    request = { id: id, message: generate_message(id), melody: melody, heard_ms: now_ms() };
-    send(request.message);
+    var request = {
+        id: id, message: generate_message(id), melody: melody, heard_ms: 0,
+        is_cancelled: false, repeats: 0
+    };
+    requests.push(request);
     say("");
-    show_progress(0, -1);
+    send_request(request);
+    if (requests.length === 1) show_progress(0, -1);
 }
 
 function generate_message(id) {
@@ -702,31 +765,49 @@ function generate_message(id) {
     return key ? message.concat(["key", key]) : message;
 }
 
-// A request that is sent again is done once, and answered by its last state: so what a daemon lost
-// when it was restarted is made after all. The bars that were played then are gone, though.
-function repeat_request() {
-    var messages = request.melody ? request.melody.messages : [];
-    for (var i = 0; i < messages.length; i++) send(messages[i]);
+// With the messages that make its melody: a daemon that was restarted has forgotten it. What it has
+// got already, it does once.
+function send_request(request) {
+    if (request.melody) request.melody.messages.forEach(send);
     request.heard_ms = now_ms();
     send(request.message);
 }
 
+// A request that is sent again is answered by its last state and clips.
+function repeat_request(request) {
+    if (request.is_cancelled) send(["/bridge/cancel", request.id]);
+    else send_request(request);
+}
+
 function cancel() {
-    if (take) drop_take("Capture was cancelled.");
-    if (request) send(["/bridge/cancel", request.id]);
+    if (take && !take.is_written) drop_take("Capture was cancelled.");
+    for (var i = 0; i < requests.length; i++) {
+        requests[i].is_cancelled = true;
+        send(["/bridge/cancel", requests[i].id]);
+    }
+    // Nobody will answer.
+    if (!link.connected) requests.slice().forEach(end_request);
+}
+
+// The request of that id, which has been heard of now; null: it is over, or another client's.
+function heard_request(id) {
+    for (var i = 0; i < requests.length; i++) {
+        if (requests[i].id === id) {
+            requests[i].heard_ms = now_ms();
+            return requests[i];
+        }
+    }
+    return null;
 }
 
 function on_progress(id, fraction, eta_seconds) {
-    if (!request || id !== request.id) return;
-    request.heard_ms = now_ms();
-    show_progress(fraction, eta_seconds);
+    if (heard_request(id)) show_progress(fraction, eta_seconds);
 }
 
 function on_clip(
     id, index, count, path, bars, tempo_bpm, seed, score, numerator, denominator, sample_rate, name
 ) {
-    if (!request || id !== request.id) return;
-    request.heard_ms = now_ms();
+    if (!heard_request(id)) return;
     if (variations.length === 0 || variations[0].id !== id) variations = [];
     // A request that was sent again tells its clips again.
     if (variation(index)) return;
@@ -740,33 +821,46 @@ function on_clip(
     place(clip);
 }
 
-function on_done(id) {
-    if (listing && id === listing.id) {
-        presets = listing.found;
-        listing = null;
-        show_presets();
-    } else if (request && id === request.id) {
-        end_request();
+function on_done(id, count) {
+    if (listing && id === listing.id) end_listing(count);
+    var request = heard_request(id);
+    if (!request) return;
+    // A clip's message may be lost, and not this one.
+    if (clips_of(id) < count && request.repeats < REPEATS) {
+        request.repeats += 1;
+        repeat_request(request);
+    } else {
+        end_request(request);
     }
+}
+
+function clips_of(id) {
+    return variations.filter(function (clip) { return clip.id === id; }).length;
 }
 
 function on_error(id, code, message) {
     if (!is_own(id)) return;
-    if (request && id === request.id) end_request();
-    if (melody && id === melody.id) no_melody();
+    var request = heard_request(id);
+    var told_of = request ? request.melody : melody;
+    end_request(request);
     if (listing && id === listing.id) listing = null;
-    say(code === "cancelled" ? "Cancelled." : String(message) + hint(code));
+    say(code === "cancelled" ? "Cancelled." : String(message) + hint(code, told_of));
+    var is_lost = code === "unknown-melody" || !request && told_of && id === told_of.id;
+    if (is_lost && told_of === melody) no_melody();
 }
 
-function end_request() {
-    request = null;
+function end_request(request) {
+    if (!request) return;
+    requests.splice(requests.indexOf(request), 1);
     show_progress(0, -1);
 }
 
 // What the device knows beyond the daemon's sentence.
-function hint(code) {
+function hint(code, told_of) {
     if (code === "unknown-melody") return " The daemon was restarted: play the melody again.";
-    if (code === "silent-melody") return " Is the track armed, or its Monitor set to In?";
+    if (code === "silent-melody" && told_of && told_of.is_take) {
+        return " Is the track armed, or its Monitor set to In?";
+    }
     return "";
 }
 
@@ -787,14 +881,15 @@ function clip_name(name) {
 
 // Step by step, each in a task of its own: Live takes up some changes only after a script is done.
 function place(clip) {
-    var track = target_track();
-    if (!track) {
-        unplaced.push(clip);
+    if (!takes_clips()) {
+        say("This Live takes no clips from devices, 12.0.5 does. Press Reveal, drag " + clip.path);
         return;
     }
-    var slot = free_slot(track);
-    if (!offers(slot, "create_audio_clip")) {
-        say("Live 12.0.5 takes clips from here; press Reveal and drag " + clip.path);
+    var track = target_track();
+    var slot = track ? free_slot(track) : null;
+    if (!slot) {
+        unplaced.push(clip);
+        if (track) say("Live makes no free slot on " + quoted(track) + ": choose another track.");
         return;
     }
     attempt(function () { slot.call("create_audio_clip", clip.path); });
@@ -1021,6 +1116,8 @@ function track_where(is_wanted) {
 
 function checked(track) {
     var reason = track ? why_not(track) : "is gone";
+    // Its input would silence the clip.
+    if (track && child_of(track) === child_of(own_track())) reason = "is this device's own";
     if (!reason) return track;
     var name = track ? quoted(track) : "\u201c" + texts.target + "\u201d";
     say("The track " + name + " " + reason + ": choose another under Track.");
@@ -1056,7 +1153,7 @@ function make_track() {
 function free_slot(track) {
     var slot = first_free(track);
     if (!slot) {
-        song.call("create_scene", -1);
+        attempt(function () { song.call("create_scene", -1); });
         slot = first_free(track);
     }
     return slot;
@@ -1156,6 +1253,7 @@ function launch(index) {
 
 // The slot first: a file that is moved away under a clip leaves the clip without its sound.
 function discard(index) {
+    if (!is_connected()) return;
     var clip = variation(index);
     if (!clip) {
         say("There is no clip " + LETTERS[index].toUpperCase() + ".");
@@ -1235,7 +1333,9 @@ function show_capture(label) {
 
 function show_progress(fraction, eta_seconds) {
     outlet(SHOW, "progress", fraction);
-    var left = eta_seconds >= 0 ? Math.ceil(eta_seconds) + " s" : request ? "\u2026" : "";
+    var left = requests.length > 0 ? "\u2026" : "";
+    if (eta_seconds >= 0) left = Math.ceil(eta_seconds) + " s";
+    if (requests.length > 1) left = left + " +" + (requests.length - 1);
     show_text("time_left", left);
 }
 
@@ -1294,8 +1394,8 @@ function child_ids(api, children) {
     return ids;
 }
 
-// One object goes from child to child, for Max never gives back what is made for many: who wants
-// to keep a child keeps its id. A visit that returns true is the last.
+// One object goes from child to child: Max never frees what a LiveAPI object has used. So a visit
+// that wants to keep a child keeps its id, or is the last: one that returns true ends the round.
 function each_child(api, children, visit) {
     var ids = child_ids(api, children);
     if (ids.length === 0) return;
@@ -1304,6 +1404,17 @@ function each_child(api, children, visit) {
         child.id = ids[i];
         if (visit(child) === true) return;
     }
+}
+
+// Whether clips can be made of files: of any slot, for all are alike.
+function takes_clips() {
+    var can = false;
+    each_child(song, "tracks", function (track) {
+        var slots = child_ids(track, "clip_slots");
+        if (slots.length > 0) can = offers(new LiveAPI("id " + slots[0]), "create_audio_clip");
+        return slots.length > 0;
+    });
+    return can;
 }
 
 // Whether Live's object has that function: older ones have fewer.
@@ -1373,27 +1484,24 @@ function forget(task) {
 
 // Tries, on a track of its own, what this script relies on. Nobody has run it in every Live.
 function check() {
-    if (check_run || take || !is_connected()) return;
-    if (!link.takes) {
-        say("This daemon tells no folder for takes: update melody-bridge.");
+    if (!is_connected() || !can_record()) return;
+    if (take || requests.length > 0) {
+        say("A melody is being captured or a clip made: wait for it, then press Check.");
         return;
     }
     check_run = {
         path: link.takes + "/melody-bridge-check.wav",
         // Of two seconds of silence, at 120 bpm.
         beats: 4,
-        is_written: false, at: 0, results: [], tracks: [], scenes: 0
+        at: 0, results: [], tracks: [], scene: 0
     };
     say("Checking \u2026");
     outlet(SOUND, "buffer", "setsize", 2000, 2);
     outlet(SOUND, "buffer", "clear");
-    outlet(SOUND, "buffer", "writewave", check_run.path);
-}
-
-function check_written() {
-    if (check_run.is_written) return;
-    check_run.is_written = true;
-    later(check_next, 0);
+    write_buffer(check_run.path, function () { later(check_next, 0); }, function (reason) {
+        check_run = null;
+        say(reason);
+    });
 }
 
 // One check a task, for Live takes up some changes only between tasks.
@@ -1438,7 +1546,19 @@ function clear_scratch(run) {
         var at = child_ids(song, "tracks").indexOf(run.tracks[i]);
         if (at >= 0) song.call("delete_track", at);
     }
-    if (run.scenes > 0) song.call("delete_scene", child_ids(song, "scenes").length - 1);
+    var scene = child_ids(song, "scenes").indexOf(run.scene);
+    if (scene >= 0 && is_empty_scene(scene)) song.call("delete_scene", scene);
+}
+
+// A clip may have come meanwhile, such as another device's.
+function is_empty_scene(index) {
+    var is_empty = true;
+    each_child(song, "tracks", function (track) {
+        var slot = new LiveAPI("id " + child_ids(track, "clip_slots")[index]);
+        if (number(slot, "has_clip")) is_empty = false;
+        return !is_empty;
+    });
+    return is_empty;
 }
 
 // Makes a track at the end, and remembers to remove it.
@@ -1458,10 +1578,6 @@ function scratch_clip(run) {
     return new LiveAPI("id " + child_id(scratch_slot(run, 0), "clip"));
 }
 
-function check_clip(run) {
-    return { beats: run.beats };
-}
-
 var CHECKS = [
     { words: "the device finds its own track", agrees: function () {
         return own_track().type === "Track";
@@ -1478,10 +1594,12 @@ var CHECKS = [
         return string(run.track, "name") === "Melody Bridge check" && why_not(run.track) === "";
     } },
     { words: "a scene can be made at the end", agrees: function (run) {
-        var before = child_ids(song, "scenes").length;
+        var before = child_ids(song, "scenes");
         song.call("create_scene", -1);
-        run.scenes = child_ids(song, "scenes").length - before;
-        return run.scenes === 1 && child_ids(run.track, "clip_slots").length === before + 1;
+        var after = child_ids(song, "scenes");
+        run.scene = after[after.length - 1];
+        return before.indexOf(run.scene) < 0 && after.length === before.length + 1
+            && child_ids(run.track, "clip_slots").length === after.length;
     } },
     { words: "a slot offers create_audio_clip", agrees: function (run) {
         return offers(scratch_slot(run, 0), "create_audio_clip");
@@ -1523,8 +1641,8 @@ var CHECKS = [
             && isFinite(markers[0].sample_time);
     } },
     { words: "warp markers can be set to a straight line", agrees: function (run) {
-        straighten(scratch_clip(run), check_clip(run));
-        return is_straight(scratch_clip(run), check_clip(run));
+        straighten(scratch_clip(run), run);
+        return is_straight(scratch_clip(run), run);
     } },
     { words: "a warp marker can be added, moved and removed", agrees: function (run) {
         var clip = scratch_clip(run);
@@ -1533,11 +1651,11 @@ var CHECKS = [
         var moved = warp_markers(clip)[1];
         clip.call("remove_warp_marker", 2.5);
         return near(moved.beat_time, 2.5) && near(moved.sample_time, 1)
-            && is_straight(clip, check_clip(run));
+            && is_straight(clip, run);
     } },
     { words: "a loop of whole bars can be set", agrees: function (run) {
         set_loop(scratch_clip(run), run.beats);
-        return is_exact(scratch_clip(run), check_clip(run));
+        return is_exact(scratch_clip(run), run);
     } },
     { words: "a clip keeps its launch quantization", agrees: function (run) {
         scratch_clip(run).set("launch_quantization", 5);

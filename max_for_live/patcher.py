@@ -319,8 +319,8 @@ def _saved(parameter: Parameter) -> dict[str, Any]:
         "parameter_shortname": parameter.short or parameter.name,
         "parameter_type": _PARAMETER_TYPES[parameter.kind],
     }
-    if parameter.visibility == "stored":
-        value["parameter_invisible"] = 1
+    if parameter.visibility != "automated":
+        value["parameter_invisible"] = {"stored": 1, "hidden": 2}[parameter.visibility]
     if parameter.kind == "blob":
         value["parameter_initial_enable"] = 0
     else:

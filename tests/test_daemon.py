@@ -474,6 +474,12 @@ def test_a_new_client_is_told_how_engine_and_input_are(
     assert shared.logged("engine", state=state, detail=detail)
 
 
+def test_a_folder_for_takes_that_cannot_be_made_keeps_no_client_away(tmp_path: Path) -> None:
+    (tmp_path / "Takes").write_text("a file is in its place")
+    with running(tmp_path) as daemon, Client(daemon.port) as client:
+        assert client.wait("/bridge/hello").arguments[5] == ""
+
+
 def refused(*arguments: str) -> str:
     """The one line that a daemon which does not start says."""
     done = subprocess.run(

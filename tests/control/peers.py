@@ -16,8 +16,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from bridge.commands import PROTOCOL, Command, Event, Hello, Pong
 from bridge.control import OscEndpoint
 
-PATIENCE_SECONDS = 20.0
 TAKES = "/home/me/Music/Melody Bridge/Takes"
+PATIENCE_SECONDS = 20.0
 """For what comes at once when the machine is idle."""
 T = TypeVar("T")
 

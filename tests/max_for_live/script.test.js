@@ -118,6 +118,26 @@ describe('the connection', () => {
     assert.deepEqual(seat.last('/bridge/generate'), seat.sent('/bridge/generate')[0]);
   });
 
+  test('a melody that was chosen before the daemon was restarted is told to it again', async (t) => {
+    const stage = stageOf(t);
+    const seat = (await stage.seat()).greet();
+    const hum = stage.wav('hum.wav', 4 * SAMPLE_RATE);
+    stage.song.selectClip(
+      stage.song.addAudioClip(stage.track('Voice'), 0, { path: hum, warping: false }),
+    );
+    seat.press('From Clip');
+    const [id] = seat.last('/bridge/capture/file').values;
+    const before = seat.host.sent.length;
+    const request = seat.generate();
+    const sent = seat.host.sent.slice(before).map(({ address, values }) => [address, values[0]]);
+    assert.deepEqual(sent, [['/bridge/capture/file', id], ['/bridge/generate', request]]);
+    // The bars that were played are gone with it, and are not followed any more.
+    seat.press('Last Bars');
+    const lost = seat.generate();
+    seat.told('/bridge/error', lost, 'unknown-melody', 'no such melody.');
+    assert.equal(seat.host.text('melody'), 'no melody');
+  });
+
   test('bars that were played are not asked for again: they would be other ones', async (t) => {
     const stage = stageOf(t);
     const seat = (await stage.seat()).greet();
@@ -446,6 +466,58 @@ describe('Capture', () => {
     near(options.length_seconds, 2, 1e-6);
   });
 
+  test('says so when the file cannot be written, and can be done again', async (t) => {
+    const stage = stageOf(t);
+    const voice = stage.song.addTrack({ name: 'Voice' });
+    voice.setMonitoring(0);
+    const seat = (await stage.seat(voice, { audio: input })).greet();
+    stage.song.play();
+    seat.host.setValue('Bars', 1);
+    const { folder } = stage;
+    stage.folder = '/nowhere';
+    stage.pass(4000);
+    seat.press('Capture');
+    stage.pass(30000);
+    assert.match(seat.status, /could not write .nowhere/);
+    seat.press('Check');
+    stage.pass(30000);
+    assert.match(seat.status, /could not write .nowhere/);
+    stage.folder = folder;
+    stage.pass(4000);
+    seat.press('Capture');
+    stage.pass(5000);
+    assert.equal(seat.sent('/bridge/capture/file').length, 1);
+  });
+
+  test('and Check do not come in each other’s way', async (t) => {
+    const stage = stageOf(t);
+    const voice = stage.song.addTrack({ name: 'Voice' });
+    voice.setMonitoring(0);
+    const seat = (await stage.seat(voice, { audio: input })).greet();
+    stage.song.play();
+    seat.press('Check');
+    for (const button of ['Capture', 'Generate', 'Hum to Clip', 'Check']) {
+      seat.press(button);
+      assert.match(seat.status, /Check is going on/);
+    }
+    stage.pass(15000);
+    assert.match(seat.status, /agree/);
+    seat.press('Capture');
+    seat.press('Check');
+    assert.match(seat.status, /wait for it, then press Check/);
+    assert.equal(seat.sent('/bridge/capture/last').length, 0);
+  });
+
+  test('shows how far it is, and what it was when it is done', async (t) => {
+    const seat = (await stageOf(t).seat()).greet();
+    seat.press('Last Bars');
+    const [id] = seat.last('/bridge/capture/last').values;
+    seat.told('/bridge/capture', id, 'recording', 1.5, -12);
+    assert.equal(seat.host.text('melody'), 'last 4 bars: recording 1.5 s');
+    seat.told('/bridge/capture', id, 'done', 8, -12);
+    assert.equal(seat.host.text('melody'), 'last 4 bars');
+  });
+
   test('without an input it is refused, and the device says what to do', async (t) => {
     const stage = stageOf(t);
     const seat = (await stage.seat()).greet();
@@ -549,13 +621,11 @@ describe('a request', () => {
   });
 
   test('names the preset, and the prompt only where it was changed', async (t) => {
-    const seat = (await stageOf(t).seat()).greet();
-    const [id] = seat.last('/bridge/presets').values;
+    const stage = stageOf(t);
     const presets = { 'lofi-keys': 'warm rhodes, {tempo} bpm, {key}', techno: 'kick, synth bass' };
-    Object.entries(presets).forEach(([name, prompt], at) =>
-      seat.told('/bridge/preset', id, at, 2, name, prompt),
-    );
-    seat.told('/bridge/done', id, 2);
+    stage.presets = presets;
+    const seat = (await stage.seat()).greet();
+    stage.pass(10);
     assert.deepEqual(seat.host.items('preset_menu'), ['No preset', 'lofi-keys', 'techno']);
     seat.host.choose('preset_menu', 'lofi-keys');
     assert.equal(seat.host.text('prompt_text'), presets['lofi-keys']);
@@ -581,14 +651,47 @@ describe('a request', () => {
     seat.told('/bridge/progress', id, 0.25, 5.2);
     assert.equal(seat.host.text('time_left'), '6 s');
     assert.deepEqual([seat.host.value('progress')].flat(), [0.25]);
-    assert.equal(seat.generate(), undefined);
-    assert.match(seat.status, /being made/);
+    const next = seat.generate();
+    seat.told('/bridge/progress', id, 0.5, 3);
+    assert.equal(seat.host.text('time_left'), '3 s +1');
     seat.press('Cancel');
-    assert.deepEqual(seat.last('/bridge/cancel').values, [id]);
-    seat.told('/bridge/error', id, 'cancelled', 'cancelled');
+    const cancelled = seat.sent('/bridge/cancel').map(({ values }) => values[0]);
+    assert.deepEqual(cancelled, [id, next]);
+    cancelled.forEach((each) => seat.told('/bridge/error', each, 'cancelled', 'cancelled'));
     assert.equal(seat.status, 'Cancelled.');
+    assert.equal(seat.host.text('time_left').trim(), '');
     assert.deepEqual([seat.host.value('progress')].flat(), [0]);
     assert.notEqual(seat.generate(), undefined);
+  });
+
+  test('can be cancelled when the daemon is gone', async (t) => {
+    const stage = stageOf(t);
+    const seat = (await stage.seat()).greet();
+    seat.generate();
+    stage.answers = false;
+    stage.pass(15000);
+    seat.press('Cancel');
+    const before = seat.sent('/bridge/generate').length;
+    seat.greet();
+    stage.pass(10000);
+    assert.equal(seat.sent('/bridge/generate').length, before);
+    assert.equal(seat.host.text('time_left').trim(), '');
+  });
+
+  test('may follow another at once: each has its own clips', async (t) => {
+    const stage = stageOf(t);
+    const seat = (await stage.seat()).greet();
+    const ids = [seat.generate(), seat.generate()];
+    const files = ids.map((id) => {
+      const file = seat.clip(id);
+      seat.told('/bridge/done', id, 1);
+      return file;
+    });
+    stage.settle();
+    assert.deepEqual(stage.clips().slice(0, 2).map((clip) => clip.file_path), files);
+    // The letters are the newest request's.
+    seat.press('Discard A');
+    assert.deepEqual(stage.clips().filter(Boolean).map((clip) => clip.file_path), [files[0]]);
   });
 
   test('that fails is told in the device', async (t) => {
@@ -723,6 +826,12 @@ describe('variations', () => {
     assert.equal(stage.clips()[0].file_path, files[0]);
     seat.press('Discard B');
     assert.match(seat.status, /no clip B/);
+    // Its file could not be moved, so the clip stays.
+    stage.answers = false;
+    stage.pass(15000);
+    seat.press('Discard A');
+    assert.match(seat.status, /melody-bridge run/);
+    assert.equal(stage.clips()[0].file_path, files[0]);
     assert.equal(seat.sent('/bridge/discard').length, 1);
   });
 });
@@ -810,6 +919,17 @@ describe('the track for clips', () => {
     });
   }
 
+  test('is never the one that the device is on', async (t) => {
+    const stage = stageOf(t);
+    const seat = (await stage.seat()).greet();
+    stage.song.addTrack({ name: 'Loops' });
+    stage.pass(10);
+    seat.host.choose('target_menu', 'Loops');
+    stage.live.moveDevice(seat.host.device, stage.track('Loops'));
+    assert.equal(seat.generate(), undefined);
+    assert.match(seat.status, /“Loops” is this device's own/);
+  });
+
   test('that freezes while a clip is made loses nothing: the clip waits for another', async (t) => {
     const stage = stageOf(t);
     const voice = stage.song.addTrack({ name: 'Voice' });
@@ -853,6 +973,28 @@ describe('a set', () => {
     assert.equal(stage.clips('Loops').filter(Boolean).length, 1);
   });
 
+  test('keeps the prompt that a preset has brought, and that No preset has cleared', async (t) => {
+    const stage = stageOf(t);
+    stage.presets = { 'lofi-keys': 'warm rhodes' };
+    let seat = (await stage.seat()).greet();
+    stage.pass(10);
+    const reopened = async () => {
+      stage.pass(2000);
+      const parameters = seat.host.save();
+      seat.host.close();
+      seat = (await stage.seat(stage.track('Voice'), { parameters })).greet();
+      stage.pass(10);
+      return seat.host.text('prompt_text');
+    };
+    seat.host.type('prompt_text', 'strings');
+    stage.pass(2000);
+    seat.host.choose('preset_menu', 'lofi-keys');
+    assert.equal(await reopened(), 'warm rhodes');
+    assert.equal(seat.host.text('preset_menu'), 'lofi-keys');
+    seat.host.choose('preset_menu', 'No preset');
+    assert.equal(await reopened(), '');
+  });
+
   test('whose device is moved or duplicated goes on', async (t) => {
     const stage = stageOf(t);
     const seat = (await stage.seat()).greet();
@@ -869,6 +1011,42 @@ describe('a set', () => {
     copy.greet().render();
     assert.notEqual(copy.client, seat.client);
     assert.equal(stage.clips().filter(Boolean).length, 2);
+  });
+});
+
+describe('what is lost on the way', () => {
+  test('of the presets is asked for again', async (t) => {
+    for (const loses of [[false, true], [false, false, true], [false, false, false, true]]) {
+      const stage = stageOf(t);
+      stage.presets = { a: 'one', b: 'two' };
+      const seat = await stage.seat();
+      stage.answers = true;
+      // A hello, and then the list.
+      stage.loses = loses;
+      stage.pass(2000);
+      seat.generate();
+      stage.pass(8000);
+      assert.deepEqual(seat.host.items('preset_menu'), ['No preset', 'a', 'b']);
+    }
+  });
+
+  test('of the clips is asked for again, and not for ever', async (t) => {
+    const stage = stageOf(t);
+    const seat = (await stage.seat()).greet();
+    const id = seat.generate();
+    seat.clip(id, { index: 0, count: 2 });
+    seat.told('/bridge/done', id, 2);
+    assert.equal(seat.sent('/bridge/generate').length, 2);
+    seat.clip(id, { index: 0, count: 2 });
+    seat.clip(id, { index: 1, count: 2 });
+    seat.told('/bridge/done', id, 2);
+    stage.settle();
+    assert.equal(stage.clips().filter(Boolean).length, 2);
+    assert.equal(seat.sent('/bridge/generate').length, 2);
+    const never = seat.generate();
+    for (let tries = 0; tries < 10; tries += 1) seat.told('/bridge/done', never, 1);
+    assert.ok(seat.sent('/bridge/generate').length < 8);
+    assert.equal(seat.host.text('time_left').trim(), '');
   });
 });
 
@@ -919,6 +1097,19 @@ describe('Check', () => {
       assert.equal(stage.song.scenes.length, 8);
     });
   }
+
+  test('leaves a clip alone that came into its scene meanwhile', async (t) => {
+    const stage = stageOf(t);
+    const seat = (await stage.seat()).greet();
+    seat.press('Check');
+    stage.pass(2000);
+    const mine = stage.wav('mine.wav', SAMPLE_RATE);
+    assert.equal(stage.song.scenes.length, 9);
+    stage.song.addAudioClip(stage.track('Voice'), 8, { path: mine });
+    stage.pass(15000);
+    assert.match(seat.status, /^(\d+) of \1 agree/);
+    assert.equal(stage.clips('Voice')[8].file_path, mine);
+  });
 
   test('tells what differs', async (t) => {
     const stage = stageOf(t, { version: '12.0.4' });

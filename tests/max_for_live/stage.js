@@ -166,6 +166,10 @@ class Stage {
     this.song = this.live.song;
     // Whether a daemon is there, to answer a subscription.
     this.answers = false;
+    /** What it has, prompts by name. */
+    this.presets = {};
+    /** Of the answers to come, which are lost on the way. */
+    this.loses = [];
     this.machine = machine((message) => this.hear(message));
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'melody-bridge-stage-'));
     this.seats = [];
@@ -186,10 +190,28 @@ class Stage {
   }
 
   /** As the daemon does: to the port that was named, whoever has it. */
-  hear({ address, values: [port, client] }) {
-    if (address !== '/bridge/subscribe' || !this.answers) return;
-    const hello = toMessage('/bridge/hello', [...HELLO, client, this.folder]);
-    this.clock.setTimeout(() => this.machine.deliver(port, hello), 1);
+  hear({ address, values }) {
+    if (!this.answers) return;
+    if (address === '/bridge/subscribe') {
+      const [port, client] = values;
+      this.answer(port, [['/bridge/hello', ...HELLO, client, this.folder]]);
+    } else if (address === '/bridge/presets') {
+      const [id] = values;
+      const seat = this.seats.find(({ client }) => id.startsWith(`${client}-`));
+      const presets = Object.entries(this.presets);
+      this.answer(seat.port, [
+        ...presets.map((preset, at) => ['/bridge/preset', id, at, presets.length, ...preset]),
+        ['/bridge/done', id, presets.length],
+      ]);
+    }
+  }
+
+  answer(port, messages) {
+    this.clock.setTimeout(() => {
+      messages
+        .filter(() => !this.loses.shift())
+        .forEach(([address, ...values]) => this.machine.deliver(port, toMessage(address, values)));
+    }, 1);
   }
 
   /** Time for Live to take up what was changed. */

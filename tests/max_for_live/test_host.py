@@ -44,7 +44,10 @@ def node(require_program: Callable[[str], str]) -> str:
     return require_program("node")
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("*.test.js")))
+# Those of the script are run by test_osc.py, which reads what was sent in them.
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in HERE.glob("*.test.js") if path.name != "script.test.js")
+)
 def test_the_tests_in_node(node: str, name: str) -> None:
     # Node's runner takes this for the word of one that runs it.
     environment = {key: value for key, value in os.environ.items() if key != "NODE_TEST_CONTEXT"}

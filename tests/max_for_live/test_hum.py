@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
-from tests.max_for_live.test_live import made, seat, sidecar
+from tests.max_for_live.test_live import BAR_SECONDS, OFF_SECONDS, made, seat, sidecar
 from tests.peers.daemon import DaemonProcess, running
 from tests.peers.jack import SAMPLE_RATE, JackServer, playing, without_xruns
 from tests.peers.live import live_set
@@ -21,10 +21,6 @@ from tests.peers.wait import until
 
 LEAD_SECONDS = 2.0
 BARS = 2
-BAR_SECONDS = 2.0
-"""At 120 bpm in 4/4."""
-OFF_SECONDS = 0.05
-"""How far from the bar line the take may begin: well under a chroma step of 128 ms."""
 
 
 @pytest.fixture(scope="module")

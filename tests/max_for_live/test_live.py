@@ -17,12 +17,17 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from scipy.signal import correlate
 
 from bridge.timing import Meter, bars_to_frames
 from tests.peers.daemon import DaemonProcess, running
 from tests.peers.live import CallFailed, Device, LiveSet, Ref, live_set
 
 EXACT_BEATS = 1e-6
+BAR_SECONDS = 2.0
+"""At 120 bpm in 4/4."""
+OFF_SECONDS = 0.05
+"""How far from its bar line a recording may be: well under a chroma step of 128 ms."""
 TRACK_RATE = 48_000
 """Hz that Live runs at in the host."""
 PATIENCE_SECONDS = 120.0
@@ -278,8 +283,21 @@ def test_capture_records_the_track_and_a_clip_follows_it(
         live.call("live.song.play")
         device.press("Capture")
         live.until(lambda: device.text("melody").startswith("2 bars"), "two bars are captured")
-        (take,) = (daemon.clips / "Takes").glob("live-*.wav")
-        assert soundfile.info(take).channels == 2
+        message = next(
+            sent["values"]
+            for sent in device.call("sent")
+            if sent["address"] == "/bridge/capture/file"
+        )
+        told = dict(zip(message[2::2], message[3::2], strict=True))
+        samples, _ = soundfile.read(message[1], dtype="float32", always_2d=True)
+        assert samples.shape[1] == 2 and told["length_seconds"] == pytest.approx(2 * BAR_SECONDS)
+        first = round(told["start_seconds"] * TRACK_RATE)
+        bars = samples[first : first + round(told["length_seconds"] * TRACK_RATE), 0]
+        # The hum runs with the song, round and round: a bar line is one of its own.
+        played = soundfile.read(hum, dtype="float32")[0]
+        likeness = correlate(np.concatenate([played, played]), bars, mode="valid", method="fft")
+        at_bars = float(np.argmax(likeness)) / TRACK_RATE / BAR_SECONDS
+        assert abs(at_bars - round(at_bars)) * BAR_SECONDS < OFF_SECONDS
         device.press("Generate")
         (clip,) = made(live, device, 1, 8.0)
         assert sidecar(clip)["melody_similarity"] > 0.5

@@ -36,7 +36,7 @@ def test_every_address_that_it_names_is_one_of_the_protocol() -> None:
     assert len(named - told) >= 8
 
 
-def test_every_message_that_it_sends_is_taken(
+def test_the_script_does_all_that_its_tests_ask_and_every_message_of_it_is_taken(
     require_program: Callable[[str], str], tmp_path: Path
 ) -> None:
     sent = tmp_path / "sent.jsonl"
