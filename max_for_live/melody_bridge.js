@@ -415,7 +415,9 @@ function song_place() {
 }
 
 function song_key() {
-    if (!controls.song_key || number(song, "scale_mode") !== 1) return "";
+    // Live 11 has no scale mode.
+    if (!controls.song_key || String(song.info).indexOf("scale_mode") < 0) return "";
+    if (number(song, "scale_mode") !== 1) return "";
     var mode = MODES[string(song, "scale_name")];
     return mode ? NOTES[number(song, "root_note")] + " " + mode : "";
 }
