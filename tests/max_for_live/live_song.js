@@ -242,6 +242,20 @@ class Song extends LiveObject {
     return clip;
   }
 
+  /**
+   * Drags a file into the Arrangement.
+   * @param {Track} track
+   * @param {{path: string}} settings as of addAudioClip
+   * @returns {AudioClip}
+   */
+  arrangeAudioClip(track, settings) {
+    const slot = new ClipSlot(track);
+    const { readWav } = this.live.settings;
+    slot.clip = new AudioClip(slot, { ...settings, file: readWav(settings.path) });
+    track.arranged.push(slot);
+    return slot.clip;
+  }
+
   /** Drags a clip to another slot. Its identity stays; how Live does that is not documented. */
   moveClip(clip, track, slotIndex) {
     const from = clip.slot;

@@ -121,6 +121,8 @@ class Track extends LiveObject {
     // 0 In, 1 Auto, 2 Off: docs.cycling74.com/apiref/lom/track, current_monitoring_state.
     this.current_monitoring_state = 1;
     this.devices = [];
+    /** What holds its clips in the Arrangement. */
+    this.arranged = [];
     this.playingClip = null;
     this.triggeredClip = null;
     this.launchCount = 0;
@@ -265,9 +267,9 @@ function setColorIndex(track, index) {
 }
 
 function arrangementClips(track) {
-  // Third-party: reading it fails on group tracks. No model of the Arrangement beyond that.
+  // Third-party: reading it fails on group tracks. Of the Arrangement there is no more than this.
   if (!track.canBeArmed) refuse('arrangement_clips is not available on this track');
-  return [];
+  return track.arranged.map((slot) => slot.clip);
 }
 
 const setNamed = (name, coerce) => (track, value) => {

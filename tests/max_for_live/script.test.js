@@ -46,10 +46,11 @@ function assertStands(clip, { beats, seconds, file }) {
 }
 
 describe('the connection', () => {
-  test('without a daemon nothing is asked of it, and the device says how to start one', async (t) => {
+  test('without a daemon nothing is asked, and the device says how to start one', async (t) => {
     const seat = await stageOf(t).seat();
     assert.equal(seat.host.text('state'), 'not connected');
-    for (const button of ['Generate', 'Hum to Clip', 'Last Bars', 'From Clip', 'Capture', 'Check']) {
+    const buttons = ['Generate', 'Hum to Clip', 'Last Bars', 'From Clip', 'Capture', 'Check'];
+    for (const button of buttons) {
       seat.press(button);
       assert.match(seat.status, /melody-bridge run/);
     }
@@ -99,10 +100,7 @@ describe('the connection', () => {
   test('a request that a restarted daemon has lost is sent again, with its melody', async (t) => {
     const stage = stageOf(t);
     const seat = (await stage.seat()).greet();
-    const hum = stage.wav('hum.wav', 4 * SAMPLE_RATE);
-    stage.song.selectClip(
-      stage.song.addAudioClip(stage.track('Voice'), 0, { path: hum, warping: false }),
-    );
+    const hum = stage.selectHum();
     seat.press('From Clip');
     const id = seat.generate();
     stage.answers = false;
@@ -118,13 +116,10 @@ describe('the connection', () => {
     assert.deepEqual(seat.last('/bridge/generate'), seat.sent('/bridge/generate')[0]);
   });
 
-  test('a melody that was chosen before the daemon was restarted is told to it again', async (t) => {
+  test('a melody from before the daemon was restarted is told to it again', async (t) => {
     const stage = stageOf(t);
     const seat = (await stage.seat()).greet();
-    const hum = stage.wav('hum.wav', 4 * SAMPLE_RATE);
-    stage.song.selectClip(
-      stage.song.addAudioClip(stage.track('Voice'), 0, { path: hum, warping: false }),
-    );
+    stage.selectHum();
     seat.press('From Clip');
     const [id] = seat.last('/bridge/capture/file').values;
     const before = seat.host.sent.length;
@@ -357,7 +352,7 @@ describe('the melody', () => {
     assert.equal(seat.host.text('melody'), 'last 8 bars');
   });
 
-  test('a mapped pad does it once each time, whether it sends notes or controller values', async (t) => {
+  test('a mapped pad does it once each time, by notes or by controller values', async (t) => {
     const stage = stageOf(t);
     const seat = (await stage.seat()).greet();
     const ways = [
@@ -428,6 +423,7 @@ describe('Capture', () => {
     seat.host.setValue('Bars', 2);
     seat.press('Capture');
     assert.equal(seat.host.text('Capture'), 'Stop');
+    assert.equal(seat.host.text('melody'), 'recording 2 bars');
     const bar = (4 * 60) / 90;
     stage.pass(((8 - beat) / 1.5 + 2 * bar) * 1000);
     assert.equal(seat.sent('/bridge/capture/file').length, 0);
@@ -439,8 +435,15 @@ describe('Capture', () => {
     assert.equal(options.tempo_bpm, 90);
     assert.ok(file.startsWith(stage.folder) && fs.statSync(file).size > 2 * bar * SAMPLE_RATE * 8);
     assert.equal(seat.host.text('Capture'), 'Capture');
+    assert.equal(seat.host.text('melody'), '2 bars of this track');
     seat.generate();
     assert.equal(seat.options('/bridge/generate', 1).melody, id);
+    seat.told('/bridge/error', id, 'silent-melody', 'the melody is silent.');
+    assert.match(seat.status, /silent\. Is the track armed/);
+    seat.press('Last Bars');
+    const [last] = seat.last('/bridge/capture/last').values;
+    seat.told('/bridge/error', last, 'silent-melody', 'the melody is silent.');
+    assert.equal(seat.status, 'the melody is silent.');
   });
 
   test('while Live stands, from the first note', async (t) => {
@@ -459,7 +462,9 @@ describe('Capture', () => {
     stage.pass(23456);
     assert.equal(seat.host.text('melody'), 'waiting for the first note');
     sounds = true;
-    stage.pass(4000);
+    stage.pass(100);
+    assert.equal(seat.host.text('melody'), 'recording 1 bar');
+    stage.pass(3900);
     const options = seat.options('/bridge/capture/file', 2);
     const waited = 23.456 % 10.02;
     near(options.start_seconds, waited, 0.15);
@@ -591,9 +596,13 @@ describe('a request', () => {
     seat.generate();
     assert.equal(seat.options('/bridge/generate', 1).seed, 16777215);
     seat.told('/bridge/done', seat.last('/bridge/generate').values[0], 0);
+    seat.press('Lock Seed');
+    assert.equal(seat.host.value('Lock Seed'), 0);
     seat.press('Dice');
+    const drawn = seat.host.value('Seed');
     seat.generate();
     const { seed } = seat.options('/bridge/generate', 1);
+    assert.equal(seed, drawn);
     assert.notEqual(seed, 16777215);
     assert.equal(seat.host.value('Seed'), seed);
     assert.equal(seat.host.value('Lock Seed'), 1);
@@ -702,6 +711,12 @@ describe('a request', () => {
     seat.told('/bridge/engine', 'failed', 'no such model');
     assert.match(seat.status, /no such model/);
     assert.equal(seat.host.text('state'), 'failed, pocket');
+    seat.told('/bridge/engine', 'ready', '');
+    assert.equal(seat.status, '');
+    seat.told('/bridge/input', 'lost', 'Scarlett', 0);
+    assert.match(seat.status, /lost its input Scarlett: is it still plugged in/);
+    seat.told('/bridge/level', -12.5, -20);
+    assert.equal(seat.host.value('daemon_meter'), -12.5);
   });
 });
 
@@ -733,7 +748,14 @@ for (const settings of LIVES) {
     });
 
     test('is as exact whatever Live has guessed', async (t) => {
-      for (const guess of [30, 59.99, 120, 174, 480]) {
+      const bent = [
+        { beat_time: -2, sample_time: -0.5 },
+        { beat_time: 0, sample_time: 0 },
+        { beat_time: 3, sample_time: 1.7 },
+        { beat_time: 4, sample_time: 2 },
+      ];
+      // The ends are right, and what lies between is not.
+      for (const guess of [30, 59.99, 120, 174, 480, bent.slice(1), bent, bent.slice(2)]) {
         const stage = stageOf(t, { ...settings, guessTempo: () => guess });
         const seat = (await stage.seat()).greet();
         const [file] = seat.render({ bars: 1 });
@@ -826,6 +848,14 @@ describe('variations', () => {
     assert.equal(stage.clips()[0].file_path, files[0]);
     seat.press('Discard B');
     assert.match(seat.status, /no clip B/);
+    // In the Arrangement it would be left without its sound.
+    const song = stage.song.addTrack({ name: 'Song' });
+    stage.song.addTrack({ name: 'Drums', kind: 'group' });
+    stage.song.arrangeAudioClip(song, { path: files[0] });
+    seat.press('Discard A');
+    assert.match(seat.status, /in the Arrangement/);
+    assert.deepEqual(stage.live.errors, []);
+    song.arranged.pop();
     // Its file could not be moved, so the clip stays.
     stage.answers = false;
     stage.pass(15000);
@@ -942,8 +972,10 @@ describe('the track for clips', () => {
     const file = seat.clip(id);
     stage.settle();
     assert.match(seat.status, /frozen/);
+    assert.ok(!seat.host.attribute('launch_a', 'active'));
     seat.host.choose('target_menu', 'Other');
     stage.settle();
+    assert.ok(seat.host.attribute('launch_a', 'active'));
     assertStands(stage.clips('Other')[0], { beats: 8, seconds: 4, file });
   });
 });
@@ -993,6 +1025,25 @@ describe('a set', () => {
     assert.equal(seat.host.text('preset_menu'), 'lofi-keys');
     seat.host.choose('preset_menu', 'No preset');
     assert.equal(await reopened(), '');
+  });
+
+  test('loads a preset of the device with another track, and clips go there', async (t) => {
+    const stage = stageOf(t);
+    const voice = stage.song.addTrack({ name: 'Voice' });
+    ['Loops', 'Other'].forEach((name) => stage.song.addTrack({ name }));
+    const seat = (await stage.seat(voice)).greet();
+    seat.host.choose('target_menu', 'Loops');
+    stage.pass(2000);
+    const parameters = seat.host.save();
+    seat.host.choose('target_menu', 'Other');
+    seat.render();
+    seat.host.loadPreset(parameters);
+    assert.equal(seat.host.text('target_menu'), 'Loops');
+    seat.render();
+    assert.deepEqual(
+      ['Other', 'Loops'].map((name) => stage.clips(name).filter(Boolean).length),
+      [1, 1],
+    );
   });
 
   test('whose device is moved or duplicated goes on', async (t) => {

@@ -239,6 +239,14 @@ class Stage {
     return file;
   }
 
+  /** A hum on the track Voice, as a clip that is selected; its path. */
+  selectHum() {
+    const file = this.wav('hum.wav', 4 * SAMPLE_RATE);
+    const hum = { path: file, warping: false };
+    this.song.selectClip(this.song.addAudioClip(this.track('Voice'), 0, hum));
+    return file;
+  }
+
   track(name) {
     return this.song.tracks.find((track) => track.name === name);
   }
@@ -248,13 +256,13 @@ class Stage {
     return (this.track(name)?.slots ?? []).map((slot) => slot.clip);
   }
 
-  /** Ends it all; the messages are left where pytest reads them, to hold them to the daemon's table. */
+  /** Ends it all; the messages are left where pytest holds them to the daemon's table. */
   close() {
     const kept = process.env.MELODY_BRIDGE_SENT;
     for (const seat of this.seats) {
       seat.host.close();
       if (kept) {
-        const lines = seat.host.sent.map(({ address, values }) => JSON.stringify([address, values]));
+        const lines = seat.host.sent.map((sent) => JSON.stringify([sent.address, sent.values]));
         fs.appendFileSync(kept, `${lines.join('\n')}\n`);
       }
     }
