@@ -475,8 +475,12 @@ function follow_audio(clip) {
             say("Live tells no warp markers of this clip: switch its Warp off and on.");
             return;
         }
+        // A bar that begins before the file does is left out: a part of it would move all the rest.
+        var beats_a_bar = song_place().beats_a_bar;
+        while (part.start < part.end && seconds_at(markers, part.start) < -EXACT_BEATS) {
+            part.start += beats_a_bar;
+        }
         seconds = { start: seconds_at(markers, part.start), end: seconds_at(markers, part.end) };
-        // What lies before the file's beginning is silence, and a beat of its own tempo.
         tempo_bpm = (part.end - part.start) * 60 / (seconds.end - seconds.start);
     }
     var start = Math.max(0, seconds.start);

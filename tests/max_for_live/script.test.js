@@ -280,6 +280,28 @@ describe('the melody', () => {
     assert.deepEqual([options.numerator, options.denominator], [4, 4]);
   });
 
+  test('of a clip whose loop begins before its file: from the first whole bar on', async (t) => {
+    const stage = stageOf(t);
+    const seat = (await stage.seat()).greet();
+    const clip = stage.song.addAudioClip(stage.track('Voice'), 0, {
+      path: stage.wav('hum.wav', 10 * SAMPLE_RATE),
+      warping: true,
+      warpMarkers: [
+        { beat_time: 0, sample_time: 0.25 },
+        { beat_time: 16, sample_time: 8.25 },
+      ],
+      looping: true,
+      loopStart: -2,
+      loopEnd: 10,
+    });
+    stage.song.selectClip(clip);
+    seat.press('From Clip');
+    const options = seat.options('/bridge/capture/file', 2);
+    near(options.start_seconds, 1.25);
+    near(options.length_seconds, 4);
+    near(options.tempo_bpm, 120);
+  });
+
   test('of a clip that is not warped: its seconds, at the tempo of the song', async (t) => {
     const stage = stageOf(t, { tempo: 97.5 });
     const seat = (await stage.seat()).greet();
