@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sys
 
-from bridge import interrupts
+from bridge.process import signals
 
 
 def main() -> int:
     """Run the command line of this process, and return its exit status."""
-    interrupts.install()
+    signals.install()
     from bridge import cli
 
     try:
         return cli.main(sys.argv[1:])
-    except interrupts.Interrupted as interrupted:
-        interrupts.leave(interrupted.number)
+    except signals.Interrupted as interrupted:
+        signals.leave(interrupted.number)
 
 
 if __name__ == "__main__":

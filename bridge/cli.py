@@ -18,7 +18,7 @@ from bridge.errors import BridgeError
 
 if TYPE_CHECKING:
     from bridge.config import Options, RunOptions
-    from bridge.render import Rendered
+    from bridge.rendering.render import Rendered
 
 _PROGRAM = "melody-bridge"
 _BROKEN_PIPE_STATUS = 128 + 13
@@ -73,8 +73,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _render(arguments: argparse.Namespace) -> int:
-    from bridge import presets, userfiles
-    from bridge.config import merge
+    from bridge.config import files, merge, presets
 
     flags = {
         name: value
@@ -83,14 +82,12 @@ def _render(arguments: argparse.Namespace) -> int:
         if name not in ("command", "run", "json") and value is not False
     }
     preset = {} if arguments.preset is None else presets.find_preset(arguments.preset).values
-    return _render_and_print(
-        merge(flags, preset, userfiles.render_defaults()), as_json=arguments.json
-    )
+    return _render_and_print(merge(flags, preset, files.render_defaults()), as_json=arguments.json)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
     from bridge.config import read_value
-    from bridge.plan import demo_options
+    from bridge.rendering.plan import demo_options
 
     given = {
         name: read_value(name, value)
@@ -101,9 +98,9 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _render_and_print(options: Options, *, as_json: bool) -> int:
-    from bridge.plan import prepare
-    from bridge.progress import progress_bar
-    from bridge.render import render
+    from bridge.rendering.plan import prepare
+    from bridge.rendering.render import render
+    from bridge.tools.progress_bar import progress_bar
 
     plan = prepare(options)
     for sentence in plan.told:
@@ -132,27 +129,27 @@ def _print_clips(rendered: Rendered) -> None:
 
 
 def _presets(arguments: argparse.Namespace) -> int:
-    from bridge import presets, userfiles
+    from bridge.config import files, presets
 
     found, broken = presets.list_presets()
     width = max(len(preset.name) for preset in found)
     for preset in found:
         print(f"{preset.name:{width}}  {preset.description}")
         print(f"{'':{width}}  {preset.prompt}")
-    print(f"\nYour own go into {userfiles.user_folder() / 'presets'}")
+    print(f"\nYour own go into {files.user_folder() / 'presets'}")
     for error in broken.values():
         _tell(f"{_PROGRAM}: {error}")
     return 0
 
 
 def _run_daemon(arguments: argparse.Namespace) -> int:
-    from bridge import daemon
+    from bridge.daemon import daemon
 
     return daemon.run(_run_options(arguments), as_json=arguments.json_log)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from bridge import doctor
+    from bridge.tools import doctor
 
     return doctor.main(_run_options(arguments), as_json=arguments.json)
 
@@ -161,7 +158,7 @@ def _run_options(arguments: argparse.Namespace) -> RunOptions:
     from pathlib import Path
 
     from bridge.config import FILE_OPTIONS, merge_run
-    from bridge.userfiles import read_config
+    from bridge.config.files import read_config
 
     flags = {name: value for name, value in vars(arguments).items() if name in FILE_OPTIONS}
     file = None if arguments.config is None else Path(arguments.config).expanduser()
@@ -169,7 +166,7 @@ def _run_options(arguments: argparse.Namespace) -> RunOptions:
 
 
 def _send(arguments: argparse.Namespace) -> int:
-    from bridge import send
+    from bridge.tools import send
 
     options = _run_options(arguments)
     return send.send(
@@ -183,14 +180,14 @@ def _send(arguments: argparse.Namespace) -> int:
 def _config(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from bridge import userfiles
+    from bridge.config import files
 
     path = None if arguments.config is None else Path(arguments.config).expanduser()
     if arguments.init:
-        print(userfiles.write_config(path))
+        print(files.write_config(path))
         return 0
-    path = path or userfiles.config_path()
-    values = userfiles.read_config(path) if path.exists() else {}
+    path = path or files.config_path()
+    values = files.read_config(path) if path.exists() else {}
     print(f"{path}{'' if path.exists() else ' (not there; --init writes one)'}")
     for name, value in values.items():
         print(f"  {name} = {value}")
@@ -198,13 +195,13 @@ def _config(arguments: argparse.Namespace) -> int:
 
 
 def _devices(arguments: argparse.Namespace) -> int:
-    from bridge.capture import devices
+    from bridge.soundcard import devices
 
     return devices.main(as_json=arguments.json)
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
-    from bridge import calibrate
+    from bridge.tools import calibrate
 
     return calibrate.main(
         input_=_device_named(arguments.input),
@@ -222,13 +219,13 @@ def _device_named(word: str | None) -> str | int | None:
 
 
 def _eval(arguments: argparse.Namespace) -> int:
-    from bridge import evaluate
+    from bridge.tools import evaluate
 
     return evaluate.main(arguments)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from bridge import bench
+    from bridge.tools import bench
 
     return bench.main(arguments)
 

@@ -7,7 +7,7 @@ import os
 import threading
 from typing import Any
 
-from bridge.child import Line
+from bridge.process.child import Line
 
 
 class Poison:

@@ -17,8 +17,8 @@ import soundfile
 
 from bridge import cli
 from bridge.config import Options, merge
-from bridge.plan import prepare
-from bridge.render import request_for
+from bridge.rendering.plan import prepare
+from bridge.rendering.render import request_for
 from bridge.timing import Meter
 
 # A status of its own tells that a refusal came only after torch was imported.
@@ -286,7 +286,7 @@ def test_a_clip_longer_than_one_window_is_made(
 def test_a_preset_and_the_users_defaults_apply_under_the_flags(
     place: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from bridge.userfiles import user_folder
+    from bridge.config.files import user_folder
 
     (user_folder() / "presets").mkdir(parents=True)
     (user_folder() / "config.toml").write_text(f"sample_rate = 48000\nmodel = '{model}'\nbars = 4")

@@ -1,4 +1,1 @@
-"""Hears the input: a child process with PortAudio, and its last two minutes in shared memory.
-
-The daemon holds a `Listener`; what was heard is in its `Ring`, by frame and by time.
-"""
+"""Cuts takes out of what is heard: between bar lines, or from the first onset on."""

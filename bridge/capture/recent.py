@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.capture.base import SHORT_GAP_SECONDS, Capture, tempo_told
+from bridge.capture.capture import SHORT_GAP_SECONDS, Capture, tempo_told
 from bridge.capture.onset import FLOOR_SECONDS, OnsetFinder
 from bridge.capture.source import Source
 from bridge.config import DEFAULT_TEMPO_BPM

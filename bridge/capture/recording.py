@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bridge.capture.base import LOST, Capture, tempo_told
-from bridge.capture.level import LOWEST_DB
+from bridge.capture.capture import LOST, Capture, tempo_told
 from bridge.capture.onset import FLOOR_SECONDS, OnsetFinder
 from bridge.capture.source import LONGEST_SECONDS, Source
 from bridge.config import DEFAULT_TEMPO_BPM
 from bridge.errors import NoInput, NotEnoughBars, SilentMelody
+from bridge.soundcard.level import LOWEST_DB
 from bridge.timing import bars_to_frames
 
 

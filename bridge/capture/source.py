@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform
-from bridge.capture.ring import Ring
 from bridge.chroma import SILENCE_DBFS
 from bridge.config import DEFAULT_TEMPO_BPM
 from bridge.errors import SilentMelody
+from bridge.soundcard.ring import Ring
 from bridge.timing import Meter, Span, bars_to_frames, bars_to_seconds
 
 LONGEST_SECONDS = 115.0

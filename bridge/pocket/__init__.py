@@ -5,9 +5,10 @@ Importing this package imports no torch; `python -m bridge.pocket` trains the mo
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 
 def checkpoint_folder() -> Path:
     """The folder of the embedded checkpoint, as `from_pretrained` takes it."""
-    return Path(__file__).parent / "checkpoint"
+    return Path(str(files(__name__))) / "checkpoint"

@@ -31,7 +31,7 @@ from transformers import (
 from transformers.models.musicgen_melody import MusicgenMelodyDecoderConfig
 
 from bridge.chroma import WINDOW_STEPS
-from bridge.pocket.aim import initialise
+from bridge.pocket.attention_init import initialise
 from bridge.pocket.batches import BOS, CHANNELS, IGNORED, Batch, make_batch
 from bridge.pocket.codec import CODEBOOK_SIZE, CODEBOOKS, codec_config
 from bridge.pocket.dataset import BEAT_PHASES, REST, Example, read

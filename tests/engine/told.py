@@ -9,9 +9,9 @@ from typing import Any
 
 from bridge.commands import EngineState
 from bridge.engine import Request
-from bridge.engine.job import Job
-from bridge.engine.supervisor import Supervisor
-from tests.engine.stand_in import stand_in
+from bridge.engine.process.job import Job
+from bridge.engine.process.supervisor import Supervisor
+from tests.engine.process.stand_in import stand_in
 
 PATIENCE_SECONDS = 60.0
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from bridge.engine import Request, load
-from bridge.engine.worker import run_engine
+from bridge.engine.process.worker import run_engine
 from bridge.errors import EngineDied
 from tests.engine.told import PATIENCE_SECONDS, Told, supervised
 from tests.processes import has_ended, stop, watched

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.chroma import HOP, note_pitch_classes, pitch_classes, similarity
 from bridge.clip.onsets import find_onsets
-from bridge.listen import percussive_share, side_over_mid_db, tempo_of
 from bridge.pocket.corpus import HELD_OUT_SEEDS, Piece, render, render_many
 from bridge.pocket.music import Score, compose
 from bridge.pocket.music.drums import KITS, drum_track
@@ -21,6 +20,7 @@ from bridge.pocket.music.score import CHORD_VOICES, LEADS, STEP_FRAMES, onset_fr
 from bridge.pocket.music.synth import VOICES, tone
 from bridge.pocket.text import FILLER, PROMPT_WORDS, build_tokenizer
 from bridge.timing import Note
+from bridge.tools.measures import percussive_share, side_over_mid_db, tempo_of
 
 SEED = 1234
 SECONDS = 6.0

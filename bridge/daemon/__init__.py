@@ -1,0 +1,1 @@
+"""`melody-bridge run`: the daemon beside the DAW, which wires the stages."""

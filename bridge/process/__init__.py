@@ -1,0 +1,1 @@
+"""What the child processes rest on: their life, shared memory, and signals."""

@@ -1,0 +1,1 @@
+"""From options to clips on disk: the way that `render` and the daemon share."""

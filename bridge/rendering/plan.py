@@ -1,0 +1,147 @@
+"""What a render is going to do, settled and judged before the model is loaded.
+
+Whatever is wrong with what was asked comes out here, without torch.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.resources import files
+from pathlib import Path
+
+from bridge.audio import Waveform
+from bridge.chroma import LONGEST_SECONDS
+from bridge.clip import surplus_seconds
+from bridge.config import DEFAULT_METER, DEFAULT_TEMPO_BPM, MAX_SEED, Options, fill_prompt
+from bridge.errors import Unsupported
+from bridge.melody import MIDI_SUFFIXES, Placed, place, read_melody
+from bridge.rendering import outputs
+from bridge.timing import Meter, Take, bars_to_seconds
+
+DEMO_MELODY = Path(str(files("bridge"))) / "data" / "twinkle-hum-100bpm.flac"
+DEMO_SEED = 11
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A render that nothing stands against any more, as far as can be told without the model.
+
+    Attributes:
+        options: what was asked for.
+        take: the melody as it was read; None: none.
+        placed: the melody on the clip's bars; None: none.
+        tempo_bpm, meter: the clip's.
+        prompt: as the model gets it; None: none.
+        seed: of the first variation.
+        out: the folder, or the `.wav` file, that the clips go to; absolute.
+    """
+
+    options: Options
+    take: Take | None
+    placed: Placed | None
+    tempo_bpm: Fraction
+    meter: Meter
+    prompt: str | None
+    seed: int
+    out: Path
+
+    @property
+    def clip_seconds(self) -> Fraction:
+        """Exact duration of one clip."""
+        return bars_to_seconds(self.options.bars, self.meter, self.tempo_bpm)
+
+    @property
+    def piece_seconds(self) -> float:
+        """How much the engine makes for one clip: the clip, and what it is cut from."""
+        return _piece_seconds(self.options.bars, self.tempo_bpm, self.meter)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What was cut, repeated or scaled of the melody, a sentence each."""
+        return self.placed.told if self.placed is not None else ()
+
+
+def prepare(options: Options, take: Take | None = None) -> Plan:
+    """Read the melody and settle tempo, meter, prompt, seed and destination.
+
+    Args:
+        take: the melody, where it is at hand already; `options.melody` only says where it is kept.
+
+    Raises:
+        BadArgument: the destination cannot be, or the prompt asks for a key that is not given.
+        UnreadableFile, SilentMelody: the melody cannot be followed.
+        Unsupported: the clip is longer than 600 s, or there is no matplotlib to draw with.
+    """
+    out = (options.out or outputs.clips_folder()).absolute()
+    outputs.clip_folder(out)
+    if options.plot is not None:
+        outputs.check_plot(options.plot)
+    if take is None and options.melody is not None:
+        # Notes are written in beats: at which tempo they were played changes nothing.
+        written = options.melody.suffix.lower() in MIDI_SUFFIXES
+        take = read_melody(options.melody, tempo_bpm=None if written else options.melody_tempo_bpm)
+    tempo_bpm, meter = _time(options, take)
+    _check_length(options.bars, tempo_bpm, meter)
+    prompt = options.prompt
+    if prompt is not None:
+        prompt = fill_prompt(prompt, tempo_bpm=tempo_bpm, key=options.key)
+    seed = options.seed
+    if seed is None:
+        seed = secrets.randbelow(MAX_SEED - options.variations + 2)
+    placed = None
+    if take is not None:
+        placed = place(
+            take,
+            bars=options.bars,
+            tempo_bpm=tempo_bpm,
+            meter=meter,
+            piece_seconds=_piece_seconds(options.bars, tempo_bpm, meter),
+        )
+    return Plan(options, take, placed, tempo_bpm, meter, prompt, seed, out)
+
+
+def demo_options(out: Path = Path("melody-bridge-demo"), plot: Path | None = None) -> Options:
+    """The bundled hum, four bars at the tempo it was hummed at, by the embedded model."""
+    return Options(
+        melody=DEMO_MELODY,
+        melody_tempo_bpm=Fraction(100),
+        tempo_bpm=Fraction(100),
+        key="C major",
+        prompt="warm electric piano, bass and drums, {tempo} bpm, {key}",
+        seed=DEMO_SEED,
+        out=out,
+        plot=plot,
+    )
+
+
+def _time(options: Options, take: Take | None) -> tuple[Fraction, Meter]:
+    """The clip's tempo and meter: as given, else a MIDI file's, else the defaults."""
+    tempo_bpm, meter = options.tempo_bpm, options.meter
+    # Audio knows neither; what was said of its tempo says nothing of the clip's.
+    if take is not None and not isinstance(take.source, Waveform):
+        tempo_bpm, meter = tempo_bpm or take.tempo_bpm, meter or take.meter
+    return tempo_bpm or DEFAULT_TEMPO_BPM, meter or DEFAULT_METER
+
+
+def _check_length(bars: int, tempo_bpm: Fraction, meter: Meter) -> None:
+    seconds = bars_to_seconds(bars, meter, tempo_bpm)
+    if seconds <= LONGEST_SECONDS:
+        return
+    most = int(Fraction(LONGEST_SECONDS) / bars_to_seconds(1, meter, tempo_bpm))
+    remedy = f"ask for {_bars(most)} or fewer" if most else "ask for a faster tempo"
+    raise Unsupported(
+        f"{_bars(bars)} of {meter} at {float(tempo_bpm):g} bpm are {float(seconds):.1f} s, and a "
+        f"clip has {LONGEST_SECONDS:g} s at most: {remedy}"
+    )
+
+
+def _piece_seconds(bars: int, tempo_bpm: Fraction, meter: Meter) -> float:
+    clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))
+    # The longest clips leave no room for it all: less than the whole surplus has to do.
+    return min(clip_seconds + surplus_seconds(bars, tempo_bpm, meter), LONGEST_SECONDS)
+
+
+def _bars(count: int) -> str:
+    return "1 bar" if count == 1 else f"{count} bars"

@@ -1,0 +1,336 @@
+"""One plan becomes clips on disk: engine, clip and delivery, wired.
+
+Nothing is on disk until every clip is finished, and then it is all of them or none.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bridge import __version__
+from bridge.audio import Waveform
+from bridge.delivery import clip_name, write_clip
+from bridge.process import signals
+from bridge.rendering import outputs
+from bridge.rendering.plan import Plan
+
+if TYPE_CHECKING:
+    from bridge.clip import FinishedClip
+    from bridge.engine import Request
+
+Progress = Callable[[str, float | None], None]
+"""Told what is being done, and how much of it, 0…1, None where that is not known."""
+
+
+@dataclass(frozen=True)
+class RenderedClip:
+    """One clip on disk, with what was measured of it.
+
+    Attributes:
+        path: absolute.
+        frames: per channel, exactly the bars asked for.
+        melody_similarity: 0…1; None without a melody.
+        beat_offset_ms: median distance of its onsets from the sixteenth grid; None without any.
+    """
+
+    path: Path
+    frames: int
+    sample_rate: int
+    channels: int
+    bars: int
+    tempo_bpm: float
+    meter: str
+    seed: int
+    prompt: str | None
+    model: str
+    melody_similarity: float | None
+    beat_offset_ms: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Its fields, of types that JSON has."""
+        return {**vars(self), "path": str(self.path)}
+
+    def summary(self) -> str:
+        """What a musician wants to know, in one line."""
+        bars = "1 bar" if self.bars == 1 else f"{self.bars} bars"
+        parts = [f"{bars} of {self.meter} at {self.tempo_bpm:g} bpm", f"seed {self.seed}"]
+        if self.melody_similarity is not None:
+            parts.append(f"melody similarity {self.melody_similarity:.2f}")
+        if self.beat_offset_ms is not None:
+            parts.append(f"onsets {self.beat_offset_ms:.0f} ms from the grid")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a render made.
+
+    Attributes:
+        clips: the one most like the melody first.
+        seconds: generating and finishing took; loading and writing apart.
+        realtime_factor: seconds of clips made in one second.
+        device: what the model ran on.
+        plot: the picture, if one was asked for.
+        told: what the listener should know of the clips, a sentence each.
+    """
+
+    clips: tuple[RenderedClip, ...]
+    seconds: float
+    realtime_factor: float
+    device: str
+    plot: Path | None
+    told: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "clips": [clip.as_json() for clip in self.clips],
+            "seconds": round(self.seconds, 3),
+            "realtime_factor": round(self.realtime_factor, 3),
+            "device": self.device,
+        }
+
+
+def render(plan: Plan, *, progress: Progress = lambda doing, share: None) -> Rendered:
+    """Generate the plan's clips, finish them, and write them.
+
+    Raises:
+        BadArgument, CheckpointUnusable: the model or device cannot be used.
+        OutOfMemory, DiskFull: and nothing is left on disk.
+        signals.Interrupted: a signal came while writing, and nothing is left on disk.
+    """
+    from bridge.engine import load
+
+    options = plan.options
+    progress(f"loading {options.model}", None)
+    engine = load(options.model, device=options.device)
+    request = request_for(plan)
+    start = time.perf_counter()
+    progress("generating", 0.0)
+    waveforms = engine.generate(request, progress=lambda share: progress("generating", share))
+    progress("finishing", None)
+    made = finish_clips(plan, waveforms)
+    seconds = time.perf_counter() - start
+    picture = _picture(plan, made[0]) if options.plot is not None else None
+    with signals.held(), outputs.all_or_nothing() as written:
+        clips = write_clips(plan, made, engine, written, after_each=signals.check)
+        if options.plot is not None and picture is not None:
+            outputs.write_picture(options.plot, picture, written)
+        signals.accept()
+    return Rendered(
+        clips=clips,
+        seconds=seconds,
+        realtime_factor=float(plan.clip_seconds) * options.variations / seconds,
+        device=engine.device,
+        plot=plan.options.plot,
+        # Several variations may all have lacked a pulse: that is told once.
+        told=tuple(dict.fromkeys(sentence for one in made for sentence in one.finished.told)),
+    )
+
+
+class Description(Protocol):
+    """What a sidecar tells of the engine: itself, or what its process says of it."""
+
+    @property
+    def model_name(self) -> str:
+        """What the model was asked for by."""
+
+    @property
+    def revision(self) -> str | None:
+        """Its commit on Hugging Face."""
+
+    @property
+    def device(self) -> str:
+        """What it runs on."""
+
+
+@dataclass(frozen=True, eq=False)
+class MadeClip:
+    """A clip that is finished and not yet written.
+
+    Attributes:
+        seed: what made it.
+        melody_similarity: 0…1; NaN without a melody.
+    """
+
+    seed: int
+    finished: FinishedClip
+    melody_similarity: float
+
+
+def request_for(plan: Plan) -> Request:
+    """What the plan asks of the engine."""
+    from bridge.engine import Request
+
+    options = plan.options
+    return Request(
+        prompt=plan.prompt,
+        melody=plan.placed.chroma if plan.placed is not None else None,
+        seconds=plan.piece_seconds,
+        seed=plan.seed,
+        guidance_scale=options.guidance_scale,
+        temperature=options.temperature,
+        top_k=options.top_k,
+        do_sample=not options.greedy,
+        variations=options.variations,
+    )
+
+
+def finish_clips(plan: Plan, waveforms: Sequence[Waveform]) -> list[MadeClip]:
+    """What the engine played, a waveform a variation, as clips: most like the melody first."""
+    from bridge.clip import finish, rank
+
+    classes = plan.placed.classes if plan.placed is not None else None
+    finished = [
+        finish(
+            waveform,
+            bars=plan.options.bars,
+            tempo_bpm=plan.tempo_bpm,
+            meter=plan.meter,
+            sample_rate=plan.options.sample_rate,
+            melody_classes=classes,
+        )
+        for waveform in waveforms
+    ]
+    ranked = rank([clip.waveform for clip in finished], classes)
+    return [
+        MadeClip(plan.seed + one.index, finished[one.index], one.melody_similarity)
+        for one in ranked
+    ]
+
+
+def write_clips(
+    plan: Plan,
+    made: Sequence[MadeClip],
+    engine: Description,
+    written: outputs.Written,
+    *,
+    after_each: Callable[[], None] = lambda: None,
+    recipe: Mapping[str, Any] | None = None,
+    told: Sequence[str] = (),
+) -> tuple[RenderedClip, ...]:
+    """Write clips and sidecars, in the order given.
+
+    Args:
+        written: is told of every file and folder, to take them back should one fail.
+        after_each: may raise, to have no more written.
+        recipe: what a sidecar holds beside what the plan says.
+        told: sentences on how the clips came about, for the sidecar.
+
+    Raises:
+        BadArgument, DiskFull: it cannot be written.
+    """
+    options = plan.options
+    melody = Path(plan.take.name).stem if plan.take is not None else None
+    title = options.preset or melody or plan.prompt or "free"
+    clips: list[RenderedClip] = []
+    written.folder(outputs.clip_folder(plan.out))
+    # The first one last, so that it is the newest, and stands first where files are sorted so.
+    for index, one in reversed(list(enumerate(made))):
+        clip = _described(plan, one, engine.model_name)
+        more = {**(recipe or {}), "index": index, "count": len(made)}
+        path = write_clip(
+            plan.out,
+            one.finished.waveform,
+            {**_recipe(plan, clip, one.finished, engine, told), **more},
+            name=clip_name(title, tempo_bpm=plan.tempo_bpm, bars=options.bars, seed=one.seed),
+            bars=options.bars,
+            tempo_bpm=plan.tempo_bpm,
+            meter=plan.meter,
+        )
+        written.file(path)
+        written.file(path.with_suffix(".json"))
+        after_each()
+        clips.insert(0, replace(clip, path=path))
+    return tuple(clips)
+
+
+def _described(plan: Plan, made: MadeClip, model: str) -> RenderedClip:
+    waveform = made.finished.waveform
+    similar = made.melody_similarity
+    return RenderedClip(
+        path=plan.out,
+        frames=waveform.frames,
+        sample_rate=waveform.sample_rate,
+        channels=waveform.channels,
+        bars=plan.options.bars,
+        tempo_bpm=float(plan.tempo_bpm),
+        meter=str(plan.meter),
+        seed=made.seed,
+        prompt=plan.prompt,
+        model=model,
+        melody_similarity=None if math.isnan(similar) else similar,
+        beat_offset_ms=made.finished.beat_offset_ms,
+    )
+
+
+def _recipe(
+    plan: Plan, clip: RenderedClip, finished: FinishedClip, engine: Description, told: Sequence[str]
+) -> dict[str, Any]:
+    """What the sidecar holds: all that makes the clip again, and what was found of it."""
+    options = plan.options
+    described = clip.as_json()
+    # The sidecar lies beside the clip, and moves with it.
+    del described["path"]
+    return {
+        **described,
+        "made_by": f"melody-bridge {__version__}",
+        "model": _lasting(engine.model_name),
+        "melody": options.melody and options.melody.absolute(),
+        "melody_tempo_bpm": plan.take and plan.take.tempo_bpm,
+        # Exact, where the one that is printed is the nearest float.
+        "tempo_bpm": plan.tempo_bpm,
+        "preset": options.preset,
+        "key": options.key,
+        "revision": engine.revision,
+        "guidance_scale": options.guidance_scale,
+        "temperature": options.temperature,
+        "top_k": options.top_k,
+        "greedy": options.greedy,
+        "unconditional": options.unconditional,
+        "device": engine.device,
+        "fitted": finished.fitted,
+        "stretch_ratio": finished.stretch_ratio,
+        "source_offset_seconds": finished.source_offset_seconds,
+        "loudness_lufs": finished.loudness_lufs,
+        "true_peak_dbtp": finished.true_peak_dbtp,
+        "told": [*told, *plan.told, *finished.told],
+    }
+
+
+def _lasting(model: str) -> str:
+    """A model's name as it can be given from any folder."""
+    folder = Path(model).expanduser()
+    return str(folder.absolute()) if model != "pocket" and folder.is_dir() else model
+
+
+def _picture(plan: Plan, best: MadeClip) -> bytes:
+    """The melody beside the best clip, its notes outlined in the clip's chromagram."""
+    from bridge.rendering.picture import Column, draw
+
+    bars = plan.options.bars
+    columns = []
+    if plan.take is not None:
+        tempo_bpm = plan.take.tempo_bpm or plan.tempo_bpm
+        columns.append(
+            Column(f"melody: {plan.take.name}", plan.take.source, tempo_bpm, plan.meter, bars)
+        )
+    title = f"clip: seed {best.seed}"
+    if plan.placed is not None:
+        title += f", melody similarity {best.melody_similarity:.2f}"
+    columns.append(
+        Column(
+            title,
+            best.finished.waveform,
+            plan.tempo_bpm,
+            plan.meter,
+            bars,
+            plan.placed.classes if plan.placed is not None else None,
+        )
+    )
+    return draw(columns)

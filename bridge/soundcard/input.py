@@ -1,0 +1,142 @@
+"""The audio process: owns PortAudio, and puts what an input hears into the ring. It plays nothing.
+
+It waits for its device for as long as it takes. Once it hears, it never looks at PortAudio again:
+a device that is lost shows as a callback that stops coming, and may hang whoever closes it, so the
+parent watches the ring and ends this process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import NoInput
+from bridge.process.child import Line
+from bridge.soundcard.devices import Device, find_device, portaudio, read_devices
+from bridge.soundcard.dll import DelayLockedLoop
+from bridge.soundcard.ring import Ring
+
+MOST_CHANNELS = 32
+RETRY_SECONDS = 0.5
+FIRST_BLOCK_SECONDS = 5.0
+"""How long a device may take from its start to its first block; Bluetooth takes two."""
+_ANSWER_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Sent when there is no device to hear, or another reason for it: a sentence."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """Sent when the device is there; answered by the name of a ring like this, or `NoInput`."""
+
+    sample_rate: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """Sent when the first block of this device is in the ring."""
+
+    device: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Sent by the parent: close the device, and end."""
+
+
+def run_input(line: Line, selection: str | int | None) -> None:
+    """Hear one input until the parent says `Stop`; a target for `bridge.child.Child`.
+
+    It sends `Waiting`, `Found` and `Hearing`. Its heartbeat's status is the time of the last step
+    that it took itself, for PortAudio may hang while the heartbeat goes on.
+
+    Args:
+        selection: as in `devices.find_device`.
+    """
+    stepped = time.perf_counter()
+    line.start_heartbeat(lambda: stepped)
+    told = ""
+    while True:
+        stepped = time.perf_counter()
+        try:
+            _hear(line, selection)
+            return
+        except NoInput as reason:
+            if str(reason) != told:
+                told = str(reason)
+                line.send(Waiting(told))
+        if isinstance(line.receive(RETRY_SECONDS), Stop):
+            return
+
+
+def _hear(line: Line, selection: str | int | None) -> None:
+    """Hear the device until the parent says `Stop`.
+
+    Raises:
+        NoInput: it is not there, or gives no audio.
+        EOFError: the parent has closed the line.
+    """
+    with portaudio() as sounddevice:
+        device = find_device(read_devices(sounddevice), selection, "input")
+        channels = min(device.input_channels, MOST_CHANNELS)
+        line.send(Found(device.sample_rate, channels))
+        answer = line.receive(_ANSWER_SECONDS)
+        if isinstance(answer, Stop):
+            return
+        if not isinstance(answer, str):
+            raise answer or NoInput("the daemon does not answer its audio process")
+        ring = Ring.attach(answer)
+        try:
+            with sounddevice.InputStream(
+                samplerate=device.sample_rate,
+                device=device.index,
+                channels=channels,
+                dtype="float32",
+                latency="low",
+                callback=recorder(ring),
+            ):
+                _wait_for_first_block(ring, device)
+                line.send(Hearing(device.name))
+                # What else may come is a late answer to an earlier question.
+                while not isinstance(line.receive(), Stop):
+                    pass
+        except sounddevice.PortAudioError as error:
+            raise NoInput(f"{device.full_name} does not open: {error}") from error
+        finally:
+            ring.close()
+
+
+def recorder(ring: Ring) -> Callable[[NDArray[np.float32], int, Any, Any], None]:
+    """A callback for an input stream that fills the ring.
+
+    The block that is handed over at time t was captured in the period before t: the frame after
+    its last is at t, filtered by a delay-locked loop.
+    """
+    loop = DelayLockedLoop(ring.sample_rate)
+
+    def callback(block: NDArray[np.float32], frames: int, _: Any, status: Any) -> None:
+        now = time.perf_counter()
+        if status.input_overflow:
+            ring.count_overflow()
+        ring.write(block, loop.update(now, frames, told_lost=status.input_overflow))
+
+    return callback
+
+
+def _wait_for_first_block(ring: Ring, device: Device) -> None:
+    deadline = time.perf_counter() + FIRST_BLOCK_SECONDS
+    while not ring.frames_written:
+        if time.perf_counter() > deadline:
+            raise NoInput(f"{device.full_name} is open, but gives no audio")
+        time.sleep(0.01)

@@ -1,0 +1,1 @@
+"""The commands around the daemon: they measure, check, and send."""

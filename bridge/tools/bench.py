@@ -1,0 +1,400 @@
+"""How fast a checkpoint is: the bridge's engine and transformers' `generate`, in turn, in one run.
+
+A step is one run of the decoder; a piece of n codec steps takes n and as many more as the last
+codebook is late. `steps_per_second` counts them against the wall time of the whole request, text
+encoder and codec included, for both engines alike. `realtime_factor` is seconds of one variation's
+audio made in a second. Both are medians of the runs, which take turns so that a busy machine slows
+both. The ratio is of the audio made: transformers' rows are made one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bridge.chroma import STEP_SECONDS, WINDOW_SECONDS, one_hot
+from bridge.config import read_value
+from bridge.errors import BadArgument
+from bridge.process import signals
+from bridge.rendering import outputs
+
+if TYPE_CHECKING:
+    from bridge.engine import Engine, Request
+
+PROMPT = "electric piano, bass and drums, 120 bpm"
+GUIDANCE_SCALE = 3.0
+FIRST_AUDIO_REQUESTS = 20
+WARM_REQUESTS = 5
+"""After so many requests the memory has settled; what is taken later is a leak."""
+STEPS_PER_MARK = 25
+Mark = tuple[int, float]
+"""Decoder steps done, and the seconds since the request."""
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What no engine of this arithmetic can pass: every step reads the weights and the cache.
+
+    Attributes:
+        bytes_per_step: read in a step, at the mean position of the request.
+        bandwidth_gb_s: of the device, measured by copies (bytes read and written) of as much as
+            a step reads: where that fits a cache, as pocket's does, it is the cache's.
+        frame_rate: codec steps a second.
+    """
+
+    bytes_per_step: int
+    bandwidth_gb_s: float
+    frame_rate: int
+
+    @property
+    def realtime_factor(self) -> float:
+        """Seconds of audio in a second, were reading all that a step took."""
+        return self.bandwidth_gb_s * 1e9 / self.bytes_per_step / self.frame_rate
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One engine's runs: seconds each took, and the marks of the last."""
+
+    seconds: tuple[float, ...]
+    marks: tuple[Mark, ...]
+
+    @property
+    def median(self) -> float:
+        """Of the seconds."""
+        return statistics.median(self.seconds)
+
+
+def bytes_per_step(
+    weight_bytes: int, *, layers: int, hidden: int, value_bytes: int, rows: int, positions: float
+) -> int:
+    """All weights once, and the keys and values of each row at so many positions."""
+    return round(weight_bytes + 2 * layers * hidden * value_bytes * rows * positions)
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be measured, before anything is loaded, and read what is still text.
+
+    Raises:
+        BadArgument: it names the value.
+        Unsupported: there is no matplotlib to draw with.
+    """
+    from bridge.engine.engine import LARGEST_BATCH
+
+    if not 0 < arguments.seconds <= WINDOW_SECONDS:
+        raise BadArgument(
+            f"--seconds {arguments.seconds:g}: over 0 and at most {WINDOW_SECONDS}, the window "
+            "that transformers makes"
+        )
+    if arguments.runs < 1:
+        raise BadArgument(f"--runs {arguments.runs}: give 1 or more")
+    if not 1 <= arguments.variations <= LARGEST_BATCH:
+        raise BadArgument(
+            f"--variations {arguments.variations}: give 1 to {LARGEST_BATCH}, as many as are made "
+            "side by side"
+        )
+    if arguments.requests and arguments.requests <= WARM_REQUESTS:
+        raise BadArgument(f"--requests {arguments.requests}: give more than {WARM_REQUESTS}")
+    if arguments.size and arguments.model:
+        raise BadArgument(
+            f"--size {arguments.size} makes a checkpoint of its own; leave out --model "
+            f"{arguments.model}"
+        )
+    for name in ("device", "plot"):
+        if getattr(arguments, name) is not None:
+            setattr(arguments, name, read_value(name, getattr(arguments, name)))
+    if arguments.plot is not None:
+        outputs.check_plot(arguments.plot)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Measure and print; 0.
+
+    Args:
+        arguments: `model`, `size`, `device`, `dtype`, `seconds`, `runs`, `variations`, `requests`,
+            `plot` and `json`.
+
+    Raises:
+        BadArgument: one of them is out of its range.
+        CheckpointUnusable, OutOfMemory, Unsupported: as for a render.
+    """
+    check(arguments)
+    console = Console(stderr=True)
+
+    def told(line: str) -> None:
+        console.print(line, highlight=False)
+
+    bench = _Bench(arguments, told)
+    figures = bench.figures()
+    if arguments.plot is not None:
+        from bridge.tools.bench_picture import draw
+
+        picture = draw(bench.step_times(bench.ours), bench.step_times(bench.theirs), figures)
+        with signals.held(), outputs.all_or_nothing() as written:
+            outputs.write_picture(arguments.plot, picture, written)
+            signals.accept()
+    if arguments.json:
+        print(json.dumps(figures))
+    else:
+        Console().print(as_table(figures))
+    return 0
+
+
+def as_table(figures: dict[str, Any]) -> Table:
+    """The figures to be read, and to be pasted into a Markdown file."""
+    title = f"{figures['model']} on {figures['device_name']}, {figures['dtype']}, guidance 3"
+    table = Table("figure", "engine", "transformers", "limit", title=title, box=box.MARKDOWN)
+    engine, reference, limit = (figures[name] for name in ("engine", "reference", "limit"))
+    first = engine["first_audio_ms"]
+    rows = [
+        ("steps a second", engine["steps_per_second"], reference["steps_per_second"], None),
+        (
+            "times real time, each variation",
+            engine["realtime_factor"],
+            reference["realtime_factor"],
+            limit["realtime_factor"],
+        ),
+        ("as much audio a second, times", figures["ratio"], 1.0, None),
+        ("request to first audio, ms, median", first["p50"], None, None),
+        ("the same, 95 %", first["p95"], None, None),
+        ("loading and warming up, s", engine["load_seconds"], None, None),
+        ("peak memory, MB", engine["peak_memory_mb"], None, None),
+        ("read in a step, MB", None, None, limit["bytes_per_step"] / 1e6),
+        ("bandwidth, GB/s", None, None, limit["bandwidth_gb_s"]),
+    ]
+    for name, *values in rows:
+        table.add_row(name, *("" if value is None else f"{value:.4g}" for value in values))
+    if "memory" in figures:
+        memory = figures["memory"]
+        table.add_row(
+            f"memory, request {WARM_REQUESTS} to {memory['requests']}, % more",
+            f"{memory['growth_percent']:.2f}",
+        )
+    return table
+
+
+class _Bench:
+    """One run of the bench.
+
+    Attributes:
+        ours, theirs: what the engines took, once `figures` has been called.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, told: Told) -> None:
+        self._arguments, self._told = arguments, told
+        self.ours = self.theirs = Timed((), ())
+
+    def figures(self) -> dict[str, Any]:
+        """Everything that is measured, in the order in which it is printed."""
+        arguments, told = self._arguments, self._told
+        start = time.perf_counter()
+        engine = self._loaded()
+        # Only now: what is wrong with the model's name or files is told without torch.
+        from bridge.engine import meter
+
+        told(f"{engine.model_name} on {engine.device}: warming up")
+        engine.warm_up()
+        load_seconds = time.perf_counter() - start
+        request = _request(arguments.seconds, seed=1, variations=arguments.variations)
+        # What is first of its size has to make its room, and capture.
+        engine.generate(request)
+        first_audio = self._first_audio(engine)
+        memory = self._growth(engine, request) if arguments.requests else None
+        # Before transformers, and the copies that measure bandwidth, take some too.
+        peak = meter.peak_memory_mb(engine.device)
+        reference = engine.as_reference()
+        reference.warm_up()
+        self._race(engine, reference, request)
+        steps = _steps(engine, arguments.seconds)
+        pipeline = engine.pipeline
+        sizes = meter.sizes(pipeline)
+        read = bytes_per_step(
+            sizes.weight_bytes,
+            layers=sizes.layers,
+            hidden=sizes.hidden_size,
+            value_bytes=sizes.value_bytes,
+            rows=2 * arguments.variations,
+            # A step looks at its own position too.
+            positions=pipeline.conditioner.length(PROMPT) + (steps + 1) / 2,
+        )
+        told("measuring the device's bandwidth")
+        bandwidth = meter.bandwidth_gb_s(engine.device, read)
+        limit = Limit(read, bandwidth, engine.frame_rate)
+        ours, theirs = self.ours.median, self.theirs.median
+        figures = {
+            "device": engine.device,
+            "device_name": meter.device_name(engine.device),
+            "dtype": sizes.dtype,
+            "model": engine.model_name,
+            "seconds": arguments.seconds,
+            "variations": arguments.variations,
+            "runs": arguments.runs,
+            "threads": meter.threads(),
+            "engine": {
+                "steps_per_second": steps / ours,
+                "realtime_factor": arguments.seconds / ours,
+                "first_audio_ms": {
+                    "p50": float(np.percentile(first_audio, 50)) * 1000,
+                    "p95": float(np.percentile(first_audio, 95)) * 1000,
+                },
+                "load_seconds": load_seconds,
+                "peak_memory_mb": peak,
+            },
+            "reference": {
+                # Its rows come one after the other, each in as many steps.
+                "steps_per_second": steps * arguments.variations / theirs,
+                "realtime_factor": arguments.seconds / theirs,
+            },
+            "ratio": theirs / ours,
+            "limit": {
+                "bytes_per_step": limit.bytes_per_step,
+                "bandwidth_gb_s": limit.bandwidth_gb_s,
+                "realtime_factor": limit.realtime_factor,
+            },
+        }
+        if memory is not None:
+            figures["memory"] = memory
+        rounded: dict[str, Any] = _rounded(figures)
+        return rounded
+
+    def step_times(self, timed: Timed) -> list[tuple[float, float]]:
+        """Position in decoder steps, and milliseconds a step of all variations, in the last run."""
+        # transformers' step is of one variation.
+        each = self._arguments.variations if timed is self.theirs else 1
+        return [
+            ((before + after) / 2, each * (ended - began) / (after - before) * 1000)
+            for (before, began), (after, ended) in pairwise(timed.marks)
+        ]
+
+    def _loaded(self) -> Engine:
+        from bridge.engine import load
+
+        arguments = self._arguments
+        if arguments.size:
+            from bridge.engine.fullsize import random_engine
+
+            self._told(f"drawing random weights of size {arguments.size}")
+            return random_engine(arguments.size, device=arguments.device, dtype=arguments.dtype)
+        model = arguments.model or "pocket"
+        self._told(f"loading {model}")
+        return load(model, device=arguments.device, dtype=arguments.dtype)
+
+    def _race(self, engine: Engine, reference: Engine, request: Request) -> None:
+        """Both in turn; what each of them took."""
+        runs: dict[str, list[Timed]] = {"engine": [], "transformers": []}
+        racers = (("engine", engine, 1), ("transformers", reference, int(request.variations)))
+        for run in range(self._arguments.runs):
+            for name, runner, in_turn in racers:
+                took = _timed(runner, request, in_turn=in_turn)
+                runs[name].append(took)
+                self._told(f"run {run + 1} of {self._arguments.runs}, {name}: {took.median:.2f} s")
+        self.ours, self.theirs = (
+            Timed(tuple(run.median for run in each), each[-1].marks) for each in runs.values()
+        )
+
+    def _first_audio(self, engine: Engine) -> list[float]:
+        """Seconds from request to first chunk, of requests that are cancelled then.
+
+        The prompt is one that was asked for before; each melody is new.
+        """
+        self._told("request to first audio")
+        took = []
+        for seed in range(FIRST_AUDIO_REQUESTS):
+            request = _request(
+                self._arguments.seconds, seed=seed, variations=self._arguments.variations
+            )
+            start = time.perf_counter()
+            with engine.stream(request) as stream:
+                next(stream)
+                took.append(time.perf_counter() - start)
+        return took
+
+    def _growth(self, engine: Engine, request: Request) -> dict[str, Any]:
+        """How the memory in use grows over many requests."""
+        from bridge.engine.meter import memory_mb
+
+        count = self._arguments.requests
+        used = []
+        for number in range(count):
+            seconds = min(1.0, request.seconds)
+            engine.generate(_request(seconds, seed=number, variations=int(request.variations)))
+            used.append(memory_mb(engine.device))
+            if (number + 1) % 10 == 0:
+                self._told(f"{number + 1} of {count} requests: {used[-1]:.0f} MB")
+        before, after = used[WARM_REQUESTS - 1], used[-1]
+        return {
+            "requests": count,
+            "before_mb": before,
+            "after_mb": after,
+            "growth_percent": (after / before - 1) * 100,
+        }
+
+
+def _request(seconds: float, *, seed: int, variations: int) -> Request:
+    """A melody of random notes of half a second each, new with every seed."""
+    from bridge.engine import Request
+
+    length = round(seconds / STEP_SECONDS) + 1
+    notes = np.random.default_rng(seed).integers(0, 12, -(-length // 4))
+    return Request(
+        prompt=PROMPT,
+        melody=one_hot(np.repeat(notes, 4)),
+        seconds=seconds,
+        seed=seed,
+        guidance_scale=GUIDANCE_SCALE,
+        do_sample=True,
+        variations=variations,
+    )
+
+
+def _steps(engine: Engine, seconds: float) -> int:
+    """Runs of the decoder for one piece."""
+    late = engine.num_codebooks // engine.audio_channels - 1
+    return math.ceil(seconds * engine.frame_rate) + late
+
+
+def _timed(engine: Engine, request: Request, *, in_turn: int) -> Timed:
+    """One request, marked at each chunk, or, where it comes in one, every 25 steps.
+
+    Between chunks the codec's work is in it; a single chunk's comes after the last mark.
+
+    Args:
+        in_turn: variations that are made one after the other; the first of them is marked.
+    """
+    steps = _steps(engine, request.seconds)
+    stepped: list[Mark] = []
+    chunked: list[Mark] = []
+    start = time.perf_counter()
+
+    def progress(share: float) -> None:
+        stepped.append((round(share * steps * in_turn), time.perf_counter() - start))
+
+    with engine.stream(request, progress=progress) as stream:
+        for _ in stream:
+            # A step that was told may still be on its way on the device; a chunk is there.
+            chunked.append((stepped[-1][0], time.perf_counter() - start))
+    seconds = time.perf_counter() - start
+    marks = chunked
+    if len(chunked) == 1:
+        marks = [mark for mark in stepped if mark[0] <= steps][::STEPS_PER_MARK]
+    return Timed((seconds,), tuple(marks))
+
+
+def _rounded(value: Any) -> Any:
+    """Figures of six digits: more is noise."""
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -1,0 +1,268 @@
+"""How late the input is (`melody-bridge calibrate`): plays sweeps and listens for them.
+
+The measure is the round trip: from when a frame is handed over to be played to when it comes back,
+both by the times that callbacks nominally have. It is what a performance on the bridge's own input,
+played in time with the sound from the output, is late by.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.errors import NoInput, NoOutput, NotHeard
+from bridge.soundcard.devices import Device, find_device, portaudio, read_devices
+from bridge.soundcard.dll import DelayLockedLoop
+from bridge.soundcard.input import MOST_CHANNELS, recorder
+from bridge.soundcard.ring import Ring
+
+REPEATS = 5
+MOST_SPREAD_MS = 2.0
+LEAST_CORRELATION = 0.3
+"""Of what was heard with what was played. Noise of the same band comes to 0.15."""
+
+_SETTLING_SECONDS = 2.5
+"""Before the first sweep: until the callbacks' times are known to a fraction of a millisecond."""
+_SWEEP_SECONDS = 0.1
+_FADE_SECONDS = 0.01
+_LOWEST_HZ, _HIGHEST_HZ = 300.0, 6000.0
+_AMPLITUDE = 0.25
+_LONGEST_SECONDS = 0.5
+"""Round trip that is looked for; wireless headphones come near it."""
+_EARLY_SECONDS = 0.02
+"""A nominal time may be wrong by so much, so the search begins before the sweep."""
+_SPACING_SECONDS = _SWEEP_SECONDS + _LONGEST_SECONDS + 0.1
+_SILENCE_DBFS = -80.0
+_PATIENCE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Latency:
+    """A round trip as measured.
+
+    Attributes:
+        input, output: the devices' names.
+        milliseconds: the median of the repeats.
+        spread_ms: between the shortest and the longest.
+        repeats: how many sweeps were heard.
+        correlation: the least of them, 0…1.
+    """
+
+    input: str
+    output: str
+    milliseconds: float
+    spread_ms: float
+    repeats: int
+    correlation: float
+
+
+def measure_latency(
+    input_: str | int | None = None, output: str | int | None = None, *, repeats: int = REPEATS
+) -> Latency:
+    """Play sweeps on the output and find them on the input: a cable, or speaker and microphone.
+
+    Takes six seconds.
+
+    Args:
+        input_, output: as in `find_device`; None is the default.
+        repeats: sweeps, 1 or more.
+
+    Raises:
+        NoInput, NoOutput: a device is not there, or does not open.
+        NotHeard: the sweeps are not heard, not clearly, or not equally late.
+    """
+    with portaudio() as sounddevice:
+        devices = read_devices(sounddevice)
+        source = find_device(devices, input_, "input")
+        sink = find_device(devices, output, "output")
+        channels = min(source.input_channels, MOST_CHANNELS)
+        player = _Player(sink.sample_rate, repeats)
+        ring = Ring.create(source.sample_rate, channels, 2 * player.seconds)
+        ring.unlink()
+        _play_and_record(sounddevice, source, sink, player, ring)
+    heard = [_hear(ring, start_seconds, source) for start_seconds in player.started_seconds]
+    return _agreed(heard, source, sink)
+
+
+def main(*, input_: str | int | None, output: str | int | None, as_json: bool) -> int:
+    """Measure, and print the result and what to write in the configuration; the exit status.
+
+    Raises:
+        BridgeError: as `measure_latency`.
+    """
+    latency = measure_latency(input_, output)
+    if as_json:
+        print(json.dumps(asdict(latency)))
+    else:
+        print(
+            f"{latency.output} to {latency.input}: {latency.milliseconds:.1f} ms, "
+            f"{latency.repeats} sweeps within {latency.spread_ms:.1f} ms"
+        )
+        print(f"input_latency_ms = {latency.milliseconds:.1f}")
+    return 0
+
+
+class _Player:
+    """An output stream's callback that plays sweeps, and knows when each began.
+
+    Attributes:
+        seconds: from its start to the end of the last sweep's echo.
+        started_seconds: the nominal time of each sweep's first frame, as far as played.
+    """
+
+    def __init__(self, sample_rate: int, repeats: int) -> None:
+        self.seconds = _SETTLING_SECONDS + repeats * _SPACING_SECONDS
+        self.started_seconds: list[float] = []
+        self._sample_rate = sample_rate
+        self._starts = [
+            round((_SETTLING_SECONDS + number * _SPACING_SECONDS) * sample_rate)
+            for number in range(repeats)
+        ]
+        self._samples = np.zeros(round(self.seconds * sample_rate), np.float32)
+        sweep = _sweep(sample_rate)
+        for start in self._starts:
+            self._samples[start : start + len(sweep)] = _AMPLITUDE * sweep
+        self._loop = DelayLockedLoop(sample_rate)
+        self._place = 0
+        self._last_frames = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether all is played."""
+        return self._place >= len(self._samples)
+
+    def __call__(self, block: NDArray[np.float32], frames: int, _: Any, status: Any) -> None:
+        now = time.perf_counter()
+        # From callback to callback it is the last block that was played.
+        seconds = self._loop.update(
+            now, self._last_frames or frames, told_lost=status.output_underflow
+        )
+        self._last_frames = frames
+        piece = self._samples[self._place : self._place + frames]
+        block[: len(piece)] = piece[:, np.newaxis]
+        block[len(piece) :] = 0
+        for start in self._starts:
+            if self._place <= start < self._place + frames:
+                self.started_seconds.append(seconds + (start - self._place) / self._sample_rate)
+        self._place += frames
+
+
+def _play_and_record(
+    sounddevice: Any, source: Device, sink: Device, player: _Player, ring: Ring
+) -> None:
+    form = {"dtype": "float32", "latency": "low"}
+    try:
+        listening = sounddevice.InputStream(
+            device=source.index,
+            samplerate=source.sample_rate,
+            channels=ring.channels,
+            callback=recorder(ring),
+            **form,
+        )
+    except sounddevice.PortAudioError as error:
+        raise NoInput(f"{source.full_name} does not open: {error}") from error
+    with listening:
+        try:
+            playing = sounddevice.OutputStream(
+                device=sink.index,
+                samplerate=sink.sample_rate,
+                channels=min(sink.output_channels, 2),
+                callback=player,
+                **form,
+            )
+        except sounddevice.PortAudioError as error:
+            raise NoOutput(f"{sink.full_name} does not open: {error}") from error
+        with playing:
+            deadline = time.perf_counter() + player.seconds + _PATIENCE_SECONDS
+            while not player.done:
+                if time.perf_counter() > deadline:
+                    raise NotHeard(f"{sink.full_name} takes no audio: choose another output")
+                time.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class _Heard:
+    milliseconds: float
+    correlation: float
+
+
+def _hear(ring: Ring, played_seconds: float, source: Device) -> _Heard:
+    """Where in the recording the sweep is that was played at that time.
+
+    Raises:
+        NotHeard: it is silent there, or there is no more recording.
+    """
+    sweep = _sweep(ring.sample_rate)
+    reach = round((_EARLY_SECONDS + _LONGEST_SECONDS) * ring.sample_rate)
+    try:
+        start = max(0, round(ring.frame_at(played_seconds - _EARLY_SECONDS)))
+        recorded = ring.read(start, start + reach + len(sweep))
+    except (LookupError, ValueError) as error:
+        raise NotHeard(f"{source.full_name} gives no more audio: choose another input") from error
+    peak = float(np.abs(recorded).max())
+    if peak < 10 ** (_SILENCE_DBFS / 20):
+        raise NotHeard(
+            f"{source.full_name} hears nothing: connect it to the output by a cable, or put the "
+            "microphone to the speaker, and turn both up"
+        )
+    correlation = np.stack([_correlation(channel, sweep) for channel in recorded.T])
+    place = int(correlation.max(axis=0).argmax())
+    late_seconds = ring.seconds_at(start + place) - played_seconds
+    return _Heard(1000 * late_seconds, float(correlation[:, place].max()))
+
+
+def _correlation(recorded: NDArray[np.float32], sweep: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of the sweep with each stretch of its length, 0…1, either polarity: float64 `[lags]`."""
+    count = len(recorded) - len(sweep) + 1
+    length = 1 << len(recorded).bit_length()
+    spectrum = np.fft.rfft(recorded, length) * np.fft.rfft(sweep, length).conj()
+    product = np.fft.irfft(spectrum, length)[:count]
+    energy = np.concatenate([[0.0], np.cumsum(recorded.astype(np.float64) ** 2)])
+    stretch = energy[len(sweep) :] - energy[: -len(sweep)]
+    # What is far under the loudest is rounding, and would be divided by next to nothing.
+    stretch = np.maximum(stretch, 1e-6 * stretch.max() + 1e-20)
+    result: NDArray[np.float64] = np.abs(product) / np.sqrt(stretch * float(sweep @ sweep))
+    return result
+
+
+def _agreed(heard: Sequence[_Heard], source: Device, sink: Device) -> Latency:
+    correlation = min(each.correlation for each in heard)
+    if correlation < LEAST_CORRELATION:
+        raise NotHeard(
+            f"{source.full_name} hears something, but not the sweeps of {sink.full_name} "
+            f"(correlation {correlation:.2f}, {LEAST_CORRELATION} is needed): turn up, "
+            "or use a cable"
+        )
+    milliseconds = [each.milliseconds for each in heard]
+    spread_ms = max(milliseconds) - min(milliseconds)
+    if spread_ms > MOST_SPREAD_MS:
+        raise NotHeard(
+            f"the sweeps came back {min(milliseconds):.1f} to {max(milliseconds):.1f} ms late, "
+            f"and may differ by {MOST_SPREAD_MS} ms: close other programs, and measure again"
+        )
+    return Latency(
+        source.name,
+        sink.name,
+        round(median(milliseconds), 2),
+        round(spread_ms, 2),
+        len(heard),
+        round(correlation, 3),
+    )
+
+
+def _sweep(sample_rate: int) -> NDArray[np.float32]:
+    """A linear sine sweep of amplitude 1 with faded ends, float32 `[frames]`."""
+    highest = min(_HIGHEST_HZ, 0.4 * sample_rate)
+    seconds = np.arange(round(_SWEEP_SECONDS * sample_rate)) / sample_rate
+    rise = (highest - _LOWEST_HZ) / (2 * _SWEEP_SECONDS)
+    from_end = np.minimum(seconds, _SWEEP_SECONDS - seconds)
+    fade = np.sin(np.pi / 2 * np.clip(from_end / _FADE_SECONDS, 0, 1)) ** 2
+    sweep: NDArray[np.float64] = np.sin(2 * np.pi * (_LOWEST_HZ + rise * seconds) * seconds) * fade
+    return sweep.astype(np.float32)

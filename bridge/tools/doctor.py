@@ -1,0 +1,213 @@
+"""`melody-bridge doctor`: what stands in the way of the daemon, and what to do about each thing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from bridge import __version__
+from bridge.config import NO_INPUT, RunOptions
+from bridge.errors import BridgeError
+from bridge.rendering import outputs
+
+Verdict = Literal["ok", "warning", "failure"]
+
+LISTENING_SECONDS = 1.0
+OPENING_SECONDS = 5.0
+SILENT_DB = -120.0
+LITTLE_ROOM_BYTES = 1 << 30
+"""A clip of 8 s at 44.1 kHz takes 2 MB."""
+PACKAGES = ("torch", "transformers", "numpy", "sounddevice", "soundfile", "soxr", "mido", "rich")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        about: what was looked at.
+        found: what there is.
+        remedy: what to do; empty when all is well.
+    """
+
+    about: str
+    verdict: Verdict
+    found: str
+    remedy: str = ""
+
+
+def examine(options: RunOptions) -> Iterator[Finding]:
+    """Look at all that the daemon needs, one thing after the other; it takes some seconds."""
+    yield from _versions()
+    yield _port(options.osc_port)
+    yield _clips(options.clips or outputs.clips_folder())
+    yield from _sound(options)
+    yield _model(options.model)
+    yield _device(options.device)
+
+
+def main(options: RunOptions, *, as_json: bool) -> int:
+    """Print the report; 1 when something fails, else 0."""
+    findings = []
+    for finding in examine(options):
+        findings.append(finding)
+        if not as_json:
+            print(f"{finding.verdict:8} {finding.about}: {finding.found}", flush=True)
+            if finding.remedy:
+                print(f"{'':8} {finding.remedy}", flush=True)
+    failed = any(finding.verdict == "failure" for finding in findings)
+    if as_json:
+        verdict = "failure" if failed else "ok"
+        print(json.dumps({"verdict": verdict, "findings": [asdict(one) for one in findings]}))
+    return int(failed)
+
+
+def _versions() -> Iterator[Finding]:
+    python = platform.python_version()
+    system = f"Melody Bridge {__version__}, Python {python}, {platform.system()}"
+    if (3, 11) <= sys.version_info[:2] <= (3, 13):
+        yield Finding("program", "ok", system)
+    else:
+        yield Finding("program", "warning", system, "Python 3.11 to 3.13 is what it is made for")
+    found, missing = [], []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        remedy = f"pip install {' '.join(missing)}"
+        yield Finding("packages", "failure", f"{', '.join(missing)} missing", remedy)
+    else:
+        yield Finding("packages", "ok", ", ".join(found))
+
+
+def _port(port: int) -> Finding:
+    about = f"OSC port {port}"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            from bridge.control.ports import holder
+
+            by = holder(port)
+            return Finding(
+                about,
+                "warning",
+                f"taken ({error.strerror})" + (f" by {by}" if by else ""),
+                "a daemon may be running already; else `melody-bridge run --osc-port N`",
+            )
+    return Finding(about, "ok", "free")
+
+
+def _clips(folder: Path) -> Finding:
+    try:
+        outputs.clip_folder(folder)
+    except BridgeError as error:
+        return Finding("clips folder", "failure", str(error), "choose another with --clips")
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    free = shutil.disk_usage(existing).free
+    found = f"{folder}, {free / 1e9:.1f} GB free"
+    if free < LITTLE_ROOM_BYTES:
+        return Finding("clips folder", "warning", found, "free some space, or choose another disk")
+    return Finding("clips folder", "ok", found)
+
+
+def _sound(options: RunOptions) -> Iterator[Finding]:
+    from bridge.soundcard.devices import list_devices
+
+    try:
+        devices = list_devices()
+    except BridgeError as error:
+        yield Finding("sound", "failure", str(error), "or run with --input none")
+        return
+    for kind, channels in (("inputs", "input_channels"), ("outputs", "output_channels")):
+        named = [
+            f"{device.index} {device.name} ({device.host_api}, {device.sample_rate:g} Hz)"
+            for device in devices
+            if getattr(device, channels)
+        ]
+        if named:
+            yield Finding(kind, "ok", "; ".join(named))
+        else:
+            remedy = "connect one; without, `--input none` and melodies from files work"
+            yield Finding(kind, "warning", "none", remedy)
+    if options.input != NO_INPUT and any(device.input_channels for device in devices):
+        yield _microphone(options)
+
+
+def _microphone(options: RunOptions) -> Finding:
+    """Hear the input for a second, as the daemon does."""
+    about = "microphone" if options.input is None else f"input {options.input}"
+    heard = asyncio.run(_hear(options.input))
+    if heard.peak_db is None:
+        remedy = "`melody-bridge devices` lists what there is; --input chooses one"
+        return Finding(about, "failure", heard.detail, remedy)
+    if heard.peak_db <= SILENT_DB:
+        remedy = (
+            "on macOS allow the terminal under Privacy & Security, Microphone; else see to mute"
+        )
+        return Finding(about, "warning", f"{heard.detail}, exactly zero", remedy)
+    return Finding(about, "ok", f"{heard.detail}, peak {heard.peak_db:.0f} dBFS")
+
+
+@dataclass(frozen=True)
+class _Heard:
+    detail: str
+    peak_db: float | None
+
+
+async def _hear(selection: str | int | None) -> _Heard:
+    from bridge.soundcard.listener import Listener
+
+    settled = asyncio.Event()
+    listener = Listener(selection, lambda change: settled.set())
+    listener.start()
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(settled.wait(), OPENING_SECONDS)
+        if listener.ring is None or listener.state != "ready":
+            return _Heard(listener.detail or "no sound came", None)
+        await asyncio.sleep(LISTENING_SECONDS)
+        ring = listener.ring
+        samples = ring.read(ring.oldest_frame, ring.frames_written)
+        peak = float(np.abs(samples).max(initial=0.0))
+        detail = f"{listener.device}, {ring.sample_rate} Hz, {ring.channels} channels"
+        return _Heard(detail, 20 * math.log10(peak) if peak > 0 else SILENT_DB)
+    finally:
+        await listener.stop()
+
+
+def _model(model: str) -> Finding:
+    from bridge.engine.checkpoint import check_transformers, find
+
+    about = f"model {model}"
+    try:
+        check_transformers()
+        location = find(model, fetch=False)
+    except BridgeError as error:
+        remote = "/" in model and not Path(model).expanduser().exists()
+        return Finding(about, "warning" if remote else "failure", str(error))
+    return Finding(about, "ok", str(location.folder))
+
+
+def _device(device: str) -> Finding:
+    from bridge.engine.device import describe_device
+
+    try:
+        return Finding("device", "ok", describe_device(device))
+    except BridgeError as error:
+        return Finding("device", "failure", str(error))

@@ -1,0 +1,344 @@
+"""How well a checkpoint follows: melody, tempo, prompt, form and stereo, as figures in a table.
+
+`melody-bridge eval` runs any checkpoint over hums and plucks of tunes that `pocket` was never
+trained on, in many keys, with fixed seeds, sampling at guidance 3. What is generated is measured
+as it is, before any fitting, but for the row that says otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.chroma import pitch_classes, similarity
+from bridge.clip import finish, surplus_seconds
+from bridge.clip.onsets import find_onsets
+from bridge.melody import Placed, place
+from bridge.melody.notes import notes_from_midi
+from bridge.pocket.corpus import HELD_OUT_SEEDS, render
+from bridge.pocket.music import Part, compose, melody_alone
+from bridge.pocket.music.score import KEY_NAMES
+from bridge.timing import Meter, Take, bars_to_seconds
+from bridge.tools import measures
+
+if TYPE_CHECKING:
+    from bridge.engine import Engine
+
+TUNES = Path(str(files("bridge"))) / "data" / "tunes"
+GUIDANCE_SCALE = 3.0
+BARS = 4
+MELODIES_SEED, CODEC_SEED = HELD_OUT_SEEDS
+LONG_SECONDS = 24.0
+SPEED_SECONDS = 8.0
+TEMPO_SHARE = 0.03
+BAR_LINE_SECONDS = 0.03
+LONGEST_GAP_SECONDS = 1.0
+MOST_FADE_DB = 6.0
+SIDE_OVER_MID_DB = (-30.0, -3.0)
+
+SOUNDS = (
+    "electric piano, bass, drums, {tempo} bpm",
+    "synth lead, pad, electronic drums, {tempo} bpm, {key}",
+    "flute, strings, no drums, {tempo} bpm",
+    "guitar, bass, brushed drums, {tempo} bpm",
+    "bells, pad, sub bass, lo-fi drums, {tempo} bpm, {key}",
+    "warm organ, bass, no drums, {tempo} bpm, {key}",
+    "brass, piano, bass, drums, {tempo} bpm",
+    "marimba, sub bass, lo-fi drums, lo-fi, {tempo} bpm",
+)
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of the table.
+
+    Attributes:
+        name: what is measured.
+        value: the measure; NaN where nothing could be measured.
+        floor: what `pocket` is held to; None where there is no such thing.
+        at_most: whether the floor is a ceiling.
+        clips: how many clips it was measured on.
+    """
+
+    name: str
+    value: float
+    floor: float | None
+    at_most: bool
+    clips: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value is on the right side of its floor; NaN is on neither."""
+        if self.floor is None:
+            return True
+        return self.value <= self.floor if self.at_most else self.value >= self.floor
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One melody to follow.
+
+    Attributes:
+        placed: the hum or pluck, laid on `BARS` bars.
+        sound: the prompt, its tempo and key filled in.
+        tempo_bpm, meter: the clip's.
+        seed: of its clip.
+    """
+
+    placed: Placed
+    sound: str
+    tempo_bpm: Fraction
+    meter: Meter
+    seed: int
+
+    @cached_property
+    def seconds(self) -> float:
+        """Length of the clip without any surplus."""
+        return float(bars_to_seconds(BARS, self.meter, self.tempo_bpm))
+
+    @property
+    def has_drums(self) -> bool:
+        """Whether the prompt asks for drums."""
+        return "drums" in self.sound and "no drums" not in self.sound
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Measure and print; 0 also where a floor is missed, for the table says so.
+
+    Args:
+        arguments: `model`, `engine`, `json` and `short`.
+    """
+    from bridge.engine import load
+
+    console = Console(stderr=True)
+    figures = evaluate(
+        load(arguments.model, engine=arguments.engine),
+        clips=8 if arguments.short else 32,
+        told=lambda line: console.print(line, highlight=False),
+    )
+    if arguments.json:
+        print(as_json(arguments.model, arguments.engine, figures))
+    else:
+        Console().print(as_table(arguments.model, arguments.engine, figures))
+    return 0
+
+
+def as_json(model: str, engine: str, figures: list[Figure]) -> str:
+    """One object: model, engine, and a list of figures with `holds`; a value of NaN is null."""
+    rows = []
+    for figure in figures:
+        value = None if math.isnan(figure.value) else round(figure.value, 4)
+        rows.append({**vars(figure), "value": value, "holds": figure.holds})
+    return json.dumps({"model": model, "engine": engine, "figures": rows})
+
+
+def as_table(model: str, engine: str, figures: list[Figure]) -> Table:
+    """The same to be read; what is on the wrong side of its floor is marked."""
+    table = Table("figure", "value", "floor", "clips", title=f"{model}, {engine}, guidance 3")
+    for figure in figures:
+        sign = "≤" if figure.at_most else "≥"
+        floor = "" if figure.floor is None else f"{sign} {figure.floor:g}"
+        value = "-" if math.isnan(figure.value) else f"{figure.value:.2f}"
+        if not figure.holds:
+            value += "  missed"
+        table.add_row(figure.name, value, floor, str(figure.clips))
+    return table
+
+
+def evaluate(engine: Engine, *, clips: int, told: Told = lambda line: None) -> list[Figure]:
+    """Measure a checkpoint.
+
+    Args:
+        engine: the loaded checkpoint.
+        clips: how many melodies to follow; the other figures take a share of it.
+        told: gets a line for every part of the work.
+    """
+    cases = list(melodies(clips))
+    told(f"{len(cases)} melodies to follow")
+    made = [_generated(engine, case, with_surplus=True) for case in cases]
+    figures = [*_following(cases, made), *_timing(cases, made), _stereo(made)]
+    told("drums against no drums")
+    figures.append(_drums(engine, cases[: max(4, clips // 3)]))
+    told("24 seconds at a time")
+    figures.append(_form(engine, cases[: max(4, clips // 3)]))
+    told("the codec alone, and speed")
+    figures += [_codec(engine, max(8, clips)), _speed(engine, cases[0])]
+    return figures
+
+
+def melodies(count: int) -> Iterator[Case]:
+    """Hums and plucks of tunes and of newly drawn melodies, in keys all around the circle."""
+    tunes = sorted(TUNES.glob("*.mid"))
+    for number in range(count):
+        rng = np.random.default_rng((MELODIES_SEED, number))
+        shift = (number * 5) % 12 - 6
+        if number % 2 == 0:
+            notes, own_tempo, meter = notes_from_midi(tunes[number // 2 % len(tunes)])
+            rows = [
+                (float(n.start_beat), float(n.length_beats), n.pitch + shift, 1.0) for n in notes
+            ]
+            part, tempo_bpm = Part.of("hum", rows), own_tempo
+            key = _key_of(part)
+        else:
+            score = compose(np.random.default_rng((MELODIES_SEED, number)), seconds=16.0)
+            part, meter, key = score.lead, score.meter, score.key
+            tempo_bpm = Fraction(score.tempo_bpm)
+        ends = float((part.starts_beats + part.lengths_beats).max())
+        frames = math.ceil((ends + 1) * 60 / float(tempo_bpm) * MODEL_SAMPLE_RATE)
+        sung = melody_alone(part, rng, tempo_bpm=float(tempo_bpm), frames=frames)
+        sound = SOUNDS[number % len(SOUNDS)].format(tempo=f"{float(tempo_bpm):g}", key=key)
+        take = Take(sung, tempo_bpm, meter)
+        placed = place(take, bars=BARS, tempo_bpm=tempo_bpm, meter=meter)
+        yield Case(placed, sound, tempo_bpm, meter, seed=number)
+
+
+def _key_of(part: Part) -> str:
+    """The key of a tune that begins on its tonic, as those of `TUNES` do."""
+    tonic = int(part.pitches[0]) % 12
+    minor = (tonic + 3) % 12 in part.pitches % 12
+    return f"{KEY_NAMES[tonic]} {'minor' if minor else 'major'}"
+
+
+def _generated(engine: Engine, case: Case, *, with_surplus: bool = False) -> Waveform:
+    surplus = surplus_seconds(BARS, case.tempo_bpm, case.meter) if with_surplus else 0.0
+    return _ask(engine, case.sound, case.placed, case.seconds + surplus, case.seed)
+
+
+def _ask(engine: Engine, sound: str, placed: Placed, seconds: float, seed: int) -> Waveform:
+    from bridge.engine import Request
+
+    request = Request(
+        prompt=sound,
+        melody=placed.chroma,
+        seconds=min(seconds, 30.0),
+        seed=seed,
+        guidance_scale=GUIDANCE_SCALE,
+    )
+    return engine.generate(request)[0]
+
+
+def _following(cases: list[Case], made: list[Waveform]) -> list[Figure]:
+    heard = [
+        pitch_classes(Waveform(w.samples[: round(c.seconds * w.sample_rate)], w.sample_rate))
+        for c, w in zip(cases, made, strict=True)
+    ]
+    own = [similarity(h, case.placed.classes) for h, case in zip(heard, cases, strict=True)]
+    others = [
+        similarity(h, other.placed.classes)
+        for h, case in zip(heard, cases, strict=True)
+        for other in cases
+        if other is not case
+    ]
+    return [
+        Figure("melody similarity", _mean(own), 0.70, False, len(own)),
+        Figure("similarity to other melodies", _mean(others), 0.20, True, len(own)),
+    ]
+
+
+def _timing(cases: list[Case], made: list[Waveform]) -> list[Figure]:
+    right, on_lines = [], []
+    for case, waveform in zip(cases, made, strict=True):
+        if not case.has_drums:
+            continue
+        onsets = find_onsets(waveform)
+        tempo_bpm = measures.tempo_of(
+            onsets.strength, onsets.step_seconds, float(case.meter.beats_per_bar)
+        )
+        ratio = tempo_bpm / float(case.tempo_bpm)
+        right.append(any(abs(ratio / k - 1) <= TEMPO_SHARE for k in (0.5, 1.0, 2.0)))
+        clip = finish(
+            waveform,
+            bars=BARS,
+            tempo_bpm=case.tempo_bpm,
+            meter=case.meter,
+            sample_rate=MODEL_SAMPLE_RATE,
+            melody_classes=case.placed.classes,
+        ).waveform
+        times = find_onsets(clip, loops=True).times
+        last = case.seconds * (BARS - 1) / BARS
+        on_lines += [
+            bool(np.any(_distance(times, line, case.seconds) <= BAR_LINE_SECONDS))
+            for line in (0.0, last)
+        ]
+    return [
+        Figure("tempo within 3 % before fitting", _share(right), 0.80, False, len(right)),
+        Figure("bar lines within 30 ms after fitting", _share(on_lines), 0.80, False, len(right)),
+    ]
+
+
+def _distance(times: NDArray[np.float64], line: float, length: float) -> NDArray[np.float64]:
+    """Distance on the loop, whose end is its start."""
+    return np.asarray(np.abs((times - line + length / 2) % length - length / 2))
+
+
+def _stereo(made: list[Waveform]) -> Figure:
+    low, high = SIDE_OVER_MID_DB
+    inside = [low <= measures.side_over_mid_db(waveform) <= high for waveform in made]
+    return Figure("side/mid within -30 and -3 dB", _share(inside), 0.90, False, len(made))
+
+
+def _drums(engine: Engine, cases: list[Case]) -> Figure:
+    told_apart = []
+    for case in cases:
+        lead = case.sound.split(",")[0]
+        share = {}
+        for words in ("drums", "no drums"):
+            sound = f"{lead}, bass, {words}, {float(case.tempo_bpm):g} bpm"
+            made = _ask(engine, sound, case.placed, case.seconds, case.seed)
+            share[words] = measures.percussive_share(made)
+        told_apart.append(share["drums"] > share["no drums"])
+    return Figure("drums told from no drums", _share(told_apart), 0.90, False, len(told_apart))
+
+
+def _form(engine: Engine, cases: list[Case]) -> Figure:
+    good = []
+    for case in cases:
+        made = _ask(engine, case.sound, case.placed, LONG_SECONDS, case.seed)
+        whole = measures.longest_gap_seconds(made) <= LONGEST_GAP_SECONDS
+        good.append(whole and abs(measures.fade_db(made)) <= MOST_FADE_DB)
+    return Figure("24 s without gap or fade", _share(good), 0.90, False, len(good))
+
+
+def _codec(engine: Engine, count: int) -> Figure:
+    """What the codec keeps of music that no checkpoint has heard."""
+    kept = []
+    for number in range(count):
+        audio = render(number, seed=CODEC_SEED, seconds=8.0).audio
+        kept.append(similarity(pitch_classes(engine.reconstruct(audio)), pitch_classes(audio)))
+    return Figure("codec alone: pitch class kept", _mean(kept), 0.90, False, count)
+
+
+def _speed(engine: Engine, case: Case) -> Figure:
+    seconds = []
+    for _ in range(2):  # the first warms up
+        begun = time.perf_counter()
+        _ask(engine, case.sound, case.placed, SPEED_SECONDS, case.seed)
+        seconds.append(time.perf_counter() - begun)
+    name = f"times real time, 8 s clip on {engine.device}"
+    return Figure(name, SPEED_SECONDS / min(seconds), 1.0, False, 1)
+
+
+def _share(hits: list[bool]) -> float:
+    return _mean([float(hit) for hit in hits])
+
+
+def _mean(values: list[float]) -> float:
+    """Mean of what could be measured; NaN where nothing could."""
+    measured = [value for value in values if not math.isnan(value)]
+    return sum(measured) / len(measured) if measured else math.nan

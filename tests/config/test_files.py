@@ -1,0 +1,99 @@
+"""The user's configuration: what is read of it, what is refused, and the one that is written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bridge.config import FILE_OPTIONS, merge_run
+from bridge.config.files import CONFIG, config_path, read_config, render_defaults, write_config
+from bridge.errors import BadArgument, UnreadableFile
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own, empty."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path
+
+
+def test_without_a_configuration_nothing_is_set() -> None:
+    assert read_config() == {}
+    assert render_defaults() == {}
+
+
+def test_the_one_that_is_written_changes_nothing_and_is_never_written_over() -> None:
+    path = write_config()
+    assert path == config_path()
+    assert read_config() == {}
+    path.write_text("bars = 8\n")
+    with pytest.raises(BadArgument, match="there already"):
+        write_config()
+    assert path.read_text() == "bars = 8\n"
+    assert [each.name for each in path.parent.iterdir()] == ["config.toml"]
+
+
+def test_every_option_stands_in_it_with_a_valid_value_and_its_default(tmp_path: Path) -> None:
+    path = tmp_path / "all.toml"
+    path.write_text(re.sub(r"^#(?=\w)", "", CONFIG, flags=re.MULTILINE))
+    values = dict(read_config(path))
+    assert set(values) == set(FILE_OPTIONS)
+    # These three stand there as examples: their default is the system's, or nothing.
+    for name in ("input", "melody_roots", "clips"):
+        del values[name]
+    assert values == {
+        "osc_port": 7771,
+        "input_latency_ms": 0.0,
+        "model": "pocket",
+        "device": "auto",
+        "sample_rate": 44_100,
+        "bars": 4,
+        "variations": 1,
+        "guidance_scale": 3.0,
+        "temperature": 1.0,
+        "top_k": 250,
+    }
+    unset, as_set = merge_run(), merge_run(values)
+    assert (unset.osc_port, unset.sample_rate) == (as_set.osc_port, as_set.sample_rate)
+
+
+def test_a_render_reads_what_concerns_it() -> None:
+    path = write_config()
+    path.write_text("clips = '~/clips'\nbars = 8\nosc_port = 9999\n")
+    assert render_defaults() == {"out": Path.home() / "clips", "bars": 8}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("seed = 7", "'seed' is not known here: osc_port"),
+        ("osc_port = 70000", "osc_port 70000: the range is 0 to 65535"),
+        ("input_latency_ms = 'long'", "input_latency_ms 'long': write a number from -500 to 500"),
+        ("melody_roots = '~'", "melody_roots '~': write a list"),
+        ("melody_roots = ['Samples']", "melody_roots 'Samples': write the whole path"),
+        ("sample_rate = 1", "sample_rate: sample rate 1: the range is 8000 to 192000"),
+        ("bars = 0", "bars 0: the range is 1 to 1000"),
+        ("input = -1", "input"),
+        ("not toml", "not TOML"),
+    ],
+)
+def test_a_mistake_is_told_with_file_key_and_range(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(UnreadableFile) as refusal:
+        read_config(path)
+    assert str(path) in str(refusal.value)
+    assert told in str(refusal.value)
+
+
+def test_a_file_that_was_named_has_to_be_there(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match=r"nowhere\.toml"):
+        read_config(tmp_path / "nowhere.toml")
+
+
+def test_a_flag_wins_over_the_file() -> None:
+    options = merge_run({"osc_port": "7000"}, {"osc_port": 7001, "bars": 8, "input": "3"})
+    assert (options.osc_port, options.input, options.defaults) == (7000, 3, {"bars": 8})

@@ -1,0 +1,53 @@
+"""What a session does beside its clients' requests, which `test_daemon` has."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+from bridge.daemon.session import finished_anyway
+
+
+def test_what_was_begun_is_finished_though_it_is_cancelled_twice() -> None:
+    async def run() -> str:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def write() -> str:
+            begun.set()
+            await go_on.wait()
+            return "written"
+
+        task = asyncio.create_task(finished_anyway(write()))
+        await begun.wait()
+        for _ in range(2):
+            task.cancel()
+            # One turn of the loop, in which the cancellation arrives.
+            await asyncio.sleep(0)
+        go_on.set()
+        return await task
+
+    assert asyncio.run(run()) == "written"
+
+
+def test_a_warm_session_imports_nothing_more_for_its_first_clip() -> None:
+    script = """
+import sys
+from fractions import Fraction
+import numpy as np
+from bridge.daemon.session import _warm_up
+_warm_up()
+before = set(sys.modules)
+from bridge.audio import Waveform
+from bridge.clip import finish, rank, surplus_seconds
+from bridge.timing import Meter
+noise = np.random.default_rng(7).normal(size=(300_000, 2)).astype(np.float32) / 8
+made = finish(Waveform(noise, 32_000), bars=4, tempo_bpm=Fraction(120), meter=Meter(4, 4),
+              sample_rate=44_100, melody_classes=np.arange(62) % 12)
+rank([made.waveform], np.arange(62) % 12)
+print(sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

@@ -1,0 +1,27 @@
+"""A daemon in little: it keeps an engine at work, and says so, until it is killed.
+
+    python -m tests.engine.parent MODEL
+
+It prints the engine's process number at once, and `generating` in the midst of a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from bridge.engine import Request
+from bridge.engine.process.worker import run_engine
+from tests.engine.told import supervised
+
+
+async def main(model: str) -> None:
+    async with supervised(run_engine, model=model) as (supervisor, told):
+        print(supervisor.pid, flush=True)
+        await told.until_at_work(supervisor, Request(prompt="warm", seconds=30.0))
+        print("generating", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

@@ -1,0 +1,624 @@
+"""The supervisor: one request at a time, and what becomes of them when the process fails.
+
+The process is a real one, that does on purpose what real engines do by mishap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from bridge.engine import Request
+from bridge.engine.process.job import Job, Result
+from bridge.engine.process.supervisor import DEATHS_IN_A_ROW, LOADING_PATIENCE, Supervisor
+from bridge.errors import (
+    BridgeError,
+    Cancelled,
+    CheckpointUnusable,
+    EngineDied,
+    EngineFailed,
+    EngineHung,
+    OutOfMemory,
+    QueueFull,
+    Unsupported,
+)
+from tests.engine.process import stand_in
+from tests.engine.told import PATIENCE_SECONDS, Told, supervised
+from tests.processes import has_ended, stop, watched
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux can")
+
+HUNG_SECONDS = 2.0
+"""In place of 10; still some heartbeats, however busy the machine is."""
+SOON_SECONDS = 5.0
+"""Five times the second in which a request's end is to be told."""
+
+FOR_EVER = Request(prompt="for ever")
+
+
+@pytest.fixture
+def own_memory(monkeypatch: pytest.MonkeyPatch) -> str:
+    """How the shared memory begins that a test makes; a number from 1 on follows."""
+    numbers = count(1)
+    monkeypatch.setattr("secrets.token_hex", lambda size: f"test{os.getpid()}-{next(numbers)}")
+    return f"melody-test{os.getpid()}-"
+
+
+def files() -> int:
+    """How many this process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def run(test: Callable[[Supervisor, Told], Awaitable[None]], **options: object) -> None:
+    """Run a test with a supervisor of its own."""
+
+    async def main() -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS), supervised(**options) as (supervisor, told):  # type: ignore[arg-type]
+            await test(supervisor, told)
+
+    asyncio.run(main())
+
+
+def sounds(result: Result, seconds: float = Request().seconds) -> list[float]:
+    """What the stand-in makes of each variation: one value throughout."""
+    for waveform in result.waveforms:
+        assert waveform.samples.shape == (round(seconds * waveform.sample_rate), 2)
+        assert (waveform.samples == waveform.samples[0, 0]).all()
+    return [round(float(waveform.samples[0, 0]) * 1000) for waveform in result.waveforms]
+
+
+def test_it_tells_what_it_does_and_what_it_runs() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        assert supervisor.facts is None
+        await told.until(lambda: supervisor.state == "ready")
+        assert supervisor.facts is not None
+        assert (supervisor.facts.model_name, supervisor.facts.device) == ("stand-in", "cpu")
+        assert supervisor.pid not in (None, os.getpid())
+        await supervisor.submit(Request(), told.share).result()
+        assert told.states == [
+            ("loading", "loading stand-in"),
+            ("ready", "stand-in on cpu"),
+            ("busy", "stand-in on cpu"),
+            ("ready", "stand-in on cpu"),
+        ]
+        assert supervisor.detail == "stand-in on cpu"
+
+    run(test)
+
+
+def test_requests_wait_for_the_model_and_are_done_in_their_order() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        begun: list[int] = []
+
+        async def one(seed: int) -> None:
+            def progressed(share: float) -> None:
+                if seed not in begun:
+                    begun.append(seed)
+
+            # Not the order in which these wake: each result is joined in a thread of its own.
+            request = Request(seed=seed, variations=2)
+            result = await supervisor.submit(request, progressed).result()
+            assert sounds(result) == [seed, seed + 1]
+            assert result.told == ()
+
+        async with asyncio.TaskGroup() as group:
+            for seed in (5, 3, 4):
+                group.create_task(one(seed))
+            group.create_task(told.until(lambda: supervisor.state == "busy"))
+        assert begun == [5, 3, 4]
+        # From one to the next it stays busy.
+        assert told.names == ["loading", "busy", "ready"]
+
+    run(test)
+
+
+def test_a_full_queue_says_how_many_wait() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        await told.until_at_work(supervisor, FOR_EVER)
+        waiting = [supervisor.submit(Request()) for _ in range(3)]
+        assert supervisor.waiting == 3
+        with pytest.raises(QueueFull, match="3 requests are waiting"):
+            supervisor.submit(Request())
+        waiting[1].cancel()
+        assert supervisor.waiting == 2
+        supervisor.submit(Request())
+
+    run(test, queue_size=3)
+
+
+def test_a_cancelled_request_ends_at_once_and_those_after_it_are_done() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        running = await told.until_at_work(supervisor, FOR_EVER)
+        pid = supervisor.pid
+        waiting, last = supervisor.submit(Request(seed=1)), supervisor.submit(Request(seed=2))
+        # Meanwhile it tells its progress, which nobody may hear of after the end.
+        stop_the_loop(0.3)
+        heard = len(told.shares)
+        waiting.cancel()
+        running.cancel()
+        running.cancel()
+        assert running.ended and waiting.ended
+        for job in (running, waiting):
+            with pytest.raises(Cancelled):
+                await job.result()
+        assert sounds(await last.result()) == [2]
+        assert len(told.shares) == heard
+        assert supervisor.pid == pid
+        # What has ended stays as it is.
+        last.cancel()
+        assert sounds(await last.result()) == [2]
+
+    run(test)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_a_killed_process_is_told_at_once_and_replaced(device: str) -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        running = await told.until_at_work(supervisor, FOR_EVER)
+        waiting = supervisor.submit(Request(seed=8))
+        pid = supervisor.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        killed = time.perf_counter()
+        with pytest.raises(EngineDied, match="SIGKILL"):
+            await running.result()
+        assert time.perf_counter() - killed < SOON_SECONDS
+        assert sounds(await waiting.result()) == [8]
+        assert supervisor.pid not in (None, pid)
+        assert told.names == ["loading", "busy", "restarting", "busy", "ready"]
+        assert "SIGKILL" in told.states[2][1]
+
+    run(test, device=device)
+
+
+def test_a_process_that_ends_by_itself_is_told_with_its_status() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        with pytest.raises(EngineDied, match="status 3"):
+            await supervisor.submit(Request(prompt="exit")).result()
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+
+    run(test)
+
+
+def test_one_that_dies_while_nothing_runs_costs_no_request_however_often() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        for _ in range(DEATHS_IN_A_ROW + 1):
+            await told.until(lambda: supervisor.state == "ready")
+            assert supervisor.pid is not None
+            os.kill(supervisor.pid, signal.SIGTERM)
+            await told.until(lambda: supervisor.state == "restarting")
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+
+    run(test)
+
+
+def test_a_model_that_always_dies_is_given_up_until_asked_for_again() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        job = supervisor.submit(Request())
+        with pytest.raises(EngineDied, match="SIGSEGV, 3 times"):
+            await job.result()
+        assert told.names == ["loading", "restarting", "failed"]
+        assert supervisor.pid is None
+        with pytest.raises(EngineDied, match="SIGSEGV, 3 times"):
+            supervisor.submit(Request())
+        job = await accepted(supervisor, Request())
+        assert supervisor.state == "loading"
+        with pytest.raises(EngineDied, match="SIGSEGV, 3 times"):
+            await job.result()
+
+    run(test, target=stand_in.dies_loading)
+
+
+def test_two_deaths_are_not_the_end(tmp_path: Path) -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+        assert told.names == ["loading", "restarting", "busy", "ready"]
+
+    run(test, target=stand_in.dies_twice, model=str(tmp_path / "count"))
+
+
+def test_an_unusable_model_is_told_and_tried_again_later(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        with pytest.raises(CheckpointUnusable, match="no such folder"):
+            await supervisor.submit(Request()).result()
+        # Nothing can come of trying it twice: it was refused, and did not die.
+        assert told.states == [
+            ("loading", f"loading {model}"),
+            ("failed", f"model '{model}': no such folder"),
+        ]
+        with pytest.raises(CheckpointUnusable, match="no such folder"):
+            supervisor.submit(Request())
+        model.touch()
+        job = await accepted(supervisor, Request(seed=8))
+        assert sounds(await job.result()) == [8]
+
+    run(test, target=stand_in.refuses, model=str(model))
+
+
+def test_a_defect_in_loading_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        with pytest.raises(
+            EngineFailed, match=r"could not be loaded \(ZeroDivisionError: not thought of\)"
+        ):
+            await supervisor.submit(Request()).result()
+        assert told.names == ["loading", "failed"]
+
+    with caplog.at_level(logging.ERROR):
+        run(test, target=stand_in.is_defect)
+    assert 'raise ZeroDivisionError("not thought of")' in caplog.text
+
+
+def test_a_system_without_room_for_a_process_is_told_and_tried_again_later() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        assert supervisor.state == "failed"
+        with pytest.raises(EngineDied, match="cannot be started"):
+            supervisor.submit(Request())
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        job = await accepted(supervisor, Request(seed=8))
+        assert sounds(await job.result()) == [8]
+
+    async def main() -> None:
+        told = Told()
+        supervisor = Supervisor("stand-in", "cpu", told.state, target=stand_in.stand_in)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        try:
+            supervisor.start()
+            await test(supervisor, told)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            await supervisor.stop()
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("asked", "made"), [(3, 1), (4, 2), (5, 2)])
+def test_out_of_memory_is_tried_once_with_half_the_variations(asked: int, made: int) -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        request = Request(prompt="greedy", seed=6, variations=asked)
+        job = supervisor.submit(request)
+        result = await job.result()
+        assert sounds(result) == [6, 7][:made]
+        (sentence,) = result.told
+        assert sentence.startswith(f"{made} of {asked} variations: ")
+        assert job.request is request
+
+    run(test)
+
+
+def test_out_of_memory_again_is_told() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        with pytest.raises(OutOfMemory, match="ask for less"):
+            await supervisor.submit(
+                Request(prompt="greedy", variations=6), on_progress=told.share
+            ).result()
+        pid = supervisor.pid
+        # One variation cannot be fewer; and to run out is no defect, which would cost the process.
+        with pytest.raises(OutOfMemory):
+            await supervisor.submit(Request(prompt="no memory to join")).result()
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+        assert supervisor.pid == pid
+
+    run(test, device="cuda:0")
+
+
+def test_no_room_in_shared_memory_costs_the_request_and_nothing_else() -> None:
+    whole = os.statvfs("/dev/shm")
+    sound_bytes = 600 * 32_000 * 2 * 4
+    variations = 4 * whole.f_frsize * whole.f_blocks // sound_bytes
+
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        job = supervisor.submit(Request(seconds=600.0, variations=variations))
+        with pytest.raises(OutOfMemory, match=r"no room in shared memory for .*: ask for less"):
+            await job.result()
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+        assert "restarting" not in told.names
+
+    run(test)
+
+
+def test_a_system_without_room_for_one_more_file_costs_the_request_and_nothing_else() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        await told.until(lambda: supervisor.state == "ready")
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        try:
+            jobs = [supervisor.submit(Request(variations=2)) for _ in range(2)]
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for job in jobs:
+            with pytest.raises(OutOfMemory, match="Too many open files"):
+                await job.result()
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+        assert told.names == ["loading", "ready", "busy", "ready"]
+
+    run(test)
+
+
+def test_audio_that_is_not_all_there_is_a_defect_and_no_clip() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        with pytest.raises(EngineFailed, match="243200 of 256000 frames were made"):
+            await supervisor.submit(Request(prompt="too short")).result()
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+
+    run(test)
+
+
+def test_once_both_have_it_the_memory_has_no_name_that_could_be_left(own_memory: str) -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        job = await told.until_at_work(supervisor, FOR_EVER)
+        for process in ("self", supervisor.pid):
+            mapped = Path(f"/proc/{process}/maps").read_text()
+            assert [
+                line.split(maxsplit=5)[5] for line in mapped.splitlines() if own_memory in line
+            ] == [f"/dev/shm/{own_memory}1 (deleted)"]
+        job.cancel()
+
+    run(test)
+
+
+def test_a_process_that_is_killed_before_it_opens_the_memory_leaves_none(own_memory: str) -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        await told.until(lambda: supervisor.state == "ready")
+        assert supervisor.pid is not None
+        stop(supervisor.pid)
+        job = supervisor.submit(Request())
+        assert list(Path("/dev/shm").glob(f"{own_memory}*")) != []
+        os.kill(supervisor.pid, signal.SIGKILL)
+        with pytest.raises(EngineDied):
+            await job.result()
+        assert list(Path("/dev/shm").glob(f"{own_memory}*")) == []
+
+    run(test)
+
+
+def test_of_fifty_requests_however_they_ended_nothing_is_left(own_memory: str) -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        async def ten() -> None:
+            """Some are done, one is tried anew, some cancelled, and one is killed."""
+            jobs = [supervisor.submit(Request(seed=seed)) for seed in range(3)]
+            jobs += [supervisor.submit(Request(prompt="greedy", variations=3))]
+            for job in jobs:
+                await job.result()
+            for _ in range(2):
+                running = await told.until_at_work(supervisor, FOR_EVER)
+                waiting = supervisor.submit(Request())
+                waiting.cancel()
+                running.cancel()
+            with pytest.raises(Unsupported):
+                await supervisor.submit(Request(prompt="unsupported")).result()
+            killed = await told.until_at_work(supervisor, FOR_EVER)
+            assert supervisor.pid is not None
+            os.kill(supervisor.pid, signal.SIGKILL)
+            with pytest.raises(EngineDied):
+                await killed.result()
+            await told.until(lambda: supervisor.state == "ready")
+
+        await ten()
+        before = files()
+        for _ in range(5):
+            await ten()
+        assert files() == before
+        assert own_memory not in Path("/proc/self/maps").read_text()
+        assert list(Path("/dev/shm").glob(f"{own_memory}*")) == []
+
+    run(test)
+
+
+def test_an_error_of_the_request_arrives_as_it_was_raised() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        with pytest.raises(Unsupported) as raised:
+            await supervisor.submit(Request(prompt="unsupported")).result()
+        assert str(raised.value) == "not in this version"
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+        assert told.names == ["loading", "busy", "ready", "busy", "ready"]
+
+    run(test)
+
+
+@pytest.mark.parametrize(("device", "replaced"), [("cpu", False), ("cuda:0", True)])
+def test_a_defect_costs_the_request_and_on_a_gpu_the_process(
+    device: str, replaced: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        await told.until(lambda: supervisor.state == "ready")
+        pid = supervisor.pid
+        failing = supervisor.submit(Request(prompt="defect"))
+        waiting = supervisor.submit(Request(seed=8))
+        with pytest.raises(EngineFailed, match=r"\(ZeroDivisionError: not thought of\)"):
+            await failing.result()
+        assert sounds(await waiting.result()) == [8]
+        assert (supervisor.pid != pid) == replaced
+        assert ("restarting" in told.names) == replaced
+
+    with caplog.at_level(logging.ERROR):
+        run(test, device=device)
+    assert "and more of it" in caplog.text
+
+
+@pytest.mark.parametrize("prompt", ["deadlock", "hold the lock"])
+def test_a_process_that_stands_still_is_replaced(prompt: str) -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        hanging, waiting = (
+            supervisor.submit(Request(prompt=prompt)),
+            supervisor.submit(Request(seed=8)),
+        )
+        with pytest.raises(EngineHung, match=f"for {HUNG_SECONDS:g} s"):
+            await hanging.result()
+        assert sounds(await waiting.result()) == [8]
+        assert told.names == ["loading", "busy", "restarting", "busy", "ready"]
+
+    run(test, hung_seconds=HUNG_SECONDS)
+
+
+def test_a_stopped_process_is_replaced_and_ended() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        await told.until(lambda: supervisor.state == "ready")
+        assert supervisor.pid is not None
+        with watched(supervisor.pid) as process:
+            stop(supervisor.pid)
+            await told.until(lambda: supervisor.state == "restarting")
+            assert "not heard of" in supervisor.detail
+            assert has_ended(process, PATIENCE_SECONDS)
+        await told.until(lambda: supervisor.state == "ready")
+
+    run(test, hung_seconds=HUNG_SECONDS)
+
+
+def test_loading_may_take_its_time_but_not_stand_still() -> None:
+    hung_seconds = 0.6
+
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        with pytest.raises(TimeoutError):
+            await told.until(
+                lambda: supervisor.state != "loading", 1.5 * LOADING_PATIENCE * hung_seconds
+            )
+        assert supervisor.pid is not None
+        stop(supervisor.pid)
+        await told.until(lambda: supervisor.state == "restarting")
+        assert "not heard of" in supervisor.detail
+
+    run(test, target=stand_in.loads_for_ever, hung_seconds=hung_seconds)
+
+
+def test_a_slow_step_on_the_cpu_is_no_hang() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        seconds = 1.7 * HUNG_SECONDS
+        job = supervisor.submit(Request(prompt="slow", seconds=seconds, seed=8))
+        assert sounds(await job.result(), seconds) == [8]
+        assert "restarting" not in told.names
+
+    run(test, hung_seconds=HUNG_SECONDS)
+
+
+def test_a_slow_step_on_a_gpu_is_a_hang() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        with pytest.raises(EngineHung, match="made no step"):
+            await supervisor.submit(Request(prompt="slow", seconds=30)).result()
+
+    run(test, device="cuda:0", hung_seconds=HUNG_SECONDS)
+
+
+def test_a_cancel_waits_for_a_slow_step_on_the_cpu_without_a_new_process() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        slow = supervisor.submit(Request(prompt="slow", seconds=2 * HUNG_SECONDS), told.share)
+        await told.until(lambda: told.shares)
+        slow.cancel()
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+        assert "restarting" not in told.names
+
+    run(test, hung_seconds=HUNG_SECONDS)
+
+
+def test_a_process_that_does_not_obey_is_replaced() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        disobeying = supervisor.submit(Request(prompt="disobey"), told.share)
+        await told.until(lambda: stand_in.IN_THE_MIDST in told.shares)
+        disobeying.cancel()
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+        assert "did not leave a cancelled request" in told.states[2][1]
+        with pytest.raises(Cancelled):
+            await disobeying.result()
+
+    run(test, hung_seconds=HUNG_SECONDS)
+
+
+def test_where_the_daemon_itself_stood_still_nobody_is_blamed() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        job = await told.until_at_work(supervisor, FOR_EVER)
+        assert supervisor.pid is not None
+        # Ctrl-Z stops them both, and the daemon is the first to go on.
+        stop(supervisor.pid)
+        stop_the_loop(1.5 * HUNG_SECONDS)
+        with pytest.raises(TimeoutError):
+            await told.until(lambda: supervisor.state != "busy", HUNG_SECONDS / 4)
+        os.kill(supervisor.pid, signal.SIGCONT)
+        heard = len(told.shares)
+        await told.until(lambda: len(told.shares) > heard)
+        job.cancel()
+        assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
+        assert "restarting" not in told.names
+
+    run(test, device="cuda:0", hung_seconds=HUNG_SECONDS)
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
+def test_stopping_ends_the_process_and_cancels_what_waits(stopped: bool) -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        jobs = [await told.until_at_work(supervisor, FOR_EVER), supervisor.submit(Request())]
+        assert supervisor.pid is not None
+        with watched(supervisor.pid) as process:
+            if stopped:
+                stop(supervisor.pid)
+            await supervisor.stop()
+            assert has_ended(process, 0)
+        for job in jobs:
+            with pytest.raises(Cancelled):
+                await job.result()
+        with pytest.raises(Cancelled):
+            supervisor.submit(Request())
+        assert supervisor.pid is None
+        # An end that is meant is no state to be told.
+        assert told.names == ["loading", "busy"]
+
+    run(test)
+
+
+def test_stopping_while_loading_ends_the_process() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        job = supervisor.submit(Request())
+        assert supervisor.pid is not None
+        with watched(supervisor.pid) as process:
+            await supervisor.stop()
+            assert has_ended(process, 0)
+        with pytest.raises(Cancelled):
+            await job.result()
+
+    run(test, target=stand_in.loads_for_ever)
+
+
+def test_a_waiter_that_is_cancelled_leaves_the_request_to_others() -> None:
+    async def test(supervisor: Supervisor, told: Told) -> None:
+        job = supervisor.submit(Request(seed=8))
+        waiter = asyncio.create_task(job.result())
+        await told.until(lambda: supervisor.state == "busy")
+        waiter.cancel()
+        assert sounds(await job.result()) == [8]
+
+    run(test)
+
+
+def test_every_error_of_the_bridge_survives_the_way_between_processes() -> None:
+    import pickle
+
+    kinds = [BridgeError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        arrived = pickle.loads(pickle.dumps(kind("a sentence")))
+        assert (type(arrived), str(arrived)) == (kind, "a sentence")
+
+
+async def accepted(supervisor: Supervisor, request: Request) -> Job:
+    """The job, once a failed engine takes it: a moment after it has failed."""
+    while True:
+        try:
+            return supervisor.submit(request)
+        except BridgeError:
+            await asyncio.sleep(0.05)
+
+
+def stop_the_loop(seconds: float) -> None:
+    """Stand still, as a stopped process does."""
+    time.sleep(seconds)

@@ -1,0 +1,48 @@
+"""Where the aimed and the counting heads look before anything is trained."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from transformers import MusicgenMelodyForConditionalGeneration
+
+from bridge.chroma import WINDOW_STEPS
+from bridge.pocket.attention_init import CHROMA_PER_STEP, COUNTING, SPANS, Clock, initialise
+from bridge.pocket.decoder import model_config
+from bridge.pocket.text import build_tokenizer, tempo_tokens
+
+STEPS = 300
+"""Of the descent: an eighth of what the recipe takes, and enough to tell that it gets there."""
+
+
+@pytest.fixture(scope="module")
+def clock() -> Clock:
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer()
+    model = MusicgenMelodyForConditionalGeneration(model_config(len(tokenizer)))
+    return initialise(model, tempo_tokens(tokenizer), steps=STEPS)
+
+
+def test_the_aimed_head_looks_from_a_codec_step_at_its_chroma_step(clock: Clock) -> None:
+    steps = torch.arange(0, 1500, 7)
+    with torch.no_grad():
+        attention = torch.softmax(clock.attention_to_chroma(steps), dim=1)
+    right = (steps + 0.5) * CHROMA_PER_STEP
+    near = (torch.arange(WINDOW_STEPS)[None] - right[:, None]).abs() <= 1.5
+    assert float((attention * near).sum(1).mean()) > 0.9
+
+
+def test_the_counting_heads_tell_the_place_within_the_beat_of_any_tempo(clock: Clock) -> None:
+    for pair, (low, high) in enumerate(SPANS):
+        steps = torch.arange(low, high, 7)
+        heads = COUNTING[2 * pair : 2 * pair + 2]
+        with torch.no_grad():
+            across, along = (
+                torch.sigmoid(clock.attention_to_tempo(head, steps)[0]) - 0.5 for head in heads
+            )
+        away = torch.atan2(along, across) / (2 * math.pi) - clock.beats(steps)
+        away = (away - away.round()).abs()[:, clock.counted]
+        # By chance a quarter of them would be that near.
+        assert float((away < 1 / 8).float().mean()) > 0.5

@@ -1,0 +1,237 @@
+"""A child process: what is said arrives, its end is told, and it never outlives its parent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from bridge.process.child import Child, Heartbeat
+from tests import children
+from tests.processes import has_ended, stop, watched
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux can")
+
+PATIENCE_SECONDS = 30.0
+
+PARENT = """
+import asyncio, sys
+from bridge.process.child import Child
+from tests import children
+from tests.processes import stop
+
+async def main(target):
+    def heard(message):
+        if message == "leave":
+            stop(child.pid)
+            left.set()
+        else:
+            print(child.pid, flush=True)
+
+    left = asyncio.Event()
+    child = Child(getattr(children, target), name="child", on_message=heard, on_exit=print)
+    loop = asyncio.get_running_loop()
+    # A line on stdin is sent on, and comes back from a child that lives.
+    loop.add_reader(sys.stdin, lambda: child.send(sys.stdin.readline().strip()))
+    await left.wait()
+
+asyncio.run(main(sys.argv[1]))
+print("left", flush=True)
+"""
+
+
+class Told:
+    """What a child says, in order, and how it ended."""
+
+    def __init__(self) -> None:
+        self.messages: list[Any] = []
+        self.exit_codes: list[int] = []
+        self._news = asyncio.Event()
+
+    def message(self, message: Any) -> None:
+        self.messages.append(message)
+        self._news.set()
+
+    def exit(self, code: int) -> None:
+        self.exit_codes.append(code)
+        self._news.set()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition():
+                self._news.clear()
+                await self._news.wait()
+
+
+def child_of(target: Callable[..., None], *arguments: object) -> tuple[Child, Told]:
+    told = Told()
+    child = Child(target, *arguments, name="child", on_message=told.message, on_exit=told.exit)
+    return child, told
+
+
+@contextmanager
+def parent(target: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A process with a child that has said something; and the child's number."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PARENT, target],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            yield process, int(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def test_messages_of_any_size_come_back_in_order() -> None:
+    async def main() -> None:
+        child, told = child_of(children.echo, "first", 2)
+        sent = [b"x" * size for size in (0, 1, 100_000, 10_000_000, 3)]
+        for message in sent:
+            child.send(message)
+        child.send(None)
+        await child.wait()
+        assert told.messages == [("first", 2), *sent]
+        assert told.exit_codes == [0]
+
+    asyncio.run(main())
+
+
+def test_the_end_is_told_once_and_after_the_last_message() -> None:
+    async def main() -> None:
+        child, told = child_of(children.ends_with, 7)
+        await told.until(lambda: told.exit_codes)
+        assert told.messages == list(range(1000))
+        assert told.exit_codes == [7]
+        assert not child.alive
+        # To one that has ended nothing can be said, and killing it again is nothing.
+        child.send("too late")
+        child.kill()
+
+    asyncio.run(main())
+
+
+def test_a_stopped_child_blocks_nobody_and_can_be_killed() -> None:
+    async def main() -> None:
+        child, told = child_of(children.deaf)
+        await told.until(lambda: told.messages)
+        stop(child.pid)
+        began = time.perf_counter()
+        # Far more than a socket holds.
+        child.send(b"x" * 50_000_000)
+        assert time.perf_counter() - began < 5
+        assert child.alive
+        child.kill()
+        await child.wait()
+        assert told.exit_codes == [-signal.SIGKILL]
+
+    asyncio.run(main())
+
+
+def test_the_heart_beats_while_the_child_computes_and_stops_when_it_is_stopped() -> None:
+    async def main() -> None:
+        child, told = child_of(children.computes)
+        await told.until(lambda: len(told.messages) >= 4)
+        beats = [beat.status for beat in told.messages if isinstance(beat, Heartbeat)]
+        assert beats == sorted(beats)
+        assert beats[0] < beats[-1]
+        assert child.quiet_seconds < PATIENCE_SECONDS
+        stop(child.pid)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while child.quiet_seconds < 1:
+                await asyncio.sleep(0.05)
+        child.kill()
+        await child.wait()
+
+    asyncio.run(main())
+
+
+def test_a_message_that_cannot_be_read_ends_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The defect is told, and whoever waits for the child is not left waiting."""
+    raised: SimpleQueue[type[BaseException]] = SimpleQueue()
+    monkeypatch.setattr(threading, "excepthook", lambda told: raised.put(told.exc_type))
+
+    async def main() -> None:
+        child, told = child_of(children.poisons)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await child.wait()
+        assert told.exit_codes == [-signal.SIGKILL]
+
+    asyncio.run(main())
+    assert raised.get(timeout=PATIENCE_SECONDS) is ValueError
+
+
+def test_what_cannot_be_sent_is_told_to_its_sender() -> None:
+    async def main() -> None:
+        child, _ = child_of(children.deaf)
+        with pytest.raises((AttributeError, TypeError)):
+            child.send(threading.Lock())
+        child.kill()
+        await child.wait()
+
+    asyncio.run(main())
+
+
+def test_children_that_ended_leave_neither_threads_nor_files() -> None:
+    async def once() -> tuple[int, int]:
+        child, told = child_of(children.deaf)
+        await told.until(lambda: told.messages)
+        child.send(b"x" * 10_000_000)
+        child.kill()
+        await child.wait()
+        deadline = time.perf_counter() + PATIENCE_SECONDS
+        # The thread that told the end has a last line to go.
+        while any(thread.name.startswith("child ") for thread in threading.enumerate()):
+            assert time.perf_counter() < deadline
+            await asyncio.sleep(0.001)
+        return threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+    async def main() -> None:
+        first = await once()
+        assert [await once() for _ in range(3)] == [first] * 3
+
+    asyncio.run(main())
+
+
+def test_ctrl_c_is_not_for_the_child() -> None:
+    """In a process of its own, whose first child it is: there more is started than the child."""
+    with parent("echo") as (process, pid):
+        os.kill(pid, signal.SIGINT)
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write("alive?\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == f"{pid}\n"
+
+
+@pytest.mark.parametrize("target", ["deaf", "holds_the_lock"])
+@pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
+def test_a_child_dies_with_its_parent(target: str, stopped: bool) -> None:
+    with parent(target) as (process, pid), watched(pid) as child:
+        if stopped:
+            stop(pid)
+        process.kill()
+        assert has_ended(child, PATIENCE_SECONDS)
+
+
+def test_a_parent_that_leaves_takes_a_stopped_child_with_it() -> None:
+    with parent("echo") as (process, pid), watched(pid) as child:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write("leave\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "left\n"
+        assert process.wait(PATIENCE_SECONDS) == 0
+        assert has_ended(child, PATIENCE_SECONDS)

@@ -1,0 +1,90 @@
+"""Signals: gone at once, unless files are being written; and then all of them or none."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WRITER = """
+import sys
+from pathlib import Path
+from bridge.process import signals
+from bridge.rendering import outputs
+
+signals.install()
+try:
+    with signals.held(), outputs.all_or_nothing() as written:
+        folder = Path(sys.argv[1]) / "new" / "clips"
+        written.folder(folder)
+        folder.mkdir(parents=True)
+        for name in ("one", "two"):
+            (folder / name).write_text(name)
+            written.file(folder / name)
+            print(name, flush=True)
+            sys.stdin.readline()
+            if sys.argv[2] == "asks":
+                signals.check()
+        signals.accept()
+    print("done", flush=True)
+    sys.stdin.readline()
+except signals.Interrupted as interrupted:
+    signals.leave(interrupted.number)
+"""
+
+
+def start(folder: Path, kind: str = "asks") -> subprocess.Popen[str]:
+    """A process that writes two files, and waits for a line after each."""
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder), kind],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+@pytest.mark.parametrize("kind", ["asks", "does not ask"])
+def test_a_signal_while_writing_leaves_nothing(
+    tmp_path: Path, number: signal.Signals, status: int, kind: str
+) -> None:
+    process = start(tmp_path, kind)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "one\n"
+    process.send_signal(number)
+    _, stderr = process.communicate("\n\n")
+    assert process.returncode == status
+    assert stderr == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_once_all_is_written_a_signal_is_too_late(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write("\n\n")
+    process.stdin.flush()
+    assert [process.stdout.readline() for _ in range(3)] == ["one\n", "two\n", "done\n"]
+    process.send_signal(signal.SIGINT)
+    process.communicate("\n")
+    assert process.returncode == 0
+    assert [path.name for path in sorted((tmp_path / "new" / "clips").iterdir())] == ["one", "two"]
+
+
+def test_a_failure_while_writing_leaves_nothing_but_what_was_there(tmp_path: Path) -> None:
+    from bridge.rendering import outputs
+
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(OSError, match="disk"), outputs.all_or_nothing() as written:
+        path = tmp_path / "new" / "clip"
+        written.folder(path.parent)
+        path.parent.mkdir()
+        path.write_text("clip")
+        written.file(path)
+        raise OSError("disk")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

@@ -1,0 +1,124 @@
+"""90 s of `pocket`, four windows after the first: where they meet cannot be told from the sound."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from bridge.audio import Waveform
+from bridge.chroma import STEP_SECONDS, pitch_classes, similarity
+from bridge.engine import Request, load
+from bridge.engine.windows import windows
+from bridge.melody import Placed, place, read_melody
+from bridge.rendering.plan import DEMO_MELODY
+from bridge.timing import Meter
+
+SECONDS = 90.0
+RATE = 32_000
+FLUX_HOP = 320
+NEAR_SECONDS = 0.03
+ORDINARY = 0.8
+"""Below this is the mean of the seams' shares. It is 0.5 where nothing sets them apart."""
+PROMPT = "strings, pad, no drums, 96 bpm"
+"""Long notes: between drums a break of 40 ms is not to be told from a hit."""
+
+
+@pytest.fixture(scope="module")
+def placed() -> Placed:
+    take = read_melody(DEMO_MELODY, tempo_bpm=Fraction(100))
+    return place(take, bars=36, tempo_bpm=Fraction(96), meter=Meter(4, 4), piece_seconds=SECONDS)
+
+
+@pytest.fixture(scope="module")
+def piece(placed: Placed) -> Waveform:
+    request = Request(PROMPT, placed.chroma, seconds=SECONDS, seed=3)
+    (made,) = load("pocket", device="cpu").generate(request)
+    assert made.frames == round(SECONDS * RATE)
+    return made
+
+
+def seams() -> list[float]:
+    """Where a window ends and the next one goes on, in seconds."""
+    return [(window.start + window.steps) / 50 for window in windows(0, 4500, 1500)][:-1]
+
+
+def flux(piece: Waveform) -> NDArray[np.float64]:
+    """Spectral flux every 10 ms: the sum of what grows in the log spectrum."""
+    frames = sliding_window_view(piece.samples.mean(axis=1), 1024)[::FLUX_HOP] * np.hanning(1024)
+    levels = np.log1p(10 * np.abs(np.fft.rfft(frames)))
+    grown: NDArray[np.float64] = np.maximum(np.diff(levels, axis=0), 0).sum(axis=1)
+    return grown
+
+
+def around(curve: NDArray[np.float64], per_second: float) -> NDArray[np.float64]:
+    """The largest of the curve near each place."""
+    width = 2 * round(NEAR_SECONDS * per_second) + 1
+    largest: NDArray[np.float64] = sliding_window_view(curve, width).max(axis=1)
+    return largest
+
+
+def shares_below(curve: NDArray[np.float64], per_second: float) -> list[float]:
+    """For each seam, the share of all places where the curve is lower than there."""
+    near = around(curve, per_second)
+    first = round(NEAR_SECONDS * per_second)
+    return [float((near < near[round(seam * per_second) - first]).mean()) for seam in seams()]
+
+
+def loudness_steps(piece: Waveform) -> NDArray[np.float64]:
+    """Level of the second after against the second before, in dB, every 10 ms."""
+    power = piece.samples.mean(axis=1).astype(np.float64) ** 2
+    blocks = power[: len(power) // FLUX_HOP * FLUX_HOP].reshape(-1, FLUX_HOP).mean(axis=1)
+    sums = np.concatenate([[0], np.cumsum(blocks)])
+    per_second = RATE // FLUX_HOP
+    level = 10 * np.log10(sums[per_second:] - sums[:-per_second] + 1e-9)
+    steps = np.zeros(len(blocks))
+    steps[per_second : len(level)] = np.abs(level[per_second:] - level[:-per_second])
+    return steps
+
+
+def ordinary_flux(piece: Waveform) -> float:
+    """The mean of the seams' shares."""
+    return float(np.mean(shares_below(flux(piece), RATE / FLUX_HOP)))
+
+
+def ordinary_loudness(piece: Waveform) -> float:
+    """Likewise."""
+    return float(np.mean(shares_below(loudness_steps(piece), RATE / FLUX_HOP)))
+
+
+def test_spectrum_and_loudness_change_no_more_at_a_seam_than_elsewhere(piece: Waveform) -> None:
+    assert ordinary_flux(piece) < ORDINARY
+    assert ordinary_loudness(piece) < ORDINARY
+
+
+def test_a_seam_that_breaks_would_be_seen(piece: Waveform) -> None:
+    """A jump of 94 ms, a hole of 40 ms, and steps of 8 dB, where the windows meet."""
+    jumps, holes, steps = (piece.samples.copy() for _ in range(3))
+    for index, seam in enumerate(seams()):
+        frame = round(seam * RATE)
+        jumps[frame:] = np.roll(jumps[frame:], 3000, axis=0)
+        holes[frame - 640 : frame + 640] = 0
+        steps[frame:] *= 2.5 if index % 2 else 0.4
+    assert ordinary_flux(Waveform(jumps, RATE)) > ORDINARY
+    assert ordinary_flux(Waveform(holes, RATE)) > ORDINARY
+    assert ordinary_loudness(Waveform(steps, RATE)) > ORDINARY
+
+
+def test_it_follows_the_melody_to_the_end(piece: Waveform, placed: Placed) -> None:
+    """Ten seconds at a time: the later windows as well as the first."""
+    heard = pitch_classes(piece)
+    for start in range(0, 90, 10):
+        part = slice(round(start / STEP_SECONDS), round((start + 10) / STEP_SECONDS))
+        assert similarity(placed.classes[part], heard[part]) > 0.7, start
+
+
+def test_it_neither_fades_nor_swells(piece: Waveform) -> None:
+    levels = [
+        10 * np.log10((part.astype(np.float64) ** 2).mean())
+        for part in np.array_split(piece.samples, 9)
+    ]
+    assert max(levels) - min(levels) < 6

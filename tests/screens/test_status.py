@@ -1,0 +1,117 @@
+"""The live status: what it shows of each state, drawn by rich as on a terminal."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import logging
+import threading
+
+import pytest
+from rich.console import Console
+
+from bridge.commands import ClipReady
+from bridge.screens.status import SHOWN_CLIPS, SHOWN_LINES, Screen, Status
+
+
+def drawn(status: Status, screen: Screen | None = None, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    console.print(screen or Screen(status))
+    output = console.file
+    assert isinstance(output, io.StringIO)
+    return output.getvalue()
+
+
+def clip(number: int, score: float = 0.91) -> ClipReady:
+    path = f"/clips/clip {number}.wav"
+    return ClipReady("me-1", 0, 1, path, 4, 120.0, 7, score, 4, 4, 44_100, f"clip {number}")
+
+
+def test_a_daemon_that_has_just_started_says_so() -> None:
+    text = drawn(Status(port=7771, engine_detail="loading pocket"))
+    assert "127.0.0.1:7771" in text
+    assert "loading pocket" in text
+    assert "not heard yet" in text
+    assert "dBFS" not in text
+
+
+def test_input_transport_clients_requests_and_clips_are_shown() -> None:
+    status = Status(
+        engine="busy",
+        engine_detail="pocket on cpu",
+        waiting=2,
+        input="ready",
+        input_detail="Scarlett 2i2, 48000 Hz, 2 channels",
+        peak_db=-6.0,
+        rms_db=-30.0,
+        overflows=3,
+        transport="93.7 bpm, 7/8, playing",
+        clients=["live1 (7772)", "unnamed (9001)"],
+        requests=[("live1-7", 0.5), ("live1-8", None)],
+    )
+    status.clips.appendleft(clip(1))
+    status.clips.appendleft(clip(2, score=-1.0))
+    text = drawn(status)
+    for shown in (
+        *("pocket on cpu, 2 waiting", "Scarlett 2i2, 48000 Hz", "-6.0 dBFS", "3 overflows"),
+        *("93.7 bpm, 7/8, playing", "live1 (7772), unnamed (9001)", "live1-7", "50%"),
+        *("under way", "clip 1.wav  0.91"),
+    ):
+        assert shown in text
+    assert text.index("clip 2.wav") < text.index("clip 1.wav")
+    assert "-1.00" not in text
+
+
+def test_the_meter_grows_with_the_level_and_marks_the_peak() -> None:
+    def cells(rms_db: float, peak_db: float) -> str:
+        text = drawn(Status(input="ready", peak_db=peak_db, rms_db=rms_db))
+        return next(line for line in text.splitlines() if "·" in line or "█" in line)
+
+    assert cells(-30.0, -30.0).count("█") == 12
+    assert cells(-15.0, -15.0).count("█") == 18
+    assert cells(0.0, 0.0).count("█") == 24
+    assert "│" in cells(-30.0, -6.0) and "│" not in cells(-30.0, -30.0)
+    assert "silent" in cells(-120.0, -120.0)
+
+
+def test_the_last_lines_of_the_log_and_the_newest_clips_stay() -> None:
+    status = Status()
+    screen = Screen(status)
+    for number in range(20):
+        record = logging.LogRecord("bridge", logging.INFO, "", 0, f"line {number}!", None, None)
+        screen.handle(record)
+        status.clips.appendleft(clip(number))
+    text = drawn(status, screen)
+    assert f"line {20 - SHOWN_LINES}!" in text and f"line {19 - SHOWN_LINES}!" not in text
+    assert f"clip {20 - SHOWN_CLIPS}.wav" in text
+    assert f"clip {19 - SHOWN_CLIPS}.wav" not in text
+
+
+def test_it_can_be_drawn_while_it_is_brought_up_to_date() -> None:
+    status = Status()
+    screen = Screen(status)
+    over = threading.Event()
+
+    def change() -> None:
+        for number in itertools.count():
+            record = logging.LogRecord("bridge", logging.INFO, "", 0, f"{number}", None, None)
+            screen.handle(record)
+            status.clips.appendleft(clip(number))
+            if over.is_set():
+                return
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for _ in range(200):
+            drawn(status, screen)
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("width", [30, 50])
+def test_names_with_markup_are_shown_as_they_are_on_narrow_terminals_too(width: int) -> None:
+    status = Status(clients=["[red]x[/red] (1)"], transport="[b]", engine_detail="[/oops]")
+    text = drawn(status, width=width)
+    assert "[red]x[/red]" in text and "[b]" in text and "[/oops]" in text

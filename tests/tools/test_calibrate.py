@@ -1,0 +1,83 @@
+"""A loopback of known delay is measured; what is not clearly heard is refused with the remedy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from bridge.errors import BridgeError, NoInput, NoOutput, NotHeard
+from bridge.tools import calibrate
+from bridge.tools.calibrate import Latency, measure_latency
+from tests.peers.jack import SAMPLE_RATE, JackServer, loopback, without_xruns
+
+
+@pytest.fixture(autouse=True)
+def _be_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    # This server's callbacks come so evenly that their times are known at once.
+    monkeypatch.setattr(calibrate, "_SETTLING_SECONDS", 0.5)
+    monkeypatch.setattr(calibrate, "_LONGEST_SECONDS", 0.3)
+    monkeypatch.setattr(calibrate, "_SPACING_SECONDS", 0.45)
+
+
+# PortAudio hears in one cycle what it played in the last, and calls that no time at all: what is
+# left is the delay.
+
+
+def test_a_cable_is_measured_and_printed_for_the_configuration(
+    jack_server: JackServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with loopback(delay_frames=882) as name:
+        status = without_xruns(
+            jack_server, lambda: calibrate.main(input_=name, output=name, as_json=False)
+        )
+    assert status == 0
+    told, errors = capfd.readouterr()
+    *_, measured, line = told.splitlines()
+    assert measured.startswith("loopback to loopback: ") and "5 sweeps within" in measured
+    name, value = line.split(" = ")
+    assert name == "input_latency_ms"
+    assert float(value) == pytest.approx(20.0, abs=1.0)
+    assert errors == ""
+
+
+def test_an_inverted_quiet_and_noisy_way_is_measured_too(
+    jack_server: JackServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with loopback(delay_frames=5000, gain=-0.02, noise=0.001) as name:
+        without_xruns(jack_server, lambda: calibrate.main(input_=name, output=name, as_json=True))
+    latency = Latency(**json.loads(capfd.readouterr().out.splitlines()[-1]))
+    assert latency.milliseconds == pytest.approx(1000 * 5000 / SAMPLE_RATE, abs=1.0)
+    assert latency.spread_ms < 1.0
+    # An upright sweep fits an inverted one nearly as well, half a wave beside it.
+    assert latency.correlation > 0.95
+    assert (latency.input, latency.output, latency.repeats) == ("loopback", "loopback", 5)
+
+
+def refused(measure: Callable[[], object]) -> str:
+    with pytest.raises(BridgeError) as raised:
+        measure()
+    assert isinstance(raised.value, NotHeard)
+    return str(raised.value)
+
+
+def test_silence_and_noise_are_not_taken_for_the_sweeps(jack_server: JackServer) -> None:
+    told = refused(lambda: measure_latency("system", "system", repeats=1))
+    assert "system, JACK Audio Connection Kit hears nothing: connect it" in told
+    with loopback(delay_frames=100, gain=0.0, noise=0.5) as name:
+        told = refused(lambda: measure_latency(name, name, repeats=1))
+    assert "hears something, but not the sweeps" in told and "turn up" in told
+
+
+def test_repeats_that_disagree_are_no_measurement(jack_server: JackServer) -> None:
+    with loopback(delay_frames=100, growth_frames=200) as name:
+        told = refused(lambda: measure_latency(name, name, repeats=3))
+    assert "ms late, and may differ by 2.0 ms: close other programs" in told
+
+
+def test_a_device_that_is_not_there_is_refused_at_once(jack_server: JackServer) -> None:
+    with pytest.raises(NoInput, match="there is no input 'nothing'"):
+        measure_latency("nothing")
+    with pytest.raises(NoOutput, match="there is no output 'nothing'"):
+        measure_latency(None, "nothing")

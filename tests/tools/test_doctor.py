@@ -1,0 +1,84 @@
+"""The doctor: a line for each thing, what is wrong with it, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.config import merge_run
+from bridge.tools import doctor
+from tests.peers.jack import JackServer
+
+
+def examined(*arguments: str, **environment: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Exit status, and the findings by what they are about."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge", "doctor", "--json", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+    )
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    assert report["verdict"] == ("failure" if done.returncode else "ok")
+    return done.returncode, {finding["about"]: finding for finding in report["findings"]}
+
+
+def test_a_machine_with_a_sound_card_is_well(jack_server: JackServer, tmp_path: Path) -> None:
+    status, findings = examined("--clips", str(tmp_path / "Clips"), "--osc-port", "0")
+    assert status == 0
+    assert {"program", "packages", "OSC port 0", "clips folder", "inputs", "outputs"} < set(
+        findings
+    )
+    assert "JACK" in findings["inputs"]["found"] and "44100 Hz" in findings["inputs"]["found"]
+    # Nothing plays into the dummy card: exactly what macOS gives without permission.
+    assert findings["microphone"]["verdict"] == "warning"
+    assert "exactly zero" in findings["microphone"]["found"]
+    assert "macOS" in findings["microphone"]["remedy"]
+    assert findings["model pocket"]["verdict"] == "ok"
+    assert findings["device"]["found"].startswith("cpu")
+    assert not (tmp_path / "Clips").exists(), "it looks, and changes nothing"
+    for finding in findings.values():
+        assert finding["verdict"] == "ok" or finding["remedy"], finding
+
+
+def test_what_is_wrong_is_told_with_its_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        status, findings = examined(
+            *("--osc-port", port, "--clips", str(tmp_path / "file"), "--input", "none"),
+            *("--model", "owner/of-no-such-model", "--device", "cuda:7"),
+            HF_HOME=str(tmp_path / "hub"),
+        )
+    assert status == 1
+    port_taken = findings[f"OSC port {port}"]
+    assert port_taken["verdict"] == "warning" and str(os.getpid()) in port_taken["found"]
+    assert findings["clips folder"]["verdict"] == "failure"
+    assert "not on this machine yet" in findings["model owner/of-no-such-model"]["found"]
+    assert findings["device"]["verdict"] == "failure"
+    assert "microphone" not in findings and "input none" not in findings
+
+
+def test_people_read_one_line_a_finding_and_the_remedy_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [
+        doctor.Finding("this", "ok", "well"),
+        doctor.Finding("that", "failure", "broken", "mend it"),
+    ]
+    monkeypatch.setattr(doctor, "examine", lambda options: iter(found))
+    assert doctor.main(merge_run(), as_json=False) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "ok       this: well",
+        "failure  that: broken",
+        "         mend it",
+    ]

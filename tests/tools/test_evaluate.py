@@ -1,0 +1,213 @@
+"""The evaluation: its figures on players whose skill is known, its table, a real checkpoint."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from bridge.audio import Waveform
+from bridge.engine import Engine, Request
+from bridge.pocket.music.score import KEY_NAMES
+from bridge.tools import evaluate
+from bridge.tools.evaluate import Case, Figure, as_json, as_table, melodies
+
+NAMES = [
+    "melody similarity",
+    "similarity to other melodies",
+    "tempo within 3 % before fitting",
+    "bar lines within 30 ms after fitting",
+    "side/mid within -30 and -3 dB",
+    "drums told from no drums",
+    "24 s without gap or fade",
+    "codec alone: pitch class kept",
+]
+
+
+class Follower:
+    """Plays the melody it is given, with a drum on every beat of the prompt's tempo, in stereo."""
+
+    device = "nowhere"
+
+    def generate(self, request: Request) -> list[Waveform]:
+        assert request.prompt is not None and request.melody is not None
+        frames = math.ceil(request.seconds * 50) * 640
+        step = np.minimum(np.arange(frames) // 4096, 234)
+        pitch = 60 + request.melody.argmax(axis=1)[step]
+        phase = np.cumsum(440 * 2 ** ((pitch - 69) / 12) / 32_000)
+        mid = 0.2 * np.sin(2 * np.pi * phase)
+        tempo = re.search(r"([\d.]+) bpm", request.prompt)
+        assert tempo is not None
+        if "no drums" not in request.prompt and "drums" in request.prompt:
+            rng = np.random.default_rng(request.seed)
+            fall = np.exp(-np.arange(1600) / 250)
+            for first in np.arange(0, frames - 1600, 60 / float(tempo[1]) * 32_000):
+                mid[round(first) : round(first) + 1600] += 0.5 * fall * rng.standard_normal(1600)
+        side = 0.03 * np.sin(2 * np.pi * 1.5 * phase)
+        samples = np.clip(np.stack([mid + side, mid - side], axis=1), -1, 1)
+        return [Waveform(samples.astype(np.float32), 32_000)]
+
+    def reconstruct(self, waveform: Waveform) -> Waveform:
+        return waveform
+
+
+class Deaf:
+    """Plays the same fading tone whatever it is asked for, and hears nothing."""
+
+    device = "nowhere"
+
+    def generate(self, request: Request) -> list[Waveform]:
+        time = np.arange(math.ceil(request.seconds * 50) * 640) / 32_000
+        tone = 0.5 * np.sin(2 * np.pi * 466.16 * time) * np.exp(-time / 3)
+        return [Waveform(tone.astype(np.float32)[:, None], 32_000)]
+
+    def reconstruct(self, waveform: Waveform) -> Waveform:
+        return Waveform(np.zeros_like(waveform.samples), waveform.sample_rate)
+
+
+def figures_of(player: object, clips: int) -> dict[str, Figure]:
+    figures = evaluate.evaluate(cast(Engine, player), clips=clips)
+    assert [figure.name for figure in figures[:-1]] == NAMES
+    assert figures[-1].name == "times real time, 8 s clip on nowhere"
+    return {figure.name: figure for figure in figures}
+
+
+def test_who_follows_in_time_and_in_stereo_holds_every_floor() -> None:
+    figures = figures_of(Follower(), clips=4)
+    assert [figure.name for figure in figures.values() if not figure.holds] == []
+    assert figures["melody similarity"].value > 0.9
+    assert figures["codec alone: pitch class kept"].value == 1.0
+    assert figures["melody similarity"].clips == 4
+
+
+def test_who_hears_nothing_misses_them() -> None:
+    figures = figures_of(Deaf(), clips=4)
+    missed = {name for name, figure in figures.items() if not figure.holds}
+    assert missed >= {
+        "melody similarity",
+        "bar lines within 30 ms after fitting",
+        "side/mid within -30 and -3 dB",
+        "drums told from no drums",
+        "24 s without gap or fade",
+        "codec alone: pitch class kept",
+    }
+    assert figures["codec alone: pitch class kept"].value == 0.0
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    return list(melodies(16))
+
+
+def test_the_same_melodies_are_asked_for_every_time(cases: list[Case]) -> None:
+    for case, again in zip(cases[:4], melodies(4), strict=True):
+        assert (case.sound, case.tempo_bpm, case.seed) == (again.sound, again.tempo_bpm, again.seed)
+        assert np.array_equal(case.placed.chroma, again.placed.chroma)
+
+
+def test_melodies_are_whole_and_of_many_keys_tempos_and_meters(cases: list[Case]) -> None:
+    assert [case.seed for case in cases] == list(range(16))
+    assert len({case.placed.chroma.tobytes() for case in cases}) == 16
+    assert {str(case.meter) for case in cases} == {"3/4", "4/4"}
+    assert len({case.tempo_bpm for case in cases}) >= 8
+    for case in cases:
+        assert case.placed.chroma.shape == (235, 12)
+        assert len(case.placed.classes) == math.ceil(case.seconds * 32_000 / 4096)
+        assert (case.placed.classes >= 0).mean() > 0.5
+
+
+def test_prompts_name_the_tempo_and_the_key_of_their_melody(cases: list[Case]) -> None:
+    keys = 0
+    for case in cases:
+        assert f"{float(case.tempo_bpm):g} bpm" in case.sound
+        assert case.has_drums == bool(re.search(r"(?<!no )drums", case.sound))
+        for tonic, quality in re.findall(r"([A-G][b#]?) (major|minor)", case.sound):
+            keys += 1
+            heard = np.bincount(case.placed.classes[case.placed.classes >= 0], minlength=12)
+            steps = (0, 2, 4, 5, 7, 9, 11) if quality == "major" else (0, 2, 3, 5, 7, 9, 10)
+            inside = [(KEY_NAMES.index(tonic) + step) % 12 for step in steps]
+            # Wandering melodies leave their key.
+            assert heard[inside].sum() / heard.sum() > 0.5
+    assert keys >= 5
+    assert not any("{" in case.sound for case in cases)
+
+
+@pytest.mark.parametrize(
+    ("value", "floor", "at_most", "holds"),
+    [
+        (0.7, 0.7, False, True),
+        (0.69, 0.7, False, False),
+        (0.2, 0.2, True, True),
+        (0.21, 0.2, True, False),
+        (0.0, None, False, True),
+        (math.nan, 0.7, False, False),
+        (math.nan, 0.2, True, False),
+    ],
+)
+def test_a_figure_holds_on_the_right_side_of_its_floor(
+    value: float, floor: float | None, at_most: bool, holds: bool
+) -> None:
+    assert Figure("figure", value, floor, at_most, 1).holds is holds
+
+
+FIGURES = [
+    Figure("good", 0.8125, 0.7, False, 32),
+    Figure("too much", 0.3, 0.2, True, 32),
+    Figure("unknown", math.nan, 0.8, False, 0),
+]
+
+
+def test_json_is_one_object_without_nan() -> None:
+    told = json.loads(as_json("pocket", "stream", FIGURES), parse_constant=pytest.fail)
+    assert told["model"] == "pocket"
+    assert told["figures"][0] == {
+        "name": "good", "value": 0.8125, "floor": 0.7, "at_most": False, "clips": 32, "holds": True,
+    }  # fmt: skip
+    assert [row["holds"] for row in told["figures"]] == [True, False, False]
+    assert told["figures"][2]["value"] is None
+
+
+def test_the_table_marks_what_was_missed() -> None:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(as_table("pocket", "stream", FIGURES))
+    rows = {
+        line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:5]]
+        for line in console.export_text().splitlines()
+        if line.count("│") == 5
+    }
+    assert rows == {
+        "good": ["0.81", "≥ 0.7", "32"],
+        "too much": ["0.30  missed", "≤ 0.2", "32"],
+        "unknown": ["-  missed", "≥ 0.8", "0"],
+    }
+
+
+@pytest.fixture
+def short_clips() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "BARS", 1)
+        patch.setattr(evaluate, "LONG_SECONDS", 1.0)
+        patch.setattr(evaluate, "SPEED_SECONDS", 1.0)
+        yield
+
+
+@pytest.mark.usefixtures("short_clips")
+@pytest.mark.parametrize("engine", ["stream", "reference"])
+def test_any_checkpoint_is_measured_by_either_engine(
+    model: Path, engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate.main(Namespace(model=str(model), engine=engine, json=True, short=True)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["model"], told["engine"]) == (str(model), engine)
+    assert [row["name"] for row in told["figures"]][:-1] == NAMES
+    assert told["figures"][-1]["name"] == "times real time, 8 s clip on cpu"
+    assert told["figures"][-1]["value"] > 0
