@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
             sys.stdout.flush()
         return status
     except BridgeError as error:
-        _tell(f"{_PROGRAM}: {error}")
+        _print_error(f"{_PROGRAM}: {error}")
         return error.exit_status
     except BrokenPipeError:
         # Whoever read has gone; without this, Python complains once more when it shuts down.
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         if error.errno in (errno.ENOSPC, errno.EIO) and error.filename is None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         where = f"{error.filename!r}: " if error.filename is not None else ""
-        _tell(f"{_PROGRAM}: {where}{error.strerror or error}")
+        _print_error(f"{_PROGRAM}: {where}{error.strerror or error}")
         return 1
 
 
@@ -103,12 +103,12 @@ def _render_and_print(options: Options, *, as_json: bool) -> int:
     from bridge.tools.progress_bar import progress_bar
 
     plan = prepare(options)
-    for sentence in plan.told:
-        _tell(sentence)
+    for sentence in plan.remarks:
+        _print_error(sentence)
     with progress_bar() as progress:
         rendered = render(plan, progress=progress)
-    for sentence in rendered.told:
-        _tell(sentence)
+    for sentence in rendered.remarks:
+        _print_error(sentence)
     if as_json:
         print(json.dumps(rendered.as_json(), allow_nan=False))
     else:
@@ -138,7 +138,7 @@ def _presets(arguments: argparse.Namespace) -> int:
         print(f"{'':{width}}  {preset.prompt}")
     print(f"\nYour own go into {files.user_folder() / 'presets'}")
     for error in broken.values():
-        _tell(f"{_PROGRAM}: {error}")
+        _print_error(f"{_PROGRAM}: {error}")
     return 0
 
 
@@ -230,7 +230,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     return bench.main(arguments)
 
 
-def _tell(line: str) -> None:
+def _print_error(line: str) -> None:
     """One line on stderr."""
     if sys.stderr is not None:
         print(" ".join(line.split()), file=sys.stderr)

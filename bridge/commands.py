@@ -23,7 +23,7 @@ CaptureState = Literal["waiting", "recording", "done"]
 
 
 @dataclass(frozen=True)
-class Sound:
+class ClipSettings:
     """What a clip should be, as far as it was said; None is left to the session's defaults.
 
     Attributes:
@@ -49,9 +49,9 @@ class Sound:
     variations: int | None = None
     sample_rate: int | None = None
 
-    def over(self, other: Sound) -> Sound:
+    def over(self, other: ClipSettings) -> ClipSettings:
         """This where it says something, and the other where it does not."""
-        return Sound(
+        return ClipSettings(
             **{
                 field.name: getattr(other, field.name)
                 if getattr(self, field.name) is None
@@ -110,7 +110,7 @@ class Transport:
 class SetDefaults:
     """Use these values where a request says nothing."""
 
-    sound: Sound
+    sound: ClipSettings
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ class Generate:
     """
 
     id: str
-    sound: Sound
+    sound: ClipSettings
     melody: str | None = None
 
 

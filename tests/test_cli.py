@@ -138,9 +138,9 @@ def test_the_longest_clip_is_told_when_one_is_too_long(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["render", "--prompt", "keys", "--bars", "276", "--tempo", "110"]) == 2
-    told = capsys.readouterr().err
-    assert "276 bars of 4/4 at 110 bpm are 602.2 s" in told
-    assert "600 s at most: ask for 275 bars or fewer" in told
+    errors = capsys.readouterr().err
+    assert "276 bars of 4/4 at 110 bpm are 602.2 s" in errors
+    assert "600 s at most: ask for 275 bars or fewer" in errors
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def test_a_piece_is_the_clip_and_its_surplus_as_far_as_the_longest_has_room(
     tempo_bpm = 110 if bars == 275 else 120
     plan = prepare(merge({"melody": MIDI, "bars": bars, "tempo_bpm": tempo_bpm, "meter": "4/4"}))
     assert plan.piece_seconds == pytest.approx(seconds)
-    assert plan.placed is not None
-    assert len(plan.placed.chroma) == max(ceil(seconds / 0.128), 235)
+    assert plan.aligned is not None
+    assert len(plan.aligned.chroma) == max(ceil(seconds / 0.128), 235)
     assert request_for(plan).seconds == plan.piece_seconds
 
 

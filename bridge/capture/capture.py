@@ -26,7 +26,7 @@ class Capture(ABC):
         seconds: how long it is so far.
         peak_db: its highest peak so far in dBFS, -120 when silent.
         take: the result, once it is done. It begins on a bar line, or at an onset.
-        told: sentences on what is not as was asked for.
+        remarks: sentences on what is not as was asked for.
     """
 
     def __init__(self, source: Source) -> None:
@@ -34,7 +34,7 @@ class Capture(ABC):
         self.seconds = 0.0
         self.peak_db = LOWEST_DB
         self.take: Take | None = None
-        self.told: tuple[str, ...] = ()
+        self.remarks: tuple[str, ...] = ()
         self._source = source
         self._stopped: float | None = None
         self._is_lost = False
@@ -59,7 +59,7 @@ class Capture(ABC):
         """The ring gets no more: the next poll makes do with what it has."""
         self._is_lost = True
 
-    def _tell_lost(self, seconds: float) -> None:
+    def _remark_lost(self, seconds: float) -> None:
         """Say that what is taken ends so long before what was asked for.
 
         Raises:
@@ -68,7 +68,7 @@ class Capture(ABC):
         if seconds > LOST_AGO_SECONDS:
             raise NoInput(f"the input was lost {seconds:.0f} s before: plug it in again")
         if seconds > SHORT_GAP_SECONDS:
-            self.told += (f"the input was lost: the take ends {seconds:.1f} s earlier",)
+            self.remarks += (f"the input was lost: the take ends {seconds:.1f} s earlier",)
 
     def _follow(self, start_frame: int) -> None:
         """Tell how long it is, and how loud."""
@@ -86,7 +86,7 @@ class Capture(ABC):
         frames: int,
         tempo_bpm: Fraction | None,
         meter: Meter,
-        *told: str,
+        *remarks: str,
     ) -> None:
         """Make the take, if the ring has it all or gets no more."""
         source = self._source
@@ -97,16 +97,16 @@ class Capture(ABC):
             if heard <= 0:
                 raise NoInput(LOST)
             frames = min(frames, heard)
-            told += ("the input was lost: the take ends there",)
+            remarks += ("the input was lost: the take ends there",)
         waveform, missing = source.cut(start_frame, frames)
         if missing > 0:
-            told += (f"{missing * 1000:.0f} ms of it were lost by the input, and are silent",)
+            remarks += (f"{missing * 1000:.0f} ms of it were lost by the input, and are silent",)
         self.take = Take(waveform, tempo_bpm, meter, name=source.name)
-        self.told += told
+        self.remarks += remarks
         self.seconds, self.peak_db = waveform.seconds, peak_db(waveform.samples)
         self.state = "done"
 
 
-def tempo_told(span: Span) -> str:
+def tempo_remark(span: Span) -> str:
     """A span's tempo, for a sentence."""
     return f"{float(span.tempo_bpm):g}"

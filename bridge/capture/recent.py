@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.capture.capture import SHORT_GAP_SECONDS, Capture, tempo_told
+from bridge.capture.capture import SHORT_GAP_SECONDS, Capture, tempo_remark
 from bridge.capture.onset import FLOOR_SECONDS, OnsetFinder
 from bridge.capture.source import Source
 from bridge.config import DEFAULT_TEMPO_BPM
@@ -40,7 +40,7 @@ class LastBars(Capture):
             if end is None:
                 raise NotEnoughBars(f"0 of {self._bars} bars: no whole bar was played and heard")
             if self._is_lost:
-                self._tell_lost(self._end - end)
+                self._remark_lost(self._end - end)
             self._end = end
         span = clock.bars_ending(self._end, self._bars)
         start_frame, frames = source.frame_at(span.start_seconds), source.frames_of(span)
@@ -49,10 +49,12 @@ class LastBars(Capture):
         have, why = self._whole_bars(span)
         if have < self._bars:
             raise NotEnoughBars(f"{have} of {self._bars} bars: {why}")
-        told = []
+        remarks = []
         if not span.is_steady:
-            told.append(f"the tempo changed: the take goes by its mean, {tempo_told(span)} bpm")
-        self._finish(start_frame, frames, span.tempo_bpm, span.meter, *told)
+            remarks.append(
+                f"the tempo changed: the take goes by its mean, {tempo_remark(span)} bpm"
+            )
+        self._finish(start_frame, frames, span.tempo_bpm, span.meter, *remarks)
 
     def _whole_bars(self, span: Span) -> tuple[int, str]:
         """How many of the span's bars the ring has in one piece, and why not more."""
@@ -85,7 +87,7 @@ class LastPhrase(Capture):
         if self.take is not None or (ring.frames_written < stop_frame and not self._is_lost):
             return
         if stop_frame > ring.frames_written:
-            self._tell_lost(self._pressed - source.heard_until())
+            self._remark_lost(self._pressed - source.heard_until())
             stop_frame = ring.frames_written
             self._pressed = source.heard_until()
         earliest, why = _heard_from(source, stop_frame)

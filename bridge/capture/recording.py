@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.capture.capture import LOST, Capture, tempo_told
+from bridge.capture.capture import LOST, Capture, tempo_remark
 from bridge.capture.onset import FLOOR_SECONDS, OnsetFinder
 from bridge.capture.source import LONGEST_SECONDS, Source
 from bridge.config import DEFAULT_TEMPO_BPM
@@ -92,15 +92,17 @@ class Recording(Capture):
         if not span.broken and not self._is_lost and span.bars != bars:
             if seconds > LONGEST_SECONDS:
                 self._bars = max(1, span.bars)
-                self.told = (f"it was ended after {self._bars} bars: no take lasts over 115 s",)
+                self.remarks = (f"it was ended after {self._bars} bars: no take lasts over 115 s",)
             return
-        told = []
+        remarks = []
         if span.broken:
-            told.append(f"{span.broken}: the take ends there, {seconds:.1f} s long")
+            remarks.append(f"{span.broken}: the take ends there, {seconds:.1f} s long")
         if not span.is_steady:
-            told.append(f"the tempo changed: the take goes by its mean, {tempo_told(span)} bpm")
+            remarks.append(
+                f"the tempo changed: the take goes by its mean, {tempo_remark(span)} bpm"
+            )
         frames = self._source.frames_of(span)
-        self._finish(start_frame, frames, span.tempo_bpm, span.meter, *told)
+        self._finish(start_frame, frames, span.tempo_bpm, span.meter, *remarks)
 
     def _wait_again(self) -> None:
         self._line, self.state = None, "waiting"

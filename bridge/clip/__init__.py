@@ -45,7 +45,7 @@ class FinishedClip:
         source_offset_seconds: where its first bar line lay in what was played.
         loudness_lufs: integrated loudness; None when under 0.4 s or silent.
         true_peak_dbtp: true peak; −inf when silent.
-        told: what a person should know of how it was made.
+        remarks: what a person should know of how it was made.
     """
 
     waveform: Waveform
@@ -55,7 +55,7 @@ class FinishedClip:
     source_offset_seconds: float
     loudness_lufs: float | None
     true_peak_dbtp: float
-    told: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def finish(
@@ -93,12 +93,12 @@ def finish(
         meter=meter,
         melody_classes=melody_classes,
     )
-    start, offset, told = played.start_seconds, played.source_offset_seconds, played.told
+    start, offset, remarks = played.start_seconds, played.source_offset_seconds, played.remarks
     if not played.fitted:
         clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))
         start = offset = _latency_seconds(played.waveform, clip_seconds, melody_classes)
         if start > 0:
-            told += (f"nothing sounded for the first {start * 1000:.0f} ms: cut",)
+            remarks += (f"nothing sounded for the first {start * 1000:.0f} ms: cut",)
     loop = close_loop(
         played.waveform.resampled(sample_rate),
         start_frame=round((start - PREROLL_SECONDS if start > 0 else start) * sample_rate),
@@ -114,7 +114,7 @@ def finish(
         source_offset_seconds=offset,
         loudness_lufs=loud.loudness_lufs,
         true_peak_dbtp=loud.true_peak_dbtp,
-        told=told + loop.told,
+        remarks=remarks + loop.remarks,
     )
 
 

@@ -42,7 +42,7 @@ class Fitted:
         stretch_ratio: seconds out a second in; 1 when it was not stretched.
         start_seconds: the first bar line in `waveform`; negative when it lies before frame 0.
         source_offset_seconds: the same in what was played.
-        told: what a person should know.
+        remarks: what a person should know.
     """
 
     waveform: Waveform
@@ -50,7 +50,7 @@ class Fitted:
     stretch_ratio: float = 1.0
     start_seconds: float = 0.0
     source_offset_seconds: float = 0.0
-    told: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def played_tempo(waveform: Waveform, tempo_bpm: Fraction, meter: Meter) -> float | None:
@@ -82,7 +82,9 @@ def fit_to_grid(
     if pulse is None:
         return Fitted(
             waveform,
-            told=(f"no steady pulse near {float(tempo_bpm):g} bpm: the timing is as it was made",),
+            remarks=(
+                f"no steady pulse near {float(tempo_bpm):g} bpm: the timing is as it was made",
+            ),
         )
     clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))
     start = find_downbeat(
@@ -103,7 +105,7 @@ def fit_to_grid(
         # A hole at the seam is heard before a beat that drifts is.
         return Fitted(
             waveform,
-            told=(
+            remarks=(
                 "too little was made past the clip to bring it onto the grid: the timing is as it "
                 "was made; fewer bars leave room",
             ),
@@ -114,7 +116,7 @@ def fit_to_grid(
         stretch_ratio=ratio,
         start_seconds=start * ratio,
         source_offset_seconds=start,
-        told=_told(ratio, start, tempo_bpm),
+        remarks=_remarks(ratio, start, tempo_bpm),
     )
 
 
@@ -163,11 +165,11 @@ def _likeness(
     return likeness
 
 
-def _told(ratio: float, start_seconds: float, tempo_bpm: Fraction) -> tuple[str, ...]:
-    told = []
+def _remarks(ratio: float, start_seconds: float, tempo_bpm: Fraction) -> tuple[str, ...]:
+    remarks = []
     if ratio != 1.0:
         played_bpm = float(tempo_bpm) * ratio
-        told.append(f"played at {played_bpm:.2f} bpm, stretched to {float(tempo_bpm):g}")
+        remarks.append(f"played at {played_bpm:.2f} bpm, stretched to {float(tempo_bpm):g}")
     if start_seconds > 0:
-        told.append(f"the first bar line was {start_seconds * 1000:.0f} ms in: cut to it")
-    return tuple(told)
+        remarks.append(f"the first bar line was {start_seconds * 1000:.0f} ms in: cut to it")
+    return tuple(remarks)

@@ -42,11 +42,11 @@ class Loop:
 
     Attributes:
         waveform: exactly as many frames as were asked for.
-        told: what a person should know.
+        remarks: what a person should know.
     """
 
     waveform: Waveform
-    told: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def close_loop(source: Waveform, *, start_frame: int, frames: int, on_beat: bool) -> Loop:
@@ -58,25 +58,25 @@ def close_loop(source: Waveform, *, start_frame: int, frames: int, on_beat: bool
         frames: how many, positive.
         on_beat: whether a beat is known to fall on the first frame.
     """
-    told = []
+    remarks = []
     head, tail, late = _cut(source.samples, start_frame, frames)
     missing = start_frame + frames - source.frames
     if missing > 0:
-        told.append(f"{missing / source.sample_rate:.2f} s short of the clip: silent at the end")
+        remarks.append(f"{missing / source.sample_rate:.2f} s short of the clip: silent at the end")
         _fade_out(head[: frames - missing], round(SHORT_SECONDS * source.sample_rate))
     limit = int(FADE_SHARE * frames)
     fade_seconds = BEAT_FADE_SECONDS if on_beat else FADE_SECONDS
     longest = min(round(fade_seconds * source.sample_rate), limit, tail.shape[0])
     late = min(max(late, _late_start(head, source.sample_rate)), longest // 2)
     if longest < round(ATTACK_OUT_SECONDS * source.sample_rate):
-        told.append("nothing was generated past the end: faded where the loop closes")
+        remarks.append("nothing was generated past the end: faded where the loop closes")
         _fade_out(head, min(round(SHORT_SECONDS * source.sample_rate), limit))
         _fade_in(head[late:], min(round(ATTACK_IN_SECONDS * source.sample_rate), limit))
     elif _begins_with_attack(head[late:], source.sample_rate):
         _under_attack(head, tail, late, source.sample_rate, longest)
     else:
         _cross_fade(head, tail[:longest], late)
-    return Loop(Waveform(head, source.sample_rate), tuple(told))
+    return Loop(Waveform(head, source.sample_rate), tuple(remarks))
 
 
 def _cut(

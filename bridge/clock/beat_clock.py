@@ -23,7 +23,7 @@ from bridge.clock.segment import (
     STARTED,
     STOPPED,
     Grid,
-    Stretch,
+    PlaybackSegment,
 )
 from bridge.commands import Transport
 from bridge.errors import NotEnoughBars
@@ -67,7 +67,7 @@ class BeatClock:
         self.tempo_bpm: Fraction | None = None
         self.meter: Meter | None = None
         self.heard_seconds: float | None = None
-        self._history: list[Stretch | _Pause] = []
+        self._history: list[PlaybackSegment | _Pause] = []
         self._suspect: tuple[Transport, float] | None = None
 
     def update(self, packet: Transport) -> None:
@@ -84,7 +84,9 @@ class BeatClock:
     def is_gone(self, seconds: float) -> bool:
         """Whether the DAW was playing when it was last heard of, more than 5 s before."""
         entry = self._history[-1] if self._history else None
-        return isinstance(entry, Stretch) and seconds > entry.heard_seconds + SILENCE_SECONDS
+        return (
+            isinstance(entry, PlaybackSegment) and seconds > entry.heard_seconds + SILENCE_SECONDS
+        )
 
     def is_playing(self, seconds: float) -> bool:
         """Whether the playhead moves at that instant."""
@@ -93,7 +95,7 @@ class BeatClock:
     def beat_at(self, seconds: float) -> float | None:
         """Quarter notes from the start of the song at that instant; None before all history."""
         entry = self._entry_at(seconds)
-        if isinstance(entry, Stretch):
+        if isinstance(entry, PlaybackSegment):
             return entry.beat_at(min(seconds, entry.heard_seconds + SILENCE_SECONDS))
         return None if entry is None else entry.beat
 
@@ -196,38 +198,38 @@ class BeatClock:
     def _near_beats(self) -> float:
         return NEAR_SECONDS * float(self.tempo_bpm or 0) / 60
 
-    def _stretches(self) -> Iterator[Stretch]:
-        return (entry for entry in self._history if isinstance(entry, Stretch))
+    def _stretches(self) -> Iterator[PlaybackSegment]:
+        return (entry for entry in self._history if isinstance(entry, PlaybackSegment))
 
-    def _stretch_around(self, seconds: float) -> Stretch:
+    def _stretch_around(self, seconds: float) -> PlaybackSegment:
         """The one that was played at that instant, or else last before it."""
         for stretch in reversed(list(self._stretches())):
             if stretch.earliest_seconds <= seconds + NEAR_SECONDS:
                 return stretch
         raise NotEnoughBars("the DAW has not played: start it, or capture while it stands")
 
-    def _entry_at(self, seconds: float) -> Stretch | _Pause | None:
+    def _entry_at(self, seconds: float) -> PlaybackSegment | _Pause | None:
         for entry in reversed(self._history):
             if entry.start_seconds <= seconds:
                 return entry
         return None
 
-    def _playing_at(self, seconds: float) -> Stretch | None:
+    def _playing_at(self, seconds: float) -> PlaybackSegment | None:
         entry = self._entry_at(seconds)
-        if isinstance(entry, Stretch) and seconds <= entry.heard_seconds + SILENCE_SECONDS:
+        if isinstance(entry, PlaybackSegment) and seconds <= entry.heard_seconds + SILENCE_SECONDS:
             return entry
         return None
 
     def _end_if_silent(self, seconds: float) -> None:
         entry = self._history[-1] if self._history else None
-        if isinstance(entry, Stretch) and self.is_gone(seconds):
+        if isinstance(entry, PlaybackSegment) and self.is_gone(seconds):
             entry.end(FELL_SILENT)
 
     def _pause(self, packet: Transport) -> None:
         """The DAW stands, as the packet says."""
         entry = self._history[-1] if self._history else None
         start_seconds = packet.received_seconds
-        if isinstance(entry, Stretch) and not entry.ended:
+        if isinstance(entry, PlaybackSegment) and not entry.ended:
             entry.stop(packet)
             start_seconds = min(start_seconds, entry.end_seconds)
         if not isinstance(entry, _Pause) or entry.beat != packet.beat:
@@ -237,7 +239,7 @@ class BeatClock:
     def _goes_on(self, packet: Transport) -> bool:
         """Take it into the current stretch, or leave it as late; False: it begins another."""
         stretch = self._history[-1] if self._history else None
-        if not isinstance(stretch, Stretch):
+        if not isinstance(stretch, PlaybackSegment):
             return self._was_sent_before_the_stop(packet)
         if stretch.ended:
             return False
@@ -270,20 +272,20 @@ class BeatClock:
             return False
         return packet.received_seconds >= suspect[0].received_seconds + _ALIKE_SECONDS
 
-    def _corrects(self, young: Stretch, packet: Transport) -> bool:
+    def _corrects(self, young: PlaybackSegment, packet: Transport) -> bool:
         """Take back a stretch that one late packet has made, and judge this packet again."""
         self._history.pop()
         before = self._history[-1] if self._history else None
-        if isinstance(before, Stretch) and before.ended == JUMPED:
+        if isinstance(before, PlaybackSegment) and before.ended == JUMPED:
             before.reopen()
             return self._goes_on(packet)
-        self._history.append(Stretch(packet, young.began, young.after_seconds))
+        self._history.append(PlaybackSegment(packet, young.began, young.after_seconds))
         return True
 
     def _was_sent_before_the_stop(self, packet: Transport) -> bool:
         """Whether it was overtaken by the packet that told of the stop."""
         before = self._history[-2] if len(self._history) > 1 else None
-        if not (isinstance(before, Stretch) and before.ended == STOPPED):
+        if not (isinstance(before, PlaybackSegment) and before.ended == STOPPED):
             return False
         late = before.lateness(packet)
         if late >= FAR_SECONDS or packet.beat + before.lap_beats >= before.end_position:
@@ -295,17 +297,17 @@ class BeatClock:
         """Playback began, or went on elsewhere."""
         seconds = packet.received_seconds
         entry = self._history[-1] if self._history else None
-        if isinstance(entry, Stretch):
+        if isinstance(entry, PlaybackSegment):
             if not entry.ended:
                 entry.end(JUMPED)
-            stretch = Stretch(packet, entry.ended, entry.end_seconds)
+            stretch = PlaybackSegment(packet, entry.ended, entry.end_seconds)
         elif entry is None:
-            stretch = Stretch(packet, STARTED, -inf)
+            stretch = PlaybackSegment(packet, STARTED, -inf)
         else:
             # It began where it stood, or somewhere else altogether.
             since = (packet.beat - entry.beat) * float(60 / packet.tempo_bpm)
             after = seconds - since if since >= 0 else -inf
-            stretch = Stretch(packet, STARTED, max(entry.start_seconds, after))
+            stretch = PlaybackSegment(packet, STARTED, max(entry.start_seconds, after))
         self._history.append(stretch)
         self._suspect = None
 
@@ -318,11 +320,11 @@ class BeatClock:
             over += 1
         del self._history[: max(over, len(self._history) - _MOST_ENTRIES)]
         oldest = self._history[0]
-        if isinstance(oldest, Stretch):
+        if isinstance(oldest, PlaybackSegment):
             oldest.forget(before_seconds)
 
 
-def _span(stretch: Stretch, grid: Grid, start: float, end: float, broken: str) -> Span:
+def _span(stretch: PlaybackSegment, grid: Grid, start: float, end: float, broken: str) -> Span:
     """The span between two positions, the first of them on a bar line."""
     start_seconds, end_seconds = stretch.seconds_at(start), stretch.seconds_at(end)
     steady = stretch.steady_tempo(start, end)

@@ -24,7 +24,7 @@ _PACKETS_A_RANK = 16
 _SURE_PACKETS = 7
 
 
-class Arrivals:
+class LatenessEnvelope:
     """The offsets of packets over time, and their low envelope at any instant.
 
     The envelope is a line through a point a second. Each point rests on the 8 s around it, or on

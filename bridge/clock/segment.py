@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import inf, remainder
 from typing import Any
 
-from bridge.clock.lateness import Arrivals
+from bridge.clock.lateness import LatenessEnvelope
 from bridge.commands import Transport
 from bridge.timing import Meter
 
@@ -87,7 +87,7 @@ class _Piece:
     lap_beats: float = 0.0
 
 
-class Stretch:
+class PlaybackSegment:
     """Playback from one packet on, until it stops or jumps.
 
     Attributes:
@@ -105,7 +105,7 @@ class Stretch:
         self.began, self.ended = began, ""
         self.after_seconds = max(after_seconds, seconds - UNHEARD_SECONDS)
         self.heard_seconds = seconds
-        self._arrivals = Arrivals()
+        self._arrivals = LatenessEnvelope()
         self._arrivals.add(seconds, 0.0)
         self._first_seconds, self._first_position = seconds, position
         self._last_position = self._end_position = position

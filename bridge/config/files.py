@@ -145,6 +145,6 @@ def read_values(table: Mapping[str, object], known: tuple[str, ...]) -> dict[str
             values[name] = read_value(name, raw)
         except BadArgument as error:
             # As a sentence it may be spelled otherwise: "sample rate".
-            told = str(error)
-            raise BadArgument(told if name in told else f"{name}: {told}") from error
+            message = str(error)
+            raise BadArgument(message if name in message else f"{name}: {message}") from error
     return values

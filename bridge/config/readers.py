@@ -35,7 +35,7 @@ def read_value(name: str, raw: object) -> Any:
     return READERS[name](raw)
 
 
-def _whole(name: str, low: int, high: int) -> Callable[[object], int]:
+def _ints(name: str, low: int, high: int) -> Callable[[object], int]:
     def read(raw: object) -> int:
         if isinstance(raw, str):
             text = raw.strip()
@@ -173,7 +173,7 @@ def _plot(raw: object) -> Path:
 
 def _input(raw: object) -> str | int:
     if isinstance(raw, int) or (isinstance(raw, str) and raw.strip().isdecimal()):
-        return _whole("input", 0, 9999)(raw)
+        return _ints("input", 0, 9999)(raw)
     name = _text("input", 200)(raw)
     return NO_INPUT if name.lower() == NO_INPUT else name
 
@@ -195,24 +195,24 @@ READERS: Mapping[str, Callable[[object], Any]] = {
     "melody": _path("melody"),
     "prompt": _prompt,
     "preset": _text("preset", 80),
-    "bars": _whole("bars", 1, 1000),
+    "bars": _ints("bars", 1, 1000),
     "tempo_bpm": _tempo("tempo"),
     "meter": _meter,
     "melody_tempo_bpm": _tempo("melody tempo"),
     "key": _key,
     "model": _model,
-    "seed": _whole("seed", 0, MAX_SEED),
-    "variations": _whole("variations", 1, MAX_VARIATIONS),
+    "seed": _ints("seed", 0, MAX_SEED),
+    "variations": _ints("variations", 1, MAX_VARIATIONS),
     "guidance_scale": _number("guidance scale", 1, 20),
     "temperature": _number("temperature", 0.01, 10),
-    "top_k": _whole("top-k", 0, 65_536),
+    "top_k": _ints("top-k", 0, 65_536),
     "greedy": _switch("greedy"),
     "unconditional": _switch("unconditional"),
-    "sample_rate": _whole("sample rate", 8000, 192_000),
+    "sample_rate": _ints("sample rate", 8000, 192_000),
     "device": _device,
     "out": _path("out"),
     "plot": _plot,
-    "osc_port": _whole("osc_port", 0, 65_535),
+    "osc_port": _ints("osc_port", 0, 65_535),
     "input": _input,
     "input_latency_ms": _number("input_latency_ms", -500, 500),
     "melody_roots": _paths("melody_roots"),

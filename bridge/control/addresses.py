@@ -19,6 +19,7 @@ from bridge.commands import (
     CaptureStart,
     CaptureStop,
     ClipReady,
+    ClipSettings,
     Command,
     Discard,
     Done,
@@ -38,7 +39,6 @@ from bridge.commands import (
     PresetListed,
     Progress,
     SetDefaults,
-    Sound,
     Subscribe,
     Transport,
     Unsubscribe,
@@ -50,14 +50,14 @@ from bridge.control.arguments import (
     client_name,
     exact,
     identifier,
+    integer,
     number_option,
     optional_identifier,
     path,
     switch,
     text_option,
-    whole,
 )
-from bridge.control.packets import Argument, Whole
+from bridge.control.packets import Argument, Uncut
 from bridge.errors import BadArgument, UnknownAddress
 from bridge.timing import Meter, Note
 
@@ -125,27 +125,27 @@ def request_id(address: str, arguments: Sequence[Argument]) -> str:
 
 
 def event_message(event: Event) -> tuple[str, tuple[int | float | str, ...]]:
-    """An event's address and arguments; text that must not be cut is `Whole`."""
+    """An event's address and arguments; text that must not be cut is `Uncut`."""
     address, types = _EVENTS[type(event)]
     values = zip(types, astuple(event), strict=True)
     return address, tuple(of_type(value) for of_type, value in values)
 
 
 _EVENTS: Mapping[type[Event], tuple[str, tuple[Callable[[Any], int | float | str], ...]]] = {
-    Hello: ("/bridge/hello", (str, int, str, str, str, Whole)),
+    Hello: ("/bridge/hello", (str, int, str, str, str, Uncut)),
     Pong: ("/bridge/pong", (str,)),
     EngineChanged: ("/bridge/engine", (str, str)),
     InputChanged: ("/bridge/input", (str, str, int)),
-    CaptureChanged: ("/bridge/capture", (Whole, str, float, float)),
+    CaptureChanged: ("/bridge/capture", (Uncut, str, float, float)),
     Level: ("/bridge/level", (float, float)),
-    Progress: ("/bridge/progress", (Whole, float, float)),
+    Progress: ("/bridge/progress", (Uncut, float, float)),
     ClipReady: (
         "/bridge/clip",
-        (Whole, int, int, Whole, int, float, int, float, int, int, int, str),
+        (Uncut, int, int, Uncut, int, float, int, float, int, int, int, str),
     ),
-    PresetListed: ("/bridge/preset", (Whole, int, int, str, str)),
-    Done: ("/bridge/done", (Whole, int)),
-    Failed: ("/bridge/error", (Whole, Whole, str)),
+    PresetListed: ("/bridge/preset", (Uncut, int, int, str, str)),
+    Done: ("/bridge/done", (Uncut, int)),
+    Failed: ("/bridge/error", (Uncut, Uncut, str)),
 }
 """Where each event is told, and the types of its fields, in their order."""
 
@@ -194,7 +194,7 @@ def _pairs(keys: Mapping[str, Reader]) -> Callable[[Sequence[Argument]], dict[st
 
 
 def _denominator(name: str, raw: Argument) -> int:
-    return Meter(4, whole(1, 16)(name, raw)).denominator
+    return Meter(4, integer(1, 16)(name, raw)).denominator
 
 
 def _read_notes(arguments: Sequence[Argument]) -> dict[str, Any]:
@@ -223,19 +223,19 @@ def _capture_file(
 
 
 def _generate(id: str, melody: str | None = None, **sound: Any) -> Generate:
-    return Generate(id, Sound(**sound), melody)
+    return Generate(id, ClipSettings(**sound), melody)
 
 
 def _set_defaults(**sound: Any) -> SetDefaults:
-    return SetDefaults(Sound(**sound))
+    return SetDefaults(ClipSettings(**sound))
 
 
 _NOTE: Mapping[str, Reader] = {
     "start_beat": exact(0, MAX_BEAT),
-    "pitch": whole(0, 127),
+    "pitch": integer(0, 127),
     "length_beats": exact(SHORTEST, MAX_BEAT),
 }
-_METER: Mapping[str, Reader] = {"numerator": whole(1, 99), "denominator": _denominator}
+_METER: Mapping[str, Reader] = {"numerator": integer(1, 99), "denominator": _denominator}
 _SOUND: Mapping[str, Reader] = {
     "prompt": text_option,
     "preset": text_option,
@@ -246,7 +246,7 @@ _SOUND: Mapping[str, Reader] = {
     "guidance_scale": number_option,
     "temperature": number_option,
     "top_k": number_option,
-    "seed": whole(RANDOM_SEED, MAX_SEED),
+    "seed": integer(RANDOM_SEED, MAX_SEED),
     "variations": number_option,
     "sample_rate": number_option,
 }
@@ -258,9 +258,9 @@ _FILE: Mapping[str, Reader] = {
     "wrap": switch,
 }
 _ID: Mapping[str, Reader] = {"id": identifier}
-_PORT: Mapping[str, Reader] = {"port": whole(1, 65_535)}
+_PORT: Mapping[str, Reader] = {"port": integer(1, 65_535)}
 _BARS: Mapping[str, Reader] = {"bars": number_option}
-_INDEX: Mapping[str, Reader] = {"index": whole(0, MAX_VARIATIONS - 1)}
+_INDEX: Mapping[str, Reader] = {"index": integer(0, MAX_VARIATIONS - 1)}
 
 _FORMS: Mapping[str, _Form] = {
     "/bridge/subscribe": _Form(Subscribe, _PORT, {"client": client_name}),
@@ -274,7 +274,7 @@ _FORMS: Mapping[str, _Form] = {
             "is_playing": switch,
             **_METER,
         },
-        {"bar": whole(-MAX_BAR, MAX_BAR), "beat_in_bar": between(0, MAX_BEATS_PER_BAR)},
+        {"bar": integer(-MAX_BAR, MAX_BAR), "beat_in_bar": between(0, MAX_BEATS_PER_BAR)},
     ),
     "/bridge/set": _Form(_set_defaults, rest=_pairs(_SOUND)),
     "/bridge/capture/start": _Form(CaptureStart, _ID, _BARS),

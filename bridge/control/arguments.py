@@ -25,7 +25,7 @@ _SHOWN_CHARACTERS = 60
 _MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 
-def whole(low: int, high: int) -> Reader:
+def integer(low: int, high: int) -> Reader:
     """A whole number in that range, both ends included; 4.0 is one."""
 
     def read(name: str, raw: Argument) -> int:
@@ -62,7 +62,7 @@ def exact(low: float, high: float) -> Reader:
 
 def switch(name: str, raw: Argument) -> bool:
     """0 or 1."""
-    return bool(whole(0, 1)(name, raw))
+    return bool(integer(0, 1)(name, raw))
 
 
 def number_option(name: str, raw: Argument) -> Any:

@@ -175,9 +175,9 @@ class OscEndpoint(asyncio.DatagramProtocol):
             _log.debug("dropped a datagram: %s", error)
             return
         for address, arguments in messages:
-            self._obey(address, arguments, now)
+            self._handle(address, arguments, now)
 
-    def _obey(self, address: str, arguments: Sequence[Argument], now: float) -> None:
+    def _handle(self, address: str, arguments: Sequence[Argument], now: float) -> None:
         if address == _ERROR_ADDRESS:
             # Two programs that answer each other's errors would never stop.
             self._stats.refused += 1
@@ -191,10 +191,10 @@ class OscEndpoint(asyncio.DatagramProtocol):
             # Without an id, the address is all that a client can know its message by.
             self._refuse(id, error.code, f"{address}: {error}" if id == NO_ID else str(error))
         except Exception:
-            told = self._refuse(
+            answered = self._refuse(
                 id, Unsupported.code, f"the daemon failed at {address}: its log says why"
             )
-            if told:
+            if answered:
                 _log.exception("failed at %s %s", address, arguments)
 
     def _do(self, command: Command) -> None:

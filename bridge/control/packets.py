@@ -38,7 +38,7 @@ class InvalidPacket(ValueError):
     """The datagram is not OSC, or is larger or deeper than anything the protocol has."""
 
 
-class Whole(str):
+class Uncut(str):
     """Text that is never cut to make a message fit: an id, or a path."""
 
     __slots__ = ()
@@ -128,7 +128,7 @@ def _read_argument(tag: str, datagram: bytes, start: int) -> tuple[Argument, int
 def write_message(address: str, arguments: Sequence[int | float | str]) -> bytes:
     """One message as a datagram of at most `MAX_SENT_BYTES`, of the types `i`, `f` and `s`.
 
-    While it does not fit, the longest text that is not `Whole` is cut between two characters. A NUL
+    While it does not fit, the longest text that is not `Uncut` is cut between two characters. A NUL
     cannot be sent and is left out; what UTF-8 cannot hold (a lone surrogate, from a file name that
     is not UTF-8) becomes a question mark.
 
@@ -141,7 +141,7 @@ def write_message(address: str, arguments: Sequence[int | float | str]) -> bytes
         cuttable = [
             (len(_encoded(value)), at)
             for at, value in enumerate(values)
-            if isinstance(value, str) and value and not isinstance(value, Whole)
+            if isinstance(value, str) and value and not isinstance(value, Uncut)
         ]
         if not cuttable:
             raise ValueError(f"{address}: {excess} bytes too many, and no text left to cut")

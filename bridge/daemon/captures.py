@@ -26,7 +26,7 @@ from bridge.commands import (
     Failed,
 )
 from bridge.config import DEFAULT_TEMPO_BPM
-from bridge.daemon.requests import Ledger
+from bridge.daemon.requests import RequestRegistry
 from bridge.errors import (
     BadArgument,
     BridgeError,
@@ -48,7 +48,7 @@ KEPT = 32
 KEPT_BYTES = 256 * 1024**2
 """What their sound may take in memory; one of ten minutes takes 200 MB."""
 DEFECT = "this is a defect of melody-bridge: its log tells more"
-TOLD_SECONDS = 0.1
+PUBLISH_SECONDS = 0.1
 """How often clients hear how far a capture is."""
 MOST_READERS = 2
 """Files read at a time: ten minutes of one are 200 MB before they are cut."""
@@ -61,30 +61,30 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
-class Captured:
+class CaptureEntry:
     """One capture.
 
     Attributes:
         take: the melody, or why there is none, once it is finished.
         path: the file that the melody lies in; None: none yet.
         recipe: what a clip's sidecar tells of it.
-        told: sentences on how it was captured.
+        remarks: sentences on how it was captured.
         running: what is being recorded.
         notes: what `capture/notes` has brought so far.
-        told_seconds: when clients last heard of it.
+        published_seconds: when clients last heard of it.
     """
 
     id: str
     take: asyncio.Future[Take]
     path: Path | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
-    told: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     running: Capture | None = None
     notes: CaptureNotes | None = None
-    told_seconds: float = 0.0
+    published_seconds: float = 0.0
 
 
-class Captures:
+class CaptureRegistry:
     """All of them, by id. For the event loop's thread; files are read in others.
 
     Args:
@@ -96,7 +96,7 @@ class Captures:
 
     def __init__(
         self,
-        ledger: Ledger,
+        requests: RequestRegistry,
         clock: BeatClock,
         session_time: Callable[[], tuple[Fraction | None, Meter]],
         *,
@@ -104,11 +104,11 @@ class Captures:
         melody_roots: Iterable[Path],
         input_latency_seconds: float,
     ) -> None:
-        self._ledger, self._clock, self._session_time = ledger, clock, session_time
+        self._requests, self._clock, self._session_time = requests, clock, session_time
         self._listener = listener
         self._melody_roots = tuple(melody_roots)
         self._latency_seconds = input_latency_seconds
-        self._all: dict[str, Captured] = {}
+        self._all: dict[str, CaptureEntry] = {}
         self._newest: dict[str, str] = {}
         self._reading: set[asyncio.Task[None]] = set()
         self._readers = asyncio.Semaphore(MOST_READERS)
@@ -138,7 +138,7 @@ class Captures:
             else:
                 known.notes = replace(command, notes=notes)
             return
-        if not self._ledger.begin(command.id, "capture"):
+        if not self._requests.begin(command.id, "capture"):
             return
         captured = self._add(command.id)
         try:
@@ -160,9 +160,9 @@ class Captures:
         elif captured.notes is not None:
             self._close_notes(captured)
         else:
-            self._ledger.tell_again(id)
+            self._requests.replay(id)
 
-    def find(self, id: str) -> Captured:
+    def find(self, id: str) -> CaptureEntry:
         """The capture of that id; notes that were still coming are complete from now on.
 
         Raises:
@@ -177,7 +177,7 @@ class Captures:
             self._close_notes(captured)
         return captured
 
-    def newest(self, client: str) -> Captured | None:
+    def newest(self, client: str) -> CaptureEntry | None:
         """The client's newest capture, finished or not; None when it has made none.
 
         Raises:
@@ -209,16 +209,16 @@ class Captures:
 
     def _take_up(
         self,
-        captured: Captured,
+        captured: CaptureEntry,
         command: CaptureStart | CaptureLast | CaptureFile | CaptureNotes,
         now_seconds: float,
     ) -> None:
         match command:
             case CaptureNotes():
                 captured.notes = command
-                self._tell(captured, "recording")
+                self._publish(captured, "recording")
             case CaptureFile():
-                self._tell(captured, "recording")
+                self._publish(captured, "recording")
                 task = asyncio.create_task(self._read(captured, command))
                 self._reading.add(task)
                 task.add_done_callback(self._reading.discard)
@@ -227,7 +227,7 @@ class Captures:
                 if self._listener is not None and self._listener.state != "ready":
                     # The last ring is still there, and gets no more.
                     captured.running.lost(now_seconds)
-                self._tell(captured, captured.running.state)
+                self._publish(captured, captured.running.state)
                 self._look_at(captured, captured.running, now_seconds)
 
     def _recording(self, command: CaptureStart | CaptureLast, now_seconds: float) -> Capture:
@@ -246,7 +246,7 @@ class Captures:
             raise NoInput(f"nothing is heard: {self._listener.detail}")
         return self._listener.ring
 
-    def _look_at(self, captured: Captured, running: Capture, now_seconds: float) -> None:
+    def _look_at(self, captured: CaptureEntry, running: Capture, now_seconds: float) -> None:
         before = running.state
         try:
             running.poll(now_seconds)
@@ -262,13 +262,13 @@ class Captures:
             self._fail(captured, Unsupported(DEFECT))
             return
         if running.take is not None:
-            captured.told = running.told
+            captured.remarks = running.remarks
             self._finish(captured, running.take, running.seconds, running.peak_db)
-        elif running.state != before or now_seconds >= captured.told_seconds + TOLD_SECONDS:
-            captured.told_seconds = now_seconds
-            self._tell(captured, running.state, running.seconds, running.peak_db)
+        elif running.state != before or now_seconds >= captured.published_seconds + PUBLISH_SECONDS:
+            captured.published_seconds = now_seconds
+            self._publish(captured, running.state, running.seconds, running.peak_db)
 
-    async def _read(self, captured: Captured, command: CaptureFile) -> None:
+    async def _read(self, captured: CaptureEntry, command: CaptureFile) -> None:
         """A file becomes a take, in a thread."""
         try:
             async with self._readers:
@@ -292,7 +292,7 @@ class Captures:
             end = max(note.start_beat + note.length_beats for note in take.source)
             self._finish(captured, take, self._seconds_of(take.length_beats or end, take.tempo_bpm))
 
-    def _close_notes(self, captured: Captured) -> None:
+    def _close_notes(self, captured: CaptureEntry) -> None:
         """No more notes come: they are the melody."""
         notes, captured.notes = captured.notes, None
         assert notes is not None
@@ -311,8 +311,8 @@ class Captures:
         tempo_bpm = tempo_bpm or self._session_time()[0] or DEFAULT_TEMPO_BPM
         return float(beats_to_seconds(beats, tempo_bpm))
 
-    def _add(self, id: str) -> Captured:
-        captured = Captured(id, asyncio.get_running_loop().create_future())
+    def _add(self, id: str) -> CaptureEntry:
+        captured = CaptureEntry(id, asyncio.get_running_loop().create_future())
         # Whether anybody ever renders from it or not, why it failed has been told.
         captured.take.add_done_callback(lambda take: take.cancelled() or take.exception())
         self._all.pop(id, None)
@@ -337,31 +337,31 @@ class Captures:
             del self._all[old.id]
 
     def _finish(
-        self, captured: Captured, take: Take, seconds: float, peak_db: float = LOWEST_DB
+        self, captured: CaptureEntry, take: Take, seconds: float, peak_db: float = LOWEST_DB
     ) -> None:
         if captured.take.done():
             return
         captured.running = None
         captured.take.set_result(take)
         self._forget_oldest()
-        self._tell(captured, "done", seconds, peak_db)
-        self._ledger.tell(Done(captured.id, 0))
+        self._publish(captured, "done", seconds, peak_db)
+        self._requests.publish(Done(captured.id, 0))
 
-    def _fail(self, captured: Captured, error: BridgeError) -> None:
+    def _fail(self, captured: CaptureEntry, error: BridgeError) -> None:
         if captured.take.done():
             return
         captured.running = captured.notes = None
         captured.take.set_exception(error)
-        self._ledger.tell(Failed(captured.id, error.code, str(error)))
+        self._requests.publish(Failed(captured.id, error.code, str(error)))
 
-    def _tell(
+    def _publish(
         self,
-        captured: Captured,
+        captured: CaptureEntry,
         state: CaptureState,
         seconds: float = 0.0,
         peak_db: float = LOWEST_DB,
     ) -> None:
-        self._ledger.tell(CaptureChanged(captured.id, state, seconds, peak_db))
+        self._requests.publish(CaptureChanged(captured.id, state, seconds, peak_db))
 
 
 def client_of(id: str) -> str:
@@ -369,7 +369,7 @@ def client_of(id: str) -> str:
     return id.rpartition("-")[0] or id
 
 
-def _sound_bytes(captured: Captured) -> int:
+def _sound_bytes(captured: CaptureEntry) -> int:
     """What a finished capture's audio takes in memory."""
     if captured.take.cancelled() or captured.take.exception() is not None:
         return 0

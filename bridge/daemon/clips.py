@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from bridge.commands import ClipReady, Discard, Done
-from bridge.daemon.requests import REMEMBERED, Ledger
+from bridge.daemon.requests import REMEMBERED, RequestRegistry
 from bridge.delivery import History, KnownClip
 from bridge.errors import BadArgument
-from bridge.rendering.plan import Plan
+from bridge.rendering.plan import RenderPlan
 from bridge.rendering.render import RenderedClip
 
 LISTED_CLIPS = 20
@@ -20,22 +20,22 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Shelf:
+class ClipRegistry:
     """One clips folder. For the event loop's thread; files are read and moved in others.
 
     Args:
         history: used by one thread at a time.
     """
 
-    def __init__(self, ledger: Ledger, history: History) -> None:
-        self._ledger, self._history = ledger, history
+    def __init__(self, requests: RequestRegistry, history: History) -> None:
+        self._requests, self._history = requests, history
         self._files = asyncio.Lock()
         self._made: dict[str, Sequence[KnownClip]] = {}
         self._listed: dict[str, Sequence[KnownClip]] = {}
         self._discarded: dict[tuple[str, int | None], Done] = {}
 
     async def add(
-        self, request: str, plan: Plan, clips: Sequence[RenderedClip]
+        self, request: str, plan: RenderPlan, clips: Sequence[RenderedClip]
     ) -> Sequence[KnownClip]:
         """Remember what a request has made and written."""
         known = [
@@ -62,13 +62,13 @@ class Shelf:
         async with self._files:
             clips = await asyncio.to_thread(self._history.newest, LISTED_CLIPS)
         _remember(self._listed, request, clips)
-        self.tell(request, clips)
+        self.publish(request, clips)
 
-    def tell(self, request: str, clips: Sequence[KnownClip]) -> None:
+    def publish(self, request: str, clips: Sequence[KnownClip]) -> None:
         """Tell clips as what a request came to, and end it."""
         for index, clip in enumerate(clips):
-            self._ledger.tell(_event(request, index, len(clips), clip))
-        self._ledger.tell(Done(request, len(clips)))
+            self._requests.publish(_event(request, index, len(clips), clip))
+        self._requests.publish(Done(request, len(clips)))
 
     async def discard(self, command: Discard) -> Done:
         """Move clips out of the way, once however often it is asked for.

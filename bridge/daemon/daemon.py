@@ -35,9 +35,9 @@ from bridge.commands import (
 from bridge.config import NO_INPUT, RunOptions
 from bridge.control.addresses import event_message
 from bridge.control.osc import OscEndpoint
-from bridge.daemon.captures import Captures
-from bridge.daemon.logs import set_up, told
-from bridge.daemon.requests import Ledger
+from bridge.daemon.captures import CaptureRegistry
+from bridge.daemon.logs import log_fields, set_up
+from bridge.daemon.requests import RequestRegistry
 from bridge.daemon.session import GENERATE, Session
 from bridge.delivery import History, takes_folder
 from bridge.engine.process.supervisor import Supervisor
@@ -147,13 +147,13 @@ class Daemon:
         self._takes = ""
         self._dropped = 0
         self._clock = BeatClock()
-        self._ledger = Ledger(self._tell)
+        self._requests = RequestRegistry(self._publish)
         self._engine = Supervisor(options.model, options.device, self._engine_changed)
         self._listener = (
             None if options.input == NO_INPUT else Listener(options.input, self._input_changed)
         )
-        self._captures = Captures(
-            self._ledger,
+        self._captures = CaptureRegistry(
+            self._requests,
             self._clock,
             lambda: self._session.session_time(),
             listener=self._listener,
@@ -163,8 +163,8 @@ class Daemon:
         self._session = Session(
             options,
             folder,
-            tell=self._tell,
-            ledger=self._ledger,
+            publish=self._publish,
+            requests=self._requests,
             clock=self._clock,
             captures=self._captures,
             engine=self._engine,
@@ -179,7 +179,7 @@ class Daemon:
         """
         self._endpoint = await OscEndpoint.open(
             self._options.osc_port,
-            on_command=self._session.obey,
+            on_command=self._session.handle,
             hello=self._hello,
             pong=lambda: Pong(self._engine.state),
         )
@@ -187,7 +187,7 @@ class Daemon:
         _log.info(
             "melody-bridge %s listens on 127.0.0.1:%d; clips go to %s",
             *(__version__, port, self._folder),
-            extra=told(event="listening", port=port, clips=str(self._folder)),
+            extra=log_fields(event="listening", port=port, clips=str(self._folder)),
         )
         self._engine.start()
         self._session.warm_up()
@@ -212,7 +212,7 @@ class Daemon:
         await self._engine.stop()
         if self._endpoint is not None:
             await self._endpoint.close()
-        _log.info("stopped", extra=told(event="stopped"))
+        _log.info("stopped", extra=log_fields(event="stopped"))
 
     def _hello(self, client: str) -> Hello:
         # Who comes in the middle has missed what was told of these.
@@ -246,12 +246,12 @@ class Daemon:
             return "nothing is heard, as was asked for; files and notes are melodies too"
         return self._listener.detail
 
-    def _tell(self, event: Event) -> None:
+    def _publish(self, event: Event) -> None:
         if self._endpoint is not None:
             self._endpoint.send(event)
         match event:
             case ClipReady():
-                if self._ledger.kind(event.id) != GENERATE:
+                if self._requests.kind(event.id) != GENERATE:
                     return  # One of a list: it has been there before.
                 if event not in self._status.clips:
                     self._status.clips.appendleft(event)
@@ -268,11 +268,11 @@ class Daemon:
                 sentence = f"input {event.state}: {self._input_detail()}"
             case _:
                 return
-        _log.info("%s", sentence, extra=told(event=_name(event), **vars(event)))
+        _log.info("%s", sentence, extra=log_fields(event=_name(event), **vars(event)))
 
     def _engine_changed(self, state: EngineState, detail: str) -> None:
         self._status.engine, self._status.engine_detail = state, detail
-        self._tell(EngineChanged(state, detail))
+        self._publish(EngineChanged(state, detail))
         failure = self._engine.failure
         # A model that was never there is a mistake on the command line: a later request cannot
         # cure it. Whatever else goes wrong is tried again with the next request.
@@ -285,7 +285,7 @@ class Daemon:
         self._input = change
         if change.state != "ready":
             self._captures.input_lost(time.perf_counter())
-        self._tell(change)
+        self._publish(change)
 
     async def _tick(self) -> None:
         """See how far captures are, and tell the level; until cancelled."""
@@ -295,10 +295,10 @@ class Daemon:
             try:
                 self._captures.poll(now)
                 if now >= next_level:
-                    self._tell_level()
+                    self._publish_level()
                     self._show(now)
                 if now >= next_look:
-                    self._tell_losses()
+                    self._log_losses()
             except Exception:
                 # Captures would stand still for ever, and nobody would hear why.
                 _log.exception("a look at the captures failed")
@@ -309,22 +309,22 @@ class Daemon:
             soon = RECORDING_SECONDS if self._captures.recording else LEVEL_SECONDS
             await asyncio.sleep(min(soon, max(0.0, next_level - time.perf_counter())))
 
-    def _tell_level(self) -> None:
+    def _publish_level(self) -> None:
         listener = self._listener
         if listener is None or listener.state != "ready" or listener.ring is None:
             return
         peak_db, rms_db = level(listener.ring)
         self._status.peak_db, self._status.rms_db = peak_db, rms_db
-        self._tell(Level(peak_db, rms_db))
+        self._publish(Level(peak_db, rms_db))
 
-    def _tell_losses(self) -> None:
+    def _log_losses(self) -> None:
         """Say what was lost since it was last said: sound at the input, and messages."""
         overflows = self._listener.overflows if self._listener is not None else 0
         if overflows > self._status.overflows:
             _log.warning(
                 "the input has lost sound %d times: other programs keep the machine busy",
                 overflows,
-                extra=told(event="overflow", overflows=overflows),
+                extra=log_fields(event="overflow", overflows=overflows),
             )
         self._status.overflows = overflows
         dropped = (self._endpoint.stats.dropped if self._endpoint is not None else None) or 0
@@ -332,11 +332,11 @@ class Daemon:
             _log.warning(
                 "%d messages came faster than they could be read, and were dropped: send fewer",
                 dropped - self._dropped,
-                extra=told(event="dropped", dropped=dropped),
+                extra=log_fields(event="dropped", dropped=dropped),
             )
         self._dropped = dropped
 
-    def _tell_of_daw(self, now_seconds: float) -> None:
+    def _log_silent_daw(self, now_seconds: float) -> None:
         """Say once that a DAW that played tells nothing more."""
         gone = self._clock.is_gone(now_seconds)
         if gone and not self._daw_gone:
@@ -348,8 +348,8 @@ class Daemon:
         status = self._status
         status.waiting = self._engine.waiting
         status.transport = _transport(self._clock, now_seconds)
-        self._tell_of_daw(now_seconds)
-        status.requests = [(id, self._ledger.progress(id)) for id in self._ledger.open_ids()]
+        self._log_silent_daw(now_seconds)
+        status.requests = [(id, self._requests.progress(id)) for id in self._requests.open_ids()]
         if self._endpoint is not None:
             status.clients = [
                 f"{one.client or 'unnamed'} ({one.port})" for one in self._endpoint.subscribers

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from bridge.commands import RANDOM_SEED, Sound
+from bridge.commands import RANDOM_SEED, ClipSettings
 from bridge.config import Options, merge, presets
 
 _SETTLED = ("tempo_bpm", "numerator", "denominator", "seed")
@@ -14,7 +14,11 @@ _SETTLED = ("tempo_bpm", "numerator", "denominator", "seed")
 
 
 def options_of(
-    request: Sound, session: Sound, *, settled: Mapping[str, Any], last: Mapping[str, Any]
+    request: ClipSettings,
+    session: ClipSettings,
+    *,
+    settled: Mapping[str, Any],
+    last: Mapping[str, Any],
 ) -> Options:
     """All that was said, the nearest first: request, its preset, session, its preset, the file.
 

@@ -21,7 +21,7 @@ FIELDS = "fields"
 """The attribute of a log record that holds what a program wants to know of it."""
 
 
-def told(**fields: Any) -> dict[str, Any]:
+def log_fields(**fields: Any) -> dict[str, Any]:
     """The `extra` of a log call: values that `--json-log` writes by name, beside the sentence."""
     return {FIELDS: fields}
 

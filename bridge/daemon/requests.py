@@ -25,7 +25,7 @@ REMEMBERED = 1000
 MOST_OPEN = 64
 """Requests that may be under way at a time, those that wait for their melody among them."""
 
-Telling = CaptureChanged | ClipReady | Done | Failed | PresetListed | Progress
+RequestEvent = CaptureChanged | ClipReady | Done | Failed | PresetListed | Progress
 """Events of one request."""
 
 
@@ -47,15 +47,15 @@ class Entry:
     ending: Done | Failed | None = None
 
 
-class Ledger:
+class RequestRegistry:
     """All requests by id.
 
     Args:
         tell: sends an event to every client.
     """
 
-    def __init__(self, tell: Callable[[Event], None]) -> None:
-        self._send = tell
+    def __init__(self, publish: Callable[[Event], None]) -> None:
+        self._send = publish
         self._entries: dict[str, Entry] = {}
 
     def begin(self, id: str, kind: str) -> bool:
@@ -69,7 +69,7 @@ class Ledger:
         if entry is not None:
             if entry.kind != kind:
                 raise BadArgument(f"id {id!r} is taken by a {entry.kind}: use another for a {kind}")
-            self._tell_again(entry)
+            self._replay(entry)
             return False
         under_way = sum(one.ending is None for one in self._entries.values())
         if under_way >= MOST_OPEN:
@@ -92,7 +92,7 @@ class Ledger:
         """Requests under way, in the order they came."""
         return [entry.id for entry in self._entries.values() if entry.ending is None]
 
-    def tell_again(self, id: str) -> None:
+    def replay(self, id: str) -> None:
         """Answer once more with what was told of a request so far.
 
         Raises:
@@ -101,9 +101,9 @@ class Ledger:
         entry = self._entries.get(id)
         if entry is None:
             raise UnknownId(f"no request has the id {id!r}: it may have been another daemon's")
-        self._tell_again(entry)
+        self._replay(entry)
 
-    def tell(self, event: Telling) -> None:
+    def publish(self, event: RequestEvent) -> None:
         """Send an event of a request, and remember it. What comes after its end is dropped."""
         entry = self._entries.get(event.id)
         if entry is None or entry.ending is not None:
@@ -123,7 +123,7 @@ class Ledger:
         state = entry.state if entry is not None else None
         return state.fraction if isinstance(state, Progress) else None
 
-    def _tell_again(self, entry: Entry) -> None:
+    def _replay(self, entry: Entry) -> None:
         for item in entry.items:
             self._send(item)
         last = entry.ending or entry.state

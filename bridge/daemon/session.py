@@ -29,6 +29,7 @@ from bridge.commands import (
     CaptureNotes,
     CaptureStart,
     CaptureStop,
+    ClipSettings,
     Command,
     Discard,
     Done,
@@ -42,21 +43,20 @@ from bridge.commands import (
     PresetListed,
     Progress,
     SetDefaults,
-    Sound,
     Transport,
 )
 from bridge.config import DEFAULT_METER, DEFAULT_TEMPO_BPM, Options, RunOptions, presets
-from bridge.daemon.captures import DEFECT, Captured, Captures, client_of
-from bridge.daemon.clips import Shelf
+from bridge.daemon.captures import DEFECT, CaptureEntry, CaptureRegistry, client_of
+from bridge.daemon.clips import ClipRegistry
 from bridge.daemon.defaults import options_of
 from bridge.daemon.eta import FinishingTimes, TimeLeft
-from bridge.daemon.requests import Ledger
+from bridge.daemon.requests import RequestRegistry
 from bridge.delivery import History, KnownClip, write_take
 from bridge.engine import Request
 from bridge.engine.process.supervisor import Supervisor
 from bridge.errors import BridgeError, Cancelled, Unsupported
 from bridge.rendering import outputs
-from bridge.rendering.plan import Plan, prepare
+from bridge.rendering.plan import RenderPlan, prepare
 from bridge.rendering.render import RenderedClip, finish_clips, request_for, write_clips
 from bridge.timing import Meter
 
@@ -88,17 +88,17 @@ class Session:
         options: RunOptions,
         folder: Path,
         *,
-        tell: Callable[[Event], None],
-        ledger: Ledger,
+        publish: Callable[[Event], None],
+        requests: RequestRegistry,
         clock: BeatClock,
-        captures: Captures,
+        captures: CaptureRegistry,
         engine: Supervisor,
         history: History,
     ) -> None:
-        self._options, self._folder, self._tell = options, folder, tell
-        self._ledger, self._clock, self._captures = ledger, clock, captures
-        self._engine, self._shelf = engine, Shelf(ledger, history)
-        self._sound = Sound()
+        self._options, self._folder, self._publish = options, folder, publish
+        self._requests, self._clock, self._captures = requests, clock, captures
+        self._engine, self._clips = engine, ClipRegistry(requests, history)
+        self._sound = ClipSettings()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
         self._take_files = threading.Lock()
@@ -109,7 +109,7 @@ class Session:
         """Have imported, in a thread, what the first request would have to wait seconds for."""
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
 
-    def obey(self, command: Command) -> None:
+    def handle(self, command: Command) -> None:
         """Do what was asked, or begin it.
 
         Raises:
@@ -136,7 +136,7 @@ class Session:
             case ListPresets(id):
                 self._begin(id, "list of presets", self._list_presets)
             case ListClips(id):
-                self._begin(id, "list of clips", self._shelf.list)
+                self._begin(id, "list of clips", self._clips.list)
             case Panic():
                 self.cancel_all("stopped by /bridge/panic")
             case NotBuilt(_, address):
@@ -144,12 +144,12 @@ class Session:
 
     def session_time(self) -> tuple[Fraction | None, Meter]:
         """Tempo and meter of the session: as set, else the DAW's; 4/4, and no tempo, else."""
-        tempo_bpm, meter = self._time(Sound())
+        tempo_bpm, meter = self._time(ClipSettings())
         return tempo_bpm, meter or DEFAULT_METER
 
     def cancel_all(self, because: str) -> None:
         """Give up everything that is under way; what is being written is still written."""
-        for id in self._ledger.open_ids():
+        for id in self._requests.open_ids():
             self._cancel(id, because)
 
     async def stop(self) -> None:
@@ -159,7 +159,7 @@ class Session:
         if tasks := {*self._tasks.values(), *self._discarding}:
             await asyncio.wait(tasks)
 
-    def _set(self, sound: Sound) -> None:
+    def _set(self, sound: ClipSettings) -> None:
         before = self._sound
         if sound.prompt is not None or sound.preset is not None:
             # How it should sound is one thing: what is said of it now replaces what was.
@@ -167,9 +167,9 @@ class Session:
         self._sound = sound.over(before)
 
     def _cancel(self, id: str, because: str = "cancelled by its client") -> None:
-        if not self._ledger.is_open(id):
+        if not self._requests.is_open(id):
             # It came too late, which is nobody's mistake: how it ended is told again.
-            self._ledger.tell_again(id)
+            self._requests.replay(id)
             return
         task = self._tasks.get(id)
         if task is not None:
@@ -182,27 +182,27 @@ class Session:
         tempo_bpm, meter = self._time(sound)
 
         async def render(id: str) -> None:
-            self._ledger.tell(Progress(id, 0.0, UNKNOWN_SECONDS))
+            self._requests.publish(Progress(id, 0.0, UNKNOWN_SECONDS))
             await self._render(command, captured, defaults, tempo_bpm, meter)
 
-        if not self._ledger.begin(command.id, GENERATE):
+        if not self._requests.begin(command.id, GENERATE):
             return
         try:
             # Now, and not when its turn comes: the client may have captured something else by then.
             captured = self._melody(command)
         except BridgeError as error:
-            self._ledger.tell(Failed(command.id, error.code, str(error)))
+            self._requests.publish(Failed(command.id, error.code, str(error)))
             return
         self._start(command.id, render)
 
-    def _melody(self, command: Generate) -> Captured | None:
+    def _melody(self, command: Generate) -> CaptureEntry | None:
         if command.melody == NO_MELODY:
             return None
         if command.melody is not None:
             return self._captures.find(command.melody)
         return self._captures.newest(client_of(command.id))
 
-    def _time(self, sound: Sound) -> tuple[Fraction | None, Meter | None]:
+    def _time(self, sound: ClipSettings) -> tuple[Fraction | None, Meter | None]:
         """Tempo and meter by what was said, else the session's defaults, else the DAW's."""
         said = sound.over(self._sound)
         meter = self._clock.meter
@@ -214,8 +214,8 @@ class Session:
     async def _render(
         self,
         command: Generate,
-        captured: Captured | None,
-        defaults: Sound,
+        captured: CaptureEntry | None,
+        defaults: ClipSettings,
         tempo_bpm: Fraction | None,
         meter: Meter | None,
     ) -> None:
@@ -223,14 +223,14 @@ class Session:
             # Shielded: to give this request up is not to give its melody up.
             await asyncio.shield(captured.take)
 
-        def planned() -> tuple[Plan, Request]:
+        def planned() -> tuple[RenderPlan, Request]:
             options = self._options_of(command, captured, defaults, tempo_bpm, meter)
             plan = prepare(options, captured.take.result() if captured is not None else None)
             return plan, request_for(plan)
 
         plan, request = await asyncio.to_thread(planned)
         left = TimeLeft(self._finishing, request.seconds * request.variations)
-        job = self._engine.submit(request, partial(self._tell_progress, command.id, left))
+        job = self._engine.submit(request, partial(self._publish_progress, command.id, left))
         try:
             result = await job.result()
         except asyncio.CancelledError:
@@ -249,21 +249,21 @@ class Session:
                     engine,
                     written,
                     recipe={"request": command.id, **(captured.recipe if captured else {})},
-                    told=(*(captured.told if captured else ()), *result.told),
+                    remarks=(*(captured.remarks if captured else ()), *result.remarks),
                 )
 
         async def delivered() -> Sequence[KnownClip]:
-            return await self._shelf.add(command.id, plan, await asyncio.to_thread(written))
+            return await self._clips.add(command.id, plan, await asyncio.to_thread(written))
 
-        clips = await finished_anyway(delivered())
+        clips = await uncancellable(delivered())
         left.finished(time.perf_counter())
-        self._shelf.tell(command.id, clips)
+        self._clips.publish(command.id, clips)
 
     def _options_of(
         self,
         command: Generate,
-        captured: Captured | None,
-        defaults: Sound,
+        captured: CaptureEntry | None,
+        defaults: ClipSettings,
         tempo_bpm: Fraction | None,
         meter: Meter | None,
     ) -> Options:
@@ -281,7 +281,7 @@ class Session:
         last = {"sample_rate": self._options.sample_rate, **self._options.defaults}
         return options_of(command.sound, defaults, settled=settled, last=last)
 
-    def _kept(self, captured: Captured, tempo_bpm: Fraction) -> Path:
+    def _kept(self, captured: CaptureEntry, tempo_bpm: Fraction) -> Path:
         """The file that the melody lies in; one that was played is written once it is used."""
         # Two requests may render from it at once, each in a thread.
         with self._take_files:
@@ -292,42 +292,42 @@ class Session:
                 )
             return captured.path
 
-    def _tell_progress(self, id: str, left: TimeLeft, share: float) -> None:
+    def _publish_progress(self, id: str, left: TimeLeft, share: float) -> None:
         seconds = left.after(share, time.perf_counter())
         eta_seconds = UNKNOWN_SECONDS if seconds is None else seconds
-        self._ledger.tell(Progress(id, share * GENERATING_SHARE, eta_seconds))
+        self._requests.publish(Progress(id, share * GENERATING_SHARE, eta_seconds))
 
     async def _list_presets(self, id: str) -> None:
         found, broken = await asyncio.to_thread(presets.list_presets)
         for error in broken.values():
             _log.warning("%s", error)
         for index, preset in enumerate(found):
-            self._ledger.tell(PresetListed(id, index, len(found), preset.name, preset.prompt))
-        self._ledger.tell(Done(id, len(found)))
+            self._requests.publish(PresetListed(id, index, len(found), preset.name, preset.prompt))
+        self._requests.publish(Done(id, len(found)))
 
     def _discard(self, command: Discard) -> None:
         """Answered to the id of the clips, which has had its own end: so not by the ledger."""
 
         async def discard(id: str) -> None:
-            self._tell(await self._shelf.discard(command))
+            self._publish(await self._clips.discard(command))
 
-        task = asyncio.create_task(self._ended(command.id, discard, self._tell))
+        task = asyncio.create_task(self._ended(command.id, discard, self._publish))
         self._discarding.add(task)
         task.add_done_callback(self._discarding.discard)
 
     def _begin(self, id: str, kind: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-        if self._ledger.begin(id, kind):
+        if self._requests.begin(id, kind):
             self._start(id, work)
 
     def _start(self, id: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-        task = asyncio.create_task(self._ended(id, work, self._ledger.tell))
+        task = asyncio.create_task(self._ended(id, work, self._requests.publish))
         self._tasks[id] = task
 
         def over(task: asyncio.Task[None]) -> None:
             self._tasks.pop(id, None)
             if task.cancelled():
                 # Before it began, as by a bundle that asks and cancels: nothing of it has run.
-                self._ledger.tell(Failed(id, Cancelled.code, "cancelled before it began"))
+                self._requests.publish(Failed(id, Cancelled.code, "cancelled before it began"))
 
         task.add_done_callback(over)
 
@@ -335,18 +335,18 @@ class Session:
         self,
         id: str,
         work: Callable[[str], Coroutine[Any, Any, None]],
-        tell: Callable[[Failed], None],
+        publish: Callable[[Failed], None],
     ) -> None:
         """Do the work; whatever goes wrong is told as the request's end."""
         try:
             await work(id)
         except asyncio.CancelledError as error:
-            tell(Failed(id, Cancelled.code, str(error) or "cancelled"))
+            publish(Failed(id, Cancelled.code, str(error) or "cancelled"))
         except BridgeError as error:
-            tell(Failed(id, error.code, str(error)))
+            publish(Failed(id, error.code, str(error)))
         except Exception:
             _log.exception("request %s failed", id)
-            tell(Failed(id, Unsupported.code, DEFECT))
+            publish(Failed(id, Unsupported.code, DEFECT))
 
 
 def _warm_up() -> None:
@@ -364,7 +364,7 @@ def _warm_up() -> None:
     )
 
 
-async def finished_anyway(work: Coroutine[Any, Any, Made]) -> Made:
+async def uncancellable(work: Coroutine[Any, Any, Made]) -> Made:
     """The result, also when this task is cancelled meanwhile: then it was too late for that."""
     task = asyncio.ensure_future(work)
     while not task.done():

@@ -142,19 +142,19 @@ def _read(sidecar: Path) -> KnownClip | None:
     """The clip that a sidecar is of; None when there is none, or it was not written here."""
     path = sidecar.with_suffix(".wav")
     try:
-        told: dict[str, Any] = json.loads(sidecar.read_text(encoding="utf-8"))
+        fields: dict[str, Any] = json.loads(sidecar.read_text(encoding="utf-8"))
         if not path.is_file():
             return None
-        similarity = told["melody_similarity"]
+        similarity = fields["melody_similarity"]
         return KnownClip(
             path=path,
-            request=str(told.get("request", "")),
-            index=int(told.get("index", 0)),
-            bars=read_value("bars", told["bars"]),
-            tempo_bpm=_tempo(told["tempo_bpm"]),
-            meter=Meter.parse(told["meter"]),
-            seed=read_value("seed", told["seed"]),
-            sample_rate=read_value("sample_rate", told["sample_rate"]),
+            request=str(fields.get("request", "")),
+            index=int(fields.get("index", 0)),
+            bars=read_value("bars", fields["bars"]),
+            tempo_bpm=_tempo(fields["tempo_bpm"]),
+            meter=Meter.parse(fields["meter"]),
+            seed=read_value("seed", fields["seed"]),
+            sample_rate=read_value("sample_rate", fields["sample_rate"]),
             melody_similarity=None if similarity is None else float(similarity),
         )
     # Whatever is in it, a file of another program must not keep the daemon from starting.
@@ -162,12 +162,12 @@ def _read(sidecar: Path) -> KnownClip | None:
         return None
 
 
-def _tempo(told: object) -> Fraction:
+def _tempo(fields: object) -> Fraction:
     """A sidecar holds a decimal as a number, and other fractions as text."""
-    if isinstance(told, str) and "/" in told:
-        numerator, _, denominator = told.partition("/")
+    if isinstance(fields, str) and "/" in fields:
+        numerator, _, denominator = fields.partition("/")
         return parse_tempo(Fraction(int(numerator), int(denominator)))
-    return parse_tempo(told if isinstance(told, str) else float(str(told)))
+    return parse_tempo(fields if isinstance(fields, str) else float(str(fields)))
 
 
 def _move(clip: Path, folder: Path) -> bool:

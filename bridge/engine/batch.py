@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from bridge.engine.decoder import Decoder
-from bridge.engine.graph import Capture, Step
+from bridge.engine.graph import GraphCapture, Step
 from bridge.engine.sampler import Sampler, Sampling, gumbel_noise, noise_keys
 
 Tensor = torch.Tensor
@@ -30,7 +30,7 @@ SPAN_BLOCK = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class WindowPlan:
     """One window of one sequence.
 
     Attributes:
@@ -63,7 +63,7 @@ class Batch:
         rows: int,
         capacity: int,
         columns: int,
-        capture: Capture | None,
+        capture: GraphCapture | None,
     ) -> None:
         """Make room; nothing runs.
 
@@ -116,7 +116,9 @@ class Batch:
                 self._at.zero_()
                 self._graphs[span] = self._capture(partial(self._step, span, captured=True))
 
-    def begin(self, plans: Sequence[Plan], *, prefix: int, column: int, first_step: int) -> None:
+    def begin(
+        self, plans: Sequence[WindowPlan], *, prefix: int, column: int, first_step: int
+    ) -> None:
         """Begin a window; the cache already holds the prefix and the columns before `column`.
 
         Args:

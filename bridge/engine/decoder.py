@@ -170,7 +170,7 @@ class Decoder:
             mask = torch.ones((count, end), dtype=torch.bool, device=states.device).tril(start)
         hidden = (states + positions[start:end]).flatten(0, 1)[None]  # [1, N * n, H]
         for layer, kept in zip(self._layers, cache, strict=True):
-            fused = _spread(layer.attention_norm(hidden), layer.query_key_value)
+            fused = column_parallel(layer.attention_norm(hidden), layer.query_key_value)
             fused = fused.view(self.blocks, rows, count, 3, self.heads // self.blocks, -1)
             query, key, value = fused.transpose(2, 4).unbind(3)  # [G, N, heads / G, n, D] each
             kept[0, ..., start:end, :] = key
@@ -186,9 +186,9 @@ class Decoder:
                 is_causal=mask is None,
             )  # [G * N, heads / G, n, D]
             mixed = mixed.transpose(1, 2).reshape(1, self.blocks, rows * count, -1)
-            hidden = _gathered(hidden, mixed, layer.attention_out)
-            inner = layer.activation(_spread(layer.feed_norm(hidden), layer.feed_in))
-            hidden = _gathered(hidden, inner, layer.feed_out)
+            hidden = row_parallel(hidden, mixed, layer.attention_out)
+            inner = layer.activation(column_parallel(layer.feed_norm(hidden), layer.feed_in))
+            hidden = row_parallel(hidden, inner, layer.feed_out)
 
     def step(
         self,
@@ -220,7 +220,7 @@ class Decoder:
         kept = cache.flatten(2, 4)  # [layers, 2, units * G * rows, heads / G, capacity, D]
         seen = kept[..., :span, :]
         for layer, kept_here, seen_here in zip(self._layers, kept, seen, strict=True):
-            fused = _spread(layer.attention_norm(hidden), layer.query_key_value)
+            fused = column_parallel(layer.attention_norm(hidden), layer.query_key_value)
             fused = fused.view(kept.shape[2], 3, kept.shape[3], 1, -1)
             kept_here.index_copy_(3, slot, fused[:, 1:].transpose(0, 1))
             keys, values = seen_here.unbind(0)
@@ -228,16 +228,16 @@ class Decoder:
                 fused[:, 0], keys, values, attn_mask=mask
             )  # [units * G * rows, heads / G, 1, D]
             mixed = mixed.reshape(units, self.blocks, rows, -1)
-            hidden = _gathered(hidden, mixed, layer.attention_out)
-            inner = layer.activation(_spread(layer.feed_norm(hidden), layer.feed_in))
-            hidden = _gathered(hidden, inner, layer.feed_out)
-        logits = _spread(self._last_norm(hidden), self._logit_heads)  # [units, G', rows, …]
+            hidden = row_parallel(hidden, mixed, layer.attention_out)
+            inner = layer.activation(column_parallel(layer.feed_norm(hidden), layer.feed_in))
+            hidden = row_parallel(hidden, inner, layer.feed_out)
+        logits = column_parallel(self._last_norm(hidden), self._logit_heads)  # [units, G', rows, …]
         logits = logits.view(units, logits.shape[1], batch // units, per_sequence, -1)
         logits = logits.movedim(1, 3)  # [units, B / units, rows of one, G', …]
         return logits.reshape(batch, per_sequence, self.num_codebooks, -1).float()
 
 
-def _spread(hidden: Tensor, blocks: Tensor) -> Tensor:
+def column_parallel(hidden: Tensor, blocks: Tensor) -> Tensor:
     """`[units, rows, in]` times each block of columns, `[G, in, out]`: `[units, G, rows, out]`."""
     if len(blocks) == 1 and len(hidden) == 1:
         return (hidden[0] @ blocks[0])[None, None]
@@ -247,7 +247,7 @@ def _spread(hidden: Tensor, blocks: Tensor) -> Tensor:
     return torch.stack([torch.bmm(unit.expand(len(blocks), -1, -1), blocks) for unit in hidden])
 
 
-def _gathered(onto: Tensor, inner: Tensor, blocks: Tensor) -> Tensor:
+def row_parallel(onto: Tensor, inner: Tensor, blocks: Tensor) -> Tensor:
     """`[units, rows, out]` plus `[units, G, rows, in]` times blocks of rows, `[G, in, out]`."""
     if len(blocks) == 1 and len(inner) == 1:
         return torch.addmm(onto[0], inner[0, 0], blocks[0])[None]

@@ -81,7 +81,7 @@ def resolve_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torc
 
 
 @contextmanager
-def memory_told(remedy: str) -> Iterator[None]:
+def oom_as_error(remedy: str) -> Iterator[None]:
     """Raise `OutOfMemory` with that remedy where torch, on any device, runs out of memory."""
     try:
         yield

@@ -106,9 +106,9 @@ class Engine:
     def warm_up(self) -> None:
         """Do once what the first request would have to wait for."""
         if self._pipeline is not None:
-            from bridge.engine.device import memory_told
+            from bridge.engine.device import oom_as_error
 
-            with memory_told(f"model {self.model_name!r} leaves {self.device} no room to work in"):
+            with oom_as_error(f"model {self.model_name!r} leaves {self.device} no room to work in"):
                 self._pipeline.warm_up()
         self.generate(Request(prompt="warm", seconds=WARM_UP_SECONDS))
 
@@ -214,8 +214,8 @@ class Engine:
         made: list[list[Waveform]] = [[] for _ in request]
         for done, ((length, *_), members) in enumerate(groups.items()):
             batches = _batches([row for _, row in members], LARGEST_BATCH)
-            told = progress and _part(progress, done, len(groups))
-            waveforms = self._joined(Stream(partial(self._chunks, batches, length, told)))
+            report = progress and _part(progress, done, len(groups))
+            waveforms = self._joined(Stream(partial(self._chunks, batches, length, report)))
             for (index, _), waveform in zip(members, waveforms, strict=True):
                 made[index].append(waveform)
         return made
@@ -238,10 +238,10 @@ class Engine:
         if waveform.frames == 0:
             raise BadArgument("a sound to reconstruct has at least one frame, got none")
         from bridge.engine.codec import reconstruct
-        from bridge.engine.device import memory_told
+        from bridge.engine.device import oom_as_error
 
         remedy = f"{waveform.seconds:.3g} seconds through the codec on {self.device}; give less"
-        with self._busy, memory_told(remedy):
+        with self._busy, oom_as_error(remedy):
             return reconstruct(self._checkpoint, waveform)
 
     def _joined(self, stream: Stream) -> list[Waveform]:
@@ -333,7 +333,7 @@ class Engine:
         progress: Progress | None,
         cancelled: threading.Event,
     ) -> Generator[Chunk, None, None]:
-        from bridge.engine.device import memory_told
+        from bridge.engine.device import oom_as_error
         from bridge.engine.piece import Piece
 
         after_step, check = _after_step(progress, cancelled), _after_step(None, cancelled)
@@ -342,7 +342,7 @@ class Engine:
         piece: Piece | None = None
         try:
             while piece is None or not piece.done:
-                with self._turn(cancelled), memory_told(remedy):
+                with self._turn(cancelled), oom_as_error(remedy):
                     piece = piece or Piece(self.pipeline, rows, steps)
                     chunk = piece.next_chunk(after_step, partial(check, 0.0))
                 yield chunk
@@ -362,15 +362,15 @@ class Engine:
         progress: Progress | None,
         cancelled: threading.Event,
     ) -> Generator[Chunk, None, None]:
-        from bridge.engine.device import memory_told
+        from bridge.engine.device import oom_as_error
         from bridge.engine.reference import generate_row
 
         rows = []
         remedy = f"{request.seconds} seconds on {self.device}; ask for less, or for another device"
-        with self._turn(cancelled), memory_told(remedy):
+        with self._turn(cancelled), oom_as_error(remedy):
             for index, row in enumerate(self._rows(request)):
-                told = progress and _part(progress, index, int(request.variations))
-                after_step = _after_step(told, cancelled)
+                report = progress and _part(progress, index, int(request.variations))
+                after_step = _after_step(report, cancelled)
                 rows.append(generate_row(self._checkpoint, row, steps, after_step))
         yield Chunk(np.stack([codes for codes, _ in rows]), np.stack([audio for _, audio in rows]))
 

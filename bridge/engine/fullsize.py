@@ -20,7 +20,7 @@ from transformers import (
 from transformers.models.musicgen_melody import MusicgenMelodyDecoderConfig
 
 from bridge.engine.checkpoint import COMPOSITE, Location
-from bridge.engine.device import memory_told, resolve_device, resolve_dtype
+from bridge.engine.device import oom_as_error, resolve_device, resolve_dtype
 from bridge.engine.engine import Engine
 from bridge.engine.weights import Checkpoint, Defaults, quiet
 from bridge.errors import BadArgument
@@ -55,7 +55,7 @@ def random_engine(
     place = resolve_device(device)
     with (
         quiet(),
-        memory_told(f"size {size!r} does not fit {place}; choose a smaller type or device"),
+        oom_as_error(f"size {size!r} does not fit {place}; choose a smaller type or device"),
     ):
         checkpoint = random_checkpoint(
             full_config(**SIZES[size]), place, resolve_dtype(dtype, place)

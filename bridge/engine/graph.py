@@ -11,12 +11,12 @@ from collections.abc import Callable
 import torch
 
 Step = Callable[[], None]
-Capture = Callable[[Step], Step]
+GraphCapture = Callable[[Step], Step]
 WARM_UP_STEPS = 3
 """Before a capture, as PyTorch's notes on CUDA graphs ask: libraries make their workspaces then."""
 
 
-def capture_for(device: torch.device) -> Capture | None:
+def capture_for(device: torch.device) -> GraphCapture | None:
     """How steps are captured on a device; None where they are not."""
     return _CudaCapture(device) if device.type == "cuda" else None
 

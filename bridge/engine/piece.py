@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bridge.engine.batch import DRAWN, Batch, Plan
+from bridge.engine.batch import DRAWN, Batch, WindowPlan
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.request import Request
 from bridge.engine.sampler import Sampling
@@ -69,7 +69,7 @@ class Piece:
         for codes, row in zip(self._codes, rows, strict=True):
             if row.request.continue_from is not None:
                 codes[:, : self._before] = row.request.continue_from
-        self._made = self._heard = self._before
+        self._made = self._on_message = self._before
         late = int(pipeline.checkpoint.delays.max())
         # As transformers does, which has no delay pattern for less.
         planned = max(self._total, late)
@@ -82,13 +82,13 @@ class Piece:
         self._window = Window(0, 0, 0)
         self._column = 0
         self._batch: Batch | None = None
-        self._sound = _Sound(pipeline, self._codes[:, :, : self._before])
+        self._sound = _CodecOutput(pipeline, self._codes[:, :, : self._before])
         self._chunks = 0
 
     @property
     def done(self) -> bool:
         """Whether the last chunk has been made."""
-        return self._heard == self._total
+        return self._on_message == self._total
 
     @torch.inference_mode()
     def next_chunk(self, after_step: AfterStep, check: Check = lambda: None) -> Chunk:
@@ -103,9 +103,9 @@ class Piece:
             while self._made < end:
                 self._go_on_to(end, after_step, check)
             audio = self._sound.of(self._codes[:, :, first:end], last=end == self._total)
-        heard = self._heard
-        self._heard += audio.shape[2] // self._pipeline.checkpoint.hop
-        return Chunk(self._codes[:, :, heard : self._heard].copy(), audio)
+        heard = self._on_message
+        self._on_message += audio.shape[2] // self._pipeline.checkpoint.hop
+        return Chunk(self._codes[:, :, heard : self._on_message].copy(), audio)
 
     def close(self) -> None:
         """Let its batch be used again."""
@@ -177,7 +177,10 @@ class Piece:
                     part = states[:, first : first + PREFILL_STEPS]
                     pipeline.decoder.prefill(part, cache, batch.positions, prefix + first)
         batch.begin(
-            [Plan(tokens, row.seed, row.sampling) for tokens, row in zip(given, rows, strict=True)],
+            [
+                WindowPlan(tokens, row.seed, row.sampling)
+                for tokens, row in zip(given, rows, strict=True)
+            ],
             prefix=prefix,
             column=window.known,
             first_step=window.start + window.known,
@@ -200,7 +203,7 @@ class Piece:
         return tokens
 
 
-class _Sound:
+class _CodecOutput:
     """The codec's stream, in whole steps."""
 
     def __init__(self, pipeline: Pipeline, before: NDArray[np.int64]) -> None:

@@ -17,7 +17,7 @@ from bridge.chroma import WINDOW_SECONDS
 from bridge.engine.batch import Batch, whole_blocks
 from bridge.engine.codec import CodecDecoder
 from bridge.engine.decoder import Decoder
-from bridge.engine.graph import Capture, capture_for
+from bridge.engine.graph import GraphCapture, capture_for
 from bridge.engine.prefix import Conditioner
 from bridge.engine.weights import Checkpoint
 
@@ -30,7 +30,7 @@ where one makes 365 (README)."""
 class Pipeline:
     """The parts of one checkpoint. Whoever calls sees to it that only one call runs at a time."""
 
-    def __init__(self, checkpoint: Checkpoint, capture: Capture | None = None) -> None:
+    def __init__(self, checkpoint: Checkpoint, capture: GraphCapture | None = None) -> None:
         """Fuse and fold the weights.
 
         Args:

@@ -20,7 +20,7 @@ from transformers import (
 from transformers.utils import logging
 
 from bridge.engine.checkpoint import COMPOSITE, Location
-from bridge.engine.device import is_out_of_memory, memory_told
+from bridge.engine.device import is_out_of_memory, oom_as_error
 from bridge.engine.request import PITCH_CLASSES, Request
 from bridge.engine.sampler import Sampling
 from bridge.errors import CheckpointUnusable
@@ -117,7 +117,7 @@ def read_checkpoint(
         CheckpointUnusable: a file is broken, weights are missing, or parts do not fit together.
         OutOfMemory: they do not fit the device.
     """
-    with quiet(), memory_told(f"model {location.name!r} does not fit {device}; use a smaller one"):
+    with quiet(), oom_as_error(f"model {location.name!r} does not fit {device}; use a smaller one"):
         model = _read_whole(location, dtype)
         if decoder is not None:
             model.decoder = _read_decoder(decoder, dtype)

@@ -41,7 +41,7 @@ _AUDIBLE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
+class AlignedMelody:
     """A melody on a clip's bars.
 
     Attributes:
@@ -49,17 +49,17 @@ class Placed:
             Steps are `ceil(piece seconds / 128 ms)`, and 235, the whole window, at least.
         classes: int64 `[ceil(clip seconds / 128 ms)]`: the pitch class at each step of the clip,
             −1 where the melody rests. What the finished clip is compared with.
-        told: what was cut, repeated, padded or scaled, a sentence each.
+        remarks: what was cut, repeated, padded or scaled, a sentence each.
     """
 
     chroma: NDArray[np.float32]
     classes: NDArray[np.int64]
-    told: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
-def place(
+def align_to_bars(
     take: Take, *, bars: int, tempo_bpm: Fraction, meter: Meter, piece_seconds: float = 0.0
-) -> Placed:
+) -> AlignedMelody:
     """Lay a melody on the bars of a clip.
 
     A melody of unknown tempo is at the clip's, with a bar line at its start. Bars are the clip's,
@@ -120,7 +120,7 @@ class _Clip:
                 yield clip_start + bar, min(melody_bars, self.bars - bar)
 
 
-def _place_audio(take: Take, source: Waveform, clip: _Clip) -> Placed:
+def _place_audio(take: Take, source: Waveform, clip: _Clip) -> AlignedMelody:
     own_tempo_bpm = take.tempo_bpm or clip.tempo_bpm
     time_scale = clip.tempo_bpm / own_tempo_bpm
     read_seconds = clip.tiled_seconds * time_scale
@@ -147,23 +147,25 @@ def _place_audio(take: Take, source: Waveform, clip: _Clip) -> Placed:
     if not ((sounding >= 0) & (sounding < heard_seconds)).any():
         raise SilentMelody(_silent(take, clip))
 
-    told = _told_time(take, clip)
+    remarks = _time_remarks(take, clip)
     if len(sounding) and sounding.min() < 0:
-        told.append(
+        remarks.append(
             f"The {float(take.first_beat_seconds):.2f} s before the melody's first bar line "
             "are left out."
         )
     overhang_seconds = end_seconds - float(melody_bars * bar_seconds)
     if melody_bars <= clip.bars and overhang_seconds > _AUDIBLE_SECONDS:
-        told.append(f"The melody's last {overhang_seconds:.2f} s, past its bar line, are left out.")
+        remarks.append(
+            f"The melody's last {overhang_seconds:.2f} s, past its bar line, are left out."
+        )
     missing_beats = (melody_bars * bar_seconds - length_seconds) / beat_seconds
-    told += _told_bars(melody_bars, missing_beats, clip)
+    remarks += _bar_remarks(melody_bars, missing_beats, clip)
 
     tiled = _tile(take, source, own_tempo_bpm, melody_bars, clip)
-    return Placed(
+    return AlignedMelody(
         chroma=audio_chroma(tiled, time_scale=time_scale)[: clip.tiled_steps],
         classes=pitch_classes(tiled, time_scale=time_scale)[: clip.steps],
-        told=tuple(told),
+        remarks=tuple(remarks),
     )
 
 
@@ -194,7 +196,7 @@ def _tile(
     )
 
 
-def _place_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> Placed:
+def _place_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> AlignedMelody:
     bar_beats = clip.meter.beats_per_bar
     if not any(note.start_beat < clip.bars * bar_beats for note in notes):
         raise SilentMelody(_silent(take, clip))
@@ -204,8 +206,8 @@ def _place_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> Placed:
         end = max(end, take.length_beats)
     melody_bars = max(last_start // bar_beats + 1, ceil((end - SLACK_BEATS) / bar_beats))
 
-    told = _told_time(take, clip)
-    told += _told_bars(melody_bars, melody_bars * bar_beats - end, clip)
+    remarks = _time_remarks(take, clip)
+    remarks += _bar_remarks(melody_bars, melody_bars * bar_beats - end, clip)
     tiled = [
         Note(
             bar * bar_beats + note.start_beat,
@@ -216,10 +218,10 @@ def _place_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> Placed:
         for note in notes
         if note.start_beat < used_bars * bar_beats
     ]
-    return Placed(
+    return AlignedMelody(
         chroma=note_chroma(tiled, clip.tempo_bpm, clip.tiled_steps),
         classes=note_pitch_classes(tiled, clip.tempo_bpm, clip.steps),
-        told=tuple(told),
+        remarks=tuple(remarks),
     )
 
 
@@ -230,36 +232,38 @@ def _silent(take: Take, clip: _Clip) -> str:
     )
 
 
-def _told_time(take: Take, clip: _Clip) -> list[str]:
-    told = []
+def _time_remarks(take: Take, clip: _Clip) -> list[str]:
+    remarks = []
     if take.tempo_bpm is not None and take.tempo_bpm != clip.tempo_bpm:
-        told.append(
+        remarks.append(
             f"The melody's {float(take.tempo_bpm):g} bpm are scaled "
             f"to the clip's {float(clip.tempo_bpm):g}."
         )
     if take.meter is not None and take.meter.beats_per_bar != clip.meter.beats_per_bar:
-        told.append(
+        remarks.append(
             f"The melody is in {take.meter} and the clip in {clip.meter}: "
             "its beats are kept, its bar lines are not."
         )
-    return told
+    return remarks
 
 
-def _told_bars(melody_bars: int, missing_beats: Fraction, clip: _Clip) -> list[str]:
+def _bar_remarks(melody_bars: int, missing_beats: Fraction, clip: _Clip) -> list[str]:
     if melody_bars > clip.bars:
         return [
             f"The melody has {_bars(melody_bars)}: "
             f"what comes after the clip's {_bars(clip.bars)} is left out."
         ]
-    told = []
+    remarks = []
     if missing_beats > SLACK_BEATS:
-        told.append(f"The melody is padded with a rest to {_bars(melody_bars)}.")
+        remarks.append(f"The melody is padded with a rest to {_bars(melody_bars)}.")
     if melody_bars < clip.bars:
         verb = "is" if melody_bars == 1 else "are"
         sentence = f"The melody's {_bars(melody_bars)} {verb} repeated to fill {clip.bars}"
         left = clip.bars % melody_bars
-        told.append(f"{sentence}, the last time cut to {_bars(left)}." if left else f"{sentence}.")
-    return told
+        remarks.append(
+            f"{sentence}, the last time cut to {_bars(left)}." if left else f"{sentence}."
+        )
+    return remarks
 
 
 def _bars(count: int) -> str:

@@ -132,7 +132,7 @@ def train_decoder(folder: Path, training: DecoderTraining) -> Path:
         batch = make_batch(pools[is_long], is_long, tokenizer, rng).to(device)
         with torch.autocast(device.type, dtype=torch.bfloat16):
             answers = follower(batch)
-        loss, told = losses(answers, batch)
+        loss, figures = losses(answers, batch)
         follower.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(follower.parameters(), 1.0)
@@ -143,7 +143,7 @@ def train_decoder(folder: Path, training: DecoderTraining) -> Path:
             for name, value in follower.state_dict().items():
                 average[name].lerp_(value, 1 - fade)
         for name, mean in means.items():
-            mean.add(told[name])
+            mean.add(figures[name])
         if step % 50 == 0:
             pace = (time.monotonic() - begun) / (step - first + 1)
             log.info(
@@ -283,15 +283,15 @@ def losses(answers: Answers, batch: Batch) -> tuple[Tensor, dict[str, float]]:
             of_first += loss.item() / CHANNELS
     codes_loss = total / sum(CODEBOOK_WEIGHTS)
     loss = codes_loss + BEAT_LOSS * _cross_entropy(answers.beat, batch.beats)
-    told = {"codes": codes_loss.item(), "first": of_first, "pitch": math.nan}
+    figures = {"codes": codes_loss.item(), "first": of_first, "pitch": math.nan}
     away = (answers.beat.argmax(-1) - batch.beats + 1) % BEAT_PHASES
-    told["beat"] = (away <= 2)[batch.beats != IGNORED].float().mean().item()
+    figures["beat"] = (away <= 2)[batch.beats != IGNORED].float().mean().item()
     asked = batch.classes != IGNORED
     if bool(asked.any()):
         loss = loss + PITCH_LOSS * _cross_entropy(answers.pitch, batch.classes)
         found = answers.pitch.argmax(-1) == batch.classes
-        told["pitch"] = found[asked].float().mean().item()
-    return loss, told
+        figures["pitch"] = found[asked].float().mean().item()
+    return loss, figures
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

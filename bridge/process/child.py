@@ -159,11 +159,11 @@ class Child:
             while True:
                 message = self._connection.recv()
                 self._heard = time.perf_counter()
-                self._tell(self._on_message, message)
+                self._call_in_loop(self._on_message, message)
         except (EOFError, OSError):
             pass
         finally:
-            self._tell(self._ended, self._reaped())
+            self._call_in_loop(self._ended, self._reaped())
 
     def _reaped(self) -> int:
         """The exit code, once the process has ended and nothing of it is left."""
@@ -178,9 +178,9 @@ class Child:
         self._connection.close()
         return code
 
-    def _tell(self, told: Callable[[Any], None], what: Any) -> None:
+    def _call_in_loop(self, callback: Callable[[Any], None], what: Any) -> None:
         with suppress(RuntimeError):  # The loop is closed: nobody is left to hear it.
-            self._loop.call_soon_threadsafe(told, what)
+            self._loop.call_soon_threadsafe(callback, what)
 
     def _ended(self, exit_code: int) -> None:
         self._gone.set()

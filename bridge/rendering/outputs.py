@@ -26,7 +26,7 @@ def clip_folder(out: Path) -> Path:
     Raises:
         BadArgument: it cannot be written to, or `out` is a file of another kind.
     """
-    with _told("out", out):
+    with _remarks("out", out):
         folder = out.parent if out.suffix.lower() == ".wav" and not out.is_dir() else out
         if folder == out and (out.suffix.lower() in _OTHER_AUDIO or out.is_file()):
             raise BadArgument(f"out {str(out)!r}: clips are WAV, so name a .wav file or a folder")
@@ -41,7 +41,7 @@ def check_plot(path: Path) -> None:
         BadArgument: it cannot be written there.
         Unsupported: matplotlib, which draws it, is not installed.
     """
-    with _told("plot", path):
+    with _remarks("plot", path):
         if path.is_dir():
             raise BadArgument(f"plot {str(path)!r} is a folder: name a .png file")
         _check_writable("plot", path.parent)
@@ -98,7 +98,7 @@ def write_picture(path: Path, png: bytes, written: Written) -> None:
 
 
 @contextmanager
-def _told(option: str, path: Path) -> Iterator[None]:
+def _remarks(option: str, path: Path) -> Iterator[None]:
     """What the system says of a path (too long, a loop of links) as a mistake in the option."""
     try:
         yield

@@ -16,7 +16,7 @@ from bridge.chroma import LONGEST_SECONDS
 from bridge.clip import surplus_seconds
 from bridge.config import DEFAULT_METER, DEFAULT_TEMPO_BPM, MAX_SEED, Options, fill_prompt
 from bridge.errors import Unsupported
-from bridge.melody import MIDI_SUFFIXES, Placed, place, read_melody
+from bridge.melody import MIDI_SUFFIXES, AlignedMelody, align_to_bars, read_melody
 from bridge.rendering import outputs
 from bridge.timing import Meter, Take, bars_to_seconds
 
@@ -25,13 +25,13 @@ DEMO_SEED = 11
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class RenderPlan:
     """A render that nothing stands against any more, as far as can be told without the model.
 
     Attributes:
         options: what was asked for.
         take: the melody as it was read; None: none.
-        placed: the melody on the clip's bars; None: none.
+        aligned: the melody on the clip's bars; None: none.
         tempo_bpm, meter: the clip's.
         prompt: as the model gets it; None: none.
         seed: of the first variation.
@@ -40,7 +40,7 @@ class Plan:
 
     options: Options
     take: Take | None
-    placed: Placed | None
+    aligned: AlignedMelody | None
     tempo_bpm: Fraction
     meter: Meter
     prompt: str | None
@@ -58,12 +58,12 @@ class Plan:
         return _piece_seconds(self.options.bars, self.tempo_bpm, self.meter)
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def remarks(self) -> tuple[str, ...]:
         """What was cut, repeated or scaled of the melody, a sentence each."""
-        return self.placed.told if self.placed is not None else ()
+        return self.aligned.remarks if self.aligned is not None else ()
 
 
-def prepare(options: Options, take: Take | None = None) -> Plan:
+def prepare(options: Options, take: Take | None = None) -> RenderPlan:
     """Read the melody and settle tempo, meter, prompt, seed and destination.
 
     Args:
@@ -90,16 +90,16 @@ def prepare(options: Options, take: Take | None = None) -> Plan:
     seed = options.seed
     if seed is None:
         seed = secrets.randbelow(MAX_SEED - options.variations + 2)
-    placed = None
+    aligned = None
     if take is not None:
-        placed = place(
+        aligned = align_to_bars(
             take,
             bars=options.bars,
             tempo_bpm=tempo_bpm,
             meter=meter,
             piece_seconds=_piece_seconds(options.bars, tempo_bpm, meter),
         )
-    return Plan(options, take, placed, tempo_bpm, meter, prompt, seed, out)
+    return RenderPlan(options, take, aligned, tempo_bpm, meter, prompt, seed, out)
 
 
 def demo_options(out: Path = Path("melody-bridge-demo"), plot: Path | None = None) -> Options:

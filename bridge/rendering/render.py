@@ -17,7 +17,7 @@ from bridge.audio import Waveform
 from bridge.delivery import clip_name, write_clip
 from bridge.process import signals
 from bridge.rendering import outputs
-from bridge.rendering.plan import Plan
+from bridge.rendering.plan import RenderPlan
 
 if TYPE_CHECKING:
     from bridge.clip import FinishedClip
@@ -76,7 +76,7 @@ class Rendered:
         realtime_factor: seconds of clips made in one second.
         device: what the model ran on.
         plot: the picture, if one was asked for.
-        told: what the listener should know of the clips, a sentence each.
+        remarks: what the listener should know of the clips, a sentence each.
     """
 
     clips: tuple[RenderedClip, ...]
@@ -84,7 +84,7 @@ class Rendered:
     realtime_factor: float
     device: str
     plot: Path | None
-    told: tuple[str, ...]
+    remarks: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -96,7 +96,7 @@ class Rendered:
         }
 
 
-def render(plan: Plan, *, progress: Progress = lambda doing, share: None) -> Rendered:
+def render(plan: RenderPlan, *, progress: Progress = lambda doing, share: None) -> Rendered:
     """Generate the plan's clips, finish them, and write them.
 
     Raises:
@@ -129,7 +129,7 @@ def render(plan: Plan, *, progress: Progress = lambda doing, share: None) -> Ren
         device=engine.device,
         plot=plan.options.plot,
         # Several variations may all have lacked a pulse: that is told once.
-        told=tuple(dict.fromkeys(sentence for one in made for sentence in one.finished.told)),
+        remarks=tuple(dict.fromkeys(sentence for one in made for sentence in one.finished.remarks)),
     )
 
 
@@ -163,14 +163,14 @@ class MadeClip:
     melody_similarity: float
 
 
-def request_for(plan: Plan) -> Request:
+def request_for(plan: RenderPlan) -> Request:
     """What the plan asks of the engine."""
     from bridge.engine import Request
 
     options = plan.options
     return Request(
         prompt=plan.prompt,
-        melody=plan.placed.chroma if plan.placed is not None else None,
+        melody=plan.aligned.chroma if plan.aligned is not None else None,
         seconds=plan.piece_seconds,
         seed=plan.seed,
         guidance_scale=options.guidance_scale,
@@ -181,11 +181,11 @@ def request_for(plan: Plan) -> Request:
     )
 
 
-def finish_clips(plan: Plan, waveforms: Sequence[Waveform]) -> list[MadeClip]:
+def finish_clips(plan: RenderPlan, waveforms: Sequence[Waveform]) -> list[MadeClip]:
     """What the engine played, a waveform a variation, as clips: most like the melody first."""
     from bridge.clip import finish, rank
 
-    classes = plan.placed.classes if plan.placed is not None else None
+    classes = plan.aligned.classes if plan.aligned is not None else None
     finished = [
         finish(
             waveform,
@@ -205,14 +205,14 @@ def finish_clips(plan: Plan, waveforms: Sequence[Waveform]) -> list[MadeClip]:
 
 
 def write_clips(
-    plan: Plan,
+    plan: RenderPlan,
     made: Sequence[MadeClip],
     engine: Description,
     written: outputs.Written,
     *,
     after_each: Callable[[], None] = lambda: None,
     recipe: Mapping[str, Any] | None = None,
-    told: Sequence[str] = (),
+    remarks: Sequence[str] = (),
 ) -> tuple[RenderedClip, ...]:
     """Write clips and sidecars, in the order given.
 
@@ -220,7 +220,7 @@ def write_clips(
         written: is told of every file and folder, to take them back should one fail.
         after_each: may raise, to have no more written.
         recipe: what a sidecar holds beside what the plan says.
-        told: sentences on how the clips came about, for the sidecar.
+        remarks: sentences on how the clips came about, for the sidecar.
 
     Raises:
         BadArgument, DiskFull: it cannot be written.
@@ -237,7 +237,7 @@ def write_clips(
         path = write_clip(
             plan.out,
             one.finished.waveform,
-            {**_recipe(plan, clip, one.finished, engine, told), **more},
+            {**_recipe(plan, clip, one.finished, engine, remarks), **more},
             name=clip_name(title, tempo_bpm=plan.tempo_bpm, bars=options.bars, seed=one.seed),
             bars=options.bars,
             tempo_bpm=plan.tempo_bpm,
@@ -250,7 +250,7 @@ def write_clips(
     return tuple(clips)
 
 
-def _described(plan: Plan, made: MadeClip, model: str) -> RenderedClip:
+def _described(plan: RenderPlan, made: MadeClip, model: str) -> RenderedClip:
     waveform = made.finished.waveform
     similar = made.melody_similarity
     return RenderedClip(
@@ -270,7 +270,11 @@ def _described(plan: Plan, made: MadeClip, model: str) -> RenderedClip:
 
 
 def _recipe(
-    plan: Plan, clip: RenderedClip, finished: FinishedClip, engine: Description, told: Sequence[str]
+    plan: RenderPlan,
+    clip: RenderedClip,
+    finished: FinishedClip,
+    engine: Description,
+    remarks: Sequence[str],
 ) -> dict[str, Any]:
     """What the sidecar holds: all that makes the clip again, and what was found of it."""
     options = plan.options
@@ -299,7 +303,7 @@ def _recipe(
         "source_offset_seconds": finished.source_offset_seconds,
         "loudness_lufs": finished.loudness_lufs,
         "true_peak_dbtp": finished.true_peak_dbtp,
-        "told": [*told, *plan.told, *finished.told],
+        "remarks": [*remarks, *plan.remarks, *finished.remarks],
     }
 
 
@@ -309,7 +313,7 @@ def _lasting(model: str) -> str:
     return str(folder.absolute()) if model != "pocket" and folder.is_dir() else model
 
 
-def _picture(plan: Plan, best: MadeClip) -> bytes:
+def _picture(plan: RenderPlan, best: MadeClip) -> bytes:
     """The melody beside the best clip, its notes outlined in the clip's chromagram."""
     from bridge.rendering.picture import Column, draw
 
@@ -321,7 +325,7 @@ def _picture(plan: Plan, best: MadeClip) -> bytes:
             Column(f"melody: {plan.take.name}", plan.take.source, tempo_bpm, plan.meter, bars)
         )
     title = f"clip: seed {best.seed}"
-    if plan.placed is not None:
+    if plan.aligned is not None:
         title += f", melody similarity {best.melody_similarity:.2f}"
     columns.append(
         Column(
@@ -330,7 +334,7 @@ def _picture(plan: Plan, best: MadeClip) -> bytes:
             plan.tempo_bpm,
             plan.meter,
             bars,
-            plan.placed.classes if plan.placed is not None else None,
+            plan.aligned.classes if plan.aligned is not None else None,
         )
     )
     return draw(columns)

@@ -66,16 +66,16 @@ def run_input(line: Line, selection: str | int | None) -> None:
     """
     stepped = time.perf_counter()
     line.start_heartbeat(lambda: stepped)
-    told = ""
+    last_reason = ""
     while True:
         stepped = time.perf_counter()
         try:
             _hear(line, selection)
             return
         except NoInput as reason:
-            if str(reason) != told:
-                told = str(reason)
-                line.send(Waiting(told))
+            if str(reason) != last_reason:
+                last_reason = str(reason)
+                line.send(Waiting(last_reason))
         if isinstance(line.receive(RETRY_SECONDS), Stop):
             return
 

@@ -182,17 +182,17 @@ class Listener:
         self._earlier_overflows = self.overflows
         self.ring = ring
         self._ready_seconds = time.perf_counter()
-        self._tell("ready", device, f"{device}, {_form(ring.sample_rate, ring.channels)}")
+        self._change_state("ready", device, f"{device}, {_form(ring.sample_rate, ring.channels)}")
 
     def _not_heard(self, detail: str) -> None:
-        self._tell("none" if self.ring is None else "lost", self.device, detail)
+        self._change_state("none" if self.ring is None else "lost", self.device, detail)
 
     def _drop_next_ring(self) -> None:
         if self._next_ring is not None:
             self._next_ring.unlink()
             self._next_ring = None
 
-    def _tell(self, state: InputState, device: str, detail: str) -> None:
+    def _change_state(self, state: InputState, device: str, detail: str) -> None:
         if (state, device, detail) != (self.state, self.device, self.detail):
             self.state, self.device, self.detail = state, device, detail
             sample_rate = self.ring.sample_rate if self.ring is not None else 0

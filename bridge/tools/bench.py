@@ -41,7 +41,7 @@ WARM_REQUESTS = 5
 STEPS_PER_MARK = 25
 Mark = tuple[int, float]
 """Decoder steps done, and the seconds since the request."""
-Told = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,10 @@ def main(arguments: argparse.Namespace) -> int:
     check(arguments)
     console = Console(stderr=True)
 
-    def told(line: str) -> None:
+    def report(line: str) -> None:
         console.print(line, highlight=False)
 
-    bench = _Bench(arguments, told)
+    bench = _Bench(arguments, report)
     figures = bench.figures()
     if arguments.plot is not None:
         from bridge.tools.bench_picture import draw
@@ -193,19 +193,19 @@ class _Bench:
         ours, theirs: what the engines took, once `figures` has been called.
     """
 
-    def __init__(self, arguments: argparse.Namespace, told: Told) -> None:
-        self._arguments, self._told = arguments, told
+    def __init__(self, arguments: argparse.Namespace, report: Report) -> None:
+        self._arguments, self._report = arguments, report
         self.ours = self.theirs = Timed((), ())
 
     def figures(self) -> dict[str, Any]:
         """Everything that is measured, in the order in which it is printed."""
-        arguments, told = self._arguments, self._told
+        arguments, report = self._arguments, self._report
         start = time.perf_counter()
         engine = self._loaded()
         # Only now: what is wrong with the model's name or files is told without torch.
         from bridge.engine import meter
 
-        told(f"{engine.model_name} on {engine.device}: warming up")
+        report(f"{engine.model_name} on {engine.device}: warming up")
         engine.warm_up()
         load_seconds = time.perf_counter() - start
         request = _request(arguments.seconds, seed=1, variations=arguments.variations)
@@ -230,7 +230,7 @@ class _Bench:
             # A step looks at its own position too.
             positions=pipeline.conditioner.length(PROMPT) + (steps + 1) / 2,
         )
-        told("measuring the device's bandwidth")
+        report("measuring the device's bandwidth")
         bandwidth = meter.bandwidth_gb_s(engine.device, read)
         limit = Limit(read, bandwidth, engine.frame_rate)
         ours, theirs = self.ours.median, self.theirs.median
@@ -286,10 +286,10 @@ class _Bench:
         if arguments.size:
             from bridge.engine.fullsize import random_engine
 
-            self._told(f"drawing random weights of size {arguments.size}")
+            self._report(f"drawing random weights of size {arguments.size}")
             return random_engine(arguments.size, device=arguments.device, dtype=arguments.dtype)
         model = arguments.model or "pocket"
-        self._told(f"loading {model}")
+        self._report(f"loading {model}")
         return load(model, device=arguments.device, dtype=arguments.dtype)
 
     def _race(self, engine: Engine, reference: Engine, request: Request) -> None:
@@ -300,7 +300,9 @@ class _Bench:
             for name, runner, in_turn in racers:
                 took = _timed(runner, request, in_turn=in_turn)
                 runs[name].append(took)
-                self._told(f"run {run + 1} of {self._arguments.runs}, {name}: {took.median:.2f} s")
+                self._report(
+                    f"run {run + 1} of {self._arguments.runs}, {name}: {took.median:.2f} s"
+                )
         self.ours, self.theirs = (
             Timed(tuple(run.median for run in each), each[-1].marks) for each in runs.values()
         )
@@ -310,7 +312,7 @@ class _Bench:
 
         The prompt is one that was asked for before; each melody is new.
         """
-        self._told("request to first audio")
+        self._report("request to first audio")
         took = []
         for seed in range(FIRST_AUDIO_REQUESTS):
             request = _request(
@@ -333,7 +335,7 @@ class _Bench:
             engine.generate(_request(seconds, seed=number, variations=int(request.variations)))
             used.append(memory_mb(engine.device))
             if (number + 1) % 10 == 0:
-                self._told(f"{number + 1} of {count} requests: {used[-1]:.0f} MB")
+                self._report(f"{number + 1} of {count} requests: {used[-1]:.0f} MB")
         before, after = used[WARM_REQUESTS - 1], used[-1]
         return {
             "requests": count,

@@ -28,7 +28,7 @@ from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.chroma import pitch_classes, similarity
 from bridge.clip import finish, surplus_seconds
 from bridge.clip.onsets import find_onsets
-from bridge.melody import Placed, place
+from bridge.melody import AlignedMelody, align_to_bars
 from bridge.melody.notes import notes_from_midi
 from bridge.pocket.corpus import HELD_OUT_SEEDS, render
 from bridge.pocket.music import Part, compose, melody_alone
@@ -61,7 +61,7 @@ SOUNDS = (
     "brass, piano, bass, drums, {tempo} bpm",
     "marimba, sub bass, lo-fi drums, lo-fi, {tempo} bpm",
 )
-Told = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,13 @@ class Case:
     """One melody to follow.
 
     Attributes:
-        placed: the hum or pluck, laid on `BARS` bars.
+        aligned: the hum or pluck, laid on `BARS` bars.
         sound: the prompt, its tempo and key filled in.
         tempo_bpm, meter: the clip's.
         seed: of its clip.
     """
 
-    placed: Placed
+    aligned: AlignedMelody
     sound: str
     tempo_bpm: Fraction
     meter: Meter
@@ -130,7 +130,7 @@ def main(arguments: argparse.Namespace) -> int:
     figures = evaluate(
         load(arguments.model, engine=arguments.engine),
         clips=8 if arguments.short else 32,
-        told=lambda line: console.print(line, highlight=False),
+        report=lambda line: console.print(line, highlight=False),
     )
     if arguments.json:
         print(as_json(arguments.model, arguments.engine, figures))
@@ -161,23 +161,23 @@ def as_table(model: str, engine: str, figures: list[Figure]) -> Table:
     return table
 
 
-def evaluate(engine: Engine, *, clips: int, told: Told = lambda line: None) -> list[Figure]:
+def evaluate(engine: Engine, *, clips: int, report: Report = lambda line: None) -> list[Figure]:
     """Measure a checkpoint.
 
     Args:
         engine: the loaded checkpoint.
         clips: how many melodies to follow; the other figures take a share of it.
-        told: gets a line for every part of the work.
+        report: gets a line for every part of the work.
     """
     cases = list(melodies(clips))
-    told(f"{len(cases)} melodies to follow")
+    report(f"{len(cases)} melodies to follow")
     made = [_generated(engine, case, with_surplus=True) for case in cases]
     figures = [*_following(cases, made), *_timing(cases, made), _stereo(made)]
-    told("drums against no drums")
+    report("drums against no drums")
     figures.append(_drums(engine, cases[: max(4, clips // 3)]))
-    told("24 seconds at a time")
+    report("24 seconds at a time")
     figures.append(_form(engine, cases[: max(4, clips // 3)]))
-    told("the codec alone, and speed")
+    report("the codec alone, and speed")
     figures += [_codec(engine, max(8, clips)), _speed(engine, cases[0])]
     return figures
 
@@ -204,8 +204,8 @@ def melodies(count: int) -> Iterator[Case]:
         sung = melody_alone(part, rng, tempo_bpm=float(tempo_bpm), frames=frames)
         sound = SOUNDS[number % len(SOUNDS)].format(tempo=f"{float(tempo_bpm):g}", key=key)
         take = Take(sung, tempo_bpm, meter)
-        placed = place(take, bars=BARS, tempo_bpm=tempo_bpm, meter=meter)
-        yield Case(placed, sound, tempo_bpm, meter, seed=number)
+        aligned = align_to_bars(take, bars=BARS, tempo_bpm=tempo_bpm, meter=meter)
+        yield Case(aligned, sound, tempo_bpm, meter, seed=number)
 
 
 def _key_of(part: Part) -> str:
@@ -217,15 +217,15 @@ def _key_of(part: Part) -> str:
 
 def _generated(engine: Engine, case: Case, *, with_surplus: bool = False) -> Waveform:
     surplus = surplus_seconds(BARS, case.tempo_bpm, case.meter) if with_surplus else 0.0
-    return _ask(engine, case.sound, case.placed, case.seconds + surplus, case.seed)
+    return _ask(engine, case.sound, case.aligned, case.seconds + surplus, case.seed)
 
 
-def _ask(engine: Engine, sound: str, placed: Placed, seconds: float, seed: int) -> Waveform:
+def _ask(engine: Engine, sound: str, aligned: AlignedMelody, seconds: float, seed: int) -> Waveform:
     from bridge.engine import Request
 
     request = Request(
         prompt=sound,
-        melody=placed.chroma,
+        melody=aligned.chroma,
         seconds=min(seconds, 30.0),
         seed=seed,
         guidance_scale=GUIDANCE_SCALE,
@@ -238,9 +238,9 @@ def _following(cases: list[Case], made: list[Waveform]) -> list[Figure]:
         pitch_classes(Waveform(w.samples[: round(c.seconds * w.sample_rate)], w.sample_rate))
         for c, w in zip(cases, made, strict=True)
     ]
-    own = [similarity(h, case.placed.classes) for h, case in zip(heard, cases, strict=True)]
+    own = [similarity(h, case.aligned.classes) for h, case in zip(heard, cases, strict=True)]
     others = [
-        similarity(h, other.placed.classes)
+        similarity(h, other.aligned.classes)
         for h, case in zip(heard, cases, strict=True)
         for other in cases
         if other is not case
@@ -268,7 +268,7 @@ def _timing(cases: list[Case], made: list[Waveform]) -> list[Figure]:
             tempo_bpm=case.tempo_bpm,
             meter=case.meter,
             sample_rate=MODEL_SAMPLE_RATE,
-            melody_classes=case.placed.classes,
+            melody_classes=case.aligned.classes,
         ).waveform
         times = find_onsets(clip, loops=True).times
         last = case.seconds * (BARS - 1) / BARS
@@ -300,7 +300,7 @@ def _drums(engine: Engine, cases: list[Case]) -> Figure:
         share = {}
         for words in ("drums", "no drums"):
             sound = f"{lead}, bass, {words}, {float(case.tempo_bpm):g} bpm"
-            made = _ask(engine, sound, case.placed, case.seconds, case.seed)
+            made = _ask(engine, sound, case.aligned, case.seconds, case.seed)
             share[words] = measures.percussive_share(made)
         told_apart.append(share["drums"] > share["no drums"])
     return Figure("drums told from no drums", _share(told_apart), 0.90, False, len(told_apart))
@@ -309,7 +309,7 @@ def _drums(engine: Engine, cases: list[Case]) -> Figure:
 def _form(engine: Engine, cases: list[Case]) -> Figure:
     good = []
     for case in cases:
-        made = _ask(engine, case.sound, case.placed, LONG_SECONDS, case.seed)
+        made = _ask(engine, case.sound, case.aligned, LONG_SECONDS, case.seed)
         whole = measures.longest_gap_seconds(made) <= LONGEST_GAP_SECONDS
         good.append(whole and abs(measures.fade_db(made)) <= MOST_FADE_DB)
     return Figure("24 s without gap or fade", _share(good), 0.90, False, len(good))
@@ -328,7 +328,7 @@ def _speed(engine: Engine, case: Case) -> Figure:
     seconds = []
     for _ in range(2):  # the first warms up
         begun = time.perf_counter()
-        _ask(engine, case.sound, case.placed, SPEED_SECONDS, case.seed)
+        _ask(engine, case.sound, case.aligned, SPEED_SECONDS, case.seed)
         seconds.append(time.perf_counter() - begun)
     name = f"times real time, 8 s clip on {engine.device}"
     return Figure(name, SPEED_SECONDS / min(seconds), 1.0, False, 1)

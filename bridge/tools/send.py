@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.control.packets import Argument, InvalidPacket, Whole, read_packet, write_message
+from bridge.control.packets import Argument, InvalidPacket, Uncut, read_packet, write_message
 from bridge.errors import BadArgument, BridgeError
 
 HELLO_SECONDS = 1.0
@@ -41,7 +41,7 @@ class DaemonSilent(BridgeError):
 
 
 @dataclass(frozen=True)
-class Told:
+class ReceivedEvent:
     """An event as it came."""
 
     address: str
@@ -82,7 +82,7 @@ def send(
     arguments: Sequence[int | float | str],
     *,
     port: int,
-    show: Callable[[Told], None],
+    show: Callable[[ReceivedEvent], None],
 ) -> int:
     """Send a message, and show what comes of it.
 
@@ -100,8 +100,8 @@ def send(
     if not address.startswith("/"):
         raise BadArgument(f"address {address!r}: it begins with a slash, such as /bridge/presets")
     try:
-        # Whole: a prompt that does not fit is told, not cut.
-        words = [Whole(one) if isinstance(one, str) else one for one in arguments]
+        # Uncut: a prompt that does not fit is told, not cut.
+        words = [Uncut(one) if isinstance(one, str) else one for one in arguments]
         message = write_message(address, words)
     except (ValueError, OverflowError, struct.error) as error:
         raise BadArgument(f"{address} cannot be sent: {error}") from error
@@ -121,10 +121,10 @@ class _Mine:
     address: str
     id: str
 
-    def is_about(self, told: Told) -> bool:
+    def is_about(self, event: ReceivedEvent) -> bool:
         """Whether it is of the request, or an error of no request that names the address."""
-        first = told.arguments[:1]
-        unnamed = first == (NO_ID,) and self.address in str(told.arguments[-1])
+        first = event.arguments[:1]
+        unnamed = first == (NO_ID,) and self.address in str(event.arguments[-1])
         return first == (self.id,) or unnamed
 
 
@@ -150,27 +150,27 @@ class _Client:
 
     def subscribe(self) -> None:
         self._renew()
-        for told in self._events(time.monotonic() + HELLO_SECONDS):
-            if told.address == HELLO:
+        for event in self._events(time.monotonic() + HELLO_SECONDS):
+            if event.address == HELLO:
                 return
         raise DaemonSilent(
             f"no daemon answers on 127.0.0.1:{self._daemon[1]}: start one with `melody-bridge run`"
         )
 
-    def until_done(self, message: bytes, mine: _Mine, show: Callable[[Told], None]) -> int:
+    def until_done(self, message: bytes, mine: _Mine, show: Callable[[ReceivedEvent], None]) -> int:
         """Show the events of that request until it ends, or is told not to be one."""
         heard, last = time.monotonic(), None
         while True:
-            for told in self._events(time.monotonic() + RENEW_SECONDS):
+            for event in self._events(time.monotonic() + RENEW_SECONDS):
                 heard = time.monotonic()
                 # What is sent again is answered with its last state again.
-                if not mine.is_about(told) or told == last:
+                if not mine.is_about(event) or event == last:
                     continue
-                last = told
-                show(told)
-                if told.address == "/bridge/done":
+                last = event
+                show(event)
+                if event.address == "/bridge/done":
                     return 0
-                if told.address == ERROR:
+                if event.address == ERROR:
                     return 1
             if time.monotonic() - heard > LOST_SECONDS:
                 raise DaemonSilent("the daemon has stopped answering: see what it says")
@@ -178,22 +178,22 @@ class _Client:
             self._renew()
             self.send(message)
 
-    def until_read(self, mine: _Mine, show: Callable[[Told], None]) -> int:
+    def until_read(self, mine: _Mine, show: Callable[[ReceivedEvent], None]) -> int:
         """Show what the daemon tells before it answers a ping: it reads in order."""
         self.send(write_message("/bridge/ping", [self._port]))
         failed = False
-        for told in self._events(time.monotonic() + LOST_SECONDS):
-            if told.address == "/bridge/pong":
+        for event in self._events(time.monotonic() + LOST_SECONDS):
+            if event.address == "/bridge/pong":
                 return int(failed)
-            if mine.is_about(told):
-                show(told)
-                failed = failed or told.address == ERROR
+            if mine.is_about(event):
+                show(event)
+                failed = failed or event.address == ERROR
         raise DaemonSilent("the daemon has stopped answering: see what it says")
 
     def _renew(self) -> None:
         self.send(write_message("/bridge/subscribe", [self._port, self._name]))
 
-    def _events(self, deadline: float) -> Iterator[Told]:
+    def _events(self, deadline: float) -> Iterator[ReceivedEvent]:
         """What comes until then."""
         while (left := deadline - time.monotonic()) > 0:
             if not select.select([self._socket], [], [], left)[0]:
@@ -202,17 +202,17 @@ class _Client:
                 messages = read_packet(self._socket.recv(65_536))
             except (InvalidPacket, ConnectionError):
                 continue
-            yield from (Told(address, arguments) for address, arguments in messages)
+            yield from (ReceivedEvent(address, arguments) for address, arguments in messages)
 
 
-def show_line(told: Told) -> None:
+def show_line(event: ReceivedEvent) -> None:
     """Print an event for people."""
-    print(told.line(), flush=True)
+    print(event.line(), flush=True)
 
 
-def show_json(told: Told) -> None:
+def show_json(event: ReceivedEvent) -> None:
     """Print an event as a JSON object on a line."""
-    print(json.dumps(told.as_json(), ensure_ascii=False), flush=True)
+    print(json.dumps(event.as_json(), ensure_ascii=False), flush=True)
 
 
 def _shown(argument: Argument) -> str:

@@ -182,7 +182,7 @@ def test_a_started_take_begins_on_the_next_bar_line(
     assert capture.peak_db == pytest.approx(-0.9, abs=0.1)
     one.run(daw.now, capture)
     assert [*states, capture.state] == ["waiting", "recording", "done"]
-    assert capture.told == ()
+    assert capture.remarks == ()
     samples = audio(capture.take)
     assert capture.take is not None
     assert (capture.take.tempo_bpm, capture.take.meter) == (tempo_bpm, Meter())
@@ -217,7 +217,7 @@ def test_an_input_that_runs_fast_or_slow_gives_whole_takes(studio: Studios, drif
     one.run(daw.seconds_of(9)[0])
     capture = one.start(8)
     one.run(daw.now, capture)
-    assert (len(audio(capture.take)), capture.told) == (16 * RATE, ())
+    assert (len(audio(capture.take)), capture.remarks) == (16 * RATE, ())
     assert abs(late(one, capture, daw.seconds_of(12)[0])) < 0.006
 
 
@@ -328,7 +328,7 @@ def test_playback_that_stops_ends_a_take_with_what_there_is(studio: Studios) -> 
     capture = one.start(4)
     one.run(daw.now, capture)
     assert len(audio(capture.take)) == pytest.approx(5.0 * RATE, abs=0.01 * RATE)
-    assert capture.told == ("playback stopped: the take ends there, 5.0 s long",)
+    assert capture.remarks == ("playback stopped: the take ends there, 5.0 s long",)
 
 
 def test_playback_that_stops_with_the_last_bar_has_all_of_it(studio: Studios) -> None:
@@ -341,7 +341,7 @@ def test_playback_that_stops_with_the_last_bar_has_all_of_it(studio: Studios) ->
     capture = one.start(4)
     one.run(daw.now, capture)
     assert len(audio(capture.take)) == 8 * RATE
-    assert capture.told == ()
+    assert capture.remarks == ()
 
 
 def test_a_jump_ends_a_take_and_a_loop_does_not(studio: Studios) -> None:
@@ -356,7 +356,7 @@ def test_a_jump_ends_a_take_and_a_loop_does_not(studio: Studios) -> None:
     one.run(daw.seconds_of(9)[0])
     capture = one.start(20)
     one.run(daw.now, capture)
-    assert re.match("the playhead jumped: the take ends there", capture.told[0])
+    assert re.match("the playhead jumped: the take ends there", capture.remarks[0])
     seconds = jump - daw.seconds_of(12)[0]
     assert seconds - 0.21 < len(audio(capture.take)) / RATE < seconds + 0.02
 
@@ -446,8 +446,8 @@ def test_last_passes_over_gaps_that_a_melody_does_not_hear(studio: Studios) -> N
     clicks = np.flatnonzero(np.abs(samples[:, 0]) > 0.5)
     assert len(clicks) >= 11
     assert max(abs(click / RATE - round(click / RATE * 2) / 2) for click in clicks) < 0.006
-    (told,) = capture.told
-    assert float(told.split()[0]) == pytest.approx(160, abs=30)
+    (remarks,) = capture.remarks
+    assert float(remarks.split()[0]) == pytest.approx(160, abs=30)
 
 
 def test_last_counts_only_what_the_input_was_there_for(studio: Studios) -> None:
@@ -498,7 +498,7 @@ def test_a_tempo_change_inside_gives_the_mean_and_is_told(studio: Studios) -> No
     assert capture.take is not None and capture.take.tempo_bpm is not None
     assert float(capture.take.tempo_bpm) == pytest.approx(80, abs=0.1)
     assert len(audio(capture.take)) == pytest.approx(12 * RATE, abs=0.01 * RATE)
-    assert capture.told[0].startswith("the tempo changed")
+    assert capture.remarks[0].startswith("the tempo changed")
 
 
 def test_without_a_daw_last_begins_at_the_phrase(studio: Studios) -> None:
@@ -537,7 +537,7 @@ def test_a_lost_input_ends_a_recording_with_what_it_has(studio: Studios) -> None
     one.unplug(capture)
     one.run(one.now + 0.1, capture)
     assert len(audio(capture.take)) == pytest.approx(2.5 * RATE, abs=0.05 * RATE)
-    assert capture.told == ("the input was lost: the take ends there",)
+    assert capture.remarks == ("the input was lost: the take ends there",)
 
 
 @pytest.mark.parametrize("script", [lambda: playing(40), lambda: standing(20)])
@@ -649,7 +649,7 @@ def test_an_open_take_ends_by_itself_when_the_ring_is_full(studio: Studios) -> N
     capture = one.start()
     one.run(daw.now, capture)
     assert len(audio(capture.take)) == 114 * RATE
-    assert capture.told == ("it was ended after 57 bars: no take lasts over 115 s",)
+    assert capture.remarks == ("it was ended after 57 bars: no take lasts over 115 s",)
     daw = standing(125)
     one = studio(daw)
     one.hum(daw.legs[0].seconds + 2, 20)
@@ -673,8 +673,8 @@ def test_frames_that_were_lost_inside_a_recording_are_silent_and_told(studio: St
     clicks = np.flatnonzero(np.abs(samples[:, 0]) > 0.5)
     assert len(clicks) >= 7
     assert max(abs(click / RATE - round(click / RATE * 2) / 2) for click in clicks) < 0.006
-    (told,) = capture.told
-    milliseconds = float(told.split()[0])
+    (remarks,) = capture.remarks
+    milliseconds = float(remarks.split()[0])
     assert milliseconds == pytest.approx(100, abs=20)
     assert (samples == 0).all(axis=1).sum() / RATE * 1000 == pytest.approx(milliseconds, abs=1)
 

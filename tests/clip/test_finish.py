@@ -58,7 +58,7 @@ def test_a_pad_leaves_untouched_but_for_its_seam_and_level() -> None:
     clip = finish(waveform, bars=4, tempo_bpm=Fraction(120), meter=Meter(), sample_rate=RATE)
     assert not clip.fitted
     assert (clip.stretch_ratio, clip.source_offset_seconds) == (1.0, 0.0)
-    assert any("no steady pulse" in line for line in clip.told)
+    assert any("no steady pulse" in line for line in clip.remarks)
     after = slice(RATE // 4, None)
     gain = np.abs(clip.waveform.samples[after]).max() / np.abs(waveform.samples[: 8 * RATE]).max()
     played = waveform.samples[: 8 * RATE][after] * gain
@@ -93,7 +93,7 @@ def test_a_pad_that_begins_late_is_cut_to_where_it_sounds(rest_steps: int | None
     rest = 0.128 * (rest_steps or 0)
     assert not clip.fitted
     assert clip.source_offset_seconds == pytest.approx(0.6 - rest, abs=0.005)
-    assert any("nothing sounded" in line for line in clip.told)
+    assert any("nothing sounded" in line for line in clip.remarks)
     heard = np.abs(clip.waveform.samples).max(axis=1)
     after = round((rest + 0.02) * RATE)
     assert heard[after : after + RATE // 20].max() > 0.1 * heard.max()
@@ -104,7 +104,7 @@ def test_a_clip_without_room_to_be_stretched_has_no_hole_at_its_end() -> None:
     played = stereo(drums(128 * 0.99, 30), pad(30))
     clip = finish(played, bars=16, tempo_bpm=Fraction(128), meter=Meter(), sample_rate=RATE)
     assert (clip.fitted, clip.stretch_ratio) == (False, 1.0)
-    assert any("too little was made past the clip" in line for line in clip.told)
+    assert any("too little was made past the clip" in line for line in clip.remarks)
     end = clip.waveform.samples[-RATE // 10 : -RATE // 100]
     assert np.square(end).mean() > 0.05 * np.square(clip.waveform.samples).mean()
 

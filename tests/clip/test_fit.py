@@ -66,7 +66,7 @@ def test_what_is_in_time_is_not_stretched() -> None:
     fitted = fit_to_grid(waveform, bars=4, tempo_bpm=Fraction(120), meter=Meter())
     assert fitted.fitted
     assert fitted.waveform is waveform
-    assert (fitted.stretch_ratio, fitted.start_seconds, fitted.told) == (1.0, 0.0, ())
+    assert (fitted.stretch_ratio, fitted.start_seconds, fitted.remarks) == (1.0, 0.0, ())
 
 
 def test_a_pad_is_left_as_it_was_and_told() -> None:
@@ -75,14 +75,14 @@ def test_a_pad_is_left_as_it_was_and_told() -> None:
     assert not fitted.fitted
     assert fitted.waveform is waveform
     assert fitted.start_seconds == 0.0
-    assert "no steady pulse near 120 bpm" in fitted.told[0]
+    assert "no steady pulse near 120 bpm" in fitted.remarks[0]
 
 
 def test_what_was_changed_is_told() -> None:
     waveform = stereo(drums(96, 14, first_bar_seconds=0.25))
     fitted = fit_to_grid(waveform, bars=4, tempo_bpm=Fraction(100), meter=Meter())
-    assert "played at 96.0" in fitted.told[0]
-    assert "250 ms" in fitted.told[1]
+    assert "played at 96.0" in fitted.remarks[0]
+    assert "250 ms" in fitted.remarks[1]
     assert fitted.stretch_ratio == pytest.approx(0.96, abs=0.0005)
     assert fitted.source_offset_seconds == pytest.approx(0.25, abs=0.003)
     assert fitted.start_seconds == pytest.approx(0.24, abs=0.003)

@@ -92,7 +92,7 @@ def test_without_surplus_the_ends_are_faded_and_told() -> None:
     loop = close_loop(source, start_frame=0, frames=CLIP, on_beat=False)
     assert loop.waveform.frames == CLIP
     assert np.abs(loop.waveform.samples[[0, -1]]).max() < 0.01
-    assert "nothing was generated past the end" in loop.told[0]
+    assert "nothing was generated past the end" in loop.remarks[0]
     middle = slice(RATE // 100, -RATE // 100)
     assert np.array_equal(loop.waveform.samples[middle], source.samples[middle])
 
@@ -103,7 +103,7 @@ def test_audio_that_ends_early_is_followed_by_silence_and_told() -> None:
     assert loop.waveform.frames == CLIP
     assert not loop.waveform.samples[3 * RATE :].any()
     assert np.abs(loop.waveform.samples[3 * RATE - 1]).max() < 0.01
-    assert "1.00 s short" in loop.told[0]
+    assert "1.00 s short" in loop.remarks[0]
 
 
 def test_a_late_start_is_filled_with_what_came_past_the_end() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bridge.clock.lateness import Arrivals, low_envelope
+from bridge.clock.lateness import LatenessEnvelope, low_envelope
 
 
-def heard(offset_per_second: float, seconds: float = 150.0) -> Arrivals:
+def heard(offset_per_second: float, seconds: float = 150.0) -> LatenessEnvelope:
     """Five packets a second, up to 30 ms late, on a scale that runs away by so much."""
-    arrivals = Arrivals()
+    arrivals = LatenessEnvelope()
     random = np.random.default_rng(4)
     for at in np.arange(0, seconds, 0.2):
         arrivals.add(float(at), float(at * offset_per_second + random.uniform(0, 0.03)))
@@ -49,7 +49,7 @@ def test_a_scale_that_moved_up_is_followed_within_four_seconds() -> None:
 
 
 def test_what_is_told_does_not_hang_on_when_it_is_asked() -> None:
-    asked, fresh = Arrivals(), Arrivals()
+    asked, fresh = LatenessEnvelope(), LatenessEnvelope()
     random = np.random.default_rng(7)
     for at in np.arange(0, 40, 0.2):
         late = float(random.uniform(0, 0.03))
@@ -72,7 +72,7 @@ def test_what_is_forgotten_leaves_the_rest_as_it_was() -> None:
 
 
 def test_a_flood_is_thinned() -> None:
-    arrivals = Arrivals()
+    arrivals = LatenessEnvelope()
     for at in np.arange(0, 1, 0.0001):
         arrivals.add(float(at), 0.01 if round(at * 10_000) % 7 else 0.0)
     assert len(arrivals) <= 201

@@ -67,7 +67,7 @@ def test_a_render_reads_what_concerns_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("seed = 7", "'seed' is not known here: osc_port"),
         ("osc_port = 70000", "osc_port 70000: the range is 0 to 65535"),
@@ -80,13 +80,13 @@ def test_a_render_reads_what_concerns_it() -> None:
         ("not toml", "not TOML"),
     ],
 )
-def test_a_mistake_is_told_with_file_key_and_range(tmp_path: Path, text: str, told: str) -> None:
+def test_a_mistake_is_told_with_file_key_and_range(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(UnreadableFile) as refusal:
         read_config(path)
     assert str(path) in str(refusal.value)
-    assert told in str(refusal.value)
+    assert message in str(refusal.value)
 
 
 def test_a_file_that_was_named_has_to_be_there(tmp_path: Path) -> None:

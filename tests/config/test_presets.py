@@ -56,7 +56,7 @@ def test_a_preset_of_the_users_own_is_found_and_comes_before_a_bundled_one(own: 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (VALID + "tempo_bpm = 90", "tempo_bpm"),
         (VALID.replace("2", "0"), "bars 0"),
@@ -69,14 +69,14 @@ def test_a_preset_of_the_users_own_is_found_and_comes_before_a_bundled_one(own: 
     ],
 )
 def test_a_file_that_is_no_preset_is_told_by_path_and_value(
-    own: Path, text: str, told: str
+    own: Path, text: str, message: str
 ) -> None:
     path = own / "presets" / "mine.toml"
     path.write_text(text)
     with pytest.raises(UnreadableFile) as refusal:
         read_preset(path)
     assert str(path) in str(refusal.value)
-    assert told in str(refusal.value)
+    assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 

@@ -18,6 +18,7 @@ from bridge.commands import (
     CaptureNotes,
     CaptureStart,
     CaptureStop,
+    ClipSettings,
     Command,
     Discard,
     Event,
@@ -30,13 +31,12 @@ from bridge.commands import (
     Ping,
     Progress,
     SetDefaults,
-    Sound,
     Subscribe,
     Transport,
     Unsubscribe,
 )
 from bridge.control.addresses import event_message, read_command, request_id
-from bridge.control.packets import Argument, Whole
+from bridge.control.packets import Argument, Uncut
 from bridge.errors import BadArgument, BridgeError, UnknownAddress
 from bridge.timing import Meter, Note
 from tests.control.events import ONE_OF_EACH
@@ -74,8 +74,8 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
         [120, -2, 0, 4, 4, 9, 1.5],
         Transport(Fraction(120), -2.0, False, Meter(), 9, 1.5, 5.0),
     ),
-    ("/bridge/set", [], SetDefaults(Sound())),
-    ("/bridge/set", ["denominator", 8], SetDefaults(Sound(denominator=8))),
+    ("/bridge/set", [], SetDefaults(ClipSettings())),
+    ("/bridge/set", ["denominator", 8], SetDefaults(ClipSettings(denominator=8))),
     ("/bridge/capture/start", ["me-1"], CaptureStart("me-1")),
     ("/bridge/capture/start", ["me-1", 4], CaptureStart("me-1", 4)),
     ("/bridge/capture/stop", ["me-1"], CaptureStop("me-1")),
@@ -104,13 +104,13 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
             ),
         ),
     ),
-    ("/bridge/generate", ["me-2"], Generate("me-2", Sound())),
+    ("/bridge/generate", ["me-2"], Generate("me-2", ClipSettings())),
     (
         "/bridge/generate",
         ["me-2", *SOUND_OPTIONS, "melody", "me-1"],
         Generate(
             "me-2",
-            Sound(
+            ClipSettings(
                 prompt="warm rhodes, 90 bpm",
                 preset="lofi-keys",
                 bars=4,
@@ -131,7 +131,7 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     (
         "/bridge/generate",
         ["me-2", "seed", -1, "melody", "none"],
-        Generate("me-2", Sound(seed=-1), "none"),
+        Generate("me-2", ClipSettings(seed=-1), "none"),
     ),
     ("/bridge/cancel", ["me-2"], Cancel("me-2")),
     ("/bridge/discard", ["me-2"], Discard("me-2")),
@@ -178,13 +178,15 @@ def test_a_tempo_is_the_decimal_that_was_meant(tempo: float, meant: str) -> None
     [("prompt", ""), ("preset", ""), ("key", ""), ("melody", ""), ("prompt", "  ")],
 )
 def test_an_empty_text_is_as_good_as_none(key: str, empty: str) -> None:
-    assert read_command("/bridge/generate", ["me-1", key, empty], 0.0) == Generate("me-1", Sound())
+    assert read_command("/bridge/generate", ["me-1", key, empty], 0.0) == Generate(
+        "me-1", ClipSettings()
+    )
 
 
 @pytest.mark.parametrize(("number", "text"), [(90, "90"), (90.0, "90"), (f32(93.7), "93.7")])
 def test_a_number_where_text_is_meant_is_its_text(number: float, text: str) -> None:
     command = read_command("/bridge/generate", [number, "prompt", number, "melody", number], 0.0)
-    assert command == Generate(text, Sound(prompt=text), text)
+    assert command == Generate(text, ClipSettings(prompt=text), text)
 
 
 @given(st.integers(2000, 99_900).map(lambda hundredths: Fraction(hundredths, 100)))
@@ -195,7 +197,7 @@ def test_every_tempo_of_two_decimals_survives_a_float32(tempo_bpm: Fraction) -> 
 
 def test_of_a_key_given_twice_the_last_counts() -> None:
     command = read_command("/bridge/set", ["bars", 0, "top_k", 5, "bars", 8], 0.0)
-    assert command == SetDefaults(Sound(bars=8, top_k=5))
+    assert command == SetDefaults(ClipSettings(bars=8, top_k=5))
 
 
 FIXED = {
@@ -350,9 +352,9 @@ def test_every_event_is_told_as_the_protocol_says() -> None:
 
 def test_numbers_of_events_have_the_protocols_type_whatever_the_daemon_counts_in() -> None:
     """`eta_seconds` may be the integer −1 where it is unknown; clients expect a float."""
-    assert [type(one) for one in event_message(Progress("me-1", 0, -1))[1]] == [Whole, float, float]
+    assert [type(one) for one in event_message(Progress("me-1", 0, -1))[1]] == [Uncut, float, float]
 
 
 def test_ids_paths_and_codes_are_never_cut() -> None:
     _, arguments = event_message(Failed("me-1", "bad-argument", "because"))
-    assert [type(one) for one in arguments] == [Whole, Whole, str]
+    assert [type(one) for one in arguments] == [Uncut, Uncut, str]

@@ -14,7 +14,7 @@ from bridge.control.packets import (
     MAX_RECEIVED_BYTES,
     MAX_SENT_BYTES,
     InvalidPacket,
-    Whole,
+    Uncut,
     read_packet,
     write_message,
 )
@@ -167,7 +167,7 @@ def test_what_is_written_reads_the_same(arguments: list[int | float | str]) -> N
 @pytest.mark.parametrize("shift", range(4))
 def test_the_longest_text_is_cut_between_two_characters(letter: str, shift: int) -> None:
     prompt = "a" * shift + letter * 5000
-    datagram = write_message("/bridge/preset", [Whole("me-1"), 0, 2, "lofi-keys", prompt])
+    datagram = write_message("/bridge/preset", [Uncut("me-1"), 0, 2, "lofi-keys", prompt])
     assert MAX_SENT_BYTES - 8 <= len(datagram) <= MAX_SENT_BYTES < 4096
     *rest, cut = OscMessage(datagram).params
     assert rest == ["me-1", 0, 2, "lofi-keys"]
@@ -175,7 +175,7 @@ def test_the_longest_text_is_cut_between_two_characters(letter: str, shift: int)
 
 
 def test_text_that_must_be_whole_is_not_cut_and_the_others_make_room() -> None:
-    path = Whole("/" + "p" * 3500)
+    path = Uncut("/" + "p" * 3500)
     arguments: list[int | float | str] = ["n" * 2000, path, "m" * 1000, 7]
     name, kept, other, number = OscMessage(write_message("/bridge/clip", arguments)).params
     assert kept == path and number == 7
@@ -191,7 +191,7 @@ def test_what_fits_is_not_touched() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[Whole("x" * 5000)], [Whole("x" * 4080), "cut"], [1.5] * 1000]
+    "arguments", [[Uncut("x" * 5000)], [Uncut("x" * 4080), "cut"], [1.5] * 1000]
 )
 def test_what_cannot_fit_is_refused(arguments: Sequence[int | float | str]) -> None:
     with pytest.raises(ValueError, match="too many"):
@@ -199,5 +199,5 @@ def test_what_cannot_fit_is_refused(arguments: Sequence[int | float | str]) -> N
 
 
 def test_a_file_name_that_is_not_utf8_is_sent_with_a_question_mark() -> None:
-    sent = write_message("/bridge/clip", [Whole("/clips/\udcff.wav")])
+    sent = write_message("/bridge/clip", [Uncut("/clips/\udcff.wav")])
     assert OscMessage(sent).params == ["/clips/?.wav"]

@@ -25,8 +25,8 @@ from bridge.commands import (
     InputState,
 )
 from bridge.daemon import captures as module
-from bridge.daemon.captures import KEPT, MOST_NOTES, Captures
-from bridge.daemon.requests import Ledger
+from bridge.daemon.captures import KEPT, MOST_NOTES, CaptureRegistry
+from bridge.daemon.requests import RequestRegistry
 from bridge.errors import UnknownMelody
 from bridge.soundcard.ring import Ring
 from bridge.timing import Meter, Note
@@ -48,10 +48,10 @@ class Desk:
     """Captures with their ledger, and all that was told."""
 
     def __init__(self, ear: Ear | None = None, roots: tuple[Path, ...] = ()) -> None:
-        self.told: list[Event] = []
-        self.ledger = Ledger(self.told.append)
-        self.captures = Captures(
-            self.ledger,
+        self.published: list[Event] = []
+        self.requests = RequestRegistry(self.published.append)
+        self.captures = CaptureRegistry(
+            self.requests,
             BeatClock(),
             lambda: (Fraction(120), Meter()),
             listener=ear,  # type: ignore[arg-type]
@@ -60,7 +60,7 @@ class Desk:
         )
 
     def ends(self, id: str) -> list[Event]:
-        return [one for one in self.told if isinstance(one, Done | Failed) and one.id == id]
+        return [one for one in self.published if isinstance(one, Done | Failed) and one.id == id]
 
     async def ended(self, *ids: str) -> None:
         async with asyncio.timeout(30):

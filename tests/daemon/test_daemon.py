@@ -72,7 +72,7 @@ def test_a_hum_in_a_file_becomes_a_clip_of_the_exact_length(
     sidecar = json.loads(path.with_suffix(".json").read_text())
     assert sidecar["melody"] == str(hum) and sidecar["request"] == f"{id}-2"
     assert sidecar["melody_tempo_bpm"] == 100 and sidecar["seed"] == 7
-    shares = [told.arguments[1] for told in client.of(f"{id}-2") if "progress" in told.address]
+    shares = [event.arguments[1] for event in client.of(f"{id}-2") if "progress" in event.address]
     assert shares == sorted(shares) and len(shares) > 2  # type: ignore[type-var]
 
 
@@ -120,7 +120,7 @@ def test_notes_add_up_until_they_are_rendered_from(shared: DaemonProcess, client
     # It is repeated when it is sent again, and no longer added to.
     client.send("/bridge/capture/notes", f"{id}-1", 2, 0, 72, 1)
     client.asked()
-    ends = [told for told in client.of(f"{id}-1") if told.address == "/bridge/done"]
+    ends = [event for event in client.of(f"{id}-1") if event.address == "/bridge/done"]
     assert len(ends) == 2
 
 
@@ -145,8 +145,8 @@ def test_a_request_that_is_sent_twice_is_done_once(
     (clip,) = client.done(f"{id}-2")
     client.send("/bridge/generate", f"{id}-2", *("bars", 1, "seed", 9))
     client.asked()
-    told = [each for each in client.of(f"{id}-2") if each.address == "/bridge/clip"]
-    assert [each.arguments for each in told] == [clip.arguments] * 2
+    event = [each for each in client.of(f"{id}-2") if each.address == "/bridge/clip"]
+    assert [each.arguments for each in event] == [clip.arguments] * 2
     of_request = [path for path in shared.clips.glob("*.wav") if path.stem.endswith("seed9")]
     assert len(of_request) == 1
 
@@ -286,11 +286,11 @@ def test_the_time_left_is_that_which_it_then_takes(tmp_path: Path) -> None:
             # A prompt of its own each: what is kept of the last one must not help.
             client.send("/bridge/generate", id, *("prompt", f"bells {number}", "bars", 4))
             (clip,) = client.done(id)
-            told = [each for each in client.of(id) if each.address == "/bridge/progress"]
-            for _, (_, share, eta_seconds), seconds in told:
+            event = [each for each in client.of(id) if each.address == "/bridge/progress"]
+            for _, (_, share, eta_seconds), seconds in event:
                 assert isinstance(share, float) and isinstance(eta_seconds, float)
                 # Unknown until the second step is told, and never again.
-                assert (eta_seconds == -1) == (share <= float(str(told[1].arguments[1])))
+                assert (eta_seconds == -1) == (share <= float(str(event[1].arguments[1])))
                 if 1 / 3 <= share < 0.9:
                     off.append(abs(eta_seconds / (clip.seconds - seconds) - 1))
     # Most of them, for neighbours come and go; by a clock of paper `test_timeleft` is stricter.
@@ -304,7 +304,7 @@ def test_cancelled_requests_end_so_whether_they_run_or_wait(client: Client) -> N
         client.send("/bridge/generate", f"{id}-{number}", *("melody", "none", "bars", 12))
     client.send("/bridge/cancel", f"{id}-2")
     client.wait_for(
-        lambda told: told.arguments[:1] == (f"{id}-1",) and float(str(told.arguments[1])) > 0,
+        lambda event: event.arguments[:1] == (f"{id}-1",) and float(str(event.arguments[1])) > 0,
         "progress",
     )
     client.send("/bridge/cancel", f"{id}-1")
@@ -313,8 +313,8 @@ def test_cancelled_requests_end_so_whether_they_run_or_wait(client: Client) -> N
     before = len(client.events)
     client.send("/bridge/cancel", f"{id}-1")
     client.asked()
-    again = [told for told in client.events[before:] if told.arguments[:1] == (f"{id}-1",)]
-    assert [told.arguments for told in again] == [client.ended(f"{id}-1").arguments]
+    again = [event for event in client.events[before:] if event.arguments[:1] == (f"{id}-1",)]
+    assert [event.arguments for event in again] == [client.ended(f"{id}-1").arguments]
     client.send("/bridge/generate", f"{id}-3", *("melody", "none", "bars", 1))
     assert len(client.done(f"{id}-3")) == 1
 
@@ -366,18 +366,18 @@ def test_clips_outlive_the_daemon_and_a_discarded_one_moves_away(
     with running(tmp_path, *model) as daemon, Client(daemon.port, "you") as client:
         client.send("/bridge/clips", "you-1")
         listed = client.done("you-1")
-        wanted = [told.arguments[3] for told in (second, *first)]
-        assert [told.arguments[3] for told in listed] == wanted
-        assert [told.arguments[1:3] for told in listed] == [(0, 3), (1, 3), (2, 3)]
+        wanted = [event.arguments[3] for event in (second, *first)]
+        assert [event.arguments[3] for event in listed] == wanted
+        assert [event.arguments[1:3] for event in listed] == [(0, 3), (1, 3), (2, 3)]
         client.send("/bridge/discard", "me-1", 0)
         client.send("/bridge/discard", "me-1", 0)
         end = client.wait("/bridge/done", "me-1")
         assert end.arguments[1] == 1
         # The clip that stands last in the list.
         client.send("/bridge/discard", "you-1", 2)
-        client.wait_for(lambda told: told[:2] == ("/bridge/done", ("you-1", 1)), "a second end")
+        client.wait_for(lambda event: event[:2] == ("/bridge/done", ("you-1", 1)), "a second end")
         client.send("/bridge/clips", "you-2")
-        assert [told.arguments[3] for told in client.done("you-2")] == wanted[:1]
+        assert [event.arguments[3] for event in client.done("you-2")] == wanted[:1]
     assert len(list((tmp_path / "Discarded").glob("*.wav"))) == 2
     assert len(list((tmp_path / "Discarded").glob("*.json"))) == 2
     assert [str(path) for path in tmp_path.glob("*.wav")] == wanted[:1]
@@ -410,7 +410,7 @@ def test_all_that_a_killed_daemon_and_its_engine_shared_is_gone(
     with Client(daemon.port) as client:
         client.send("/bridge/generate", "me-1", *("melody", "none", "bars", 14))
         client.wait_for(
-            lambda told: told.arguments[:1] == ("me-1",) and float(str(told.arguments[1])) > 0,
+            lambda event: event.arguments[:1] == ("me-1",) and float(str(event.arguments[1])) > 0,
             "progress",
         )
         # Even the process that would clear up is killed.

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.daemon.eta import UNMEASURED_FINISHING, FinishingTimes, TimeLeft
 
-TOLD_SECONDS = 0.1
+PUBLISH_SECONDS = 0.1
 """How often the engine tells how far it is."""
 
 
@@ -20,18 +20,20 @@ def course(
     Args:
         seconds_of_step: how long a step takes that begins so many seconds after the first one did.
     """
-    now = told = started
+    now = reported = started
     for done in range(1, steps + 1):
         now += seconds_of_step(now - started)
-        if done in (1, steps) or now - told >= TOLD_SECONDS:
-            told = now
+        if done in (1, steps) or now - reported >= PUBLISH_SECONDS:
+            reported = now
             yield done / steps, now
 
 
 def test_it_is_unknown_only_until_there_is_a_pace() -> None:
     left = TimeLeft(FinishingTimes(), 8.0)
     # However long the request waited, and its prefix took.
-    first, *others = (left.after(*told) for told in course(400, lambda _: 0.01, started=1e6))
+    first, *others = (
+        left.after(*reported) for reported in course(400, lambda _: 0.01, started=1e6)
+    )
     assert first is None
     assert None not in others
 
@@ -40,19 +42,19 @@ def test_at_an_even_pace_it_is_right_from_the_second_time_on() -> None:
     finishing = FinishingTimes()
     finishing.add(8.0, 0.5)
     left = TimeLeft(finishing, 8.0)
-    told = list(course(400, lambda _: 0.01))
-    end = told[-1][1] + 0.5
-    for share, now in told:
+    reported = list(course(400, lambda _: 0.01))
+    end = reported[-1][1] + 0.5
+    for share, now in reported:
         seconds = left.after(share, now)
         assert seconds is None or seconds == pytest.approx(end - now)
 
 
 def test_what_slows_it_down_is_followed_within_two_seconds_and_without_a_leap() -> None:
     left = TimeLeft(FinishingTimes(), 8.0)
-    told = list(course(1000, lambda passed: 0.01 if passed < 4 else 0.03))
-    end = told[-1][1] + UNMEASURED_FINISHING * 8
+    reported = list(course(1000, lambda passed: 0.01 if passed < 4 else 0.03))
+    end = reported[-1][1] + UNMEASURED_FINISHING * 8
     before: float | None = None
-    for share, now in told:
+    for share, now in reported:
         seconds = left.after(share, now)
         if seconds is not None and now - 50 >= 6:
             assert seconds == pytest.approx(end - now, rel=0.1)
@@ -72,9 +74,9 @@ def test_a_step_that_takes_long_now_and_then_makes_it_tremble_and_not_leap() -> 
         return 0.1 if number % 900 == 0 else 0.005
 
     left = TimeLeft(FinishingTimes(), 90.0)
-    told = list(course(4500, seconds_of_step))
-    end = told[-1][1] + UNMEASURED_FINISHING * 90
-    for share, now in told:
+    reported = list(course(4500, seconds_of_step))
+    end = reported[-1][1] + UNMEASURED_FINISHING * 90
+    for share, now in reported:
         seconds = left.after(share, now)
         if seconds is not None and share < 0.95:
             assert seconds == pytest.approx(end - now, rel=0.2)
@@ -84,7 +86,9 @@ def test_one_that_begins_anew_is_as_at_first() -> None:
     left = TimeLeft(FinishingTimes(), 8.0)
     for share, now in course(400, lambda _: 0.02):
         left.after(share * 0.7, now)
-    first, second, *_ = (left.after(*told) for told in course(400, lambda _: 0.01, started=90.0))
+    first, second, *_ = (
+        left.after(*reported) for reported in course(400, lambda _: 0.01, started=90.0)
+    )
     assert first is None
     assert second == pytest.approx(390 * 0.01 + UNMEASURED_FINISHING * 8, rel=0.03)
 

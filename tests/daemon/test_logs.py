@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 SCRIPT = """
 import logging, sys
-from bridge.daemon.logs import set_up, told
+from bridge.daemon.logs import set_up, log_fields
 
 with set_up(as_json=sys.argv[1] == "json"):
     log = logging.getLogger("bridge.test")
-    log.info("a clip\\nof %d bars", 4, extra=told(event="clip", path="/x y.wav", bars=4))
+    log.info("a clip\\nof %d bars", 4, extra=log_fields(event="clip", path="/x y.wav", bars=4))
     log.debug("nobody reads this")
     logging.getLogger("someone.else").info("nor this")
     logging.getLogger("someone.else").warning("but this")

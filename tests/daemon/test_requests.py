@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from bridge.commands import CaptureChanged, ClipReady, Done, Event, Failed, Progress
-from bridge.daemon.requests import MOST_OPEN, REMEMBERED, Ledger
+from bridge.daemon.requests import MOST_OPEN, REMEMBERED, RequestRegistry
 from bridge.errors import BadArgument, QueueFull, UnknownId
 
 
-def ledger() -> tuple[Ledger, list[Event]]:
+def requests() -> tuple[RequestRegistry, list[Event]]:
     events: list[Event] = []
-    return Ledger(events.append), events
+    return RequestRegistry(events.append), events
 
 
 def clip(id: str, index: int) -> ClipReady:
@@ -21,71 +21,71 @@ def clip(id: str, index: int) -> ClipReady:
 
 
 def test_a_request_that_is_sent_again_is_done_once_and_answered_with_its_last_state() -> None:
-    book, events = ledger()
+    book, events = requests()
     assert book.begin("me-1", "generate")
-    book.tell(Progress("me-1", 0.25, 3.0))
-    book.tell(Progress("me-1", 0.5, 2.0))
+    book.publish(Progress("me-1", 0.25, 3.0))
+    book.publish(Progress("me-1", 0.5, 2.0))
     events.clear()
     assert not book.begin("me-1", "generate")
     assert events == [Progress("me-1", 0.5, 2.0)]
 
 
 def test_one_that_has_ended_is_answered_with_its_clips_and_its_end() -> None:
-    book, events = ledger()
+    book, events = requests()
     book.begin("me-1", "generate")
-    told: list[Any] = [clip("me-1", 0), clip("me-1", 1), Done("me-1", 2)]
-    for event in told:
-        book.tell(event)
+    events_sent: list[Any] = [clip("me-1", 0), clip("me-1", 1), Done("me-1", 2)]
+    for event in events_sent:
+        book.publish(event)
     events.clear()
     assert not book.begin("me-1", "generate")
-    assert events == told
+    assert events == events_sent
 
 
 @pytest.mark.parametrize("first", [Done("me-1", 0), Failed("me-1", "cancelled", "by its client")])
 def test_a_request_ends_once_and_nothing_is_told_after_its_end(first: Done | Failed) -> None:
-    book, events = ledger()
+    book, events = requests()
     book.begin("me-1", "capture")
-    book.tell(first)
-    book.tell(Failed("me-1", "engine-died", "late"))
-    book.tell(Done("me-1", 0))
-    book.tell(CaptureChanged("me-1", "recording", 1.0, -6.0))
+    book.publish(first)
+    book.publish(Failed("me-1", "engine-died", "late"))
+    book.publish(Done("me-1", 0))
+    book.publish(CaptureChanged("me-1", "recording", 1.0, -6.0))
     assert events == [first]
     assert not book.is_open("me-1")
 
 
 def test_an_id_belongs_to_one_kind_of_request() -> None:
-    book, _ = ledger()
+    book, _ = requests()
     book.begin("me-1", "capture")
     with pytest.raises(BadArgument, match=r"me-1.*capture"):
         book.begin("me-1", "generate")
 
 
 def test_an_unknown_request_has_nothing_to_tell() -> None:
-    book, events = ledger()
+    book, events = requests()
     with pytest.raises(UnknownId, match="me-1"):
-        book.tell_again("me-1")
+        book.replay("me-1")
     book.begin("me-1", "capture")
-    book.tell(Done("me-1", 0))
-    book.tell_again("me-1")
+    book.publish(Done("me-1", 0))
+    book.replay("me-1")
     assert events == [Done("me-1", 0)] * 2
 
 
 def test_too_many_at_a_time_are_refused_until_one_ends() -> None:
-    book, _ = ledger()
+    book, _ = requests()
     for number in range(MOST_OPEN):
         book.begin(f"me-{number}", "generate")
     with pytest.raises(QueueFull, match=str(MOST_OPEN)):
         book.begin("me-last", "generate")
-    book.tell(Done("me-0", 1))
+    book.publish(Done("me-0", 1))
     assert book.begin("me-last", "generate")
 
 
 def test_old_requests_are_forgotten_and_those_under_way_never() -> None:
-    book, _ = ledger()
+    book, _ = requests()
     book.begin("me-open", "generate")
     for number in range(REMEMBERED + 5):
         book.begin(f"me-{number}", "capture")
-        book.tell(Done(f"me-{number}", 0))
+        book.publish(Done(f"me-{number}", 0))
     assert book.is_open("me-open")
     assert book.begin("me-0", "capture"), "the oldest is new again"
     assert not book.begin(f"me-{REMEMBERED + 4}", "capture")

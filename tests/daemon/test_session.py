@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 
-from bridge.daemon.session import finished_anyway
+from bridge.daemon.session import uncancellable
 
 
 def test_what_was_begun_is_finished_though_it_is_cancelled_twice() -> None:
@@ -18,7 +18,7 @@ def test_what_was_begun_is_finished_though_it_is_cancelled_twice() -> None:
             await go_on.wait()
             return "written"
 
-        task = asyncio.create_task(finished_anyway(write()))
+        task = asyncio.create_task(uncancellable(write()))
         await begun.wait()
         for _ in range(2):
             task.cancel()

@@ -113,9 +113,9 @@ def assert_all_whole(folder: Path) -> int:
 )
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, frames: int, text: int) -> None:
     writer = start(LIMITED, tmp_path, frames, text)
-    told, errors = finish(writer)
+    output, errors = finish(writer)
     assert writer.returncode == 1, errors
-    assert str(tmp_path) in told and "free some space" in told
+    assert str(tmp_path) in output and "free some space" in output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -196,8 +196,8 @@ def test_ctrl_c_leaves_whole_clips_only(tmp_path: Path, state: str) -> None:
     while not STATES[state](tmp_path) and writer.poll() is None:
         pass
     writer.send_signal(signal.SIGINT)
-    told, errors = finish(writer)
-    assert told == "interrupted\n", errors
+    output, errors = finish(writer)
+    assert output == "interrupted\n", errors
     assert list(tmp_path.glob(".*")) == []
     whole = assert_all_whole(tmp_path)
     assert len(list(tmp_path.iterdir())) == 2 * whole
@@ -210,13 +210,13 @@ def test_writers_at_once_never_take_one_name(tmp_path: Path) -> None:
         assert writer.stdin is not None
         writer.stdin.write("go\n")
         writer.stdin.flush()
-    told = []
+    output = []
     for writer in writers:
         names, errors = finish(writer)
         assert writer.returncode == 0, errors
-        told += names.split("\n")[:-1]
-    assert len(set(told)) == 20
-    assert sorted(told) == sorted(clip.name for clip in tmp_path.glob("*.wav"))
+        output += names.split("\n")[:-1]
+    assert len(set(output)) == 20
+    assert sorted(output) == sorted(clip.name for clip in tmp_path.glob("*.wav"))
     assert assert_all_whole(tmp_path) == 20
     assert list(tmp_path.glob(".*")) == []
 

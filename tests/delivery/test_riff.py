@@ -55,8 +55,8 @@ def test_sndfile_info_reads_loop_and_tempo_back(
     path.write_bytes(
         wav_bytes(clip(frames, sample_rate), bars=2, tempo_bpm=tempo_bpm, meter=signature)
     )
-    told = subprocess.run([program, path], capture_output=True, text=True, check=True).stdout
-    lines = [" ".join(line.split()) for line in told.splitlines()]
+    output = subprocess.run([program, path], capture_output=True, text=True, check=True).stdout
+    lines = [" ".join(line.split()) for line in output.splitlines()]
     for expected in (
         "Bit Width : 24",
         "Channels : 2",
@@ -68,8 +68,8 @@ def test_sndfile_info_reads_loop_and_tempo_back(
         f"Meter : {meter}",
         f"Tempo : {float(np.float32(float(tempo_bpm))):.6f}",
     ):
-        assert expected in lines, told
-    assert "***" not in told, "sndfile-info marks what it finds wrong"
+        assert expected in lines, output
+    assert "***" not in output, "sndfile-info marks what it finds wrong"
 
 
 def test_half_a_beat_has_no_acid_chunk_but_still_a_loop() -> None:

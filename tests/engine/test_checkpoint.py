@@ -154,9 +154,9 @@ def test_a_hub_that_cannot_be_reached_is_one_line(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     done = find_elsewhere(f"{HUB_ID}@v1", tmp_path, **environment)
-    told, torch_imported = done.stdout.splitlines()
-    assert f"model '{HUB_ID}' at revision 'v1'" in told
-    assert "cannot be fetched" in told and "give a folder" in told
+    recorder, torch_imported = done.stdout.splitlines()
+    assert f"model '{HUB_ID}' at revision 'v1'" in recorder
+    assert "cannot be fetched" in recorder and "give a folder" in recorder
     assert torch_imported == "False"
     assert done.stderr == ""
 

@@ -240,21 +240,21 @@ def test_the_engine_must_be_one_of_two(stereo_folder: Path) -> None:
 
 
 def test_progress_rises_to_one_over_all_that_was_asked(stereo: Engine) -> None:
-    told: list[float] = []
-    stereo.generate([replace(SAMPLED, variations=2), GREEDY], progress=told.append)
-    assert told == sorted(told)
-    assert 0 < told[0] < 0.02 and told[-1] == 1.0
+    recorder: list[float] = []
+    stereo.generate([replace(SAMPLED, variations=2), GREEDY], progress=recorder.append)
+    assert recorder == sorted(recorder)
+    assert 0 < recorder[0] < 0.02 and recorder[-1] == 1.0
     # A step each of two batches; the variations share theirs.
-    assert len(told) == 2 * (25 + 3)
+    assert len(recorder) == 2 * (25 + 3)
 
 
 @pytest.mark.parametrize("step", [1, 5, 20])
 def test_a_cancelled_stream_stops_within_a_step(stereo: Engine, step: int) -> None:
-    told: list[float] = []
+    recorder: list[float] = []
 
     def cancel_from_another_thread(done: float) -> None:
-        told.append(done)
-        if len(told) == step:
+        recorder.append(done)
+        if len(recorder) == step:
             thread = threading.Thread(target=stream.cancel)
             thread.start()
             thread.join()
@@ -264,16 +264,16 @@ def test_a_cancelled_stream_stops_within_a_step(stereo: Engine, step: int) -> No
         with pytest.raises(Cancelled):
             list(stream)
         assert list(stream) == []
-    assert len(told) == step
+    assert len(recorder) == step
 
 
 def test_a_stream_cancelled_before_it_began_makes_nothing(stereo: Engine) -> None:
-    told: list[float] = []
-    stream = stereo.stream(SAMPLED, progress=told.append)
+    recorder: list[float] = []
+    stream = stereo.stream(SAMPLED, progress=recorder.append)
     stream.cancel()
     with pytest.raises(Cancelled):
         next(stream)
-    assert told == []
+    assert recorder == []
 
 
 def test_a_stream_that_waits_for_its_turn_can_be_cancelled(stereo: Engine) -> None:
@@ -288,12 +288,12 @@ def test_a_stream_that_waits_for_its_turn_can_be_cancelled(stereo: Engine) -> No
         thread = threading.Thread(target=lambda: list(first))
         thread.start()
         assert began.wait(60)
-        told: list[float] = []
-        second = stereo.stream(SAMPLED, progress=told.append)
+        recorder: list[float] = []
+        second = stereo.stream(SAMPLED, progress=recorder.append)
         threading.Timer(0.1, second.cancel).start()
         with pytest.raises(Cancelled):
             next(second)
-        assert told == []
+        assert recorder == []
         given_up.set()
         thread.join(60)
     assert not thread.is_alive()

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from bridge.engine import Chunk, Engine, Request, load
-from bridge.engine.batch import Batch, Plan
+from bridge.engine.batch import Batch, WindowPlan
 from bridge.engine.piece import Piece
 from tests.checkpoints import write_checkpoint
 
@@ -75,7 +75,7 @@ class _Steps:
         pipeline.decoder.__dict__["step"] = recorded
         try:
             with torch.inference_mode():
-                plan = Plan(tokens, row.seed, row.sampling)
+                plan = WindowPlan(tokens, row.seed, row.sampling)
                 batch.begin([plan], prefix=prefix, column=0, first_step=0)
                 for _ in range(tokens.shape[1] - 1):
                     batch.step()

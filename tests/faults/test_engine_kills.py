@@ -19,7 +19,7 @@ import pytest
 from bridge.engine import Request, load
 from bridge.engine.process.worker import run_engine
 from bridge.errors import EngineDied
-from tests.engine.told import PATIENCE_SECONDS, Told, supervised
+from tests.engine.recorder import PATIENCE_SECONDS, Recorder, supervised
 from tests.processes import has_ended, stop, watched
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux can")
@@ -32,8 +32,8 @@ LONG = Request(prompt="warm", seconds=30.0)
 SHORT = Request(prompt="warm rhodes", seconds=0.3, seed=7)
 
 
-def reached(told: Told, share: float) -> bool:
-    return bool(told.shares) and told.shares[-1] > share
+def reached(recorder: Recorder, share: float) -> bool:
+    return bool(recorder.shares) and recorder.shares[-1] > share
 
 
 @pytest.fixture(autouse=True)
@@ -46,13 +46,13 @@ def test_a_kill_costs_the_request_that_runs_and_nothing_else(model: Path) -> Non
     (expected,) = load(model, device="cpu").generate(SHORT)
 
     async def main() -> None:
-        async with supervised(run_engine, model=str(model)) as (supervisor, told):
+        async with supervised(run_engine, model=str(model)) as (supervisor, recorder):
             # Each time a little later, from the first step on.
             for share in np.arange(KILLS) / KILLS / 5:
-                told.shares.clear()
-                running = supervisor.submit(LONG, told.share)
+                recorder.shares.clear()
+                running = supervisor.submit(LONG, recorder.share)
                 waiting = supervisor.submit(SHORT)
-                await told.until(partial(reached, told, share))
+                await recorder.until(partial(reached, recorder, share))
                 assert supervisor.pid is not None
                 with watched(supervisor.pid) as process:
                     os.kill(supervisor.pid, signal.SIGKILL)
@@ -63,7 +63,7 @@ def test_a_kill_costs_the_request_that_runs_and_nothing_else(model: Path) -> Non
                     assert has_ended(process, SOON_SECONDS)
                 (waveform,) = (await waiting.result()).waveforms
                 assert np.array_equal(waveform.samples, expected.samples)
-            assert told.names == ["loading", *["busy", "restarting", "busy", "ready"] * KILLS]
+            assert recorder.names == ["loading", *["busy", "restarting", "busy", "ready"] * KILLS]
 
     asyncio.run(main())
 

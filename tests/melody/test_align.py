@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bridge.audio import Waveform
 from bridge.chroma import STEP_SECONDS, WINDOW_STEPS, audio_chroma, similarity
 from bridge.errors import BadArgument, SilentMelody, Unsupported
-from bridge.melody import Placed, place, read_melody
+from bridge.melody import AlignedMelody, align_to_bars, read_melody
 from bridge.timing import Meter, Note, Take, bars_to_seconds, beats_to_seconds
 
 MELODIES = Path(__file__).parents[1] / "melodies"
@@ -57,24 +57,24 @@ def audio_take(
     return Take(waveform, **known)  # type: ignore[arg-type]
 
 
-def at_60(take: Take, bars: int, meter: Meter = FOUR_FOUR) -> Placed:
-    return place(take, bars=bars, tempo_bpm=Fraction(60), meter=meter)
+def at_60(take: Take, bars: int, meter: Meter = FOUR_FOUR) -> AlignedMelody:
+    return align_to_bars(take, bars=bars, tempo_bpm=Fraction(60), meter=meter)
 
 
-def classes_of(placed: Placed, steps: int = WINDOW_STEPS) -> NDArray[np.int64]:
-    assert placed.chroma.shape == (steps, 12)
-    assert placed.chroma.dtype == np.float32
-    assert (placed.chroma.sum(axis=1) == 1).all()
-    assert (placed.chroma.max(axis=1) == 1).all()
-    classes: NDArray[np.int64] = placed.chroma.argmax(axis=1)
+def classes_of(aligned: AlignedMelody, steps: int = WINDOW_STEPS) -> NDArray[np.int64]:
+    assert aligned.chroma.shape == (steps, 12)
+    assert aligned.chroma.dtype == np.float32
+    assert (aligned.chroma.sum(axis=1) == 1).all()
+    assert (aligned.chroma.max(axis=1) == 1).all()
+    classes: NDArray[np.int64] = aligned.chroma.argmax(axis=1)
     return classes
 
 
-def beats_of(placed: Placed, tempo_bpm: Fraction | int = 60) -> list[int]:
+def beats_of(aligned: AlignedMelody, tempo_bpm: Fraction | int = 60) -> list[int]:
     """The pitch class in the middle of each beat, at 60 bpm half a second from the next."""
     beat_steps = 60 / float(tempo_bpm) / STEP_SECONDS
-    beats = int(len(placed.classes) / beat_steps + 0.1)
-    return [int(placed.classes[round((beat + 0.5) * beat_steps)]) for beat in range(beats)]
+    beats = int(len(aligned.classes) / beat_steps + 0.1)
+    return [int(aligned.classes[round((beat + 0.5) * beat_steps)]) for beat in range(beats)]
 
 
 @pytest.mark.parametrize("hum", HUMS, ids=lambda path: path.stem)
@@ -85,7 +85,7 @@ def test_a_hum_lies_where_its_notes_lie_at_any_tempo(hum: Path, tempo_bpm: str) 
     assert notes.meter is not None
     clip_tempo_bpm = own if tempo_bpm == "own" else Fraction(tempo_bpm)
     hummed, written = (
-        place(take, bars=4, tempo_bpm=clip_tempo_bpm, meter=notes.meter)
+        align_to_bars(take, bars=4, tempo_bpm=clip_tempo_bpm, meter=notes.meter)
         for take in (read_melody(hum, tempo_bpm=own), notes)
     )
     assert len(hummed.classes) == len(written.classes)
@@ -97,9 +97,9 @@ def test_at_its_own_tempo_the_audio_is_tiled_to_the_bar() -> None:
     take = read_melody(MELODIES / "saints-hum-120bpm.wav")
     assert isinstance(take.source, Waveform)
     tiled = np.tile(take.source.resampled(32000).samples, (4, 1))[: 30 * 32000]
-    placed = place(take, bars=4, tempo_bpm=Fraction(120), meter=FOUR_FOUR)
-    assert (placed.chroma == audio_chroma(Waveform(tiled, 32000))).all()
-    assert placed.told == ()
+    aligned = align_to_bars(take, bars=4, tempo_bpm=Fraction(120), meter=FOUR_FOUR)
+    assert (aligned.chroma == audio_chroma(Waveform(tiled, 32000))).all()
+    assert aligned.remarks == ()
 
 
 def test_the_last_repeat_is_as_much_in_time_as_the_first() -> None:
@@ -109,9 +109,9 @@ def test_the_last_repeat_is_as_much_in_time_as_the_first() -> None:
         notes = melody_of(*pitches)
         bar_seconds = float(bars_to_seconds(1, meter, tempo_bpm))
         for take in (Take(sung(notes, tempo_bpm, bar_seconds)), Take(notes)):
-            placed = place(take, bars=1, tempo_bpm=tempo_bpm, meter=meter)
+            aligned = align_to_bars(take, bars=1, tempo_bpm=tempo_bpm, meter=meter)
             middles = (np.arange(len(pitches) * 8) + 0.5) * 60 / 93.7
-            heard = classes_of(placed)[np.rint(middles / STEP_SECONDS).astype(int)]
+            heard = classes_of(aligned)[np.rint(middles / STEP_SECONDS).astype(int)]
             assert heard.tolist() == [pitch % 12 for pitch in pitches] * 8
 
 
@@ -132,12 +132,12 @@ def test_audio_and_notes_are_placed_alike(
     own_tempo_bpm = Fraction(own_bpm)
     audio = sung(notes, own_tempo_bpm, len(pitches) * 60 / own_bpm, 32000)
     heard, written = (
-        place(take, bars=bars, tempo_bpm=clip_bpm, meter=meter)
+        align_to_bars(take, bars=bars, tempo_bpm=clip_bpm, meter=meter)
         for take in (Take(audio, own_tempo_bpm), Take(notes, own_tempo_bpm))
     )
     seconds = bars_to_seconds(bars, meter, clip_bpm)
     assert len(heard.classes) == len(written.classes) == ceil(seconds / Fraction(128, 1000))
-    assert heard.told == written.told
+    assert heard.remarks == written.remarks
     # A window hears half a second, so the step on which a note begins may be either note's.
     assert (classes_of(heard) == classes_of(written)).mean() > 0.8
 
@@ -148,20 +148,20 @@ def test_unknown_tempo_is_the_clips() -> None:
     assert beats_of(at_60(take, 1)) == [C, D, E, F]
     assert (classes_of(at_60(take, 1)) == classes_of(at_60(known, 1))).all()
     # To a clip of twice the tempo the same audio is two bars of half notes.
-    slow = place(take, bars=1, tempo_bpm=Fraction(120), meter=FOUR_FOUR)
+    slow = align_to_bars(take, bars=1, tempo_bpm=Fraction(120), meter=FOUR_FOUR)
     assert beats_of(slow, 120) == [C, C, D, D]
 
 
 def test_its_own_tempo_is_scaled_to_the_clips_and_told() -> None:
     take = audio_take(60, 62, 64, 65, tempo_bpm=75)
-    placed = at_60(Take(take.source, Fraction(75)), 1)
-    assert beats_of(placed) == [C, D, E, F]
-    assert placed.told == ("The melody's 75 bpm are scaled to the clip's 60.",)
+    aligned = at_60(Take(take.source, Fraction(75)), 1)
+    assert beats_of(aligned) == [C, D, E, F]
+    assert aligned.remarks == ("The melody's 75 bpm are scaled to the clip's 60.",)
 
 
 @pytest.mark.parametrize("kind", ["audio", "notes"])
 @pytest.mark.parametrize(
-    ("pitches", "bars", "beats", "told"),
+    ("pitches", "bars", "beats", "remarks"),
     [
         ((60, 62, 64, 65), 1, [C, D, E, F], ()),
         (
@@ -201,20 +201,20 @@ def test_its_own_tempo_is_scaled_to_the_clips_and_told() -> None:
     ids=["whole", "repeated", "cut", "repeated and cut", "padded", "padded and repeated"],
 )
 def test_a_melody_fills_the_clips_bars_and_it_is_told(
-    kind: str, pitches: tuple[int, ...], bars: int, beats: list[int], told: tuple[str, ...]
+    kind: str, pitches: tuple[int, ...], bars: int, beats: list[int], remarks: tuple[str, ...]
 ) -> None:
     take = audio_take(*pitches) if kind == "audio" else Take(melody_of(*pitches))
-    placed = at_60(take, bars)
-    assert beats_of(placed) == beats
-    assert placed.told == told
+    aligned = at_60(take, bars)
+    assert beats_of(aligned) == beats
+    assert aligned.remarks == remarks
 
 
 def test_past_the_clips_end_the_window_hears_its_start_again() -> None:
-    placed = at_60(Take(melody_of(*SCALE)), 3)
+    aligned = at_60(Take(melody_of(*SCALE)), 3)
     middles = np.rint((np.arange(30) + 0.5) / STEP_SECONDS).astype(int)
     two_bars = [C, D, E, F, G, A, 11, C]
     clip = two_bars + two_bars[:4]
-    assert classes_of(placed)[middles].tolist() == (clip * 3)[:30]
+    assert classes_of(aligned)[middles].tolist() == (clip * 3)[:30]
 
 
 def test_bars_that_end_in_silence_keep_it_when_they_are_whole() -> None:
@@ -226,9 +226,9 @@ def test_bars_that_end_in_silence_keep_it_when_they_are_whole() -> None:
 
 def test_a_recording_stopped_a_little_late_is_no_bar_longer() -> None:
     late = sung(melody_of(60, 62, 64, 67, length=Fraction(21, 20)), Fraction(60), 4.2)
-    placed = at_60(Take(late), 2)
-    assert beats_of(placed) == [C, D, E, G] * 2
-    assert placed.told == (
+    aligned = at_60(Take(late), 2)
+    assert beats_of(aligned) == [C, D, E, G] * 2
+    assert aligned.remarks == (
         "The melody's last 0.20 s, past its bar line, are left out.",
         "The melody's 1 bar is repeated to fill 2.",
     )
@@ -238,44 +238,44 @@ def test_a_recording_stopped_a_little_late_is_no_bar_longer() -> None:
 
 def test_a_short_last_note_on_the_next_bar_opens_that_bar() -> None:
     notes = (*melody_of(60, 62, 64, 65), Note(Fraction(4), Fraction(1, 4), 67))
-    placed = at_60(Take(notes), 2)
-    assert beats_of(placed) == [C, D, E, F, -1, -1, -1, -1]
-    assert placed.classes[round(4.1 / STEP_SECONDS)] == G
-    assert placed.told == ("The melody is padded with a rest to 2 bars.",)
+    aligned = at_60(Take(notes), 2)
+    assert beats_of(aligned) == [C, D, E, F, -1, -1, -1, -1]
+    assert aligned.classes[round(4.1 / STEP_SECONDS)] == G
+    assert aligned.remarks == ("The melody is padded with a rest to 2 bars.",)
 
 
 def test_the_bars_are_the_clips_when_the_melodys_meter_is_another() -> None:
     waltz = Take(melody_of(60, 62, 64, 65, 67, 69), meter=Meter(3, 4))
-    placed = at_60(waltz, 2)
-    assert beats_of(placed) == [C, D, E, F, G, A, -1, -1]
-    assert placed.told[0] == (
+    aligned = at_60(waltz, 2)
+    assert beats_of(aligned) == [C, D, E, F, G, A, -1, -1]
+    assert aligned.remarks[0] == (
         "The melody is in 3/4 and the clip in 4/4: its beats are kept, its bar lines are not."
     )
-    assert not at_60(Take(melody_of(*SCALE[:6]), meter=Meter(6, 8)), 2, Meter(3, 4)).told
+    assert not at_60(Take(melody_of(*SCALE[:6]), meter=Meter(6, 8)), 2, Meter(3, 4)).remarks
 
 
 def test_what_sounds_before_the_first_bar_line_is_left_out_and_told() -> None:
     take = audio_take(72, 60, 62, 64, 65, first_beat_seconds=Fraction(1))
-    placed = at_60(take, 1)
-    assert beats_of(placed) == [C, D, E, F]
-    assert placed.told == ("The 1.00 s before the melody's first bar line are left out.",)
+    aligned = at_60(take, 1)
+    assert beats_of(aligned) == [C, D, E, F]
+    assert aligned.remarks == ("The 1.00 s before the melody's first bar line are left out.",)
 
 
 def test_a_melody_caught_after_its_first_bar_line_rests_until_it_was() -> None:
     take = audio_take(62, 64, 65, first_beat_seconds=Fraction(-1))
-    placed = at_60(take, 1)
-    assert beats_of(placed) == [-1, D, E, F]
-    assert classes_of(placed)[0] == D
-    assert placed.told == ()
+    aligned = at_60(take, 1)
+    assert beats_of(aligned) == [-1, D, E, F]
+    assert classes_of(aligned)[0] == D
+    assert aligned.remarks == ()
 
 
 @pytest.mark.parametrize("kind", ["audio", "notes"])
 def test_rests_hold_in_the_chroma_and_are_rests_for_the_comparison(kind: str) -> None:
     pitches = (None, None, 60, None, None, 67, None, 67)
     take = audio_take(*pitches) if kind == "audio" else Take(melody_of(*pitches))
-    placed = at_60(take, 2)
-    assert beats_of(placed) == [-1, -1, C, -1, -1, G, -1, G]
-    chroma = classes_of(placed)[: len(placed.classes)]
+    aligned = at_60(take, 2)
+    assert beats_of(aligned) == [-1, -1, C, -1, -1, G, -1, G]
+    chroma = classes_of(aligned)[: len(aligned.classes)]
     change = int(np.argmax(chroma == G))
     assert set(chroma[:change]) == {C}
     assert set(chroma[change : round(8.0 / STEP_SECONDS)]) == {G}
@@ -311,9 +311,9 @@ def test_rate_and_channels_of_a_recording_do_not_matter() -> None:
 
 def test_a_clip_longer_than_the_window_is_laid_out_to_its_end() -> None:
     for take in (audio_take(*SCALE), Take(melody_of(*SCALE))):
-        placed = at_60(take, 10)
-        assert len(placed.classes) == ceil(40 / 0.128)
-        assert beats_of(placed) == [C, D, E, F, G, A, 11, C] * 5
+        aligned = at_60(take, 10)
+        assert len(aligned.classes) == ceil(40 / 0.128)
+        assert beats_of(aligned) == [C, D, E, F, G, A, 11, C] * 5
 
 
 @pytest.mark.parametrize("kind", ["audio", "notes"])
@@ -322,9 +322,11 @@ def test_the_sixteenth_bar_has_its_own_notes_at_its_own_steps(kind: str) -> None
     tempo_bpm = Fraction(120)
     notes = melody_of(*(60, 62, 64, 65) * 15, 67, 69, 71, 72)
     take = Take(sung(notes, tempo_bpm, 32.0)) if kind == "audio" else Take(notes)
-    placed = place(take, bars=16, tempo_bpm=tempo_bpm, meter=FOUR_FOUR, piece_seconds=37.03)
-    assert len(placed.classes) == ceil(32 / 0.128)
-    classes = classes_of(placed, ceil(37.03 / 0.128))
+    aligned = align_to_bars(
+        take, bars=16, tempo_bpm=tempo_bpm, meter=FOUR_FOUR, piece_seconds=37.03
+    )
+    assert len(aligned.classes) == ceil(32 / 0.128)
+    classes = classes_of(aligned, ceil(37.03 / 0.128))
     middles = np.rint((np.arange(74) + 0.5) / 2 / STEP_SECONDS).astype(int)
     expected = [C, D, E, F] * 15 + [G, A, 11, C] + ([C, D, E, F] * 3)[:10]
     assert classes[middles].tolist() == expected
@@ -337,9 +339,11 @@ def test_a_bar_repeated_for_ten_minutes_does_not_drift(kind: str) -> None:
     notes = melody_of(60, 65, 60, 67)
     bar_seconds = float(bars_to_seconds(1, FOUR_FOUR, tempo_bpm))
     take = Take(sung(notes, tempo_bpm, bar_seconds)) if kind == "audio" else Take(notes)
-    placed = place(take, bars=bars, tempo_bpm=tempo_bpm, meter=FOUR_FOUR, piece_seconds=600.0)
+    aligned = align_to_bars(
+        take, bars=bars, tempo_bpm=tempo_bpm, meter=FOUR_FOUR, piece_seconds=600.0
+    )
     middles = (np.arange(bars * 4) + 0.5) * 60 / 93.7
-    heard = classes_of(placed, ceil(600 / 0.128))[np.rint(middles / STEP_SECONDS).astype(int)]
+    heard = classes_of(aligned, ceil(600 / 0.128))[np.rint(middles / STEP_SECONDS).astype(int)]
     assert heard.tolist() == [C, F, C, G] * bars
 
 
@@ -348,11 +352,13 @@ def test_a_piece_that_fits_the_window_has_the_windows_chroma(kind: str) -> None:
     take = audio_take(*SCALE) if kind == "audio" else Take(melody_of(*SCALE))
     alone = at_60(take, 4)
     for piece_seconds in (18.5, 30.0):
-        within = place(
+        within = align_to_bars(
             take, bars=4, tempo_bpm=Fraction(60), meter=FOUR_FOUR, piece_seconds=piece_seconds
         )
         assert (classes_of(within) == classes_of(alone)).all()
-    longer = place(take, bars=4, tempo_bpm=Fraction(60), meter=FOUR_FOUR, piece_seconds=60.0)
+    longer = align_to_bars(
+        take, bars=4, tempo_bpm=Fraction(60), meter=FOUR_FOUR, piece_seconds=60.0
+    )
     # The window's last steps hear what follows it, where it is followed by anything.
     assert (classes_of(longer, 469)[: WINDOW_STEPS - 2] == classes_of(alone)[:-2]).all()
 
@@ -362,4 +368,6 @@ def test_minutes_many_times_faster_than_the_melody_are_refused() -> None:
     with pytest.raises(
         Unsupported, match=r"600 bars at 240 bpm read 7200 s of a melody at 20.* fewer"
     ):
-        place(Take(source, Fraction(20)), bars=600, tempo_bpm=Fraction(240), meter=FOUR_FOUR)
+        align_to_bars(
+            Take(source, Fraction(20)), bars=600, tempo_bpm=Fraction(240), meter=FOUR_FOUR
+        )

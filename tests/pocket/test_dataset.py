@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import EncodecModel
 
-from bridge.melody import place
+from bridge.melody import align_to_bars
 from bridge.pocket.codec import codec_config
 from bridge.pocket.corpus import Piece, render
 from bridge.pocket.dataset import (
@@ -37,11 +37,11 @@ def test_chroma_is_what_render_would_show_the_model(piece: Piece) -> None:
     bars = round(score.seconds * score.tempo_bpm / 60 / float(score.meter.beats_per_bar))
     tempo_bpm = Fraction(score.tempo_bpm)
     take = Take(piece.melody, tempo_bpm, score.meter)
-    placed = place(take, bars=bars, tempo_bpm=tempo_bpm, meter=score.meter)
+    aligned = align_to_bars(take, bars=bars, tempo_bpm=tempo_bpm, meter=score.meter)
     chroma = window_chroma(piece.melody)
     assert chroma.shape == (235,)
     # The bars' length in frames is rounded once here and once there: a step at an edge may differ.
-    assert (chroma == placed.chroma.argmax(axis=1)).mean() > 0.98
+    assert (chroma == aligned.chroma.argmax(axis=1)).mean() > 0.98
 
 
 def test_the_melody_is_known_at_every_codec_step(piece: Piece) -> None:

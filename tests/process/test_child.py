@@ -50,7 +50,7 @@ print("left", flush=True)
 """
 
 
-class Told:
+class Recorder:
     """What a child says, in order, and how it ended."""
 
     def __init__(self) -> None:
@@ -73,10 +73,12 @@ class Told:
                 await self._news.wait()
 
 
-def child_of(target: Callable[..., None], *arguments: object) -> tuple[Child, Told]:
-    told = Told()
-    child = Child(target, *arguments, name="child", on_message=told.message, on_exit=told.exit)
-    return child, told
+def child_of(target: Callable[..., None], *arguments: object) -> tuple[Child, Recorder]:
+    recorder = Recorder()
+    child = Child(
+        target, *arguments, name="child", on_message=recorder.message, on_exit=recorder.exit
+    )
+    return child, recorder
 
 
 @contextmanager
@@ -99,24 +101,24 @@ def parent(target: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 def test_messages_of_any_size_come_back_in_order() -> None:
     async def main() -> None:
-        child, told = child_of(children.echo, "first", 2)
+        child, recorder = child_of(children.echo, "first", 2)
         sent = [b"x" * size for size in (0, 1, 100_000, 10_000_000, 3)]
         for message in sent:
             child.send(message)
         child.send(None)
         await child.wait()
-        assert told.messages == [("first", 2), *sent]
-        assert told.exit_codes == [0]
+        assert recorder.messages == [("first", 2), *sent]
+        assert recorder.exit_codes == [0]
 
     asyncio.run(main())
 
 
 def test_the_end_is_told_once_and_after_the_last_message() -> None:
     async def main() -> None:
-        child, told = child_of(children.ends_with, 7)
-        await told.until(lambda: told.exit_codes)
-        assert told.messages == list(range(1000))
-        assert told.exit_codes == [7]
+        child, recorder = child_of(children.ends_with, 7)
+        await recorder.until(lambda: recorder.exit_codes)
+        assert recorder.messages == list(range(1000))
+        assert recorder.exit_codes == [7]
         assert not child.alive
         # To one that has ended nothing can be said, and killing it again is nothing.
         child.send("too late")
@@ -127,8 +129,8 @@ def test_the_end_is_told_once_and_after_the_last_message() -> None:
 
 def test_a_stopped_child_blocks_nobody_and_can_be_killed() -> None:
     async def main() -> None:
-        child, told = child_of(children.deaf)
-        await told.until(lambda: told.messages)
+        child, recorder = child_of(children.deaf)
+        await recorder.until(lambda: recorder.messages)
         stop(child.pid)
         began = time.perf_counter()
         # Far more than a socket holds.
@@ -137,16 +139,16 @@ def test_a_stopped_child_blocks_nobody_and_can_be_killed() -> None:
         assert child.alive
         child.kill()
         await child.wait()
-        assert told.exit_codes == [-signal.SIGKILL]
+        assert recorder.exit_codes == [-signal.SIGKILL]
 
     asyncio.run(main())
 
 
 def test_the_heart_beats_while_the_child_computes_and_stops_when_it_is_stopped() -> None:
     async def main() -> None:
-        child, told = child_of(children.computes)
-        await told.until(lambda: len(told.messages) >= 4)
-        beats = [beat.status for beat in told.messages if isinstance(beat, Heartbeat)]
+        child, recorder = child_of(children.computes)
+        await recorder.until(lambda: len(recorder.messages) >= 4)
+        beats = [beat.status for beat in recorder.messages if isinstance(beat, Heartbeat)]
         assert beats == sorted(beats)
         assert beats[0] < beats[-1]
         assert child.quiet_seconds < PATIENCE_SECONDS
@@ -163,13 +165,13 @@ def test_the_heart_beats_while_the_child_computes_and_stops_when_it_is_stopped()
 def test_a_message_that_cannot_be_read_ends_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
     """The defect is told, and whoever waits for the child is not left waiting."""
     raised: SimpleQueue[type[BaseException]] = SimpleQueue()
-    monkeypatch.setattr(threading, "excepthook", lambda told: raised.put(told.exc_type))
+    monkeypatch.setattr(threading, "excepthook", lambda recorder: raised.put(recorder.exc_type))
 
     async def main() -> None:
-        child, told = child_of(children.poisons)
+        child, recorder = child_of(children.poisons)
         async with asyncio.timeout(PATIENCE_SECONDS):
             await child.wait()
-        assert told.exit_codes == [-signal.SIGKILL]
+        assert recorder.exit_codes == [-signal.SIGKILL]
 
     asyncio.run(main())
     assert raised.get(timeout=PATIENCE_SECONDS) is ValueError
@@ -188,8 +190,8 @@ def test_what_cannot_be_sent_is_told_to_its_sender() -> None:
 
 def test_children_that_ended_leave_neither_threads_nor_files() -> None:
     async def once() -> tuple[int, int]:
-        child, told = child_of(children.deaf)
-        await told.until(lambda: told.messages)
+        child, recorder = child_of(children.deaf)
+        await recorder.until(lambda: recorder.messages)
         child.send(b"x" * 10_000_000)
         child.kill()
         await child.wait()

@@ -13,7 +13,7 @@ from bridge.audio import Waveform
 from bridge.chroma import STEP_SECONDS, pitch_classes, similarity
 from bridge.engine import Request, load
 from bridge.engine.windows import windows
-from bridge.melody import Placed, place, read_melody
+from bridge.melody import AlignedMelody, align_to_bars, read_melody
 from bridge.rendering.plan import DEMO_MELODY
 from bridge.timing import Meter
 
@@ -28,14 +28,16 @@ PROMPT = "strings, pad, no drums, 96 bpm"
 
 
 @pytest.fixture(scope="module")
-def placed() -> Placed:
+def aligned() -> AlignedMelody:
     take = read_melody(DEMO_MELODY, tempo_bpm=Fraction(100))
-    return place(take, bars=36, tempo_bpm=Fraction(96), meter=Meter(4, 4), piece_seconds=SECONDS)
+    return align_to_bars(
+        take, bars=36, tempo_bpm=Fraction(96), meter=Meter(4, 4), piece_seconds=SECONDS
+    )
 
 
 @pytest.fixture(scope="module")
-def piece(placed: Placed) -> Waveform:
-    request = Request(PROMPT, placed.chroma, seconds=SECONDS, seed=3)
+def piece(aligned: AlignedMelody) -> Waveform:
+    request = Request(PROMPT, aligned.chroma, seconds=SECONDS, seed=3)
     (made,) = load("pocket", device="cpu").generate(request)
     assert made.frames == round(SECONDS * RATE)
     return made
@@ -108,12 +110,12 @@ def test_a_seam_that_breaks_would_be_seen(piece: Waveform) -> None:
     assert ordinary_loudness(Waveform(steps, RATE)) > ORDINARY
 
 
-def test_it_follows_the_melody_to_the_end(piece: Waveform, placed: Placed) -> None:
+def test_it_follows_the_melody_to_the_end(piece: Waveform, aligned: AlignedMelody) -> None:
     """Ten seconds at a time: the later windows as well as the first."""
     heard = pitch_classes(piece)
     for start in range(0, 90, 10):
         part = slice(round(start / STEP_SECONDS), round((start + 10) / STEP_SECONDS))
-        assert similarity(placed.classes[part], heard[part]) > 0.7, start
+        assert similarity(aligned.classes[part], heard[part]) > 0.7, start
 
 
 def test_it_neither_fades_nor_swells(piece: Waveform) -> None:

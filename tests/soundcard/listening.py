@@ -35,8 +35,8 @@ class Listening:
     @property
     def states(self) -> list[str]:
         """The states told so far, one for each change of them."""
-        told = [change.state for _, change in self.changes]
-        return [state for last, state in zip(["", *told], told, strict=False) if state != last]
+        states = [change.state for _, change in self.changes]
+        return [state for last, state in zip(["", *states], states, strict=False) if state != last]
 
     async def until(self, reached: Callable[[], object], what: str) -> None:
         """Wait until it is true; an AssertionError that names it if it never is."""
@@ -52,7 +52,7 @@ class Listening:
     async def lost_after(self, seconds: float) -> float:
         """Wait until it is told as lost; how long after that instant that was."""
         await self.until(lambda: self.states[-1:] == ["lost"], "lost")
-        return [told for told, change in self.changes if change.state == "lost"][-1] - seconds
+        return [states for states, change in self.changes if change.state == "lost"][-1] - seconds
 
     async def goes_on(self) -> None:
         """Wait until more audio has come."""

@@ -54,7 +54,7 @@ def test_an_input_is_found_by_number_name_or_part_of_it(
 
 
 @pytest.mark.parametrize(
-    ("selection", "told"),
+    ("selection", "message"),
     [
         ("scarlett", "may be any of 0 Scarlett 2i2 USB, ALSA; 4 Scarlett 2i2 USB, JACK: write"),
         ("built-in speaker", "there is no input 'built-in speaker': there are 0 Scarlett"),
@@ -63,10 +63,12 @@ def test_an_input_is_found_by_number_name_or_part_of_it(
         ("", "may be any of"),
     ],
 )
-def test_what_is_not_one_input_is_refused_with_the_choices(selection: str | int, told: str) -> None:
+def test_what_is_not_one_input_is_refused_with_the_choices(
+    selection: str | int, message: str
+) -> None:
     with pytest.raises(NoInput) as raised:
         find_device(DEVICES, selection, "input")
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_outputs_are_outputs() -> None:
@@ -88,8 +90,10 @@ def test_they_are_printed_for_people_and_for_programs(
     jack_server: JackServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(as_json=False) == 0
-    told, errors = capfd.readouterr()
-    assert told == f"  0 system, {JACK} (2 in, 2 out, {SAMPLE_RATE} Hz), default input and output\n"
+    message, errors = capfd.readouterr()
+    assert (
+        message == f"  0 system, {JACK} (2 in, 2 out, {SAMPLE_RATE} Hz), default input and output\n"
+    )
     assert main(as_json=True) == 0
     (read,) = json.loads(capfd.readouterr().out)
     assert (read["name"], read["input_channels"], read["is_default_input"]) == ("system", 2, True)
@@ -109,7 +113,7 @@ def test_without_devices_it_says_what_to_do(
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "message"),
     [
         ("raise OSError('PortAudio library not found')", "apt install libportaudio2"),
         ("import os; os.abort()", "ended without an answer: restart the audio server"),
@@ -118,14 +122,14 @@ def test_without_devices_it_says_what_to_do(
     ids=["missing", "crashes", "hangs"],
 )
 def test_a_portaudio_that_does_not_work_is_told_with_the_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, message: str
 ) -> None:
     (tmp_path / "sounddevice.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(devices_module, "ANSWER_SECONDS", 1)
     with pytest.raises(NoInput) as raised:
         list_devices()
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_what_c_writes_is_dropped_and_what_python_writes_is_not(

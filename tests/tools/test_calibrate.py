@@ -33,8 +33,8 @@ def test_a_cable_is_measured_and_printed_for_the_configuration(
             jack_server, lambda: calibrate.main(input_=name, output=name, as_json=False)
         )
     assert status == 0
-    told, errors = capfd.readouterr()
-    *_, measured, line = told.splitlines()
+    report, errors = capfd.readouterr()
+    *_, measured, line = report.splitlines()
     assert measured.startswith("loopback to loopback: ") and "5 sweeps within" in measured
     name, value = line.split(" = ")
     assert name == "input_latency_ms"
@@ -63,17 +63,17 @@ def refused(measure: Callable[[], object]) -> str:
 
 
 def test_silence_and_noise_are_not_taken_for_the_sweeps(jack_server: JackServer) -> None:
-    told = refused(lambda: measure_latency("system", "system", repeats=1))
-    assert "system, JACK Audio Connection Kit hears nothing: connect it" in told
+    report = refused(lambda: measure_latency("system", "system", repeats=1))
+    assert "system, JACK Audio Connection Kit hears nothing: connect it" in report
     with loopback(delay_frames=100, gain=0.0, noise=0.5) as name:
-        told = refused(lambda: measure_latency(name, name, repeats=1))
-    assert "hears something, but not the sweeps" in told and "turn up" in told
+        report = refused(lambda: measure_latency(name, name, repeats=1))
+    assert "hears something, but not the sweeps" in report and "turn up" in report
 
 
 def test_repeats_that_disagree_are_no_measurement(jack_server: JackServer) -> None:
     with loopback(delay_frames=100, growth_frames=200) as name:
-        told = refused(lambda: measure_latency(name, name, repeats=3))
-    assert "ms late, and may differ by 2.0 ms: close other programs" in told
+        report = refused(lambda: measure_latency(name, name, repeats=3))
+    assert "ms late, and may differ by 2.0 ms: close other programs" in report
 
 
 def test_a_device_that_is_not_there_is_refused_at_once(jack_server: JackServer) -> None:

@@ -111,18 +111,18 @@ def cases() -> list[Case]:
 def test_the_same_melodies_are_asked_for_every_time(cases: list[Case]) -> None:
     for case, again in zip(cases[:4], melodies(4), strict=True):
         assert (case.sound, case.tempo_bpm, case.seed) == (again.sound, again.tempo_bpm, again.seed)
-        assert np.array_equal(case.placed.chroma, again.placed.chroma)
+        assert np.array_equal(case.aligned.chroma, again.aligned.chroma)
 
 
 def test_melodies_are_whole_and_of_many_keys_tempos_and_meters(cases: list[Case]) -> None:
     assert [case.seed for case in cases] == list(range(16))
-    assert len({case.placed.chroma.tobytes() for case in cases}) == 16
+    assert len({case.aligned.chroma.tobytes() for case in cases}) == 16
     assert {str(case.meter) for case in cases} == {"3/4", "4/4"}
     assert len({case.tempo_bpm for case in cases}) >= 8
     for case in cases:
-        assert case.placed.chroma.shape == (235, 12)
-        assert len(case.placed.classes) == math.ceil(case.seconds * 32_000 / 4096)
-        assert (case.placed.classes >= 0).mean() > 0.5
+        assert case.aligned.chroma.shape == (235, 12)
+        assert len(case.aligned.classes) == math.ceil(case.seconds * 32_000 / 4096)
+        assert (case.aligned.classes >= 0).mean() > 0.5
 
 
 def test_prompts_name_the_tempo_and_the_key_of_their_melody(cases: list[Case]) -> None:
@@ -132,7 +132,7 @@ def test_prompts_name_the_tempo_and_the_key_of_their_melody(cases: list[Case]) -
         assert case.has_drums == bool(re.search(r"(?<!no )drums", case.sound))
         for tonic, quality in re.findall(r"([A-G][b#]?) (major|minor)", case.sound):
             keys += 1
-            heard = np.bincount(case.placed.classes[case.placed.classes >= 0], minlength=12)
+            heard = np.bincount(case.aligned.classes[case.aligned.classes >= 0], minlength=12)
             steps = (0, 2, 4, 5, 7, 9, 11) if quality == "major" else (0, 2, 3, 5, 7, 9, 10)
             inside = [(KEY_NAMES.index(tonic) + step) % 12 for step in steps]
             # Wandering melodies leave their key.
@@ -167,13 +167,13 @@ FIGURES = [
 
 
 def test_json_is_one_object_without_nan() -> None:
-    told = json.loads(as_json("pocket", "stream", FIGURES), parse_constant=pytest.fail)
-    assert told["model"] == "pocket"
-    assert told["figures"][0] == {
+    report = json.loads(as_json("pocket", "stream", FIGURES), parse_constant=pytest.fail)
+    assert report["model"] == "pocket"
+    assert report["figures"][0] == {
         "name": "good", "value": 0.8125, "floor": 0.7, "at_most": False, "clips": 32, "holds": True,
     }  # fmt: skip
-    assert [row["holds"] for row in told["figures"]] == [True, False, False]
-    assert told["figures"][2]["value"] is None
+    assert [row["holds"] for row in report["figures"]] == [True, False, False]
+    assert report["figures"][2]["value"] is None
 
 
 def test_the_table_marks_what_was_missed() -> None:
@@ -206,8 +206,8 @@ def test_any_checkpoint_is_measured_by_either_engine(
     model: Path, engine: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate.main(Namespace(model=str(model), engine=engine, json=True, short=True)) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["model"], told["engine"]) == (str(model), engine)
-    assert [row["name"] for row in told["figures"]][:-1] == NAMES
-    assert told["figures"][-1]["name"] == "times real time, 8 s clip on cpu"
-    assert told["figures"][-1]["value"] > 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["model"], report["engine"]) == (str(model), engine)
+    assert [row["name"] for row in report["figures"]][:-1] == NAMES
+    assert report["figures"][-1]["name"] == "times real time, 8 s clip on cpu"
+    assert report["figures"][-1]["value"] > 0

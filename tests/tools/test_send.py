@@ -107,10 +107,10 @@ def test_an_error_of_the_request_ends_it_with_status_1(capsys: pytest.CaptureFix
 
 
 def test_an_error_that_names_the_address_is_ours(capsys: pytest.CaptureFixture[str]) -> None:
-    told = "/bridge/captur: no such address"
-    with daemon(("/bridge/error", ["-", "unknown-address", told])) as port:
+    event = "/bridge/captur: no such address"
+    with daemon(("/bridge/error", ["-", "unknown-address", event])) as port:
         assert run(port, "/bridge/captur", "me-1") == 1
-    assert told in capsys.readouterr().out
+    assert event in capsys.readouterr().out
 
 
 def test_a_message_that_nothing_answers_ends_once_it_was_read(
@@ -140,7 +140,7 @@ def test_no_daemon_is_told_with_the_command_that_starts_one(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "event"),
     [
         (["bridge/presets"], "begins with a slash"),
         (["/bridge/generate", "me-1", "seed", "99999999999"], "cannot be sent"),
@@ -148,7 +148,7 @@ def test_no_daemon_is_told_with_the_command_that_starts_one(
     ],
 )
 def test_what_cannot_be_a_message_is_refused(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], event: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(7771, *words) == 2
-    assert told in capsys.readouterr().err
+    assert event in capsys.readouterr().err

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.engine.process.job import Job
-from bridge.engine.process.messages import Pulse
-from bridge.engine.process.shared_audio import Sound
+from bridge.engine.process.messages import WorkCounters
+from bridge.engine.process.shared_audio import SharedAudio
 from bridge.engine.request import Request
 
 CANCEL_PATIENCE = 3
@@ -17,7 +17,7 @@ takes less than a tenth of that."""
 
 
 @dataclass(eq=False)
-class Run:
+class ActiveJob:
     """It lasts until the process has left the job, or has ended. Times are `perf_counter`'s.
 
     Attributes:
@@ -33,13 +33,15 @@ class Run:
     job: Job
     number: int
     request: Request
-    sound: Sound
+    sound: SharedAudio
     moved_seconds: float
-    pulse: Pulse
+    pulse: WorkCounters
     frames: int = 0
     cancelled_seconds: float | None = None
 
-    def felt(self, pulse: Pulse, now_seconds: float, limit_seconds: float, *, on_cpu: bool) -> None:
+    def felt(
+        self, pulse: WorkCounters, now_seconds: float, limit_seconds: float, *, on_cpu: bool
+    ) -> None:
         """See whether it has got on: made a step, or computed for long enough."""
         # On the CPU a step may take longer than any limit; what waits on a GPU uses none of it.
         used = pulse.cpu_seconds - self.pulse.cpu_seconds if on_cpu else 0.0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.audio import Waveform
-from bridge.engine.process.shared_audio import Sound
+from bridge.engine.process.shared_audio import SharedAudio
 from bridge.engine.request import Request
 from bridge.errors import BridgeError, OutOfMemory
 
@@ -18,11 +18,11 @@ class Result:
 
     Attributes:
         waveforms: one a variation, in the order of their seeds.
-        told: what the user should know of it, a sentence each.
+        remarks: what the user should know of it, a sentence each.
     """
 
     waveforms: list[Waveform]
-    told: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 class Job:
@@ -45,7 +45,7 @@ class Job:
         self._ended = asyncio.Event()
         self._error: BridgeError | None = None
         self._waveforms: asyncio.Future[list[Waveform]] | None = None
-        self._told: tuple[str, ...] = ()
+        self._remarks: tuple[str, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -67,7 +67,7 @@ class Job:
             raise self._error
         assert self._waveforms is not None
         # Shielded: who gives up waiting does not give it up for others.
-        return Result(await asyncio.shield(self._waveforms), self._told)
+        return Result(await asyncio.shield(self._waveforms), self._remarks)
 
     def cancel(self) -> None:
         """Give it up: `result` raises `Cancelled` from now on, and the engine stops within a step.
@@ -84,11 +84,11 @@ class Job:
         if not self.ended:
             self._on_progress(share)
 
-    def begin_anew(self, told: str) -> None:
+    def begin_anew(self, remarks: str) -> None:
         """Tell that sentence with the result."""
-        self._told = (told,)
+        self._remarks = (remarks,)
 
-    def finish(self, sound: Sound, sample_rate: int) -> None:
+    def finish(self, sound: SharedAudio, sample_rate: int) -> None:
         """All of it is there. Not for one that has ended.
 
         Args:
@@ -105,7 +105,7 @@ class Job:
             self._ended.set()
 
 
-def _taken(sound: Sound, sample_rate: int) -> list[Waveform]:
+def _taken(sound: SharedAudio, sample_rate: int) -> list[Waveform]:
     """The waveforms of a sound, which is closed then."""
     try:
         return sound.waveforms(sample_rate)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bridge.engine.process.shared_audio import Place, Shape
+from bridge.engine.process.shared_audio import BufferRef, Shape
 from bridge.engine.request import Request
 from bridge.errors import BridgeError
 
@@ -23,7 +23,7 @@ class Begin:
 
     number: int
     request: Request
-    place: Place
+    place: BufferRef
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Pulse:
+class WorkCounters:
     """The status in the heartbeat: how far the work is since the process began.
 
     Attributes:

@@ -23,14 +23,14 @@ _SAMPLE_BYTES = 4
 
 
 @dataclass(frozen=True)
-class Place:
+class BufferRef:
     """Where a sound lies, as it is told to the process that writes it."""
 
     name: str
     shape: Shape
 
 
-class Sound:
+class SharedAudio:
     """Audio of a known length. Make it with `create` or `attach`; nothing of it is there at first.
 
     The maker frees it: by `close`, or by ending. A name that the maker has not yet taken away when
@@ -40,12 +40,12 @@ class Sound:
         place: what another process attaches it by.
     """
 
-    def __init__(self, memory: SharedMemory, place: Place, *, named: bool) -> None:
+    def __init__(self, memory: SharedMemory, place: BufferRef, *, named: bool) -> None:
         """`named`: its name is there, and this object is to take it away."""
         self._memory, self.place, self._named = memory, place, named
 
     @classmethod
-    def create(cls, shape: Shape) -> Sound:
+    def create(cls, shape: Shape) -> SharedAudio:
         """Make room for a sound; the memory itself is claimed by `attach`.
 
         Raises:
@@ -55,10 +55,10 @@ class Sound:
             memory = shared_memory.create(_size(shape))
         except OSError as error:
             raise _no_room(shape, error) from error
-        return cls(memory, Place(memory.name, shape), named=True)
+        return cls(memory, BufferRef(memory.name, shape), named=True)
 
     @classmethod
-    def attach(cls, place: Place, check: Callable[[], None] = lambda: None) -> Sound:
+    def attach(cls, place: BufferRef, check: Callable[[], None] = lambda: None) -> SharedAudio:
         """Open the sound that the parent process made, and claim its memory.
 
         Args:

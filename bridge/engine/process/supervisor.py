@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from bridge.commands import EngineState
-from bridge.engine.process.active_job import Run
+from bridge.engine.process.active_job import ActiveJob
 from bridge.engine.process.job import Job
 from bridge.engine.process.messages import (
     Begin,
@@ -26,12 +26,12 @@ from bridge.engine.process.messages import (
     Finished,
     Opened,
     Progressed,
-    Pulse,
     Ready,
     Refused,
     Sounded,
+    WorkCounters,
 )
-from bridge.engine.process.shared_audio import Sound
+from bridge.engine.process.shared_audio import SharedAudio
 from bridge.engine.process.worker import run_engine
 from bridge.engine.request import Request
 from bridge.errors import (
@@ -84,15 +84,15 @@ class Supervisor:
         self._detail = "not started"
         self._facts: EngineFacts | None = None
         self._queue: deque[Job] = deque()
-        self._run: Run | None = None
+        self._run: ActiveJob | None = None
         self._number = 0
         self._child: Child | None = None
         self._ready = False
-        self._doomed: str | None = None
+        self._kill_reason: str | None = None
         self._deaths = 0
         self._failure: BridgeError | None = None
         self._failed_seconds = 0.0
-        self._pulse = Pulse(0, 0.0)
+        self._pulse = WorkCounters(0, 0.0)
         self._stopping = False
         self._watch: asyncio.Task[None] | None = None
 
@@ -186,7 +186,7 @@ class Supervisor:
                 self._model,
                 self._device,
                 name="engine",
-                on_message=self._heard,
+                on_message=self._on_message,
                 on_exit=self._exited,
             )
         except OSError as error:
@@ -195,13 +195,13 @@ class Supervisor:
                 EngineDied(f"the engine's process cannot be started ({reason}): free some memory")
             )
 
-    def _heard(self, message: Any) -> None:
+    def _on_message(self, message: Any) -> None:
         # What a process says that is given up, or being killed, is void.
-        if self._doomed is not None or self._failure is not None or self._stopping:
+        if self._kill_reason is not None or self._failure is not None or self._stopping:
             return
         match message:
             case Heartbeat():
-                self._felt(message.status)
+                self._on_heartbeat(message.status)
             case Ready():
                 self._facts, self._ready, self._deaths = message.facts, True, 0
                 self._go_on()
@@ -213,7 +213,7 @@ class Supervisor:
                 if self._run is not None and self._run.number == message.number:
                     self._answered(self._run, message)
 
-    def _felt(self, pulse: Pulse) -> None:
+    def _on_heartbeat(self, pulse: WorkCounters) -> None:
         self._pulse = pulse
         if self._run is not None:
             self._run.felt(pulse, time.perf_counter(), self._hung_seconds, on_cpu=self._on_cpu())
@@ -222,7 +222,7 @@ class Supervisor:
         return self._facts is not None and self._facts.device.startswith("cpu")
 
     def _answered(
-        self, run: Run, message: Opened | Progressed | Sounded | Finished | Failed
+        self, run: ActiveJob, message: Opened | Progressed | Sounded | Finished | Failed
     ) -> None:
         match message:
             case Opened():
@@ -248,7 +248,7 @@ class Supervisor:
                     _log.error("a request failed\n%s", message.trace)
                 self._request_failed(run, message.error)
 
-    def _request_failed(self, run: Run, error: BridgeError) -> None:
+    def _request_failed(self, run: ActiveJob, error: BridgeError) -> None:
         self._run = None
         _free(run.sound)
         self._not_done(run.job, run.request, error)
@@ -282,12 +282,12 @@ class Supervisor:
     def _begin(self, job: Job, request: Request) -> None:
         assert self._child is not None and self._facts is not None
         try:
-            sound = Sound.create(self._facts.shape(request))
+            sound = SharedAudio.create(self._facts.shape(request))
         except OutOfMemory as error:
             self._not_done(job, request, error)
             return
         self._number += 1
-        self._run = Run(job, self._number, request, sound, time.perf_counter(), self._pulse)
+        self._run = ActiveJob(job, self._number, request, sound, time.perf_counter(), self._pulse)
         self._child.send(Begin(self._number, request, sound.place))
 
     def _cancel(self, job: Job) -> None:
@@ -318,7 +318,7 @@ class Supervisor:
 
     def _why_hung(self, now: float, fair_from: float) -> str | None:
         """How the process hangs; None when it does not. Nothing before `fair_from` is judged."""
-        if self._child is None or self._doomed is not None or self._failure is not None:
+        if self._child is None or self._kill_reason is not None or self._failure is not None:
             return None
         limit, run = self._hung_seconds, self._run
         silence = limit if self._ready else limit * LOADING_PATIENCE
@@ -331,16 +331,16 @@ class Supervisor:
     def _replace(self, why: str) -> None:
         """Kill the process; another is started when it has ended."""
         assert self._child is not None
-        self._doomed, self._ready = why, False
+        self._kill_reason, self._ready = why, False
         self._child.kill()
         if self._run is not None:
             self._run.job.fail(EngineHung(f"the engine's process {why}: ask again"))
         self._restarting(why)
 
     def _exited(self, exit_code: int) -> None:
-        why = self._doomed or _how_it_ended(exit_code)
+        why = self._kill_reason or _how_it_ended(exit_code)
         run, self._run = self._run, None
-        self._child, self._ready, self._doomed = None, False, None
+        self._child, self._ready, self._kill_reason = None, False, None
         if run is not None:
             # Not before: as long as it lived, it might have opened it.
             _free(run.sound)
@@ -380,7 +380,7 @@ class Supervisor:
             self._on_state(state, detail)
 
 
-def _free(sound: Sound) -> None:
+def _free(sound: SharedAudio) -> None:
     sound.unlink()
     # The system clears away 1 GB in 0.2 s.
     asyncio.get_running_loop().run_in_executor(None, sound.close)

@@ -23,12 +23,12 @@ from bridge.engine.process.messages import (
     Finished,
     Opened,
     Progressed,
-    Pulse,
     Ready,
     Refused,
     Sounded,
+    WorkCounters,
 )
-from bridge.engine.process.shared_audio import Sound
+from bridge.engine.process.shared_audio import SharedAudio
 from bridge.errors import BridgeError, Cancelled, EngineFailed, OutOfMemory
 from bridge.process.child import Line
 
@@ -58,7 +58,7 @@ def run_engine(line: Line, model: str, device: str | None) -> None:
 
 def serve(line: Line, load: Callable[[], Engine]) -> None:
     """Load an engine, warm it up, and generate what is asked for until the line is closed."""
-    desk = _Desk(line)
+    desk = _Inbox(line)
     line.start_heartbeat(desk.pulse)
     try:
         engine = load()
@@ -82,7 +82,7 @@ def serve(line: Line, load: Callable[[], Engine]) -> None:
         _generate(engine, desk.orders.get(), desk)
 
 
-def _generate(engine: Engine, order: _Order, desk: _Desk) -> None:
+def _generate(engine: Engine, order: _Assignment, desk: _Inbox) -> None:
     """Generate one request into its memory, and tell how it ended."""
     number, line = order.number, desk.line
     told_seconds = 0.0
@@ -99,7 +99,7 @@ def _generate(engine: Engine, order: _Order, desk: _Desk) -> None:
 
     try:
         with (
-            closing(Sound.attach(order.place, order.check)) as sound,
+            closing(SharedAudio.attach(order.place, order.check)) as sound,
             engine.stream(order.request, progress=progress) as stream,
         ):
             line.send(Opened(number))
@@ -123,7 +123,7 @@ def _defect(what: str, error: Exception) -> EngineFailed:
     return EngineFailed(f"{what} ({said}); the log has more, please report it")
 
 
-class _Order:
+class _Assignment:
     """One request to generate, and whether it has been cancelled since."""
 
     def __init__(self, begin: Begin) -> None:
@@ -147,7 +147,7 @@ class _Order:
             raise Cancelled("cancelled before it was done")
 
 
-class _Desk:
+class _Inbox:
     """Takes the daemon's messages in a thread of its own, while the main thread generates.
 
     Attributes:
@@ -157,20 +157,20 @@ class _Desk:
 
     def __init__(self, line: Line) -> None:
         self.line = line
-        self.orders: SimpleQueue[_Order] = SimpleQueue()
+        self.orders: SimpleQueue[_Assignment] = SimpleQueue()
         self.steps = 0
         threading.Thread(target=self._read, name="orders", daemon=True).start()
 
-    def pulse(self) -> Pulse:
-        return Pulse(self.steps, time.process_time())
+    def pulse(self) -> WorkCounters:
+        return WorkCounters(self.steps, time.process_time())
 
     def _read(self) -> None:
-        newest: _Order | None = None
+        newest: _Assignment | None = None
         try:
             while True:
                 message = self.line.receive()
                 if isinstance(message, Begin):
-                    newest = _Order(message)
+                    newest = _Assignment(message)
                     self.orders.put(newest)
                 elif isinstance(message, Cancel) and newest and newest.number == message.number:
                     newest.cancel()

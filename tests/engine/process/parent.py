@@ -12,13 +12,13 @@ import sys
 
 from bridge.engine import Request
 from bridge.engine.process.worker import run_engine
-from tests.engine.told import supervised
+from tests.engine.recorder import supervised
 
 
 async def main(model: str) -> None:
-    async with supervised(run_engine, model=model) as (supervisor, told):
+    async with supervised(run_engine, model=model) as (supervisor, recorder):
         print(supervisor.pid, flush=True)
-        await told.until_at_work(supervisor, Request(prompt="warm", seconds=30.0))
+        await recorder.until_at_work(supervisor, Request(prompt="warm", seconds=30.0))
         print("generating", flush=True)
         await asyncio.Event().wait()
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bridge.engine.process.shared_audio import Sound
+from bridge.engine.process.shared_audio import SharedAudio
 from bridge.errors import OutOfMemory
 
 SHAPE = (2, 2, 5)
@@ -22,8 +22,8 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks where Linux
 
 
 @pytest.fixture
-def sound() -> Iterator[Sound]:
-    sound = Sound.create(SHAPE)
+def sound() -> Iterator[SharedAudio]:
+    sound = SharedAudio.create(SHAPE)
     yield sound
     sound.close()
 
@@ -35,8 +35,8 @@ def numbered(frames: int, first: int = 0) -> NDArray[np.float32]:
     return samples
 
 
-def test_what_one_writes_piece_by_piece_the_other_takes_whole(sound: Sound) -> None:
-    writer = Sound.attach(sound.place)
+def test_what_one_writes_piece_by_piece_the_other_takes_whole(sound: SharedAudio) -> None:
+    writer = SharedAudio.attach(sound.place)
     assert writer.write(0, numbered(3)) == 3
     assert writer.write(3, numbered(2, first=3)) == 5
     writer.close()
@@ -52,7 +52,7 @@ def test_what_one_writes_piece_by_piece_the_other_takes_whole(sound: Sound) -> N
     ("first", "shape"), [(3, (2, 2, 3)), (0, (1, 2, 2)), (0, (2, 1, 2)), (6, (2, 2, 0))]
 )
 def test_what_does_not_belong_is_refused(
-    sound: Sound, first: int, shape: tuple[int, int, int]
+    sound: SharedAudio, first: int, shape: tuple[int, int, int]
 ) -> None:
     sound.write(0, numbered(5))
     with pytest.raises(ValueError, match=r"at frame \d of"):
@@ -61,9 +61,11 @@ def test_what_does_not_belong_is_refused(
 
 
 @on_linux
-def test_the_memory_lasts_without_its_name_and_goes_with_the_last_who_has_it(sound: Sound) -> None:
+def test_the_memory_lasts_without_its_name_and_goes_with_the_last_who_has_it(
+    sound: SharedAudio,
+) -> None:
     file = Path("/dev/shm") / sound.place.name
-    writer = Sound.attach(sound.place)
+    writer = SharedAudio.attach(sound.place)
     assert file.exists()
     sound.unlink()
     sound.unlink()
@@ -76,7 +78,7 @@ def test_the_memory_lasts_without_its_name_and_goes_with_the_last_who_has_it(sou
 
 
 @on_linux
-def test_a_name_that_the_system_has_taken_away_is_no_error(sound: Sound) -> None:
+def test_a_name_that_the_system_has_taken_away_is_no_error(sound: SharedAudio) -> None:
     os.unlink(Path("/dev/shm") / sound.place.name)
     sound.close()
     resource_tracker.unregister(f"/{sound.place.name}", "shared_memory")
@@ -87,10 +89,10 @@ def test_no_room_is_an_error_of_the_request_and_not_a_crash() -> None:
     # More than the memory's file system has, which is told before any of it is written.
     whole = os.statvfs("/dev/shm")
     frames = 2 * whole.f_frsize * whole.f_blocks // 4
-    sound = Sound.create((1, 1, frames))
+    sound = SharedAudio.create((1, 1, frames))
     try:
         with pytest.raises(OutOfMemory, match=r"for \d+ MB of sound \(No space left.*\): ask"):
-            Sound.attach(sound.place)
+            SharedAudio.attach(sound.place)
     finally:
         sound.close()
     assert not (Path("/dev/shm") / sound.place.name).exists()
@@ -102,6 +104,6 @@ def test_no_more_files_are_an_error_of_the_request() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
     try:
         with pytest.raises(OutOfMemory, match="Too many open files"):
-            Sound.create(SHAPE)
+            SharedAudio.create(SHAPE)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)

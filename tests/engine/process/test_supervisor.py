@@ -33,7 +33,7 @@ from bridge.errors import (
     Unsupported,
 )
 from tests.engine.process import stand_in
-from tests.engine.told import PATIENCE_SECONDS, Told, supervised
+from tests.engine.recorder import PATIENCE_SECONDS, Recorder, supervised
 from tests.processes import has_ended, stop, watched
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux can")
@@ -59,12 +59,15 @@ def files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def run(test: Callable[[Supervisor, Told], Awaitable[None]], **options: object) -> None:
+def run(test: Callable[[Supervisor, Recorder], Awaitable[None]], **options: object) -> None:
     """Run a test with a supervisor of its own."""
 
     async def main() -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS), supervised(**options) as (supervisor, told):  # type: ignore[arg-type]
-            await test(supervisor, told)
+        async with (
+            asyncio.timeout(PATIENCE_SECONDS),
+            supervised(**options) as (supervisor, recorder),  # type: ignore[arg-type]
+        ):
+            await test(supervisor, recorder)
 
     asyncio.run(main())
 
@@ -78,14 +81,14 @@ def sounds(result: Result, seconds: float = Request().seconds) -> list[float]:
 
 
 def test_it_tells_what_it_does_and_what_it_runs() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         assert supervisor.facts is None
-        await told.until(lambda: supervisor.state == "ready")
+        await recorder.until(lambda: supervisor.state == "ready")
         assert supervisor.facts is not None
         assert (supervisor.facts.model_name, supervisor.facts.device) == ("stand-in", "cpu")
         assert supervisor.pid not in (None, os.getpid())
-        await supervisor.submit(Request(), told.share).result()
-        assert told.states == [
+        await supervisor.submit(Request(), recorder.share).result()
+        assert recorder.states == [
             ("loading", "loading stand-in"),
             ("ready", "stand-in on cpu"),
             ("busy", "stand-in on cpu"),
@@ -97,7 +100,7 @@ def test_it_tells_what_it_does_and_what_it_runs() -> None:
 
 
 def test_requests_wait_for_the_model_and_are_done_in_their_order() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         begun: list[int] = []
 
         async def one(seed: int) -> None:
@@ -109,22 +112,22 @@ def test_requests_wait_for_the_model_and_are_done_in_their_order() -> None:
             request = Request(seed=seed, variations=2)
             result = await supervisor.submit(request, progressed).result()
             assert sounds(result) == [seed, seed + 1]
-            assert result.told == ()
+            assert result.remarks == ()
 
         async with asyncio.TaskGroup() as group:
             for seed in (5, 3, 4):
                 group.create_task(one(seed))
-            group.create_task(told.until(lambda: supervisor.state == "busy"))
+            group.create_task(recorder.until(lambda: supervisor.state == "busy"))
         assert begun == [5, 3, 4]
         # From one to the next it stays busy.
-        assert told.names == ["loading", "busy", "ready"]
+        assert recorder.names == ["loading", "busy", "ready"]
 
     run(test)
 
 
 def test_a_full_queue_says_how_many_wait() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
-        await told.until_at_work(supervisor, FOR_EVER)
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        await recorder.until_at_work(supervisor, FOR_EVER)
         waiting = [supervisor.submit(Request()) for _ in range(3)]
         assert supervisor.waiting == 3
         with pytest.raises(QueueFull, match="3 requests are waiting"):
@@ -137,13 +140,13 @@ def test_a_full_queue_says_how_many_wait() -> None:
 
 
 def test_a_cancelled_request_ends_at_once_and_those_after_it_are_done() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
-        running = await told.until_at_work(supervisor, FOR_EVER)
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        running = await recorder.until_at_work(supervisor, FOR_EVER)
         pid = supervisor.pid
         waiting, last = supervisor.submit(Request(seed=1)), supervisor.submit(Request(seed=2))
         # Meanwhile it tells its progress, which nobody may hear of after the end.
         stop_the_loop(0.3)
-        heard = len(told.shares)
+        heard = len(recorder.shares)
         waiting.cancel()
         running.cancel()
         running.cancel()
@@ -152,7 +155,7 @@ def test_a_cancelled_request_ends_at_once_and_those_after_it_are_done() -> None:
             with pytest.raises(Cancelled):
                 await job.result()
         assert sounds(await last.result()) == [2]
-        assert len(told.shares) == heard
+        assert len(recorder.shares) == heard
         assert supervisor.pid == pid
         # What has ended stays as it is.
         last.cancel()
@@ -163,8 +166,8 @@ def test_a_cancelled_request_ends_at_once_and_those_after_it_are_done() -> None:
 
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
 def test_a_killed_process_is_told_at_once_and_replaced(device: str) -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
-        running = await told.until_at_work(supervisor, FOR_EVER)
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        running = await recorder.until_at_work(supervisor, FOR_EVER)
         waiting = supervisor.submit(Request(seed=8))
         pid = supervisor.pid
         assert pid is not None
@@ -175,14 +178,14 @@ def test_a_killed_process_is_told_at_once_and_replaced(device: str) -> None:
         assert time.perf_counter() - killed < SOON_SECONDS
         assert sounds(await waiting.result()) == [8]
         assert supervisor.pid not in (None, pid)
-        assert told.names == ["loading", "busy", "restarting", "busy", "ready"]
-        assert "SIGKILL" in told.states[2][1]
+        assert recorder.names == ["loading", "busy", "restarting", "busy", "ready"]
+        assert "SIGKILL" in recorder.states[2][1]
 
     run(test, device=device)
 
 
 def test_a_process_that_ends_by_itself_is_told_with_its_status() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         with pytest.raises(EngineDied, match="status 3"):
             await supervisor.submit(Request(prompt="exit")).result()
         assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
@@ -191,23 +194,23 @@ def test_a_process_that_ends_by_itself_is_told_with_its_status() -> None:
 
 
 def test_one_that_dies_while_nothing_runs_costs_no_request_however_often() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         for _ in range(DEATHS_IN_A_ROW + 1):
-            await told.until(lambda: supervisor.state == "ready")
+            await recorder.until(lambda: supervisor.state == "ready")
             assert supervisor.pid is not None
             os.kill(supervisor.pid, signal.SIGTERM)
-            await told.until(lambda: supervisor.state == "restarting")
+            await recorder.until(lambda: supervisor.state == "restarting")
         assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
 
     run(test)
 
 
 def test_a_model_that_always_dies_is_given_up_until_asked_for_again() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         job = supervisor.submit(Request())
         with pytest.raises(EngineDied, match="SIGSEGV, 3 times"):
             await job.result()
-        assert told.names == ["loading", "restarting", "failed"]
+        assert recorder.names == ["loading", "restarting", "failed"]
         assert supervisor.pid is None
         with pytest.raises(EngineDied, match="SIGSEGV, 3 times"):
             supervisor.submit(Request())
@@ -220,9 +223,9 @@ def test_a_model_that_always_dies_is_given_up_until_asked_for_again() -> None:
 
 
 def test_two_deaths_are_not_the_end(tmp_path: Path) -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
-        assert told.names == ["loading", "restarting", "busy", "ready"]
+        assert recorder.names == ["loading", "restarting", "busy", "ready"]
 
     run(test, target=stand_in.dies_twice, model=str(tmp_path / "count"))
 
@@ -230,11 +233,11 @@ def test_two_deaths_are_not_the_end(tmp_path: Path) -> None:
 def test_an_unusable_model_is_told_and_tried_again_later(tmp_path: Path) -> None:
     model = tmp_path / "model"
 
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         with pytest.raises(CheckpointUnusable, match="no such folder"):
             await supervisor.submit(Request()).result()
         # Nothing can come of trying it twice: it was refused, and did not die.
-        assert told.states == [
+        assert recorder.states == [
             ("loading", f"loading {model}"),
             ("failed", f"model '{model}': no such folder"),
         ]
@@ -248,12 +251,12 @@ def test_an_unusable_model_is_told_and_tried_again_later(tmp_path: Path) -> None
 
 
 def test_a_defect_in_loading_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         with pytest.raises(
             EngineFailed, match=r"could not be loaded \(ZeroDivisionError: not thought of\)"
         ):
             await supervisor.submit(Request()).result()
-        assert told.names == ["loading", "failed"]
+        assert recorder.names == ["loading", "failed"]
 
     with caplog.at_level(logging.ERROR):
         run(test, target=stand_in.is_defect)
@@ -261,7 +264,7 @@ def test_a_defect_in_loading_is_told_and_logged(caplog: pytest.LogCaptureFixture
 
 
 def test_a_system_without_room_for_a_process_is_told_and_tried_again_later() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         assert supervisor.state == "failed"
         with pytest.raises(EngineDied, match="cannot be started"):
             supervisor.submit(Request())
@@ -270,12 +273,12 @@ def test_a_system_without_room_for_a_process_is_told_and_tried_again_later() -> 
         assert sounds(await job.result()) == [8]
 
     async def main() -> None:
-        told = Told()
-        supervisor = Supervisor("stand-in", "cpu", told.state, target=stand_in.stand_in)
+        recorder = Recorder()
+        supervisor = Supervisor("stand-in", "cpu", recorder.state, target=stand_in.stand_in)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
         try:
             supervisor.start()
-            await test(supervisor, told)
+            await test(supervisor, recorder)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
             await supervisor.stop()
@@ -286,12 +289,12 @@ def test_a_system_without_room_for_a_process_is_told_and_tried_again_later() -> 
 
 @pytest.mark.parametrize(("asked", "made"), [(3, 1), (4, 2), (5, 2)])
 def test_out_of_memory_is_tried_once_with_half_the_variations(asked: int, made: int) -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         request = Request(prompt="greedy", seed=6, variations=asked)
         job = supervisor.submit(request)
         result = await job.result()
         assert sounds(result) == [6, 7][:made]
-        (sentence,) = result.told
+        (sentence,) = result.remarks
         assert sentence.startswith(f"{made} of {asked} variations: ")
         assert job.request is request
 
@@ -299,10 +302,10 @@ def test_out_of_memory_is_tried_once_with_half_the_variations(asked: int, made: 
 
 
 def test_out_of_memory_again_is_told() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         with pytest.raises(OutOfMemory, match="ask for less"):
             await supervisor.submit(
-                Request(prompt="greedy", variations=6), on_progress=told.share
+                Request(prompt="greedy", variations=6), on_progress=recorder.share
             ).result()
         pid = supervisor.pid
         # One variation cannot be fewer; and to run out is no defect, which would cost the process.
@@ -319,19 +322,19 @@ def test_no_room_in_shared_memory_costs_the_request_and_nothing_else() -> None:
     sound_bytes = 600 * 32_000 * 2 * 4
     variations = 4 * whole.f_frsize * whole.f_blocks // sound_bytes
 
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         job = supervisor.submit(Request(seconds=600.0, variations=variations))
         with pytest.raises(OutOfMemory, match=r"no room in shared memory for .*: ask for less"):
             await job.result()
         assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
-        assert "restarting" not in told.names
+        assert "restarting" not in recorder.names
 
     run(test)
 
 
 def test_a_system_without_room_for_one_more_file_costs_the_request_and_nothing_else() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
-        await told.until(lambda: supervisor.state == "ready")
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        await recorder.until(lambda: supervisor.state == "ready")
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
         try:
@@ -342,13 +345,13 @@ def test_a_system_without_room_for_one_more_file_costs_the_request_and_nothing_e
             with pytest.raises(OutOfMemory, match="Too many open files"):
                 await job.result()
         assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
-        assert told.names == ["loading", "ready", "busy", "ready"]
+        assert recorder.names == ["loading", "ready", "busy", "ready"]
 
     run(test)
 
 
 def test_audio_that_is_not_all_there_is_a_defect_and_no_clip() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         with pytest.raises(EngineFailed, match="243200 of 256000 frames were made"):
             await supervisor.submit(Request(prompt="too short")).result()
         assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
@@ -357,8 +360,8 @@ def test_audio_that_is_not_all_there_is_a_defect_and_no_clip() -> None:
 
 
 def test_once_both_have_it_the_memory_has_no_name_that_could_be_left(own_memory: str) -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
-        job = await told.until_at_work(supervisor, FOR_EVER)
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        job = await recorder.until_at_work(supervisor, FOR_EVER)
         for process in ("self", supervisor.pid):
             mapped = Path(f"/proc/{process}/maps").read_text()
             assert [
@@ -370,8 +373,8 @@ def test_once_both_have_it_the_memory_has_no_name_that_could_be_left(own_memory:
 
 
 def test_a_process_that_is_killed_before_it_opens_the_memory_leaves_none(own_memory: str) -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
-        await told.until(lambda: supervisor.state == "ready")
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        await recorder.until(lambda: supervisor.state == "ready")
         assert supervisor.pid is not None
         stop(supervisor.pid)
         job = supervisor.submit(Request())
@@ -385,7 +388,7 @@ def test_a_process_that_is_killed_before_it_opens_the_memory_leaves_none(own_mem
 
 
 def test_of_fifty_requests_however_they_ended_nothing_is_left(own_memory: str) -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         async def ten() -> None:
             """Some are done, one is tried anew, some cancelled, and one is killed."""
             jobs = [supervisor.submit(Request(seed=seed)) for seed in range(3)]
@@ -393,18 +396,18 @@ def test_of_fifty_requests_however_they_ended_nothing_is_left(own_memory: str) -
             for job in jobs:
                 await job.result()
             for _ in range(2):
-                running = await told.until_at_work(supervisor, FOR_EVER)
+                running = await recorder.until_at_work(supervisor, FOR_EVER)
                 waiting = supervisor.submit(Request())
                 waiting.cancel()
                 running.cancel()
             with pytest.raises(Unsupported):
                 await supervisor.submit(Request(prompt="unsupported")).result()
-            killed = await told.until_at_work(supervisor, FOR_EVER)
+            killed = await recorder.until_at_work(supervisor, FOR_EVER)
             assert supervisor.pid is not None
             os.kill(supervisor.pid, signal.SIGKILL)
             with pytest.raises(EngineDied):
                 await killed.result()
-            await told.until(lambda: supervisor.state == "ready")
+            await recorder.until(lambda: supervisor.state == "ready")
 
         await ten()
         before = files()
@@ -418,12 +421,12 @@ def test_of_fifty_requests_however_they_ended_nothing_is_left(own_memory: str) -
 
 
 def test_an_error_of_the_request_arrives_as_it_was_raised() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         with pytest.raises(Unsupported) as raised:
             await supervisor.submit(Request(prompt="unsupported")).result()
         assert str(raised.value) == "not in this version"
         assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
-        assert told.names == ["loading", "busy", "ready", "busy", "ready"]
+        assert recorder.names == ["loading", "busy", "ready", "busy", "ready"]
 
     run(test)
 
@@ -432,8 +435,8 @@ def test_an_error_of_the_request_arrives_as_it_was_raised() -> None:
 def test_a_defect_costs_the_request_and_on_a_gpu_the_process(
     device: str, replaced: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
-        await told.until(lambda: supervisor.state == "ready")
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        await recorder.until(lambda: supervisor.state == "ready")
         pid = supervisor.pid
         failing = supervisor.submit(Request(prompt="defect"))
         waiting = supervisor.submit(Request(seed=8))
@@ -441,7 +444,7 @@ def test_a_defect_costs_the_request_and_on_a_gpu_the_process(
             await failing.result()
         assert sounds(await waiting.result()) == [8]
         assert (supervisor.pid != pid) == replaced
-        assert ("restarting" in told.names) == replaced
+        assert ("restarting" in recorder.names) == replaced
 
     with caplog.at_level(logging.ERROR):
         run(test, device=device)
@@ -450,7 +453,7 @@ def test_a_defect_costs_the_request_and_on_a_gpu_the_process(
 
 @pytest.mark.parametrize("prompt", ["deadlock", "hold the lock"])
 def test_a_process_that_stands_still_is_replaced(prompt: str) -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         hanging, waiting = (
             supervisor.submit(Request(prompt=prompt)),
             supervisor.submit(Request(seed=8)),
@@ -458,21 +461,21 @@ def test_a_process_that_stands_still_is_replaced(prompt: str) -> None:
         with pytest.raises(EngineHung, match=f"for {HUNG_SECONDS:g} s"):
             await hanging.result()
         assert sounds(await waiting.result()) == [8]
-        assert told.names == ["loading", "busy", "restarting", "busy", "ready"]
+        assert recorder.names == ["loading", "busy", "restarting", "busy", "ready"]
 
     run(test, hung_seconds=HUNG_SECONDS)
 
 
 def test_a_stopped_process_is_replaced_and_ended() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
-        await told.until(lambda: supervisor.state == "ready")
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        await recorder.until(lambda: supervisor.state == "ready")
         assert supervisor.pid is not None
         with watched(supervisor.pid) as process:
             stop(supervisor.pid)
-            await told.until(lambda: supervisor.state == "restarting")
+            await recorder.until(lambda: supervisor.state == "restarting")
             assert "not heard of" in supervisor.detail
             assert has_ended(process, PATIENCE_SECONDS)
-        await told.until(lambda: supervisor.state == "ready")
+        await recorder.until(lambda: supervisor.state == "ready")
 
     run(test, hung_seconds=HUNG_SECONDS)
 
@@ -480,31 +483,31 @@ def test_a_stopped_process_is_replaced_and_ended() -> None:
 def test_loading_may_take_its_time_but_not_stand_still() -> None:
     hung_seconds = 0.6
 
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         with pytest.raises(TimeoutError):
-            await told.until(
+            await recorder.until(
                 lambda: supervisor.state != "loading", 1.5 * LOADING_PATIENCE * hung_seconds
             )
         assert supervisor.pid is not None
         stop(supervisor.pid)
-        await told.until(lambda: supervisor.state == "restarting")
+        await recorder.until(lambda: supervisor.state == "restarting")
         assert "not heard of" in supervisor.detail
 
     run(test, target=stand_in.loads_for_ever, hung_seconds=hung_seconds)
 
 
 def test_a_slow_step_on_the_cpu_is_no_hang() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         seconds = 1.7 * HUNG_SECONDS
         job = supervisor.submit(Request(prompt="slow", seconds=seconds, seed=8))
         assert sounds(await job.result(), seconds) == [8]
-        assert "restarting" not in told.names
+        assert "restarting" not in recorder.names
 
     run(test, hung_seconds=HUNG_SECONDS)
 
 
 def test_a_slow_step_on_a_gpu_is_a_hang() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         with pytest.raises(EngineHung, match="made no step"):
             await supervisor.submit(Request(prompt="slow", seconds=30)).result()
 
@@ -512,23 +515,23 @@ def test_a_slow_step_on_a_gpu_is_a_hang() -> None:
 
 
 def test_a_cancel_waits_for_a_slow_step_on_the_cpu_without_a_new_process() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
-        slow = supervisor.submit(Request(prompt="slow", seconds=2 * HUNG_SECONDS), told.share)
-        await told.until(lambda: told.shares)
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        slow = supervisor.submit(Request(prompt="slow", seconds=2 * HUNG_SECONDS), recorder.share)
+        await recorder.until(lambda: recorder.shares)
         slow.cancel()
         assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
-        assert "restarting" not in told.names
+        assert "restarting" not in recorder.names
 
     run(test, hung_seconds=HUNG_SECONDS)
 
 
 def test_a_process_that_does_not_obey_is_replaced() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
-        disobeying = supervisor.submit(Request(prompt="disobey"), told.share)
-        await told.until(lambda: stand_in.IN_THE_MIDST in told.shares)
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        disobeying = supervisor.submit(Request(prompt="disobey"), recorder.share)
+        await recorder.until(lambda: stand_in.IN_THE_MIDST in recorder.shares)
         disobeying.cancel()
         assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
-        assert "did not leave a cancelled request" in told.states[2][1]
+        assert "did not leave a cancelled request" in recorder.states[2][1]
         with pytest.raises(Cancelled):
             await disobeying.result()
 
@@ -536,28 +539,28 @@ def test_a_process_that_does_not_obey_is_replaced() -> None:
 
 
 def test_where_the_daemon_itself_stood_still_nobody_is_blamed() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
-        job = await told.until_at_work(supervisor, FOR_EVER)
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        job = await recorder.until_at_work(supervisor, FOR_EVER)
         assert supervisor.pid is not None
         # Ctrl-Z stops them both, and the daemon is the first to go on.
         stop(supervisor.pid)
         stop_the_loop(1.5 * HUNG_SECONDS)
         with pytest.raises(TimeoutError):
-            await told.until(lambda: supervisor.state != "busy", HUNG_SECONDS / 4)
+            await recorder.until(lambda: supervisor.state != "busy", HUNG_SECONDS / 4)
         os.kill(supervisor.pid, signal.SIGCONT)
-        heard = len(told.shares)
-        await told.until(lambda: len(told.shares) > heard)
+        heard = len(recorder.shares)
+        await recorder.until(lambda: len(recorder.shares) > heard)
         job.cancel()
         assert sounds(await supervisor.submit(Request(seed=8)).result()) == [8]
-        assert "restarting" not in told.names
+        assert "restarting" not in recorder.names
 
     run(test, device="cuda:0", hung_seconds=HUNG_SECONDS)
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
 def test_stopping_ends_the_process_and_cancels_what_waits(stopped: bool) -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
-        jobs = [await told.until_at_work(supervisor, FOR_EVER), supervisor.submit(Request())]
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        jobs = [await recorder.until_at_work(supervisor, FOR_EVER), supervisor.submit(Request())]
         assert supervisor.pid is not None
         with watched(supervisor.pid) as process:
             if stopped:
@@ -571,13 +574,13 @@ def test_stopping_ends_the_process_and_cancels_what_waits(stopped: bool) -> None
             supervisor.submit(Request())
         assert supervisor.pid is None
         # An end that is meant is no state to be told.
-        assert told.names == ["loading", "busy"]
+        assert recorder.names == ["loading", "busy"]
 
     run(test)
 
 
 def test_stopping_while_loading_ends_the_process() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         job = supervisor.submit(Request())
         assert supervisor.pid is not None
         with watched(supervisor.pid) as process:
@@ -590,10 +593,10 @@ def test_stopping_while_loading_ends_the_process() -> None:
 
 
 def test_a_waiter_that_is_cancelled_leaves_the_request_to_others() -> None:
-    async def test(supervisor: Supervisor, told: Told) -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         job = supervisor.submit(Request(seed=8))
         waiter = asyncio.create_task(job.result())
-        await told.until(lambda: supervisor.state == "busy")
+        await recorder.until(lambda: supervisor.state == "busy")
         waiter.cancel()
         assert sounds(await job.result()) == [8]
 

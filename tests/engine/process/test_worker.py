@@ -23,18 +23,18 @@ from bridge.engine.process.messages import (
     Finished,
     Opened,
     Progressed,
-    Pulse,
     Ready,
     Refused,
     Sounded,
+    WorkCounters,
 )
-from bridge.engine.process.shared_audio import Sound
+from bridge.engine.process.shared_audio import SharedAudio
 from bridge.engine.process.supervisor import Supervisor
 from bridge.engine.process.worker import NICENESS, run_engine
 from bridge.errors import BadArgument, Cancelled, CheckpointUnusable, OutOfMemory, Unsupported
 from bridge.process.child import Child, Heartbeat
 from tests.engine.process.stand_in import HOP, STEPS, stand_in
-from tests.engine.told import PATIENCE_SECONDS, Told
+from tests.engine.recorder import PATIENCE_SECONDS, Recorder
 
 LONG = Request(prompt="warm", seconds=30.0)
 FREE_SECONDS = 5 * 0.05
@@ -45,14 +45,14 @@ class Real:
     """A process with a model, for several tests: loading takes seconds."""
 
     def __init__(self, model: str) -> None:
-        self.told = Told()
+        self.recorder = Recorder()
         self.runner = asyncio.Runner()
         self.supervisor = self.runner.run(self._started(model))
 
     async def _started(self, model: str) -> Supervisor:
-        supervisor = Supervisor(model, "cpu", self.told.state)
+        supervisor = Supervisor(model, "cpu", self.recorder.state)
         supervisor.start()
-        await self.told.until(lambda: supervisor.state == "ready")
+        await self.recorder.until(lambda: supervisor.state == "ready")
         return supervisor
 
     def close(self) -> None:
@@ -80,9 +80,9 @@ def pocket() -> Iterator[Real]:
 
 
 @pytest.fixture
-def sound() -> Iterator[Sound]:
+def sound() -> Iterator[SharedAudio]:
     """Room for what the stand-in makes by default."""
-    sound = Sound.create((1, 2, 400 * HOP))
+    sound = SharedAudio.create((1, 2, 400 * HOP))
     yield sound
     sound.close()
 
@@ -141,9 +141,9 @@ def test_what_the_checkpoint_alone_can_tell_is_told(real: Real) -> None:
 def test_a_cancelled_request_leaves_the_process_to_the_next_one(real: Real) -> None:
     async def main() -> None:
         pid = real.supervisor.pid
-        job = await real.told.until_at_work(real.supervisor, LONG)
+        job = await real.recorder.until_at_work(real.supervisor, LONG)
         job.cancel()
-        await real.told.until(lambda: real.supervisor.state == "ready")
+        await real.recorder.until(lambda: real.supervisor.state == "ready")
         with pytest.raises(Cancelled):
             await job.result()
         assert real.supervisor.pid == pid
@@ -156,17 +156,17 @@ def test_a_cancel_frees_the_engine_at_once_in_whatever_it_is_at_work(pocket: Rea
 
     async def freed(request: Request, *, after: float) -> float:
         """Cancel it when so much of it is done; 0: a moment after it was asked for."""
-        told, supervisor = pocket.told, pocket.supervisor
-        told.shares.clear()
-        job = supervisor.submit(request, told.share)
+        recorder, supervisor = pocket.recorder, pocket.supervisor
+        recorder.shares.clear()
+        job = supervisor.submit(request, recorder.share)
         if after:
-            await told.until(lambda: told.shares and told.shares[-1] >= after)
+            await recorder.until(lambda: recorder.shares and recorder.shares[-1] >= after)
         else:
             # So that the process has it in hand; of what it is at then every part is as slow.
             await asyncio.sleep(0.01)
         cancelled = time.perf_counter()
         job.cancel()
-        await told.until(lambda: supervisor.state == "ready")
+        await recorder.until(lambda: supervisor.state == "ready")
         return time.perf_counter() - cancelled
 
     async def main() -> list[float]:
@@ -227,7 +227,7 @@ def test_a_model_that_is_not_there_is_refused_before_torch_is_loaded() -> None:
     asyncio.run(main())
 
 
-def test_what_the_process_says_of_a_request_in_order(sound: Sound) -> None:
+def test_what_the_process_says_of_a_request_in_order(sound: SharedAudio) -> None:
     async def main() -> None:
         begin = Begin(7, Request(seed=3), sound.place)
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -235,7 +235,7 @@ def test_what_the_process_says_of_a_request_in_order(sound: Sound) -> None:
                 stand_in, "stand-in", "cpu", say=[begin], until=Finished(7)
             )
         pulses = [message.status for message in messages if isinstance(message, Heartbeat)]
-        assert isinstance(pulses[0], Pulse)
+        assert isinstance(pulses[0], WorkCounters)
         said = [message for message in messages if not isinstance(message, Heartbeat)]
         assert isinstance(said[0], Ready)
         assert said[0].facts.shape(begin.request) == sound.place.shape
@@ -252,7 +252,7 @@ def test_what_the_process_says_of_a_request_in_order(sound: Sound) -> None:
     asyncio.run(main())
 
 
-def test_a_cancel_is_for_the_request_of_its_number(sound: Sound) -> None:
+def test_a_cancel_is_for_the_request_of_its_number(sound: SharedAudio) -> None:
     async def main() -> None:
         place = sound.place
         # The first is late: for one that has ended when the second is already asked for.
@@ -269,9 +269,9 @@ def test_a_cancel_is_for_the_request_of_its_number(sound: Sound) -> None:
     asyncio.run(main())
 
 
-def test_the_heartbeat_counts_steps_and_processor_time(sound: Sound) -> None:
-    async def main() -> list[Pulse]:
-        pulses: list[Pulse] = []
+def test_the_heartbeat_counts_steps_and_processor_time(sound: SharedAudio) -> None:
+    async def main() -> list[WorkCounters]:
+        pulses: list[WorkCounters] = []
         enough = asyncio.Event()
 
         def hear(message: Any) -> None:

@@ -16,7 +16,7 @@ from tests.engine.process.stand_in import stand_in
 PATIENCE_SECONDS = 60.0
 
 
-class Told:
+class Recorder:
     """What a supervisor tells.
 
     Attributes:
@@ -70,12 +70,12 @@ async def supervised(
     model: str = "stand-in",
     device: str | None = "cpu",
     **options: Any,
-) -> AsyncIterator[tuple[Supervisor, Told]]:
+) -> AsyncIterator[tuple[Supervisor, Recorder]]:
     """One that is started, and stopped at the end."""
-    told = Told()
-    supervisor = Supervisor(model, device, told.state, target=target, **options)
+    recorder = Recorder()
+    supervisor = Supervisor(model, device, recorder.state, target=target, **options)
     supervisor.start()
     try:
-        yield supervisor, told
+        yield supervisor, recorder
     finally:
         await supervisor.stop()
