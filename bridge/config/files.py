@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import textwrap
 import tomllib
 from collections.abc import Mapping
@@ -85,11 +86,10 @@ def write_config(path: Path | None = None) -> Path:
     path = path or config_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Whole or not there: a link fails where the name is taken.
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             part.write_text(config_text(), encoding="utf-8")
-            os.link(part, path)
+            _rename_to_free_name(part, path)
         finally:
             part.unlink(missing_ok=True)
     except FileExistsError as error:
@@ -101,6 +101,25 @@ def write_config(path: Path | None = None) -> Path:
             f"configuration {str(path)!r} cannot be written: {error.strerror}"
         ) from error
     return path
+
+
+def _rename_to_free_name(part: Path, path: Path) -> None:
+    """Give a whole file its name, and never take one that is taken.
+
+    Raises:
+        FileExistsError: the name is taken.
+    """
+    if sys.platform == "win32":
+        part.rename(path)  # Windows renames to a free name only.
+        return
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # exFAT and many network shares have no hard links: claim the name, then replace it.
+        path.touch(exist_ok=False)
+        part.replace(path)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

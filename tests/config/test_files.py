@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from pathlib import Path
 
@@ -39,6 +41,20 @@ def test_the_one_that_is_written_changes_nothing_and_is_never_written_over() -> 
     with pytest.raises(BadArgument, match="there already"):
         write_config()
     assert path.read_text() == "bars = 8\n"
+    assert [each.name for each in path.parent.iterdir()] == ["config.toml"]
+
+
+def test_a_file_system_without_hard_links_gets_a_configuration_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(source: object, target: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = write_config()
+    assert path.read_text(encoding="utf-8") == config_text()
+    with pytest.raises(BadArgument, match="there already"):
+        write_config()
     assert [each.name for each in path.parent.iterdir()] == ["config.toml"]
 
 
