@@ -6,9 +6,10 @@ checked where a command is made from a message; here they have their final types
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 from bridge.timing import Meter, Note
 
@@ -20,45 +21,39 @@ RANDOM_SEED = -1
 EngineState = Literal["loading", "ready", "busy", "restarting", "failed"]
 InputState = Literal["ready", "lost", "none"]
 CaptureState = Literal["waiting", "recording", "done"]
+ClockSource = Literal["osc", "midi", "link", "jack", "internal"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class ClipSettings:
-    """What a clip should be, as far as it was said; None is left to the session's defaults.
+    """What a clip should be, as far as it was given.
 
     Attributes:
-        prompt, preset, key: text.
-        bars: 1…1000.
-        tempo_bpm: 20…999.
-        numerator, denominator: of the meter.
-        guidance_scale, temperature, top_k, variations, sample_rate: as in `config.Options`.
-        seed: 0…16777215, or −1: drawn.
+        values: by the name of an option that OSC may set (`bridge.config.options_in("osc")`), of
+            its final type; also `numerator` and `denominator` of the meter. `seed` may be
+            `RANDOM_SEED`. No value is None.
     """
 
-    prompt: str | None = None
-    preset: str | None = None
-    bars: int | None = None
-    tempo_bpm: Fraction | None = None
-    numerator: int | None = None
-    denominator: int | None = None
-    key: str | None = None
-    guidance_scale: float | None = None
-    temperature: float | None = None
-    top_k: int | None = None
-    seed: int | None = None
-    variations: int | None = None
-    sample_rate: int | None = None
+    values: Mapping[str, Any]
+
+    def __init__(self, **values: Any) -> None:
+        """Keep the values that are not None."""
+        given = {name: value for name, value in values.items() if value is not None}
+        object.__setattr__(self, "values", given)
+
+    def get(self, name: str) -> Any:
+        """The value of that name; None where it was not given."""
+        return self.values.get(name)
+
+    def without(self, *names: str) -> ClipSettings:
+        """All values but those."""
+        return ClipSettings(
+            **{name: self.values[name] for name in self.values if name not in names}
+        )
 
     def over(self, other: ClipSettings) -> ClipSettings:
-        """This where it says something, and the other where it does not."""
-        return ClipSettings(
-            **{
-                field.name: getattr(other, field.name)
-                if getattr(self, field.name) is None
-                else getattr(self, field.name)
-                for field in fields(self)
-            }
-        )
+        """These values, and the other's where these leave something open."""
+        return ClipSettings(**{**other.values, **self.values})
 
 
 @dataclass(frozen=True)
@@ -108,9 +103,9 @@ class Transport:
 
 @dataclass(frozen=True)
 class SetDefaults:
-    """Use these values where a request says nothing."""
+    """Use these values where a request leaves them open."""
 
-    sound: ClipSettings
+    settings: ClipSettings
 
 
 @dataclass(frozen=True)
@@ -183,7 +178,7 @@ class Generate:
     """
 
     id: str
-    sound: ClipSettings
+    settings: ClipSettings
     melody: str | None = None
 
 
@@ -294,11 +289,17 @@ class EngineChanged:
 
 @dataclass(frozen=True)
 class InputChanged:
-    """What is heard, and on which device; the rate is 0 when none."""
+    """The input's state and device.
+
+    Attributes:
+        sample_rate: Hz; 0 without a device.
+        detail: one line for people; OSC does not carry it.
+    """
 
     state: InputState
     device: str
     sample_rate: int
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -386,6 +387,71 @@ class Failed:
     message: str
 
 
+@dataclass(frozen=True)
+class ClockChanged:
+    """The session's time has changed.
+
+    Attributes:
+        source: where it comes from.
+        tempo_bpm: beats per minute.
+        numerator, denominator: of the meter.
+        is_playing: the playhead moves.
+    """
+
+    source: ClockSource
+    tempo_bpm: float
+    numerator: int
+    denominator: int
+    is_playing: bool
+
+
+@dataclass(frozen=True)
+class BeatReached:
+    """The playhead has come to this whole beat of the song; OSC does not carry it."""
+
+    beat: int
+
+
+@dataclass(frozen=True)
+class RequestBegun:
+    """A request is under way; OSC does not carry it.
+
+    Attributes:
+        kind: what was asked, such as `"generate"` or `"capture"`.
+    """
+
+    id: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class QueueChanged:
+    """This many requests wait for the engine; OSC does not carry it."""
+
+    waiting: int
+
+
+@dataclass(frozen=True)
+class ClientsChanged:
+    """Who subscribes to the events, such as `"live1 (7772)"`; OSC does not carry it."""
+
+    clients: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InputOverflowed:
+    """The input has lost sound this many times so far; OSC does not carry it."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Listening:
+    """The daemon takes OSC on this UDP port; OSC does not carry it."""
+
+    port: int
+
+
 Event = (
     Hello
     | Pong
@@ -398,4 +464,11 @@ Event = (
     | PresetListed
     | Done
     | Failed
+    | ClockChanged
+    | BeatReached
+    | RequestBegun
+    | QueueChanged
+    | ClientsChanged
+    | InputOverflowed
+    | Listening
 )

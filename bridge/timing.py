@@ -62,6 +62,20 @@ class Meter:
         return f"{self.numerator}/{self.denominator}"
 
 
+FALLBACK_TEMPO_BPM = Fraction(120)
+FALLBACK_METER = Meter(4, 4)
+
+
+def first_tempo(*candidates_bpm: Fraction | None) -> Fraction:
+    """The first tempo that is known, in beats per minute; 120 where none is."""
+    return next((tempo_bpm for tempo_bpm in candidates_bpm if tempo_bpm), FALLBACK_TEMPO_BPM)
+
+
+def first_meter(*candidates: Meter | None) -> Meter:
+    """The first meter that is known; 4/4 where none is."""
+    return next((meter for meter in candidates if meter), FALLBACK_METER)
+
+
 def parse_tempo(value: str | float | Fraction) -> Fraction:
     """The tempo that was meant, in beats per minute, 20…999.
 

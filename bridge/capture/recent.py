@@ -5,9 +5,8 @@ from __future__ import annotations
 from bridge.capture.capture import SHORT_GAP_SECONDS, Capture, tempo_remark
 from bridge.capture.onset import FLOOR_SECONDS, OnsetFinder
 from bridge.capture.source import Source
-from bridge.config import DEFAULT_TEMPO_BPM
 from bridge.errors import NotEnoughBars
-from bridge.timing import Span, bars_to_frames
+from bridge.timing import Span, bars_to_frames, first_tempo
 
 REST_SECONDS = 0.5
 """A phrase begins after a rest of this length."""
@@ -92,7 +91,7 @@ class LastPhrase(Capture):
             self._pressed = source.heard_until()
         earliest, why = _heard_from(source, stop_frame)
         heard = stop_frame - earliest
-        tempo_bpm = source.tempo_bpm or DEFAULT_TEMPO_BPM
+        tempo_bpm = first_tempo(source.tempo_bpm)
         frames, searched = (
             bars_to_frames(bars, source.meter, tempo_bpm, ring.sample_rate)
             for bars in (self._bars, self._bars + 1)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from bridge.capture.capture import LOST, Capture, tempo_remark
 from bridge.capture.onset import FLOOR_SECONDS, OnsetFinder
 from bridge.capture.source import LONGEST_SECONDS, Source
-from bridge.config import DEFAULT_TEMPO_BPM
 from bridge.errors import NoInput, NotEnoughBars, SilentMelody
 from bridge.soundcard.level import LOWEST_DB
-from bridge.timing import bars_to_frames
+from bridge.timing import bars_to_frames, first_tempo
 
 
 class Recording(Capture):
@@ -113,7 +112,7 @@ class Recording(Capture):
         rate = source.ring.sample_rate
         frames = round(LONGEST_SECONDS * rate)
         if self._bars is not None:
-            tempo_bpm = source.tempo_bpm or DEFAULT_TEMPO_BPM
+            tempo_bpm = first_tempo(source.tempo_bpm)
             frames = min(frames, bars_to_frames(self._bars, source.meter, tempo_bpm, rate))
         if self._stopped is not None:
             frames = max(1, min(frames, source.frame_at(self._stopped) - onset))

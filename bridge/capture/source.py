@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from bridge.audio import Waveform
 from bridge.chroma import SILENCE_DBFS
-from bridge.config import DEFAULT_TEMPO_BPM
 from bridge.errors import SilentMelody
 from bridge.soundcard.ring import Ring
-from bridge.timing import Meter, Span, bars_to_frames, bars_to_seconds
+from bridge.timing import Meter, Span, bars_to_frames, bars_to_seconds, first_tempo
 
 LONGEST_SECONDS = 115.0
 """Of a take: the ring holds 120 s, and what began it must still be there when it ends."""
@@ -79,7 +78,7 @@ class Source:
         clock = self.clock
         if clock.is_playing(now_seconds) and clock.tempo_bpm and clock.meter:
             return clock.tempo_bpm, clock.meter
-        return self.tempo_bpm or DEFAULT_TEMPO_BPM, self.meter
+        return first_tempo(self.tempo_bpm), self.meter
 
     def most_bars(self, now_seconds: float) -> int:
         """How many bars of the present tempo and meter a take can have."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+import textwrap
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,43 +13,13 @@ from typing import Any
 
 import platformdirs
 
-from bridge.config.options import CLIP_OPTIONS, DEFAULT_OSC_PORT, FILE_OPTIONS
-from bridge.config.readers import read_value
+from bridge.config.options import Place, options_in
 from bridge.errors import BadArgument, UnreadableFile
 
-CONFIG = f"""\
+_CONFIG_HEAD = """\
 # Settings of Melody Bridge. Remove the # before a name to set it; a flag wins over this file.
-
-# The daemon's UDP port on 127.0.0.1: 1 to 65535.
-#osc_port = {DEFAULT_OSC_PORT}
-# What it hears: a device's name, part of it, or its index (`melody-bridge devices` lists them), or
-# "none". Without this line, the system's default input.
-#input = "none"
-# How much later than it was played a sound arrives, -500 to 500: `melody-bridge calibrate` tells.
-#input_latency_ms = 0.0
-# Folders that a message may name melody files in, beside home, the temp folder and volumes.
-#melody_roots = ["~/Samples"]
-
-# Where clips go.
-#clips = "~/Music/Melody Bridge"
-# Hz of the clips, 8000 to 192000: best the same as the set's.
-#sample_rate = 44100
-# pocket, a folder, or a Hugging Face id.
-#model = "pocket"
-# auto, cpu, cuda, cuda:N or mps.
-#device = "auto"
-
-# What a request means that does not say otherwise: bars 1 to 1000, variations 1 to 16,
-# guidance_scale 1 to 20, temperature 0.01 to 10, top_k 0 (all) to 65536.
-#bars = 4
-#variations = 1
-#guidance_scale = 3.0
-#temperature = 1.0
-#top_k = 250
 """
-"""What `melody-bridge config --init` writes: it changes nothing yet."""
-
-RENDER_OPTIONS = (*CLIP_OPTIONS, "model", "device", "sample_rate")
+_LINE_CHARACTERS = 100
 
 
 def user_folder() -> Path:
@@ -73,7 +46,7 @@ def read_config(path: Path | None = None) -> Mapping[str, Any]:
         if not path.exists():
             return {}
     try:
-        return read_values(read_toml(path), FILE_OPTIONS)
+        return read_values(read_toml(path), "file")
     except BadArgument as error:
         raise UnreadableFile(f"configuration {str(path)!r}: {error}") from error
 
@@ -85,8 +58,23 @@ def render_defaults() -> Mapping[str, Any]:
         UnreadableFile: as `read_config`.
     """
     configured = read_config()
-    defaults = {name: configured[name] for name in RENDER_OPTIONS if name in configured}
+    names = {option.name for option in options_in("render")}
+    defaults = {name: value for name, value in configured.items() if name in names}
     return defaults | ({"out": configured["clips"]} if "clips" in configured else {})
+
+
+def config_text() -> str:
+    """A configuration that sets nothing: every option with its help, commented out."""
+    lines = [_CONFIG_HEAD]
+    for option in options_in("file"):
+        lines += textwrap.wrap(
+            f"{option.help[0].upper()}{option.help[1:]} ({option.limits}).",
+            _LINE_CHARACTERS,
+            initial_indent="# ",
+            subsequent_indent="# ",
+        )
+        lines.append(f"#{option.name} = {option.example or json.dumps(option.default)}")
+    return "\n".join(lines) + "\n"
 
 
 def write_config(path: Path | None = None) -> Path:
@@ -98,11 +86,10 @@ def write_config(path: Path | None = None) -> Path:
     path = path or config_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Whole or not there: a link fails where the name is taken.
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            part.write_text(CONFIG, encoding="utf-8")
-            os.link(part, path)
+            part.write_text(config_text(), encoding="utf-8")
+            _rename_to_free_name(part, path)
         finally:
             part.unlink(missing_ok=True)
     except FileExistsError as error:
@@ -114,6 +101,25 @@ def write_config(path: Path | None = None) -> Path:
             f"configuration {str(path)!r} cannot be written: {error.strerror}"
         ) from error
     return path
+
+
+def _rename_to_free_name(part: Path, path: Path) -> None:
+    """Give a whole file its name, and never take one that is taken.
+
+    Raises:
+        FileExistsError: the name is taken.
+    """
+    if sys.platform == "win32":
+        part.rename(path)  # Windows renames to a free name only.
+        return
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # exFAT and many network shares have no hard links: claim the name, then replace it.
+        path.touch(exist_ok=False)
+        part.replace(path)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -130,21 +136,15 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UnreadableFile(f"{str(path)!r} is not TOML: {error}") from error
 
 
-def read_values(table: Mapping[str, object], known: tuple[str, ...]) -> dict[str, Any]:
+def read_values(table: Mapping[str, object], place: Place) -> dict[str, Any]:
     """The options that a table gives values of.
 
     Raises:
-        BadArgument: a name is not among the known, or a value is of the wrong type or out of range.
+        BadArgument: an option may not be set in that place, or a value is of the wrong type or out
+            of range.
     """
+    known = {option.name: option for option in options_in(place)}
     for name in table:
         if name not in known:
             raise BadArgument(f"{name!r} is not known here: {', '.join(known)} are")
-    values = {}
-    for name, raw in table.items():
-        try:
-            values[name] = read_value(name, raw)
-        except BadArgument as error:
-            # As a sentence it may be spelled otherwise: "sample rate".
-            message = str(error)
-            raise BadArgument(message if name in message else f"{name}: {message}") from error
-    return values
+    return {name: known[name].read(raw) for name, raw in table.items()}

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config.files import read_toml, read_values, user_folder
-from bridge.config.options import CLIP_OPTIONS
-from bridge.config.readers import read_value
+from bridge.config.options import read_value
 from bridge.errors import BadArgument, UnknownPreset, UnreadableFile
 
 _PACKAGE = Path(str(files("bridge")))
@@ -87,8 +86,8 @@ def read_preset(path: Path) -> Preset:
         description = table.pop("description", "")
         if not isinstance(description, str):
             raise BadArgument(f"description {description!r}: write text")
-        values = {"prompt": read_value("prompt", table.pop("prompt", None))}
-        return Preset(name, description, values | read_values(table, CLIP_OPTIONS), path)
+        read_value("prompt", table.get("prompt"))
+        return Preset(name, description, read_values(table, "preset"), path)
     except BadArgument as error:
         raise UnreadableFile(f"preset {str(path)!r}: {error}") from error
 

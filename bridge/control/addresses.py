@@ -20,6 +20,7 @@ from bridge.commands import (
     CaptureStop,
     ClipReady,
     ClipSettings,
+    ClockChanged,
     Command,
     Discard,
     Done,
@@ -43,7 +44,7 @@ from bridge.commands import (
     Transport,
     Unsubscribe,
 )
-from bridge.config import MAX_SEED, MAX_VARIATIONS
+from bridge.config import MAX_SEED, MAX_VARIATIONS, options_in
 from bridge.control.arguments import (
     Reader,
     between,
@@ -125,10 +126,18 @@ def request_id(address: str, arguments: Sequence[Argument]) -> str:
 
 
 def event_message(event: Event) -> tuple[str, tuple[int | float | str, ...]]:
-    """An event's address and arguments; text that must not be cut is `Uncut`."""
+    """An event's address and arguments; text that must not be cut is `Uncut`.
+
+    Fields after those of the table stay inside the process.
+    """
     address, types = _EVENTS[type(event)]
-    values = zip(types, astuple(event), strict=True)
+    values = zip(types, astuple(event), strict=False)
     return address, tuple(of_type(value) for of_type, value in values)
+
+
+def is_carried(event: Event) -> bool:
+    """Whether the protocol has an address for that event."""
+    return type(event) in _EVENTS
 
 
 _EVENTS: Mapping[type[Event], tuple[str, tuple[Callable[[Any], int | float | str], ...]]] = {
@@ -146,8 +155,9 @@ _EVENTS: Mapping[type[Event], tuple[str, tuple[Callable[[Any], int | float | str
     PresetListed: ("/bridge/preset", (Uncut, int, int, str, str)),
     Done: ("/bridge/done", (Uncut, int)),
     Failed: ("/bridge/error", (Uncut, Uncut, str)),
+    ClockChanged: ("/bridge/clock", (str, float, int, int, int)),
 }
-"""Where each event is told, and the types of its fields, in their order."""
+"""The address of each event that OSC carries, and the types of its fields, in their order."""
 
 
 def _hint(word: str, known: Iterable[str], prefix: str = "") -> str:
@@ -222,12 +232,12 @@ def _capture_file(
     return CaptureFile(meter=meter, **values)
 
 
-def _generate(id: str, melody: str | None = None, **sound: Any) -> Generate:
-    return Generate(id, ClipSettings(**sound), melody)
+def _generate(id: str, melody: str | None = None, **settings: Any) -> Generate:
+    return Generate(id, ClipSettings(**settings), melody)
 
 
-def _set_defaults(**sound: Any) -> SetDefaults:
-    return SetDefaults(ClipSettings(**sound))
+def _set_defaults(**settings: Any) -> SetDefaults:
+    return SetDefaults(ClipSettings(**settings))
 
 
 _NOTE: Mapping[str, Reader] = {
@@ -236,20 +246,15 @@ _NOTE: Mapping[str, Reader] = {
     "length_beats": exact(SHORTEST, MAX_BEAT),
 }
 _METER: Mapping[str, Reader] = {"numerator": integer(1, 99), "denominator": _denominator}
-_SOUND: Mapping[str, Reader] = {
-    "prompt": text_option,
-    "preset": text_option,
-    "bars": number_option,
-    "tempo_bpm": number_option,
+_SETTINGS: Mapping[str, Reader] = {
+    **{
+        option.name: text_option if option.reader.kind == "text" else number_option
+        for option in options_in("osc")
+    },
     **_METER,
-    "key": text_option,
-    "guidance_scale": number_option,
-    "temperature": number_option,
-    "top_k": number_option,
     "seed": integer(RANDOM_SEED, MAX_SEED),
-    "variations": number_option,
-    "sample_rate": number_option,
 }
+"""The options of the table that OSC may set; a meter comes as two numbers, a seed may be random."""
 _FILE: Mapping[str, Reader] = {
     "start_seconds": between(0, MAX_FILE_SECONDS),
     "length_seconds": between(SHORTEST, MAX_FILE_SECONDS),
@@ -276,14 +281,14 @@ _FORMS: Mapping[str, _Form] = {
         },
         {"bar": integer(-MAX_BAR, MAX_BAR), "beat_in_bar": between(0, MAX_BEATS_PER_BAR)},
     ),
-    "/bridge/set": _Form(_set_defaults, rest=_pairs(_SOUND)),
+    "/bridge/set": _Form(_set_defaults, rest=_pairs(_SETTINGS)),
     "/bridge/capture/start": _Form(CaptureStart, _ID, _BARS),
     "/bridge/capture/stop": _Form(CaptureStop, _ID),
     "/bridge/capture/last": _Form(CaptureLast, {**_ID, **_BARS}),
     "/bridge/capture/file": _Form(_capture_file, {**_ID, "path": path}, rest=_pairs(_FILE)),
     "/bridge/capture/notes": _Form(CaptureNotes, {**_ID, **_BARS}, rest=_read_notes),
     "/bridge/generate": _Form(
-        _generate, _ID, rest=_pairs({**_SOUND, "melody": optional_identifier})
+        _generate, _ID, rest=_pairs({**_SETTINGS, "melody": optional_identifier})
     ),
     "/bridge/cancel": _Form(Cancel, _ID),
     "/bridge/discard": _Form(Discard, _ID, _INDEX),

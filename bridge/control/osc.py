@@ -16,8 +16,20 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bridge.commands import Command, Event, Failed, Hello, Ping, Pong, Subscribe, Unsubscribe
-from bridge.control.addresses import NO_ID, event_message, read_command, request_id
+from bridge.commands import (
+    ClientsChanged,
+    Command,
+    Event,
+    Failed,
+    Hello,
+    Listening,
+    Ping,
+    Pong,
+    Subscribe,
+    Unsubscribe,
+)
+from bridge.control.addresses import NO_ID, event_message, is_carried, read_command, request_id
+from bridge.control.control import OnCommand
 from bridge.control.packets import Argument, InvalidPacket, read_packet, write_message
 from bridge.control.ports import dropped, holder
 from bridge.errors import BadArgument, BridgeError, UnknownAddress, Unsupported
@@ -29,6 +41,8 @@ MAX_REFUSALS_A_SECOND = 100
 """More than any client makes by mistake; each goes to every subscriber."""
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 """Holds 5,000 messages that come at once; Linux's own default lost 95 % of them, as measured."""
+WATCH_SECONDS = 0.5
+"""How often subscribers that have gone and datagrams that were dropped are looked for."""
 _ERROR_ADDRESS, _ = event_message(Failed("", "", ""))
 
 _log = logging.getLogger(__name__)
@@ -84,12 +98,14 @@ class OscEndpoint(asyncio.DatagramProtocol):
         on_command: Callable[[Command], None],
         hello: Callable[[str], Hello],
         pong: Callable[[], Pong],
+        greeting: Callable[[], Iterable[Event]],
         clock: Callable[[], float],
     ) -> None:
         """As `open` says, on a socket that asyncio will read."""
         self._socket = bound
         self.port: int = bound.getsockname()[1]
-        self._on_command, self._hello, self._pong, self._clock = on_command, hello, pong, clock
+        self._on_command, self._hello, self._pong = on_command, hello, pong
+        self._greeting, self._clock = greeting, clock
         self._stats = Stats()
         self._subscribers: dict[int, Subscriber] = {}
         self._refused_this_second = 0
@@ -104,6 +120,7 @@ class OscEndpoint(asyncio.DatagramProtocol):
         on_command: Callable[[Command], None],
         hello: Callable[[str], Hello],
         pong: Callable[[], Pong],
+        greeting: Callable[[], Iterable[Event]] = tuple,
         clock: Callable[[], float] = time.perf_counter,
     ) -> OscEndpoint:
         """Listen on a port of 127.0.0.1.
@@ -115,6 +132,8 @@ class OscEndpoint(asyncio.DatagramProtocol):
                 anything else, after it was logged.
             hello: makes the answer to a subscription, given the client's name.
             pong: makes the answer to a ping.
+            greeting: makes the events that bring a subscriber up to date, sent to its port alone
+                after the hello.
             clock: seconds; subscriptions expire by it, and commands are stamped with it.
 
         Raises:
@@ -122,7 +141,7 @@ class OscEndpoint(asyncio.DatagramProtocol):
         """
         bound = _bind(port)
         _, endpoint = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: cls(bound, on_command, hello, pong, clock), sock=bound
+            lambda: cls(bound, on_command, hello, pong, greeting, clock), sock=bound
         )
         return endpoint
 
@@ -202,7 +221,8 @@ class OscEndpoint(asyncio.DatagramProtocol):
             case Subscribe(port, client):
                 self._check_foreign(port)
                 self._subscribe(port, client)
-                self._send_to([port], self._hello(client))
+                for event in (self._hello(client), *self._greeting()):
+                    self._send_to([port], event)
             case Unsubscribe(port):
                 self._subscribers.pop(port, None)
             case Ping(port):
@@ -265,6 +285,78 @@ class OscEndpoint(asyncio.DatagramProtocol):
                 self._stats.unsent += 1
             else:
                 self._stats.sent += 1
+
+
+class OscControl:
+    """OSC as a `Control`."""
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        hello: Callable[[str], Hello],
+        pong: Callable[[], Pong],
+        greeting: Callable[[], Iterable[Event]],
+        on_event: Callable[[Event], None],
+    ) -> None:
+        """Open nothing before `start`.
+
+        Args:
+            port, hello, pong, greeting: as in `OscEndpoint.open`.
+            on_event: called with `Listening`, and with `ClientsChanged` on every change.
+        """
+        self._port, self._hello, self._pong, self._greeting = port, hello, pong, greeting
+        self._on_event = on_event
+        self._endpoint: OscEndpoint | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._clients: tuple[str, ...] = ()
+        self._dropped = 0
+
+    async def start(self, on_command: OnCommand) -> None:
+        """Listen on the port.
+
+        Raises:
+            BadArgument: the port is taken, or this user may not listen on it.
+        """
+        self._endpoint = await OscEndpoint.open(
+            self._port,
+            on_command=on_command,
+            hello=self._hello,
+            pong=self._pong,
+            greeting=self._greeting,
+        )
+        self._on_event(Listening(self._endpoint.port))
+        self._watching = asyncio.create_task(self._watch(self._endpoint))
+
+    def publish(self, event: Event) -> None:
+        """Send an event to every subscriber, if the protocol has an address for it."""
+        if self._endpoint is not None and is_carried(event):
+            self._endpoint.send(event)
+
+    async def close(self) -> None:
+        """Free the port."""
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._endpoint is not None:
+            await self._endpoint.close()
+
+    async def _watch(self, endpoint: OscEndpoint) -> None:
+        while True:
+            clients = tuple(
+                f"{one.client or 'unnamed'} ({one.port})" for one in endpoint.subscribers
+            )
+            if clients != self._clients:
+                self._clients = clients
+                self._on_event(ClientsChanged(clients))
+            dropped = endpoint.stats.dropped or 0
+            if dropped > self._dropped:
+                _log.warning(
+                    "%d messages came faster than they could be read, and were dropped: send fewer",
+                    dropped - self._dropped,
+                    extra={"fields": {"event": "dropped", "dropped": dropped}},
+                )
+                self._dropped = dropped
+            await asyncio.sleep(WATCH_SECONDS)
 
 
 def _bind(port: int) -> socket.socket:

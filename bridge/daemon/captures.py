@@ -1,11 +1,11 @@
-"""Every melody that was captured, from the input, a file, or notes: finished or under way."""
+"""The captures: every melody from the input, a file, or notes, finished or under way."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from bridge.audio import Waveform
 from bridge.capture import begin as takes
 from bridge.capture.begin import Capture
 from bridge.capture.source import Source
-from bridge.clock.beat_clock import BeatClock
+from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     CaptureChanged,
     CaptureFile,
@@ -25,7 +25,8 @@ from bridge.commands import (
     Done,
     Failed,
 )
-from bridge.config import DEFAULT_TEMPO_BPM
+from bridge.daemon.melody_files import MelodyFiles
+from bridge.daemon.notes import joined_notes, take_of_notes
 from bridge.daemon.requests import RequestRegistry
 from bridge.errors import (
     BadArgument,
@@ -37,25 +38,20 @@ from bridge.errors import (
     UnknownMelody,
     Unsupported,
 )
-from bridge.melody import cut, permitted, read_melody
 from bridge.soundcard.level import LOWEST_DB, peak_db
 from bridge.soundcard.listener import Listener
 from bridge.soundcard.ring import Overwritten, Ring
-from bridge.timing import Meter, Take, beats_to_seconds
+from bridge.timing import Take, beats_to_seconds, first_meter, first_tempo
 
 KEPT = 32
-"""Takes that can still be rendered from."""
+"""Takes that a request can still render from."""
 KEPT_BYTES = 256 * 1024**2
-"""What their sound may take in memory; one of ten minutes takes 200 MB."""
-DEFECT = "this is a defect of melody-bridge: its log tells more"
+"""Memory for the audio of all takes; a take of ten minutes needs 200 MB."""
+DEFECT = "this is a defect of melody-bridge: its log says more"
 PUBLISH_SECONDS = 0.1
-"""How often clients hear how far a capture is."""
-MOST_READERS = 2
-"""Files read at a time: ten minutes of one are 200 MB before they are cut."""
+"""How often a capture's length and peak are published."""
 MOST_CLIENTS = 1000
-"""Of whom the newest capture is known."""
-MOST_NOTES = 10_000
-"""Of one melody; a message holds some hundred."""
+"""Clients whose newest capture is known."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,13 +61,13 @@ class CaptureEntry:
     """One capture.
 
     Attributes:
-        take: the melody, or why there is none, once it is finished.
-        path: the file that the melody lies in; None: none yet.
-        recipe: what a clip's sidecar tells of it.
-        remarks: sentences on how it was captured.
-        running: what is being recorded.
-        notes: what `capture/notes` has brought so far.
-        published_seconds: when clients last heard of it.
+        take: the melody, or the error that left none, once the capture has ended.
+        path: the file that holds the melody; None: none yet.
+        recipe: fields about the capture for a clip's sidecar.
+        remarks: what a person should know of the capture, a sentence each.
+        running: the recording under way.
+        notes: what `capture/notes` has brought so far, while more may come.
+        published_seconds: when the capture's state was last published.
     """
 
     id: str
@@ -85,33 +81,29 @@ class CaptureEntry:
 
 
 class CaptureRegistry:
-    """All of them, by id. For the event loop's thread; files are read in others.
+    """All captures by id. For the event loop's thread; files are read in others.
 
     Args:
-        session_time: the session's tempo, None when nobody told any, and its meter.
-        listener: what hears the input; None: nothing does.
-        melody_roots: folders that a message may name files in.
+        listener: records the input; None: nothing does.
+        files: reads melody files.
         input_latency_seconds: how much later than it was played a sound is captured.
     """
 
     def __init__(
         self,
         requests: RequestRegistry,
-        clock: BeatClock,
-        session_time: Callable[[], tuple[Fraction | None, Meter]],
+        session_time: SessionTime,
         *,
         listener: Listener | None,
-        melody_roots: Iterable[Path],
+        files: MelodyFiles,
         input_latency_seconds: float,
     ) -> None:
-        self._requests, self._clock, self._session_time = requests, clock, session_time
-        self._listener = listener
-        self._melody_roots = tuple(melody_roots)
+        self._requests, self._time = requests, session_time
+        self._listener, self._files = listener, files
         self._latency_seconds = input_latency_seconds
         self._all: dict[str, CaptureEntry] = {}
         self._newest: dict[str, str] = {}
         self._reading: set[asyncio.Task[None]] = set()
-        self._readers = asyncio.Semaphore(MOST_READERS)
 
     @property
     def recording(self) -> bool:
@@ -131,12 +123,10 @@ class CaptureRegistry:
         """
         known = self._all.get(command.id)
         if isinstance(command, CaptureNotes) and known is not None and known.notes is not None:
-            notes = known.notes.notes + command.notes
-            if len(notes) > MOST_NOTES:
-                error = BadArgument(f"{len(notes)} notes: a melody has {MOST_NOTES} at most")
+            try:
+                known.notes = joined_notes(known.notes, command)
+            except BadArgument as error:
                 self._fail(known, error)
-            else:
-                known.notes = replace(command, notes=notes)
             return
         if not self._requests.begin(command.id, "capture"):
             return
@@ -231,9 +221,13 @@ class CaptureRegistry:
                 self._look_at(captured, captured.running, now_seconds)
 
     def _recording(self, command: CaptureStart | CaptureLast, now_seconds: float) -> Capture:
-        tempo_bpm, meter = self._session_time()
         source = Source(
-            self._ring(), self._clock, self._latency_seconds, tempo_bpm, meter, command.id
+            self._ring(),
+            self._time.clock,
+            self._latency_seconds,
+            self._time.tempo_bpm(),
+            first_meter(self._time.meter()),
+            command.id,
         )
         if isinstance(command, CaptureStart):
             return takes.start(source, command.bars, now_seconds)
@@ -271,8 +265,7 @@ class CaptureRegistry:
     async def _read(self, captured: CaptureEntry, command: CaptureFile) -> None:
         """A file becomes a take, in a thread."""
         try:
-            async with self._readers:
-                path, take = await asyncio.to_thread(_read_file, command, self._melody_roots)
+            melody = await self._files.read(command)
         except BridgeError as error:
             self._fail(captured, error)
             return
@@ -280,12 +273,7 @@ class CaptureRegistry:
             _log.exception("%s could not be read", command.path)
             self._fail(captured, Unsupported(DEFECT))
             return
-        captured.path = path
-        captured.recipe = {
-            "melody_start_seconds": command.start_seconds,
-            "melody_length_seconds": command.length_seconds,
-            "melody_wrap": command.wrap,
-        }
+        captured.path, captured.recipe, take = melody.path, melody.recipe, melody.take
         if isinstance(take.source, Waveform):
             self._finish(captured, take, take.source.seconds, peak_db(take.source.samples))
         else:
@@ -296,24 +284,21 @@ class CaptureRegistry:
         """No more notes come: they are the melody."""
         notes, captured.notes = captured.notes, None
         assert notes is not None
-        if not notes.notes:
-            error = f"{captured.id} has no note: send some before it is stopped or rendered from"
-            self._fail(captured, SilentMelody(error))
+        try:
+            take = take_of_notes(notes, first_meter(self._time.meter()))
+        except SilentMelody as error:
+            self._fail(captured, error)
             return
-        _, meter = self._session_time()
-        ordered = sorted(notes.notes, key=lambda note: (note.start_beat, note.pitch))
-        length_beats = notes.bars * meter.beats_per_bar
-        take = Take(tuple(ordered), meter=meter, name=captured.id, length_beats=length_beats)
-        self._finish(captured, take, self._seconds_of(length_beats))
+        assert take.length_beats is not None
+        self._finish(captured, take, self._seconds_of(take.length_beats))
 
     def _seconds_of(self, beats: Fraction, tempo_bpm: Fraction | None = None) -> float:
         """How long notes are: at their own tempo, else the session's."""
-        tempo_bpm = tempo_bpm or self._session_time()[0] or DEFAULT_TEMPO_BPM
-        return float(beats_to_seconds(beats, tempo_bpm))
+        return float(beats_to_seconds(beats, first_tempo(tempo_bpm, self._time.tempo_bpm())))
 
     def _add(self, id: str) -> CaptureEntry:
         captured = CaptureEntry(id, asyncio.get_running_loop().create_future())
-        # Whether anybody ever renders from it or not, why it failed has been told.
+        # The error is published, whether or not anybody ever renders from the capture.
         captured.take.add_done_callback(lambda take: take.cancelled() or take.exception())
         self._all.pop(id, None)
         self._all[id] = captured
@@ -375,16 +360,3 @@ def _sound_bytes(captured: CaptureEntry) -> int:
         return 0
     source = captured.take.result().source
     return source.samples.nbytes if isinstance(source, Waveform) else 0
-
-
-def _read_file(command: CaptureFile, roots: Iterable[Path]) -> tuple[Path, Take]:
-    path = permitted(command.path, roots)
-    take = read_melody(path, tempo_bpm=command.tempo_bpm, meter=command.meter)
-    if command.start_seconds or command.length_seconds is not None:
-        take = cut(
-            take,
-            start_seconds=command.start_seconds,
-            length_seconds=command.length_seconds,
-            wrap=command.wrap,
-        )
-    return path, take

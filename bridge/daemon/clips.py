@@ -1,4 +1,4 @@
-"""The clips on disk as clients have them: told when they are made, listed, and discarded."""
+"""The clips on disk: published when they are made, listed, and discarded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Value = TypeVar("Value")
 
 
 class ClipRegistry:
-    """One clips folder. For the event loop's thread; files are read and moved in others.
+    """The clips of one folder. For the event loop's thread; other threads read and move files.
 
     Args:
         history: used by one thread at a time.
@@ -58,20 +58,20 @@ class ClipRegistry:
         return known
 
     async def list(self, request: str) -> None:
-        """Tell the newest clips, which can then be discarded by this request's id and an index."""
+        """Publish the newest clips; this request's id and an index can then discard them."""
         async with self._files:
             clips = await asyncio.to_thread(self._history.newest, LISTED_CLIPS)
         _remember(self._listed, request, clips)
         self.publish(request, clips)
 
     def publish(self, request: str, clips: Sequence[KnownClip]) -> None:
-        """Tell clips as what a request came to, and end it."""
+        """Publish clips as the result of a request, and end it."""
         for index, clip in enumerate(clips):
             self._requests.publish(_event(request, index, len(clips), clip))
         self._requests.publish(Done(request, len(clips)))
 
     async def discard(self, command: Discard) -> Done:
-        """Move clips out of the way, once however often it is asked for.
+        """Move clips to `Discarded`, once however often a client asks.
 
         Raises:
             UnknownId: that request has no clips.
@@ -96,7 +96,7 @@ class ClipRegistry:
 
 
 def _remember(book: dict[Key, Value], key: Key, value: Value) -> None:
-    """Write it down, and forget the oldest beyond what a ledger remembers."""
+    """Keep a value, and drop the oldest beyond `REMEMBERED`."""
     book[key] = value
     if len(book) > REMEMBERED:
         del book[next(iter(book))]

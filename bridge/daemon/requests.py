@@ -1,7 +1,7 @@
-"""What every request has come to: done once, ended once, and told again to whoever asks again.
+"""The requests: each is done once, ends once, and is replayed to whoever asks again.
 
-UDP loses messages, so a client sends a request again when it hears nothing. The ledger knows the
-request by its id, and answers with what it had told so far.
+UDP loses messages, so a client sends a request again when it hears nothing. The registry knows the
+request by its id, and replays what was published of it so far.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from bridge.commands import (
     Failed,
     PresetListed,
     Progress,
+    RequestBegun,
 )
 from bridge.errors import BadArgument, QueueFull, UnknownId
 
 REMEMBERED = 1000
-"""Ended requests that are still answered for."""
+"""Ended requests that can still be replayed."""
 MOST_OPEN = 64
-"""Requests that may be under way at a time, those that wait for their melody among them."""
+"""Requests under way at a time, including those that wait for their melody."""
 
 RequestEvent = CaptureChanged | ClipReady | Done | Failed | PresetListed | Progress
 """Events of one request."""
@@ -34,10 +35,10 @@ class Entry:
     """One request.
 
     Attributes:
-        kind: what was asked, as the protocol calls it.
-        state: the last progress or capture event.
-        items: the clips or presets told.
-        ending: how it ended; None: it has not.
+        kind: what was asked, such as `"generate"`.
+        state: the newest progress or capture event.
+        items: the clips or presets that were published.
+        ending: how the request ended; None: it has not.
     """
 
     id: str
@@ -51,7 +52,7 @@ class RequestRegistry:
     """All requests by id.
 
     Args:
-        tell: sends an event to every client.
+        publish: sends an event to every client.
     """
 
     def __init__(self, publish: Callable[[Event], None]) -> None:
@@ -59,7 +60,7 @@ class RequestRegistry:
         self._entries: dict[str, Entry] = {}
 
     def begin(self, id: str, kind: str) -> bool:
-        """Enter a request; False when it was there, and has been answered with its last state.
+        """Enter a request. Return False when it is known; its state is then replayed.
 
         Raises:
             BadArgument: the id belongs to a request of another kind.
@@ -75,16 +76,17 @@ class RequestRegistry:
         if under_way >= MOST_OPEN:
             raise QueueFull(f"{under_way} requests are under way: wait, or cancel some")
         self._entries[id] = Entry(id, kind)
+        self._send(RequestBegun(id, kind))
         self._forget_oldest()
         return True
 
     def is_open(self, id: str) -> bool:
-        """Whether that request is there and has not ended."""
+        """Whether that request is known and has not ended."""
         entry = self._entries.get(id)
         return entry is not None and entry.ending is None
 
     def kind(self, id: str) -> str | None:
-        """What was asked by that id; None when nothing was."""
+        """The kind of the request with that id; None when none is known."""
         entry = self._entries.get(id)
         return None if entry is None else entry.kind
 
@@ -93,7 +95,7 @@ class RequestRegistry:
         return [entry.id for entry in self._entries.values() if entry.ending is None]
 
     def replay(self, id: str) -> None:
-        """Answer once more with what was told of a request so far.
+        """Publish again what was published of a request so far.
 
         Raises:
             UnknownId: there is none of that id.
@@ -104,7 +106,7 @@ class RequestRegistry:
         self._replay(entry)
 
     def publish(self, event: RequestEvent) -> None:
-        """Send an event of a request, and remember it. What comes after its end is dropped."""
+        """Send an event of a request, and remember it; drop it when the request has ended."""
         entry = self._entries.get(event.id)
         if entry is None or entry.ending is not None:
             return
@@ -116,12 +118,6 @@ class RequestRegistry:
             case Done() | Failed():
                 entry.ending = event
         self._send(event)
-
-    def progress(self, id: str) -> float | None:
-        """The share of a request that is done, as last told; None where it has none."""
-        entry = self._entries.get(id)
-        state = entry.state if entry is not None else None
-        return state.fraction if isinstance(state, Progress) else None
 
     def _replay(self, entry: Entry) -> None:
         for item in entry.items:

@@ -10,9 +10,8 @@ import numpy as np
 from bridge.audio import Waveform
 from bridge.errors import BadArgument, SilentMelody
 from bridge.melody.silence import sounding_seconds
-from bridge.timing import Note, Take
+from bridge.timing import Note, Take, first_tempo
 
-_DEFAULT_TEMPO_BPM = Fraction(120)
 """What seconds of notes without a tempo are counted by: the MIDI file's own default."""
 
 
@@ -59,7 +58,7 @@ def _cut_audio(
 def _cut_notes(
     take: Take, notes: tuple[Note, ...], start: Fraction, length: Fraction | None, wrap: bool
 ) -> Take:
-    tempo_bpm = take.tempo_bpm or _DEFAULT_TEMPO_BPM
+    tempo_bpm = first_tempo(take.tempo_bpm)
     first = start * tempo_bpm / 60
     end = max(note.start_beat + note.length_beats for note in notes)
     if first >= end:

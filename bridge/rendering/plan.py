@@ -14,11 +14,11 @@ from pathlib import Path
 from bridge.audio import Waveform
 from bridge.chroma import LONGEST_SECONDS
 from bridge.clip import surplus_seconds
-from bridge.config import DEFAULT_METER, DEFAULT_TEMPO_BPM, MAX_SEED, Options, fill_prompt
+from bridge.config import MAX_SEED, Options, fill_prompt
 from bridge.errors import Unsupported
 from bridge.melody import MIDI_SUFFIXES, AlignedMelody, align_to_bars, read_melody
 from bridge.rendering import outputs
-from bridge.timing import Meter, Take, bars_to_seconds
+from bridge.timing import Meter, Take, bars_to_seconds, first_meter, first_tempo
 
 DEMO_MELODY = Path(str(files("bridge"))) / "data" / "twinkle-hum-100bpm.flac"
 DEMO_SEED = 11
@@ -118,11 +118,10 @@ def demo_options(out: Path = Path("melody-bridge-demo"), plot: Path | None = Non
 
 def _time(options: Options, take: Take | None) -> tuple[Fraction, Meter]:
     """The clip's tempo and meter: as given, else a MIDI file's, else the defaults."""
-    tempo_bpm, meter = options.tempo_bpm, options.meter
-    # Audio knows neither; what was said of its tempo says nothing of the clip's.
-    if take is not None and not isinstance(take.source, Waveform):
-        tempo_bpm, meter = tempo_bpm or take.tempo_bpm, meter or take.meter
-    return tempo_bpm or DEFAULT_TEMPO_BPM, meter or DEFAULT_METER
+    # A recording's own tempo decides nothing about the clip's.
+    if take is None or isinstance(take.source, Waveform):
+        return first_tempo(options.tempo_bpm), first_meter(options.meter)
+    return first_tempo(options.tempo_bpm, take.tempo_bpm), first_meter(options.meter, take.meter)
 
 
 def _check_length(bars: int, tempo_bpm: Fraction, meter: Meter) -> None:

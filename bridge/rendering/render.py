@@ -173,11 +173,8 @@ def request_for(plan: RenderPlan) -> Request:
         melody=plan.aligned.chroma if plan.aligned is not None else None,
         seconds=plan.piece_seconds,
         seed=plan.seed,
-        guidance_scale=options.guidance_scale,
-        temperature=options.temperature,
-        top_k=options.top_k,
         do_sample=not options.greedy,
-        variations=options.variations,
+        **options.request_values(),
     )
 
 
@@ -289,14 +286,8 @@ def _recipe(
         "melody_tempo_bpm": plan.take and plan.take.tempo_bpm,
         # Exact, where the one that is printed is the nearest float.
         "tempo_bpm": plan.tempo_bpm,
-        "preset": options.preset,
-        "key": options.key,
+        **options.sidecar_values(),
         "revision": engine.revision,
-        "guidance_scale": options.guidance_scale,
-        "temperature": options.temperature,
-        "top_k": options.top_k,
-        "greedy": options.greedy,
-        "unconditional": options.unconditional,
         "device": engine.device,
         "fitted": finished.fitted,
         "stretch_ratio": finished.stretch_ratio,

@@ -15,8 +15,9 @@ import math
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,68 +86,116 @@ def bytes_per_step(
     return round(weight_bytes + 2 * layers * hidden * value_bytes * rows * positions)
 
 
-def check(arguments: argparse.Namespace) -> None:
-    """Refuse what cannot be measured, before anything is loaded, and read what is still text.
+@dataclass(frozen=True)
+class BenchOptions:
+    """What is measured.
+
+    Attributes:
+        model: pocket, a folder, or a Hugging Face id; None: pocket.
+        size: random weights of a published size instead of a model.
+        device: as in `config.Options`; None: auto.
+        dtype: of the weights; None: bfloat16 on CUDA, else float32.
+        seconds: length of the piece, over 0, at most `WINDOW_SECONDS`.
+        runs: of each engine, 1 or more.
+        variations: made at once, up to the engine's largest batch.
+        requests: also measure the memory over so many, 0 or over `WARM_REQUESTS`.
+        plot: a `.png` file for the picture; None: no picture.
 
     Raises:
-        BadArgument: it names the value.
-        Unsupported: there is no matplotlib to draw with.
+        BadArgument: a value is out of its range.
+        Unsupported: a picture is asked for without matplotlib.
     """
-    from bridge.engine.engine import LARGEST_BATCH
 
-    if not 0 < arguments.seconds <= WINDOW_SECONDS:
-        raise BadArgument(
-            f"--seconds {arguments.seconds:g}: over 0 and at most {WINDOW_SECONDS}, the window "
-            "that transformers makes"
-        )
-    if arguments.runs < 1:
-        raise BadArgument(f"--runs {arguments.runs}: give 1 or more")
-    if not 1 <= arguments.variations <= LARGEST_BATCH:
-        raise BadArgument(
-            f"--variations {arguments.variations}: give 1 to {LARGEST_BATCH}, as many as are made "
-            "side by side"
-        )
-    if arguments.requests and arguments.requests <= WARM_REQUESTS:
-        raise BadArgument(f"--requests {arguments.requests}: give more than {WARM_REQUESTS}")
-    if arguments.size and arguments.model:
-        raise BadArgument(
-            f"--size {arguments.size} makes a checkpoint of its own; leave out --model "
-            f"{arguments.model}"
-        )
-    for name in ("device", "plot"):
-        if getattr(arguments, name) is not None:
-            setattr(arguments, name, read_value(name, getattr(arguments, name)))
+    model: str | None = None
+    size: str | None = None
+    device: str | None = None
+    dtype: str | None = None
+    seconds: float = 10.0
+    runs: int = 5
+    variations: int = 1
+    requests: int = 0
+    plot: Path | None = None
+
+    def __post_init__(self) -> None:
+        from bridge.engine.engine import LARGEST_BATCH
+
+        if not 0 < self.seconds <= WINDOW_SECONDS:
+            raise BadArgument(
+                f"--seconds {self.seconds:g}: over 0 and at most {WINDOW_SECONDS}, the window "
+                "that transformers makes"
+            )
+        if self.runs < 1:
+            raise BadArgument(f"--runs {self.runs}: give 1 or more")
+        if not 1 <= self.variations <= LARGEST_BATCH:
+            raise BadArgument(
+                f"--variations {self.variations}: give 1 to {LARGEST_BATCH}, as many as are made "
+                "side by side"
+            )
+        if self.requests and self.requests <= WARM_REQUESTS:
+            raise BadArgument(f"--requests {self.requests}: give more than {WARM_REQUESTS}")
+        if self.size and self.model:
+            raise BadArgument(
+                f"--size {self.size} makes a checkpoint of its own; leave out --model {self.model}"
+            )
+        if self.device is not None:
+            read_value("device", self.device)
+        if self.plot is not None:
+            outputs.check_plot(read_value("plot", self.plot))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--model", help="as for render (pocket)")
+    parser.add_argument(
+        "--size",
+        choices=("full", "mono", "large"),
+        help="random weights of a published size instead of a model: 1.5 B stereo or mono, 3.3 B",
+    )
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:N or mps (auto)")
+    parser.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "float16", "bfloat16"),
+        help="of the weights (bfloat16 on CUDA, else float32)",
+    )
+    parser.add_argument("--seconds", type=float, default=10.0, help="of the piece (%(default)g)")
+    parser.add_argument("--runs", type=int, default=5, help="of each engine (%(default)s)")
+    parser.add_argument("--variations", type=int, default=1, help="made at once (%(default)s)")
+    parser.add_argument(
+        "--requests", type=int, default=0, help="also measure the memory over so many requests"
+    )
+    parser.add_argument("--plot", metavar="PNG", help="draw step time against position")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print; the exit status."""
+    given = {each.name: getattr(arguments, each.name) for each in fields(BenchOptions)}
     if arguments.plot is not None:
-        outputs.check_plot(arguments.plot)
+        given["plot"] = read_value("plot", arguments.plot)
+    return main(BenchOptions(**given), as_json=arguments.json)
 
 
-def main(arguments: argparse.Namespace) -> int:
+def main(options: BenchOptions, *, as_json: bool) -> int:
     """Measure and print; 0.
 
-    Args:
-        arguments: `model`, `size`, `device`, `dtype`, `seconds`, `runs`, `variations`, `requests`,
-            `plot` and `json`.
-
     Raises:
-        BadArgument: one of them is out of its range.
         CheckpointUnusable, OutOfMemory, Unsupported: as for a render.
     """
-    check(arguments)
     console = Console(stderr=True)
 
     def report(line: str) -> None:
         console.print(line, highlight=False)
 
-    bench = _Bench(arguments, report)
+    bench = _Bench(options, report)
     figures = bench.figures()
-    if arguments.plot is not None:
+    if options.plot is not None:
         from bridge.tools.bench_picture import draw
 
         picture = draw(bench.step_times(bench.ours), bench.step_times(bench.theirs), figures)
         with signals.held(), outputs.all_or_nothing() as written:
-            outputs.write_picture(arguments.plot, picture, written)
+            outputs.write_picture(options.plot, picture, written)
             signals.accept()
-    if arguments.json:
+    if as_json:
         print(json.dumps(figures))
     else:
         Console().print(as_table(figures))
@@ -193,13 +242,13 @@ class _Bench:
         ours, theirs: what the engines took, once `figures` has been called.
     """
 
-    def __init__(self, arguments: argparse.Namespace, report: Report) -> None:
-        self._arguments, self._report = arguments, report
+    def __init__(self, options: BenchOptions, report: Report) -> None:
+        self._options, self._report = options, report
         self.ours = self.theirs = Timed((), ())
 
     def figures(self) -> dict[str, Any]:
         """Everything that is measured, in the order in which it is printed."""
-        arguments, report = self._arguments, self._report
+        options, report = self._options, self._report
         start = time.perf_counter()
         engine = self._loaded()
         # Only now: what is wrong with the model's name or files is told without torch.
@@ -208,17 +257,17 @@ class _Bench:
         report(f"{engine.model_name} on {engine.device}: warming up")
         engine.warm_up()
         load_seconds = time.perf_counter() - start
-        request = _request(arguments.seconds, seed=1, variations=arguments.variations)
+        request = _request(options.seconds, seed=1, variations=options.variations)
         # What is first of its size has to make its room, and capture.
         engine.generate(request)
         first_audio = self._first_audio(engine)
-        memory = self._growth(engine, request) if arguments.requests else None
+        memory = self._growth(engine, request) if options.requests else None
         # Before transformers, and the copies that measure bandwidth, take some too.
         peak = meter.peak_memory_mb(engine.device)
         reference = engine.as_reference()
         reference.warm_up()
         self._race(engine, reference, request)
-        steps = _steps(engine, arguments.seconds)
+        steps = _steps(engine, options.seconds)
         pipeline = engine.pipeline
         sizes = meter.sizes(pipeline)
         read = bytes_per_step(
@@ -226,7 +275,7 @@ class _Bench:
             layers=sizes.layers,
             hidden=sizes.hidden_size,
             value_bytes=sizes.value_bytes,
-            rows=2 * arguments.variations,
+            rows=2 * options.variations,
             # A step looks at its own position too.
             positions=pipeline.conditioner.length(PROMPT) + (steps + 1) / 2,
         )
@@ -239,13 +288,13 @@ class _Bench:
             "device_name": meter.device_name(engine.device),
             "dtype": sizes.dtype,
             "model": engine.model_name,
-            "seconds": arguments.seconds,
-            "variations": arguments.variations,
-            "runs": arguments.runs,
+            "seconds": options.seconds,
+            "variations": options.variations,
+            "runs": options.runs,
             "threads": meter.threads(),
             "engine": {
                 "steps_per_second": steps / ours,
-                "realtime_factor": arguments.seconds / ours,
+                "realtime_factor": options.seconds / ours,
                 "first_audio_ms": {
                     "p50": float(np.percentile(first_audio, 50)) * 1000,
                     "p95": float(np.percentile(first_audio, 95)) * 1000,
@@ -255,8 +304,8 @@ class _Bench:
             },
             "reference": {
                 # Its rows come one after the other, each in as many steps.
-                "steps_per_second": steps * arguments.variations / theirs,
-                "realtime_factor": arguments.seconds / theirs,
+                "steps_per_second": steps * options.variations / theirs,
+                "realtime_factor": options.seconds / theirs,
             },
             "ratio": theirs / ours,
             "limit": {
@@ -273,7 +322,7 @@ class _Bench:
     def step_times(self, timed: Timed) -> list[tuple[float, float]]:
         """Position in decoder steps, and milliseconds a step of all variations, in the last run."""
         # transformers' step is of one variation.
-        each = self._arguments.variations if timed is self.theirs else 1
+        each = self._options.variations if timed is self.theirs else 1
         return [
             ((before + after) / 2, each * (ended - began) / (after - before) * 1000)
             for (before, began), (after, ended) in pairwise(timed.marks)
@@ -282,27 +331,25 @@ class _Bench:
     def _loaded(self) -> Engine:
         from bridge.engine import load
 
-        arguments = self._arguments
-        if arguments.size:
+        options = self._options
+        if options.size:
             from bridge.engine.fullsize import random_engine
 
-            self._report(f"drawing random weights of size {arguments.size}")
-            return random_engine(arguments.size, device=arguments.device, dtype=arguments.dtype)
-        model = arguments.model or "pocket"
+            self._report(f"drawing random weights of size {options.size}")
+            return random_engine(options.size, device=options.device, dtype=options.dtype)
+        model = options.model or "pocket"
         self._report(f"loading {model}")
-        return load(model, device=arguments.device, dtype=arguments.dtype)
+        return load(model, device=options.device, dtype=options.dtype)
 
     def _race(self, engine: Engine, reference: Engine, request: Request) -> None:
         """Both in turn; what each of them took."""
         runs: dict[str, list[Timed]] = {"engine": [], "transformers": []}
         racers = (("engine", engine, 1), ("transformers", reference, int(request.variations)))
-        for run in range(self._arguments.runs):
+        for run in range(self._options.runs):
             for name, runner, in_turn in racers:
                 took = _timed(runner, request, in_turn=in_turn)
                 runs[name].append(took)
-                self._report(
-                    f"run {run + 1} of {self._arguments.runs}, {name}: {took.median:.2f} s"
-                )
+                self._report(f"run {run + 1} of {self._options.runs}, {name}: {took.median:.2f} s")
         self.ours, self.theirs = (
             Timed(tuple(run.median for run in each), each[-1].marks) for each in runs.values()
         )
@@ -316,7 +363,7 @@ class _Bench:
         took = []
         for seed in range(FIRST_AUDIO_REQUESTS):
             request = _request(
-                self._arguments.seconds, seed=seed, variations=self._arguments.variations
+                self._options.seconds, seed=seed, variations=self._options.variations
             )
             start = time.perf_counter()
             with engine.stream(request) as stream:
@@ -328,7 +375,7 @@ class _Bench:
         """How the memory in use grows over many requests."""
         from bridge.engine.meter import memory_mb
 
-        count = self._arguments.requests
+        count = self._options.requests
         used = []
         for number in range(count):
             seconds = min(1.0, request.seconds)

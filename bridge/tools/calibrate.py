@@ -7,6 +7,7 @@ played in time with the sound from the output, is late by.
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.config import read_value
 from bridge.errors import NoInput, NoOutput, NotHeard
 from bridge.soundcard.devices import Device, find_device, portaudio, read_devices
 from bridge.soundcard.dll import DelayLockedLoop
@@ -61,6 +63,27 @@ class Latency:
     spread_ms: float
     repeats: int
     correlation: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--input", metavar="NAME|INDEX", help="as for run")
+    parser.add_argument("--output", metavar="NAME|INDEX", help="what plays (the default one)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, and print the result; the exit status.
+
+    Raises:
+        BadArgument: a name cannot be a device's.
+        BridgeError: as `measure_latency`.
+    """
+    input_, output = (
+        None if word is None else read_value("input", word)
+        for word in (arguments.input, arguments.output)
+    )
+    return main(input_=input_, output=output, as_json=arguments.json)
 
 
 def measure_latency(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import math
@@ -20,6 +21,7 @@ import numpy as np
 
 from bridge import __version__
 from bridge.config import NO_INPUT, RunOptions
+from bridge.config.flags import add_config_flag, add_flags, run_options
 from bridge.errors import BridgeError
 from bridge.rendering import outputs
 
@@ -47,6 +49,18 @@ class Finding:
     verdict: Verdict
     found: str
     remedy: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the daemon's options, which are what is checked."""
+    add_flags(parser, "run")
+    add_config_flag(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, and print the report; the exit status."""
+    return main(run_options(arguments), as_json=arguments.json)
 
 
 def examine(options: RunOptions) -> Iterator[Finding]:

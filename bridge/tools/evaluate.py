@@ -17,7 +17,7 @@ from fractions import Fraction
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,28 +118,58 @@ class Case:
         return "drums" in self.sound and "no drums" not in self.sound
 
 
-def main(arguments: argparse.Namespace) -> int:
-    """Measure and print; 0 also where a floor is missed, for the table says so.
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What is measured.
 
-    Args:
-        arguments: `model`, `engine`, `json` and `short`.
+    Attributes:
+        model: pocket, a folder, or a Hugging Face id.
+        engine: `"stream"`, the bridge's own, or `"reference"`, transformers' `generate`.
+        short: fewer clips, a rougher figure.
     """
+
+    model: str = "pocket"
+    engine: Literal["stream", "reference"] = "stream"
+    short: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--model", default="pocket", help="as for render (%(default)s)")
+    parser.add_argument(
+        "--engine",
+        choices=("stream", "reference"),
+        default="stream",
+        help="the bridge's own, or transformers' generate (%(default)s)",
+    )
+    parser.add_argument("--short", action="store_true", help="fewer clips, a rougher figure")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print; the exit status."""
+    options = EvaluateOptions(arguments.model, arguments.engine, arguments.short)
+    return main(options, as_json=arguments.json)
+
+
+def main(options: EvaluateOptions, *, as_json: bool) -> int:
+    """Measure and print; 0 also where a floor is missed, for the table says so."""
     from bridge.engine import load
 
     console = Console(stderr=True)
     figures = evaluate(
-        load(arguments.model, engine=arguments.engine),
-        clips=8 if arguments.short else 32,
+        load(options.model, engine=options.engine),
+        clips=8 if options.short else 32,
         report=lambda line: console.print(line, highlight=False),
     )
-    if arguments.json:
-        print(as_json(arguments.model, arguments.engine, figures))
+    if as_json:
+        print(figures_as_json(options.model, options.engine, figures))
     else:
-        Console().print(as_table(arguments.model, arguments.engine, figures))
+        Console().print(as_table(options.model, options.engine, figures))
     return 0
 
 
-def as_json(model: str, engine: str, figures: list[Figure]) -> str:
+def figures_as_json(model: str, engine: str, figures: list[Figure]) -> str:
     """One object: model, engine, and a list of figures with `holds`; a value of NaN is null."""
     rows = []
     for figure in figures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bridge.config.flags import add_config_flag, add_flag, run_options
 from bridge.control.packets import Argument, InvalidPacket, Uncut, read_packet, write_message
 from bridge.errors import BadArgument, BridgeError
 
@@ -32,6 +34,31 @@ WITHOUT_END = frozenset(
     )
 )
 """Messages that no `done` answers by itself. A ping sent after one comes back once it was read."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("address", metavar="ADDRESS", help="such as /bridge/generate")
+    parser.add_argument(
+        "arguments", nargs="*", metavar="ARGUMENT", help="an id first, where the address has one"
+    )
+    add_flag(parser, "osc_port")
+    add_config_flag(parser)
+    parser.add_argument("--json", action="store_true", help="print each event as a JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Send the message, and show what comes of it; the exit status.
+
+    Raises:
+        BadArgument, DaemonSilent: as `send`.
+    """
+    return send(
+        arguments.address,
+        read_arguments(arguments.address, arguments.arguments),
+        port=run_options(arguments).osc_port,
+        show=show_json if arguments.json else show_line,
+    )
 
 
 class DaemonSilent(BridgeError):

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.config import MAX_SEED, Options, fill_prompt, merge, read_value
-from bridge.config.readers import READERS
+from bridge.config import MAX_SEED, OPTIONS, Options, fill_prompt, merge, read_value
 from bridge.errors import BadArgument
 from bridge.timing import Meter
 
@@ -83,7 +82,7 @@ def test_a_value_out_of_range_is_refused_by_name_in_one_line(name: str, raw: obj
     assert name.split("_")[0] in message
 
 
-@given(st.sampled_from(sorted(READERS)), st.text() | st.floats() | st.integers() | st.booleans())
+@given(st.sampled_from(sorted(OPTIONS)), st.text() | st.floats() | st.integers() | st.booleans())
 def test_whatever_comes_in_is_read_or_refused(name: str, raw: object) -> None:
     try:
         value = read_value(name, raw)

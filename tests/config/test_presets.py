@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.config import DEFAULT_TEMPO_BPM, fill_prompt, merge
+from bridge.config import fill_prompt, merge
 from bridge.config.files import user_folder
 from bridge.config.presets import (
     bundled_folder,
@@ -15,6 +15,7 @@ from bridge.config.presets import (
     read_preset,
 )
 from bridge.errors import UnknownPreset, UnreadableFile
+from bridge.timing import FALLBACK_TEMPO_BPM
 
 VALID = 'name = "mine"\nprompt = "my own keys"\nbars = 2\n'
 
@@ -38,7 +39,7 @@ def test_every_bundled_preset_is_valid_and_can_be_rendered(own: Path) -> None:
         assert preset.description
         assert preset.path.stem == preset.name
         options = merge(preset.values)
-        filled = fill_prompt(preset.prompt, tempo_bpm=DEFAULT_TEMPO_BPM, key=None)
+        filled = fill_prompt(preset.prompt, tempo_bpm=FALLBACK_TEMPO_BPM, key=None)
         assert "120 bpm" in filled and "{" not in filled
         assert options.bars >= 1
 

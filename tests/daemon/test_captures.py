@@ -14,22 +14,26 @@ import soundfile
 
 from bridge.audio import Waveform
 from bridge.clock.beat_clock import BeatClock
+from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     CaptureFile,
     CaptureLast,
     CaptureNotes,
     CaptureStart,
+    ClipSettings,
     Done,
     Event,
     Failed,
     InputState,
 )
 from bridge.daemon import captures as module
-from bridge.daemon.captures import KEPT, MOST_NOTES, CaptureRegistry
+from bridge.daemon.captures import KEPT, CaptureRegistry
+from bridge.daemon.melody_files import MelodyFiles
+from bridge.daemon.notes import MOST_NOTES
 from bridge.daemon.requests import RequestRegistry
 from bridge.errors import UnknownMelody
 from bridge.soundcard.ring import Ring
-from bridge.timing import Meter, Note
+from bridge.timing import Note
 
 RATE = 8000
 NOTE = Note(Fraction(0), Fraction(1), 60)
@@ -52,10 +56,9 @@ class Desk:
         self.requests = RequestRegistry(self.published.append)
         self.captures = CaptureRegistry(
             self.requests,
-            BeatClock(),
-            lambda: (Fraction(120), Meter()),
+            SessionTime(BeatClock(), lambda: ClipSettings(tempo_bpm=Fraction(120))),
             listener=ear,  # type: ignore[arg-type]
-            melody_roots=roots,
+            files=MelodyFiles(roots),
             input_latency_seconds=0.0,
         )
 

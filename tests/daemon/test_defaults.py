@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import pytest
 
 from bridge.commands import ClipSettings
-from bridge.config import Options
+from bridge.config import Options, RunOptions
 from bridge.config.presets import find_preset
-from bridge.daemon.defaults import options_of
+from bridge.daemon.defaults import SessionDefaults
 from bridge.errors import BadArgument, UnknownPreset
 
+AT_120 = {"tempo_bpm": Fraction(120)}
 
-def options(request: ClipSettings, session: ClipSettings, **last: object) -> Options:
-    return options_of(request, session, settled={"tempo_bpm": Fraction(120)}, last=last)
+
+def options(
+    request: ClipSettings,
+    session: ClipSettings,
+    settled: Mapping[str, object] = AT_120,
+    **file: object,
+) -> Options:
+    return SessionDefaults(RunOptions(defaults=file)).options_for(request, session, settled)
 
 
 def test_each_value_is_the_nearest_that_was_said() -> None:
@@ -41,7 +49,7 @@ def test_a_preset_is_under_who_named_it_and_over_what_is_farther() -> None:
 @pytest.mark.parametrize("near", [ClipSettings(prompt="near"), ClipSettings(preset="lofi-keys")])
 def test_how_it_sounds_was_said_nearer_so_the_farther_has_no_say(near: ClipSettings) -> None:
     read = options(near, ClipSettings(prompt="far", preset="nobody has this"))
-    assert read.prompt != "far" and read.preset == near.preset
+    assert read.prompt != "far" and read.preset == near.get("preset")
 
 
 @pytest.mark.parametrize(
@@ -54,8 +62,8 @@ def test_a_random_seed_is_said_too(near: int | None, far: int | None, seed: int 
 
 def test_unconditional_holds_only_without_a_prompt() -> None:
     settled = {"unconditional": True}
-    assert options_of(ClipSettings(), ClipSettings(), settled=settled, last={}).unconditional
-    read = options_of(ClipSettings(), ClipSettings(prompt="far"), settled=settled, last={})
+    assert options(ClipSettings(), ClipSettings(), settled).unconditional
+    read = options(ClipSettings(), ClipSettings(prompt="far"), settled)
     assert not read.unconditional and read.prompt == "far"
 
 
