@@ -186,7 +186,7 @@ class Options:
     model: str = _option(
         text(4096),
         "pocket",
-        "pocket, a folder, or a Hugging Face id",
+        "the checkpoint: pocket, a folder, or a Hugging Face id",
         places=("render", "run", "file"),
         metavar="MODEL",
         group="model",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from bridge.config.files import config_path, read_config, write_config
 from bridge.config.flags import config_file
@@ -28,5 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
     values = read_config(path) if path.exists() else {}
     print(f"{path}{'' if path.exists() else ' (not there; --init writes one)'}")
     for name, value in values.items():
-        print(f"  {name} = {value}")
+        # As TOML writes it: JSON's strings, numbers and lists are TOML's too.
+        print(f"  {name} = {json.dumps(value, default=str, ensure_ascii=False)}")
     return 0

@@ -333,7 +333,9 @@ def _drums(engine: Engine, cases: list[Case]) -> Figure:
             made = _ask(engine, sound, case.aligned, case.seconds, case.seed)
             share[words] = measures.percussive_share(made)
         told_apart.append(share["drums"] > share["no drums"])
-    return Figure("drums told from no drums", _share(told_apart), 0.90, False, len(told_apart))
+    return Figure(
+        "drums distinguished from no drums", _share(told_apart), 0.90, False, len(told_apart)
+    )
 
 
 def _form(engine: Engine, cases: list[Case]) -> Figure:

@@ -33,7 +33,7 @@ NAMES = [
     "tempo within 3 % before fitting",
     "bar lines within 30 ms after fitting",
     "side/mid within -30 and -3 dB",
-    "drums told from no drums",
+    "drums distinguished from no drums",
     "24 s without gap or fade",
     "codec alone: pitch class kept",
 ]
@@ -102,7 +102,7 @@ def test_who_hears_nothing_misses_them() -> None:
         "melody similarity",
         "bar lines within 30 ms after fitting",
         "side/mid within -30 and -3 dB",
-        "drums told from no drums",
+        "drums distinguished from no drums",
         "24 s without gap or fade",
         "codec alone: pitch class kept",
     }
