@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 import tomllib
 import venv
 import zipfile
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy
 import pytest
 import soundfile
 
@@ -63,10 +63,10 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
         check=True,
         capture_output=True,
     )
-    # The dependencies are gigabytes, so they are lent by path. What is named in a .pth file comes
-    # after the environment's own packages, and its own .pth files, an editable install's among
-    # them, are not followed.
-    packages = sysconfig.get_path("purelib")
+    # The dependencies take gigabytes, so the environment borrows them by path. A folder named in a
+    # .pth file comes after the environment's own packages, and its own .pth files, such as an
+    # editable install's, are not followed.
+    packages = str(Path(numpy.__file__).parents[1])
     (own,) = (place / "venv" / "lib").glob("python*/site-packages")
     (own / "lent.pth").write_text(packages + "\n")
     environment = {

@@ -107,7 +107,7 @@ def test_no_engine_outlives_a_killed_daemon(model: Path, moment: object) -> None
 def daemon(model: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A process that has an engine, and the engine's process number."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.engine.parent", str(model)],
+        [sys.executable, "-m", "tests.engine.process.parent", str(model)],
         stdout=subprocess.PIPE,
         text=True,
     )
