@@ -32,6 +32,7 @@ def figures() -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -49,6 +50,7 @@ def test_pocket_holds_its_floors(figures: dict[str, dict[str, Any]], name: str) 
     assert figures[name]["holds"], figures[name]
 
 
+@pytest.mark.slow
 def test_pocket_is_faster_than_real_time_on_a_machine_five_times_slower(
     figures: dict[str, dict[str, Any]],
 ) -> None:

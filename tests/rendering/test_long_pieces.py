@@ -17,6 +17,8 @@ from bridge.melody import AlignedMelody, align_to_bars, read_melody
 from bridge.rendering.plan import DEMO_MELODY
 from bridge.timing import Meter
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 90.0
 RATE = 32_000
 FLUX_HOP = 320

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import math
@@ -101,6 +102,14 @@ def test_who_hears_nothing_misses_them() -> None:
         "codec alone: pitch class kept",
     }
     assert figures["codec alone: pitch class kept"].value == 0.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def music_is_rendered_once() -> Iterator[None]:
+    """Several tests measure with the same seeded music."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "render", functools.cache(evaluate.render))
+        yield
 
 
 @pytest.fixture(scope="module")
