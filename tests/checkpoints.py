@@ -27,10 +27,10 @@ CODEBOOKS_PER_CHANNEL = 4
 
 
 def write_checkpoint(folder: Path, *, channels: int, seed: int = 0, **sizes: int) -> Path:
-    """Write a whole checkpoint with its tokenizer, mono or stereo, about 100,000 parameters.
+    """Write a complete checkpoint with its tokenizer, mono or stereo, about 100,000 parameters.
 
     Args:
-        sizes: of the decoder, where it is to be another.
+        sizes: options of `decoder_config` in place of the usual ones.
     """
     torch.manual_seed(seed)
     codec = EncodecConfig(
@@ -65,7 +65,7 @@ def write_checkpoint(folder: Path, *, channels: int, seed: int = 0, **sizes: int
 
 
 def write_decoder(folder: Path, *, channels: int, seed: int, **sizes: int) -> Path:
-    """Write a decoder alone, that fits `write_checkpoint`'s unless other sizes are given."""
+    """Write a decoder alone. With the usual sizes it fits `write_checkpoint`'s checkpoint."""
     torch.manual_seed(seed)
     decoder = MusicgenMelodyForCausalLM(decoder_config(channels, **sizes))
     spread_weights(decoder)
@@ -74,7 +74,7 @@ def write_decoder(folder: Path, *, channels: int, seed: int, **sizes: int) -> Pa
 
 
 def decoder_config(channels: int, **sizes: int) -> MusicgenMelodyDecoderConfig:
-    """Two layers, with one set of codebooks a channel."""
+    """The configuration of a decoder with two layers and one set of codebooks a channel."""
     vocab_size = sizes.pop("vocab_size", CODEBOOK_SIZE)
     usual: dict[str, Any] = {
         "hidden_size": 32,
@@ -93,7 +93,7 @@ def decoder_config(channels: int, **sizes: int) -> MusicgenMelodyDecoderConfig:
 
 
 def spread_weights(model: torch.nn.Module) -> None:
-    """Draw every matrix anew, and the codec's codebooks, which start at zero."""
+    """Redraw every matrix, and the codec's codebooks, which start at zero."""
     for name, parameter in model.named_parameters():
         if parameter.dim() > 1 and not name.startswith("audio_encoder."):
             torch.nn.init.normal_(parameter, std=0.2)
@@ -103,7 +103,7 @@ def spread_weights(model: torch.nn.Module) -> None:
 
 
 def word_tokenizer(*, ends: bool = True) -> Any:
-    """One token a word, and T5's `</s>` at the end where it `ends`."""
+    """A tokenizer with one token a word; if `ends`, T5's `</s>` comes last."""
     tokenizer = Tokenizer(
         models.WordLevel({word: index for index, word in enumerate(VOCABULARY)}, unk_token="<unk>")
     )

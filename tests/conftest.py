@@ -1,11 +1,26 @@
-"""What all tests share: the melodies, and how a test asks for a program that may be missing."""
+"""Fixtures and rules that all tests share.
+
+`make test` runs pytest twice: first all tests but the exclusive ones, in several processes, a test
+file to a process; then the exclusive ones, one after another in one process. A test is exclusive
+
+- if it uses the JACK server, by whatever fixture: it then gets the marker here;
+- if its figures are times that a second test would spoil: it then has `@pytest.mark.exclusive`.
+
+No test may need an idle machine: another program's load makes it slower, and never fails it.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
+
+# One thread: the models are so small that a second one only waits, and several tests may run at
+# once. Set before torch is imported; the processes that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
 from hypothesis import settings
@@ -18,6 +33,22 @@ if os.environ.get("CI"):
 pytest_plugins = ["tests.peers.jack"]
 
 MELODIES = Path(__file__).parent / "melodies"
+SLOW_TIMEOUT_SECONDS = 1200
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts background jobs with SIGINT ignored, and the processes that tests interrupt
+    # would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the JACK server as exclusive, and give slow tests more time."""
+    for item in items:
+        if "module_jack_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.exclusive)
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT_SECONDS))
 
 
 @pytest.fixture(scope="session")
@@ -29,18 +60,17 @@ def melodies() -> Path:
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny stereo checkpoint of random weights, for `--model`."""
-    import torch
-
     from tests.checkpoints import write_checkpoint
 
-    # It is so small that a second thread only waits.
-    torch.set_num_threads(1)
     return write_checkpoint(tmp_path_factory.mktemp("model"), channels=2)
 
 
 @pytest.fixture(scope="session")
 def require_program() -> Callable[[str], str]:
-    """Gives a program's path; without it the test is skipped, or fails where all must be there."""
+    """A function that finds a program's path.
+
+    Without the program it skips the test, or fails it where MELODY_BRIDGE_REQUIRE_ALL is set.
+    """
 
     def require(name: str) -> str:
         path = shutil.which(name)

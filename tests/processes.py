@@ -1,4 +1,4 @@
-"""Processes that are not this one's children: when they have ended, and what is left of them."""
+"""Processes that are not this one's children: stop them, and wait for their end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 30.0
 
 @contextmanager
 def watched(pid: int) -> Iterator[int]:
-    """A handle on a process that is there, for `has_ended`: its number may be another's later."""
+    """A handle on a process, for `has_ended`: its number may later be another process's."""
     handle = os.pidfd_open(pid)
     try:
         yield handle
@@ -24,12 +24,12 @@ def watched(pid: int) -> Iterator[int]:
 
 
 def has_ended(handle: int, within_seconds: float) -> bool:
-    """Whether the process ends in that time, be it waited for by a parent or not."""
+    """Whether the process ends within that time, even if no parent has waited for it."""
     return bool(select.select([handle], [], [], within_seconds)[0])
 
 
 def stop(pid: int) -> None:
-    """Stop a process, and come back when it stands still."""
+    """Stop a process, and return once it is stopped."""
     os.kill(pid, signal.SIGSTOP)
     deadline = time.perf_counter() + PATIENCE_SECONDS
     # The state follows the name, which is in brackets.

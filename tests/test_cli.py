@@ -1,4 +1,4 @@
-"""The command line as a user meets it: refusals, clips, and what is printed where."""
+"""The command line: refusals, clips, and what goes to stdout and stderr."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bridge.rendering.plan import prepare
 from bridge.rendering.render import request_for
 from bridge.timing import Meter
 
-# A status of its own tells that a refusal came only after torch was imported.
+# Exit status 99: the refusal came after torch or sounddevice was imported.
 REFUSAL = """
 import sys
 from bridge.__main__ import main
@@ -33,20 +33,20 @@ MIDI = Path(__file__).parent / "melodies" / "scarborough-90bpm.mid"
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, with an empty home elsewhere."""
     home = tmp_path / "home"
-    place = tmp_path / "place"
+    folder = tmp_path / "folder"
     home.mkdir()
-    place.mkdir()
+    folder.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    monkeypatch.chdir(place)
-    return place
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def files(folder: Path) -> list[str]:
-    """All that lies in a folder, by path below it."""
+    """The paths of all that is in a folder, relative to it."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
@@ -62,7 +62,7 @@ def render(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[s
 
 
 def make_broken_melodies(folder: Path) -> None:
-    """The files that no melody can be read from, by the names that the test calls them."""
+    """Write files that no melody can be read from."""
     silence = np.zeros(44_100, dtype=np.float32)
     soundfile.write(folder / "silent.wav", silence, 44_100)
     soundfile.write(folder / "no-frames.wav", silence[:0], 44_100)
@@ -118,11 +118,11 @@ def make_broken_melodies(folder: Path) -> None:
     ],
     ids=lambda arguments: " ".join(arguments)[:60] or "nothing",
 )
-def test_a_mistake_is_told_in_one_line_before_torch_and_nothing_is_written(
-    place: Path, arguments: list[str]
+def test_a_mistake_is_one_line_on_stderr_before_torch_and_nothing_is_written(
+    folder: Path, arguments: list[str]
 ) -> None:
-    make_broken_melodies(place)
-    before = files(place.parent)
+    make_broken_melodies(folder)
+    before = files(folder.parent)
     result = subprocess.run(
         [sys.executable, "-c", REFUSAL, "render", *arguments], capture_output=True, text=True
     )
@@ -131,11 +131,11 @@ def test_a_mistake_is_told_in_one_line_before_torch_and_nothing_is_written(
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith("melody-bridge")
     assert "Traceback" not in result.stderr
-    assert files(place.parent) == before
+    assert files(folder.parent) == before
 
 
-def test_the_longest_clip_is_told_when_one_is_too_long(
-    place: Path, capsys: pytest.CaptureFixture[str]
+def test_a_clip_that_is_too_long_is_refused_with_the_longest_one_possible(
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["render", "--prompt", "keys", "--bars", "276", "--tempo", "110"]) == 2
     errors = capsys.readouterr().err
@@ -146,8 +146,8 @@ def test_the_longest_clip_is_told_when_one_is_too_long(
 @pytest.mark.parametrize(
     ("bars", "seconds"), [(4, 8 / 0.92 + 2.25), (16, 32 / 0.92 + 2.25), (275, 600), (300, 600)]
 )
-def test_a_piece_is_the_clip_and_its_surplus_as_far_as_the_longest_has_room(
-    place: Path, bars: int, seconds: float
+def test_a_piece_is_the_clip_and_its_surplus_up_to_the_longest_piece(
+    folder: Path, bars: int, seconds: float
 ) -> None:
     tempo_bpm = 110 if bars == 275 else 120
     plan = prepare(merge({"melody": MIDI, "bars": bars, "tempo_bpm": tempo_bpm, "meter": "4/4"}))
@@ -157,13 +157,13 @@ def test_a_piece_is_the_clip_and_its_surplus_as_far_as_the_longest_has_room(
     assert request_for(plan).seconds == plan.piece_seconds
 
 
-def test_a_hum_in_another_rate_meter_and_tempo_becomes_exactly_the_frames_asked_for(
-    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+def test_a_hum_in_another_rate_meter_and_tempo_becomes_a_clip_of_the_exact_length(
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     samples, rate = soundfile.read(HUM)
     assert rate == 44_100
-    # The same hum, said to be at 48 kHz: higher and faster by the same 8.8 %, in stereo.
-    soundfile.write(place / "hum.wav", np.stack([samples, samples], axis=1), 48_000)
+    # The same hum, labelled as 48 kHz: higher and faster by the same 8.8 %, in stereo.
+    soundfile.write(folder / "hum.wav", np.stack([samples, samples], axis=1), 48_000)
     result = render(
         capsys,
         *("hum.wav", "--bars", "4", "--meter", "3/4", "--tempo", "93.7", "--melody-tempo", "97.96"),
@@ -188,10 +188,10 @@ def test_a_hum_in_another_rate_meter_and_tempo_becomes_exactly_the_frames_asked_
         "prompt": "warm bass, 94 bpm",
         "model": str(model),
     }
-    assert Path(path).parent == place / "clips"
+    assert Path(path).parent == folder / "clips"
     sidecar = json.loads(Path(path).with_suffix(".json").read_text())
     assert sidecar.items() >= clip.items()
-    assert sidecar["melody"] == str(place / "hum.wav")
+    assert sidecar["melody"] == str(folder / "hum.wav")
     assert (sidecar["melody_tempo_bpm"], sidecar["guidance_scale"]) == (97.96, 3.0)
     assert 0 <= similarity <= 1
     assert offset is None or offset >= 0
@@ -199,8 +199,8 @@ def test_a_hum_in_another_rate_meter_and_tempo_becomes_exactly_the_frames_asked_
     assert result["realtime_factor"] == pytest.approx(12 * 60 / 93.7 / result["seconds"], rel=0.01)
 
 
-def test_the_sidecar_names_the_model_as_any_folder_can(
-    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+def test_the_sidecar_names_a_model_folder_by_its_absolute_path(
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     relative = os.path.relpath(model)
     arguments = ("--prompt", "keys", "--bars", "1", "--model", relative, "--out", "a.wav")
@@ -209,14 +209,14 @@ def test_the_sidecar_names_the_model_as_any_folder_can(
     assert Path(sidecar["model"]).is_absolute() and Path(sidecar["model"]).samefile(model)
 
 
-def test_the_tempo_that_a_midi_file_was_played_at_is_not_the_clips(place: Path) -> None:
-    plan = prepare(Options(melody=MIDI, melody_tempo_bpm=Fraction(100), prompt="keys", out=place))
+def test_the_melody_tempo_of_a_midi_file_does_not_change_the_clips_tempo(folder: Path) -> None:
+    plan = prepare(Options(melody=MIDI, melody_tempo_bpm=Fraction(100), prompt="keys", out=folder))
     assert plan.tempo_bpm == 90
     assert plan.meter == Meter(3, 4)
 
 
-def test_a_midi_file_brings_its_tempo_and_meter_unless_others_are_given(
-    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+def test_a_midi_file_sets_tempo_and_meter_unless_flags_do(
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     common = (MIDI, "--bars", "1", "--model", model, "--seed", "7", "--out", "clips")
     (own,) = render(capsys, *common)["clips"]
@@ -228,8 +228,8 @@ def test_a_midi_file_brings_its_tempo_and_meter_unless_others_are_given(
     assert given["frames"] == 2 * 44_100
 
 
-def test_the_same_seed_gives_the_same_samples_and_another_seed_others(
-    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+def test_the_same_seed_gives_the_same_samples_and_another_seed_gives_others(
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def samples(seed: int, out: str) -> Any:
         (clip,) = render(
@@ -244,8 +244,8 @@ def test_the_same_seed_gives_the_same_samples_and_another_seed_others(
     assert not np.array_equal(first, samples(8, "other.wav"))
 
 
-def test_variations_take_seeds_in_a_row_and_come_best_first(
-    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+def test_variations_have_consecutive_seeds_and_are_sorted_by_similarity(
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     common = (HUM, "--bars", "1", "--meter", "3/4", "--tempo", "180", "--model", model)
     three = render(capsys, *common, "--seed", "7", "--variations", "3", "--out", "three")["clips"]
@@ -259,13 +259,13 @@ def test_variations_take_seeds_in_a_row_and_come_best_first(
 
 
 @pytest.mark.parametrize("arguments", [["--prompt", "warm bass"], ["--unconditional"]])
-def test_text_alone_and_nothing_at_all_can_lead(
-    place: Path, model: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+def test_a_clip_is_made_from_text_alone_or_unconditionally(
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     common = ("--bars", "1", "--model", model, "--out", "clip.wav")
     (clip,) = render(capsys, *arguments, *common)["clips"]
     assert clip["melody_similarity"] is None
-    # The seed that was drawn makes the clip again.
+    # The seed that was drawn reproduces the clip.
     assert 0 <= clip["seed"] <= 16_777_215
     (again,) = render(capsys, *arguments, *common, "--seed", str(clip["seed"]))["clips"]
     assert again["path"] != clip["path"]
@@ -273,7 +273,7 @@ def test_text_alone_and_nothing_at_all_can_lead(
 
 
 def test_a_clip_longer_than_one_window_is_made(
-    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (clip,) = render(
         capsys,
@@ -284,7 +284,7 @@ def test_a_clip_longer_than_one_window_is_made(
 
 
 def test_a_preset_and_the_users_defaults_apply_under_the_flags(
-    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from bridge.config.files import user_folder
 
@@ -301,46 +301,46 @@ def test_a_preset_and_the_users_defaults_apply_under_the_flags(
     assert "mine" in Path(clip["path"]).name
 
 
-def test_the_picture_is_drawn_of_audio_notes_and_text(
-    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+def test_a_picture_is_drawn_for_audio_notes_and_text(
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, melody in (("audio", [HUM]), ("notes", [MIDI]), ("text", ["--prompt", "warm"])):
         common = ("--bars", "1", "--model", model, "--out", f"{name}.wav", "--plot")
         render(capsys, *melody, *common, f"{name}.png")
-        assert (place / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-        assert (place / f"{name}.wav").exists()
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (folder / f"{name}.wav").exists()
 
 
-def test_without_json_the_path_comes_first_and_what_was_measured_is_told(
-    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+def test_without_json_the_path_comes_first_and_then_the_figures(
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--bars", "5", "--meter", "3/4", "--tempo", "300", "--seed", "7"]
     assert cli.main(["render", str(HUM), *arguments, "--model", str(model), "--out", "c.wav"]) == 0
     printed = capsys.readouterr()
-    assert printed.out.splitlines()[0] == str(place / "c.wav")
+    assert printed.out.splitlines()[0] == str(folder / "c.wav")
     assert "5 bars of 3/4 at 300 bpm, seed 7, melody similarity" in printed.out
-    # The hum fills a good two of these bars, and how it was laid on the others is told.
+    # The hum fills over two of these bars; stderr says how the other bars are filled.
     assert "The melody" in printed.err
     assert "Traceback" not in printed.err
 
 
-def test_clips_go_to_the_music_folder_unless_told_otherwise(
-    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
+def test_clips_go_to_the_music_folder_without_out(
+    folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (clip,) = render(capsys, "--prompt", "warm", "--bars", "1", "--model", model)["clips"]
     folder = Path(clip["path"]).parent
     assert folder.name == "Melody Bridge"
     assert folder.is_relative_to(Path(os.environ["HOME"]))
-    assert files(place) == []
+    assert files(folder) == []
 
 
-def test_the_presets_are_listed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_presets_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["presets"]) == 0
     printed = capsys.readouterr().out
     assert "lofi-keys" in printed
     assert "{tempo} bpm" in printed
 
 
-def test_a_command_alone_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_without_a_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
     assert "render" in capsys.readouterr().out

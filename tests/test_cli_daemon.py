@@ -1,4 +1,4 @@
-"""The commands around the daemon as a user types them: on a terminal, and with their files."""
+"""The commands `run`, `send` and `config`: on a terminal, in a pipe, and with their files."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ from tests.peers.wait import PATIENCE_SECONDS, until
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own, empty, which is the working folder too."""
+    """An empty home folder, which is also the working folder."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_on_a_terminal_it_shows_what_it_does_and_leaves_it_sane(model: Path, home: Path) -> None:
+def test_on_a_terminal_the_daemon_shows_its_status_and_restores_the_terminal(
+    model: Path, home: Path
+) -> None:
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
         [
@@ -43,35 +45,35 @@ def test_on_a_terminal_it_shows_what_it_does_and_leaves_it_sane(model: Path, hom
         start_new_session=True,
     )
     os.close(terminal)
-    shown = Shown(controller)
+    screen = Screen(controller)
     try:
-        shown.until("engine     ready")
-        port = re.search(r"127\.0\.0\.1:(\d+)", shown.plain)
+        screen.until("engine     ready")
+        port = re.search(r"127\.0\.0\.1:(\d+)", screen.plain)
         assert port is not None
         with Client(int(port[1]), "live1") as client:
-            shown.until(f"live1 ({client.port})")
+            screen.until(f"live1 ({client.port})")
             client.send("/bridge/transport", 93.7, 0.0, 0, 7, 8)
-            shown.until("93.7 bpm, 7/8, stopped")
+            screen.until("93.7 bpm, 7/8, stopped")
             client.send("/bridge/generate", "live1-1", *("melody", "none", "bars", 1, "seed", 7))
             client.done("live1-1")
-            shown.until("seed7.wav")
+            screen.until("seed7.wav")
         children = descendants(process.pid)
-        # As a terminal does it: to the whole group, children included.
+        # A terminal sends Ctrl-C to the whole process group, children included.
         os.killpg(process.pid, signal.SIGINT)
-        shown.until_closed()
+        screen.until_closed()
         assert process.wait(PATIENCE_SECONDS) == 0
     finally:
         process.kill()
         process.wait()
         os.close(controller)
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "no child is left")
-    assert "Traceback" not in shown.text
-    assert "stopping: Ctrl-C" in shown.plain
-    assert shown.text.rstrip().endswith("\x1b[?25h"), "the cursor is back"
+    assert "Traceback" not in screen.text
+    assert "stopping: Ctrl-C" in screen.plain
+    assert screen.text.rstrip().endswith("\x1b[?25h"), "the cursor is back"
 
 
-class Shown:
-    """What has come to a terminal so far."""
+class Screen:
+    """The text that a terminal has received so far."""
 
     def __init__(self, controller: int) -> None:
         self._controller = controller
@@ -79,18 +81,18 @@ class Shown:
 
     @property
     def plain(self) -> str:
-        """The same without colours and movements."""
+        """The text without colours and cursor movements."""
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.text)
 
-    def until(self, wanted: str) -> None:
-        """Read on until it stands there."""
+    def until(self, expected: str) -> None:
+        """Read until this text has come."""
         deadline = time.perf_counter() + PATIENCE_SECONDS
-        while wanted not in self.plain:
-            assert time.perf_counter() < deadline, (wanted, self.plain[-2000:])
-            assert self._read(), (wanted, self.plain[-2000:])
+        while expected not in self.plain:
+            assert time.perf_counter() < deadline, (expected, self.plain[-2000:])
+            assert self._read(), (expected, self.plain[-2000:])
 
     def until_closed(self) -> None:
-        """Read on until nobody writes any more."""
+        """Read until the program's side is closed."""
         while self._read():
             pass
 
@@ -99,7 +101,7 @@ class Shown:
             return False
         try:
             self.text += os.read(self._controller, 65_536).decode("utf-8", "replace")
-        except OSError:  # How Linux says that the other end is closed.
+        except OSError:  # On Linux: the other side is closed.
             return False
         return True
 
@@ -127,9 +129,7 @@ def test_plain_lines_go_to_stderr_when_there_is_no_terminal(model: Path, home: P
     assert lines[-1].endswith(" stopped\n") and "\x1b" not in "".join(lines)
 
 
-def test_a_log_that_nobody_reads_stops_neither_its_work_nor_its_end(
-    model: Path, home: Path
-) -> None:
+def test_the_daemon_works_and_stops_although_nobody_reads_its_log(model: Path, home: Path) -> None:
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "bridge", "run", "--osc-port", "0", "--input", "none"),
@@ -141,11 +141,13 @@ def test_a_log_that_nobody_reads_stops_neither_its_work_nor_its_end(
     assert process.stdout is not None
     try:
         with Client(json.loads(process.stdout.readline())["port"]) as client:
-            # A line each, far more than a pipe holds.
+            # Each is a line of the log: together far more than a pipe holds.
             for number in range(2000):
                 client.send("/bridge/capture/notes", f"me-{number}", 1, 0, 60, 1)
                 client.send("/bridge/capture/stop", f"me-{number}")
-            client.asked()
+                if number % 50 == 49:
+                    # What does not fit into the daemon's socket is lost.
+                    client.sync()
             client.done("me-1999")
         process.terminate()
         assert process.wait(PATIENCE_SECONDS) == 0
@@ -191,7 +193,7 @@ def test_the_readmes_two_commands_make_a_clip(model: Path, home: Path, melodies:
     assert daemon.returncode == 0
 
 
-def test_config_is_written_once_shown_and_checked(
+def test_config_writes_a_file_once_and_shows_and_checks_it(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = home / "config" / "melody-bridge" / "config.toml"

@@ -1,4 +1,4 @@
-"""The command line as a process: Ctrl-C at any moment, broken pipes, full disks, the bar."""
+"""The command line as a process: Ctrl-C at any moment, broken pipes, full disks, progress bar."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from pathlib import Path
 import pytest
 
 HUM = Path(__file__).parent / "melodies" / "scarborough-hum-90bpm.wav"
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TERM": "xterm", "COLUMNS": "100"}
-"""One thread: the checkpoint is so small that a second one only waits."""
+ENVIRONMENT = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
 SHOW_CURSOR = "\x1b[?25h"
 
 
 def arguments(model: Path, *, bars: int) -> list[str]:
-    """A render of so many seconds' sound."""
+    """A render of that many seconds: a bar of 4/4 at 240 bpm takes one."""
     return [
         *("render", str(HUM), "--bars", str(bars), "--meter", "4/4", "--tempo", "240"),
         *("--model", str(model), "--seed", "7", "--out", "clips", "--json"),
@@ -34,7 +33,7 @@ def arguments(model: Path, *, bars: int) -> list[str]:
 def test_ctrl_c_while_a_module_is_imported_is_clean(
     tmp_path: Path, model: Path, module: str
 ) -> None:
-    # -v tells on stderr of every module as it is loaded.
+    # With -v Python names each module on stderr when it is loaded.
     with subprocess.Popen(
         [sys.executable, "-v", "-m", "bridge", *arguments(model, bars=8)],
         cwd=tmp_path,
@@ -55,7 +54,7 @@ def test_ctrl_c_while_a_module_is_imported_is_clean(
 
 
 @pytest.mark.parametrize(
-    ("doing", "number", "status"),
+    ("stage", "number", "status"),
     [
         ("loading", signal.SIGINT, 130),
         ("generating", signal.SIGINT, 130),
@@ -63,11 +62,11 @@ def test_ctrl_c_while_a_module_is_imported_is_clean(
         ("finishing", signal.SIGINT, 130),
     ],
 )
-def test_a_signal_while_at_work_leaves_no_file_and_a_sane_terminal(
-    tmp_path: Path, model: Path, doing: str, number: signal.Signals, status: int
+def test_a_signal_during_a_render_leaves_no_file_and_restores_the_terminal(
+    tmp_path: Path, model: Path, stage: str, number: signal.Signals, status: int
 ) -> None:
     shown, returncode, stdout = on_a_terminal(
-        tmp_path, arguments(model, bars=16), until=doing, number=number
+        tmp_path, arguments(model, bars=16), until=stage, number=number
     )
     assert returncode == status
     assert stdout == b""
@@ -77,14 +76,14 @@ def test_a_signal_while_at_work_leaves_no_file_and_a_sane_terminal(
 
 
 def test_the_bar_shows_the_share_done_and_the_time_left(tmp_path: Path, model: Path) -> None:
-    # Long enough for the bar to be drawn several times, which is done ten times a second.
+    # Long enough for the bar to be drawn several times, at ten times a second.
     shown, returncode, _ = on_a_terminal(tmp_path, arguments(model, bars=24))
     assert returncode == 0
     assert len(set(re.findall(r"\d+%", shown))) > 2
     assert re.search(r"\d:\d\d:\d\d", shown)
 
 
-def test_what_is_printed_to_a_pipe_has_no_bar_in_it(tmp_path: Path, model: Path) -> None:
+def test_no_bar_is_drawn_into_a_pipe(tmp_path: Path, model: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "bridge", *arguments(model, bars=1)],
         cwd=tmp_path,
@@ -98,7 +97,7 @@ def test_what_is_printed_to_a_pipe_has_no_bar_in_it(tmp_path: Path, model: Path)
     assert "Traceback" not in result.stderr
 
 
-def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(tmp_path: Path, model: Path) -> None:
+def test_a_full_disk_is_a_one_line_error_and_leaves_no_file(tmp_path: Path, model: Path) -> None:
     def no_file_over_64_kib() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))
 
@@ -118,7 +117,7 @@ def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(tmp_path: Path, mode
 
 
 @pytest.mark.parametrize("command", [["presets"], ["--help"]])
-def test_a_reader_that_has_gone_is_no_error(command: list[str]) -> None:
+def test_a_closed_stdout_is_no_error(command: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     result = subprocess.run(
@@ -132,10 +131,10 @@ def test_a_reader_that_has_gone_is_no_error(command: list[str]) -> None:
 def on_a_terminal(
     folder: Path, arguments: list[str], *, until: str | None = None, number: int = 0
 ) -> tuple[str, int, bytes]:
-    """Run the program with a terminal for stderr; send a signal once it shows a word.
+    """Run the program with a terminal as stderr; send a signal once it shows a word.
 
     Returns:
-        What the terminal was sent, the exit status, and what was printed to stdout.
+        The text sent to the terminal, the exit status, and the bytes on stdout.
     """
     terminal, program_side = pty.openpty()
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The wheel, as a user gets it: built, installed in an empty environment elsewhere, and used."""
+"""The wheel: built, installed in an empty environment outside the repository, and used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 import tomllib
 import venv
 import zipfile
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy
 import pytest
 import soundfile
 
@@ -24,14 +24,14 @@ ROOT = Path(bridge.__file__).parent.parent
 
 @dataclass(frozen=True)
 class Installation:
-    """An environment that holds the wheel; what it depends on is lent by the one that tests it."""
+    """An environment with the wheel, which borrows the dependencies of the tests' own."""
 
     wheel: Path
     bin: Path
     environment: Mapping[str, str]
 
     def run(self, *command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        """Run one of its programs."""
+        """Run a program of the environment."""
         program, *arguments = command
         return subprocess.run(
             [str(self.bin / program), *arguments],
@@ -45,16 +45,16 @@ class Installation:
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """Build the wheel and install it far from the repository."""
-    place = tmp_path_factory.mktemp("elsewhere")
+    folder = tmp_path_factory.mktemp("elsewhere")
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place)],
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
         cwd=ROOT,
         check=True,
         capture_output=True,
     )
-    (wheel,) = place.glob("*.whl")
-    venv.create(place / "venv", with_pip=False, symlinks=True)
-    bin_folder = place / "venv" / "bin"
+    (wheel,) = folder.glob("*.whl")
+    venv.create(folder / "venv", with_pip=False, symlinks=True)
+    bin_folder = folder / "venv" / "bin"
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "--python", str(bin_folder / "python")),
@@ -63,16 +63,16 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
         check=True,
         capture_output=True,
     )
-    # The dependencies are gigabytes, so they are lent by path. What is named in a .pth file comes
-    # after the environment's own packages, and its own .pth files, an editable install's among
-    # them, are not followed.
-    packages = sysconfig.get_path("purelib")
-    (own,) = (place / "venv" / "lib").glob("python*/site-packages")
-    (own / "lent.pth").write_text(packages + "\n")
+    # The dependencies take gigabytes, so the environment borrows them by path. A folder named in a
+    # .pth file comes after the environment's own packages, and its own .pth files, such as an
+    # editable install's, are not followed.
+    packages = str(Path(numpy.__file__).parents[1])
+    (own,) = (folder / "venv" / "lib").glob("python*/site-packages")
+    (own / "borrowed.pth").write_text(packages + "\n")
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
-        "HOME": str(place),
-        "XDG_CONFIG_HOME": str(place / "config"),
+        "HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder / "config"),
         "HF_HUB_OFFLINE": "1",
     }
     return Installation(wheel, bin_folder, environment)

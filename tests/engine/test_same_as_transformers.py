@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -128,10 +129,17 @@ def test_logits_of_200_steps_are_transformers(
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("prompt", [None, "warm drums"])
-@pytest.mark.parametrize("led", [False, True])
-@pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
-@pytest.mark.parametrize("do_sample", [False, True])
+def settings() -> Iterator[Any]:
+    """Every combination; half of them, in which any three settings meet, are quick."""
+    values = [(None, "warm drums"), (False, True), (1.0, 3.0), (False, True)]
+    for chosen in product((0, 1), repeat=len(values)):
+        marks = [pytest.mark.slow] * (sum(chosen) % 2)
+        yield pytest.param(
+            *(pair[index] for pair, index in zip(values, chosen, strict=True)), marks=marks
+        )
+
+
+@pytest.mark.parametrize(("prompt", "led", "guidance_scale", "do_sample"), list(settings()))
 def test_tokens_of_200_steps_are_transformers(
     engine: Engine,
     melody: NDArray[np.float32],

@@ -1,4 +1,4 @@
-"""A daemon as a user starts it, in a process of its own, and OSC clients with their own sockets."""
+"""A daemon in a process of its own, started as a user does, and OSC clients with sockets."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ from bridge.control.packets import Argument, read_packet, write_message
 from tests.peers.wait import until
 
 PATIENCE_SECONDS = 120.0
-"""For a model to be loaded and a clip to be rendered beside a busy test run."""
+"""Long enough for a model to be loaded and a clip to be rendered on a busy machine."""
+RETRY_SECONDS = 1.0
+"""After this time without an answer a ping counts as lost: UDP drops what a full buffer gets."""
+MARK = "/test/mark"
+"""A client sends this to itself; the daemon has no such address."""
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
-class Told(NamedTuple):
-    """An event as a client got it, and when."""
+class Received(NamedTuple):
+    """An event, and when a client received it."""
 
     address: str
     arguments: tuple[Argument, ...]
@@ -35,9 +39,11 @@ class DaemonProcess:
     """`melody-bridge run --json-log` on a free port.
 
     Attributes:
-        log: its lines so far, as JSON.
-        port: where it listens.
-        process: itself.
+        clips: the folder of its clips.
+        log: the lines of its log so far, parsed from JSON.
+        errors: the lines on its stderr so far.
+        port: the UDP port that it listens on.
+        process: the process itself.
     """
 
     def __init__(self, clips: Path, *arguments: str, input: str = "none") -> None:
@@ -69,7 +75,11 @@ class DaemonProcess:
             raise
 
     def logged(self, event: str, after: int = 0, **fields: Any) -> dict[str, Any]:
-        """The first log line of that event with those fields, once it is there."""
+        """Wait for a log line of that event with those fields, and return the first one.
+
+        Args:
+            after: how many lines to ignore at the beginning of the log.
+        """
 
         def found() -> dict[str, Any] | None:
             for line in self.log[after:]:
@@ -84,16 +94,16 @@ class DaemonProcess:
         return line
 
     def ready(self) -> DaemonProcess:
-        """Itself, once the model is loaded."""
+        """Wait until the model is loaded, and return the daemon."""
         self.logged("engine", state="ready")
         return self
 
     def children(self) -> list[int]:
-        """Its child processes, and theirs."""
+        """The process numbers of its children and of their descendants."""
         return descendants(self.process.pid)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal, and return the exit status; nothing of it is left then."""
+        """Send a signal, wait until the daemon and its children have ended, return its status."""
         children = self.children()
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -123,7 +133,7 @@ class DaemonProcess:
 
 @contextmanager
 def running(clips: Path, *arguments: str, input: str = "none") -> Iterator[DaemonProcess]:
-    """A daemon, which ends well and quietly when the block is left."""
+    """Start a daemon; at the end of the block stop it and check that it had no errors."""
     daemon = DaemonProcess(clips, *arguments, input=input)
     try:
         yield daemon
@@ -136,17 +146,19 @@ def running(clips: Path, *arguments: str, input: str = "none") -> Iterator[Daemo
 
 
 class Client:
-    """An OSC client: a socket, subscribed under a name.
+    """An OSC client with a socket of its own, subscribed under a name.
 
     Attributes:
-        events: all that it has got so far, but for levels and pongs.
+        events: the events received so far, without levels and pongs.
+        levels: how many levels have been received.
+        port: the UDP port that it receives on.
     """
 
     def __init__(self, daemon_port: int, name: str = "me") -> None:
         self.name = name
-        self.events: list[Told] = []
+        self.events: list[Received] = []
         self.levels = 0
-        self._pings = self._pongs = 0
+        self._marks = 0
         self._daemon = ("127.0.0.1", daemon_port)
         self._grown = threading.Condition()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -173,7 +185,7 @@ class Client:
         self._socket.sendto(write_message(address, arguments), self._daemon)
 
     def send_bytes(self, datagram: bytes) -> None:
-        """Send whatever this is."""
+        """Send a datagram, valid or not."""
         self._socket.sendto(datagram, self._daemon)
 
     def wait(
@@ -182,10 +194,10 @@ class Client:
         *first: Argument,
         after: int = 0,
         patience_seconds: float = PATIENCE_SECONDS,
-    ) -> Told:
-        """The first event of that address that begins with these arguments, once it is there."""
+    ) -> Received:
+        """Wait for an event of that address whose first arguments are these; return the first."""
         return self.wait_for(
-            lambda told: told.address == address and told.arguments[: len(first)] == first,
+            lambda event: event.address == address and event.arguments[: len(first)] == first,
             f"{address} {first}",
             after=after,
             patience_seconds=patience_seconds,
@@ -193,64 +205,85 @@ class Client:
 
     def wait_for(
         self,
-        wanted: Callable[[Told], bool],
+        matches: Callable[[Received], bool],
         what: str,
         *,
         after: int = 0,
         patience_seconds: float = PATIENCE_SECONDS,
-    ) -> Told:
-        """The first event that is wanted, once it is there."""
+    ) -> Received:
+        """Wait for an event that matches, and return the first one.
+
+        Args:
+            what: names the event in the AssertionError if none comes.
+            after: how many events to ignore at the beginning of `events`.
+        """
         deadline = time.perf_counter() + patience_seconds
-        found: Told | None = None
+        found: Received | None = None
         while found is None and time.perf_counter() < deadline:
             with self._grown:
-                found = next((told for told in self.events[after:] if wanted(told)), None)
+                found = next((event for event in self.events[after:] if matches(event)), None)
                 if found is None:
                     self._grown.wait(5.0)
             if found is None:
-                # A subscription lasts 30 s.
-                self._ping()
+                # A subscription lasts 30 s, and a ping renews it.
+                self.send("/bridge/ping", self.port)
         assert found is not None, (what, self.events[-10:])
         return found
 
-    def ended(self, id: str, patience_seconds: float = PATIENCE_SECONDS) -> Told:
-        """How that request ended, once it has."""
+    def ended(self, id: str, patience_seconds: float = PATIENCE_SECONDS) -> Received:
+        """Wait for a request's `/bridge/done` or `/bridge/error`, and return it."""
         return self.wait_for(
-            lambda told: (
-                told.address in ("/bridge/done", "/bridge/error") and told.arguments[0] == id
+            lambda event: (
+                event.address in ("/bridge/done", "/bridge/error") and event.arguments[0] == id
             ),
             f"the end of {id}",
             patience_seconds=patience_seconds,
         )
 
-    def done(self, id: str, *, patience_seconds: float = PATIENCE_SECONDS) -> list[Told]:
-        """The clips or presets of a request that has to end well."""
+    def done(self, id: str, *, patience_seconds: float = PATIENCE_SECONDS) -> list[Received]:
+        """Wait for a request's `/bridge/done`, and return its clips or presets."""
         end = self.ended(id, patience_seconds)
         assert end.address == "/bridge/done", end
-        return [told for told in self.of(id) if told.address in ("/bridge/clip", "/bridge/preset")]
+        results = ("/bridge/clip", "/bridge/preset")
+        return [event for event in self.of(id) if event.address in results]
 
     def failed(self, id: str) -> tuple[str, str]:
-        """Code and message of a request that has to end with an error."""
+        """Wait for a request's `/bridge/error`, and return its code and message."""
         end = self.ended(id)
         assert end.address == "/bridge/error", end
         return str(end.arguments[1]), str(end.arguments[2])
 
-    def of(self, id: str) -> list[Told]:
+    def of(self, id: str) -> list[Received]:
         """The events of one request."""
-        return [told for told in list(self.events) if told.arguments[:1] == (id,)]
+        return [event for event in list(self.events) if event.arguments[:1] == (id,)]
 
-    def asked(self) -> None:
-        """All that was sent before has been read by the daemon once this returns."""
-        # It answers in order, and to each ping.
-        wanted = self._ping()
-        with self._grown:
-            assert self._grown.wait_for(lambda: self._pongs >= wanted, PATIENCE_SECONDS)
+    def sync(self) -> None:
+        """Wait until the daemon has read all that was sent, and all its answers are in `events`."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+            # The daemon reads in order. A pong on a new port answers a ping of this call.
+            own.bind(("127.0.0.1", 0))
+            own.settimeout(RETRY_SECONDS)
+            ping = write_message("/bridge/ping", [int(own.getsockname()[1])])
 
-    def _ping(self) -> int:
-        """Ask for a pong, and return which one it is."""
-        self._pings += 1
-        self.send("/bridge/ping", self.port)
-        return self._pings
+            def answered() -> bool:
+                own.sendto(ping, self._daemon)
+                try:
+                    own.recv(65_536)
+                except TimeoutError:
+                    return False
+                return True
+
+            until(answered, "the daemon answers a ping", PATIENCE_SECONDS)
+            # The answers are in this client's socket before that pong: a mark behind them tells
+            # that all are read.
+            mark = self._marks + 1
+
+            def marked() -> bool:
+                own.sendto(write_message(MARK, [mark]), ("127.0.0.1", self.port))
+                with self._grown:
+                    return self._grown.wait_for(lambda: self._marks >= mark, RETRY_SECONDS)
+
+            until(marked, "the client has read its socket", PATIENCE_SECONDS)
 
     def _read(self) -> None:
         while self._open:
@@ -263,15 +296,15 @@ class Client:
                 for address, arguments in read_packet(datagram):
                     if address == "/bridge/level":
                         self.levels += 1
-                    elif address == "/bridge/pong":
-                        self._pongs += 1
-                    else:
-                        self.events.append(Told(address, arguments, now))
+                    elif address == MARK:
+                        self._marks = max(self._marks, int(str(arguments[0])))
+                    elif address != "/bridge/pong":
+                        self.events.append(Received(address, arguments, now))
                 self._grown.notify_all()
 
 
 def descendants(pid: int) -> list[int]:
-    """Processes that were started by this one, or by those."""
+    """The processes that this one started, and those that they started."""
     found: list[int] = []
     try:
         for task in Path(f"/proc/{pid}/task").iterdir():
@@ -283,7 +316,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def alive(pid: int) -> bool:
-    """Whether it runs: neither gone nor only left to be waited for."""
+    """Whether a process runs: it is neither gone nor a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
@@ -291,29 +324,29 @@ def alive(pid: int) -> bool:
 
 
 def memory_bytes(pid: int) -> int:
-    """What a process has of its own, without what it shares."""
+    """The resident memory of a process without what it shares."""
     pages = Path(f"/proc/{pid}/statm").read_text().split()
     return (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE")
 
 
 def engine_pid(daemon: DaemonProcess) -> int:
-    """The engine's process: of the children the one that has torch in memory."""
+    """The engine's process: the child that has loaded torch."""
     return _with_library(daemon.children(), "libtorch_cpu")
 
 
 def audio_pid(daemon: DaemonProcess) -> int:
-    """The audio input's process: of the children the one that has PortAudio in memory."""
+    """The audio input's process: the child that has loaded PortAudio."""
     return _with_library(daemon.children(), "libportaudio")
 
 
 def _with_library(pids: Sequence[int], library: str) -> int:
     found: list[int] = []
 
-    def looked() -> bool:
+    def loaded() -> bool:
         found[:] = [pid for pid in pids if library in _maps(pid)]
         return bool(found)
 
-    until(looked, f"a process has {library}")
+    until(loaded, f"a process has loaded {library}")
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""A DAW's clock as it comes over OSC: in beats from a known instant, each message a little late."""
+"""A DAW that sends its song position over OSC, each message a little late."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from types import TracebackType
 from bridge.control.packets import write_message
 
 LATEST_SECONDS = 0.03
+"""The most that a message is late."""
 
 
 class Daw:
-    """Plays from beat 0 at `start_seconds` on; tells so five times a second until it is left.
+    """Plays from the start to the end of its block, and sends its position five times a second.
 
-    Then it tells that it has stopped. Before that instant it plays the beats below 0, a count-in.
+    Beat 0 sounds at `start_seconds`; before it the DAW counts in, at beats below 0. At the end of
+    the block it sends that it has stopped.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class Daw:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
             while not self._over.wait(0.2):
                 datagram = self._message(is_playing=1)
-                # On its way, as in a busy machine.
+                # The message is late, as on a busy machine.
                 self._over.wait(self._random.uniform(0, LATEST_SECONDS))
                 sending.sendto(datagram, self._address)
             sending.sendto(self._message(is_playing=0), self._address)

@@ -1,8 +1,8 @@
-"""A JACK server with a dummy sound card, and what plays into an input: programs that tests start.
+"""A JACK server with a dummy sound card, and programs that play into its inputs.
 
-The server runs on a name of its own, which the processes that a test starts find in their
-environment. On a busy machine it misses periods now and then; `xruns` tells when, so that a test
-can leave such a passage out and play it again.
+The server has a name of its own, which the processes that a test starts find in their environment.
+On a busy machine it misses periods now and then. `xruns` gives the times, so that a test can
+discard such a passage and play it again.
 """
 
 from __future__ import annotations
@@ -28,23 +28,21 @@ SAMPLE_RATE = 44_100
 PERIOD = 512
 ATTEMPTS = 10
 INPUT_PORTS = ("PortAudio:in_0", "PortAudio:in_1")
-"""Of the one input stream that a process has open through PortAudio."""
-
-
+"""The ports of the only input stream that a process has open through PortAudio."""
 XRUN_SECONDS = 3.0
-"""After an XRun, the time that the server says it is settles for so long."""
+"""After an XRun the server's clock is wrong for this long."""
 Result = TypeVar("Result")
 
 
 class PlayerDropped(AssertionError):
-    """The server called a player no more, and so not all of it was played."""
+    """The server stopped calling a player before all was played."""
 
 
 class JackServer:
     """A server with two inputs and two outputs. Make it with the fixture `jack_server`.
 
     Attributes:
-        name: what clients find it by, in JACK_DEFAULT_SERVER.
+        name: the server's name, which clients take from JACK_DEFAULT_SERVER.
     """
 
     def __init__(self, name: str) -> None:
@@ -53,59 +51,59 @@ class JackServer:
         self._monitor: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start it, and wait until it takes clients."""
+        """Start the server, and wait until it accepts clients."""
         assert self._server is None
         self._server = subprocess.Popen(
-            # When this process is killed it ends too, and gives back its place: JACK has eight.
+            # The server ends when this process is killed, and frees its place: JACK has eight.
             f"setpriv --pdeathsig TERM jackd -r -n {self.name} "
             f"-d dummy -r {SAMPLE_RATE} -p {PERIOD} -C 2 -P 2".split(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        # It waits for the server, so that the server takes clients once it is ready.
+        # The monitor is ready once it is a client: so the server accepts clients.
         self._monitor = _start("tests.peers.jack_monitor")
         assert self._monitor.stdout is not None
         assert self._monitor.stdout.readline() == "ready\n"
 
     def stop(self) -> None:
-        """Stop it as a user does; doing it again does nothing."""
+        """Stop the server as a user does; do nothing if it is stopped."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Let it die."""
+        """Kill the server."""
         self._end(signal.SIGKILL)
 
     @property
     def running(self) -> bool:
-        """Whether it has been started."""
+        """Whether the server has been started and not stopped."""
         return self._server is not None
 
     @property
     def pid(self) -> int:
-        """The server's process."""
+        """The server's process number."""
         assert self._server is not None
         return self._server.pid
 
     def xruns(self) -> list[float]:
-        """When it missed a period since it was started, in `time.perf_counter` seconds."""
+        """When the server missed a period since its start, in `time.perf_counter` seconds."""
         assert self._monitor is not None and self._monitor.stdin and self._monitor.stdout
         self._monitor.stdin.write("\n")
         self._monitor.stdin.flush()
         return [float(word) for word in self._monitor.stdout.readline().split()]
 
     def ports(self) -> list[str]:
-        """The names of all ports there are."""
+        """The names of all ports."""
         return _ask(["jack_lsp"]).split()
 
     def forget_inputs(self) -> None:
-        """Wait until it has noticed that the processes that listened before are gone.
+        """Wait until the server has noticed that earlier input streams are gone.
 
-        Until then the ports of the next one are not `INPUT_PORTS`.
+        Until then the ports of the next stream have other names than `INPUT_PORTS`.
         """
-        until(lambda: not set(INPUT_PORTS) & set(self.ports()), "nobody listens any more")
+        until(lambda: not set(INPUT_PORTS) & set(self.ports()), "no input stream is left")
 
     def connect(self, output: str, input_: str) -> None:
-        """Connect two ports, once both are there."""
+        """Wait for two ports, and connect them."""
         until(lambda: {output, input_} <= set(self.ports()), f"{output} and {input_} are there")
         subprocess.run(["jack_connect", output, input_], check=True)
 
@@ -114,10 +112,10 @@ class JackServer:
             self._server.send_signal(number)
             self._server.wait()
         if self._monitor is not None:
-            # After the server, which may wait six seconds for a client that was killed.
+            # After the server, which waits up to six seconds for a client that was killed.
             _close(self._monitor)
         self._monitor = self._server = None
-        # What is left of clients that were killed.
+        # Clients that were killed leave these files.
         for left in Path("/dev/shm").glob(f"jack_*{self.name}_*"):
             left.unlink()
 
@@ -130,16 +128,16 @@ def playing(
     at_seconds: float = 0.0,
     folder: Path,
 ) -> Iterator[subprocess.Popen[str]]:
-    """Play as a sound card would deliver it: the sound of a period comes in the cycle after it.
+    """Play as a sound card would: the sound of a period comes in the cycle after it.
 
-    Leaving waits until all is played.
+    The end of the block waits until all is played.
 
     Args:
         samples: `[frames, channels]`, a channel for each port.
-        at_seconds: when its first frame sounds, in `time.perf_counter` seconds, a second or more
-            from now; 0: as soon as can be. The server's own clock is wrong by some milliseconds
-            for `XRUN_SECONDS` after an XRun, and so is the player.
-        folder: to put the samples in.
+        at_seconds: when the first frame sounds, in `time.perf_counter` seconds, a second or more
+            from now; 0: as soon as possible. After an XRun the server's clock, and so the player,
+            is wrong by some milliseconds for `XRUN_SECONDS`.
+        folder: where the player finds the samples.
     """
     path = folder / "playing.npy"
     np.save(path, samples)
@@ -149,7 +147,7 @@ def playing(
         assert player.stdout.readline() == "ready\n"
         yield player
         if player.stdout.readline() != "done\n":
-            raise PlayerDropped("JACK took the player for dead: the machine is too busy")
+            raise PlayerDropped("JACK dropped the player: the machine is too busy")
     finally:
         _close(player)
 
@@ -158,7 +156,7 @@ def playing(
 def playing_file(
     server: JackServer, path: Path, ports: tuple[str, ...] = INPUT_PORTS
 ) -> Iterator[None]:
-    """Play a stereo file with sndfile-jackplay. Leaving waits until it is played."""
+    """Play a stereo file with sndfile-jackplay. The end of the block waits until it is played."""
     player = subprocess.Popen(
         ["sndfile-jackplay", "--wait", str(path)],
         stdin=subprocess.PIPE,
@@ -182,11 +180,12 @@ def playing_file(
 def loopback(
     *, delay_frames: int, gain: float = 1.0, noise: float = 0.0, growth_frames: int = 0
 ) -> Iterator[str]:
-    """A device, by its name, whose input is what its output was that many frames before.
+    """Start a device whose input repeats its output after a delay, and give its name.
 
     Args:
-        gain, noise: amplitudes, of what comes back and of what is added.
-        growth_frames: what the delay grows by twice a second.
+        gain: factor from output to input.
+        noise: amplitude of added white noise.
+        growth_frames: growth of the delay, twice a second.
     """
     arguments = map(str, (delay_frames, gain, noise, growth_frames))
     client = _start("tests.peers.jack_loopback", *arguments)
@@ -199,9 +198,9 @@ def loopback(
 
 
 def without_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
-    """What the attempt returns or raises once the server has not missed a period in it.
+    """Repeat an attempt until the server misses no period in it; return or raise its result.
 
-    Skips the test when every attempt misses one: the machine is too busy to say anything.
+    Skips the test after `ATTEMPTS` attempts with missed periods: the machine is too busy.
     """
     for _ in range(ATTEMPTS):
         before = server.xruns()
@@ -218,9 +217,9 @@ def without_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
 
 @pytest.fixture
 def jack_server(module_jack_server: JackServer) -> JackServer:
-    """A server that runs, in the environment of what the test starts; it may stop and kill it.
+    """A running server, in the environment of what the test starts; the test may stop or kill it.
 
-    A module's tests share one, and no client of it is left when they are done.
+    A module's tests share one. After them no client of it is left.
     """
     if not module_jack_server.running:
         module_jack_server.start()
@@ -229,11 +228,12 @@ def jack_server(module_jack_server: JackServer) -> JackServer:
 
 @pytest.fixture(scope="module")
 def module_jack_server(require_program: Callable[[str], str]) -> Iterator[JackServer]:
-    """The one that `jack_server` gives; a module's own fixtures may use it too."""
+    """The server of `jack_server`, for a module's own fixtures."""
     for program in ("setpriv", "jackd", "jack_lsp", "jack_connect", "sndfile-jackplay"):
         require_program(program)
     pytest.importorskip("jack")
-    # It would have the server's name in its environment, and stays as long as this process.
+    # Before the environment names the server: the tracker lives as long as this process, and
+    # must not count as a client that is left.
     resource_tracker.ensure_running()
     server = JackServer(f"melody-bridge-{os.getpid()}")
     with pytest.MonkeyPatch.context() as patch:
@@ -243,7 +243,7 @@ def module_jack_server(require_program: Callable[[str], str]) -> Iterator[JackSe
         try:
             yield server
         finally:
-            # One that was killed keeps its place until its namesake gives it back.
+            # A killed server keeps its place until one of the same name frees it.
             if not server.running:
                 server.start()
             server.stop()
@@ -252,14 +252,14 @@ def module_jack_server(require_program: Callable[[str], str]) -> Iterator[JackSe
 
 def processes_with(server_name: str) -> list[int]:
     """Processes other than this one that have the server's name in their environment."""
-    wanted = f"JACK_DEFAULT_SERVER={server_name}".encode()
+    variable = f"JACK_DEFAULT_SERVER={server_name}".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             environment = (entry / "environ").read_bytes().split(b"\0")
-        except OSError:  # It is another user's, or gone.
+        except OSError:  # The process is another user's, or gone.
             continue
-        if wanted in environment and int(entry.name) != os.getpid():
+        if variable in environment and int(entry.name) != os.getpid():
             found.append(int(entry.name))
     return found
 

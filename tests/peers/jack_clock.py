@@ -1,4 +1,4 @@
-"""JACK's own time of a cycle, on this machine's `time.perf_counter`."""
+"""The time of a JACK cycle in `time.perf_counter` seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import cffi
 
 
 class Clock:
-    """Of one client; `jack_get_cycle_times` and `jack_get_time` are missing from its module."""
+    """The cycle times of one client.
+
+    The `jack` module lacks `jack_get_cycle_times` and `jack_get_time`, so this calls them itself.
+    """
 
     def __init__(self, client: Any) -> None:
         self._ffi = cffi.FFI()
@@ -28,7 +31,7 @@ class Clock:
         )
 
     def cycle_seconds(self) -> float:
-        """When the cycle began that a process callback is in."""
+        """The beginning of the current cycle; for a process callback."""
         failed = self._jack.jack_get_cycle_times(
             self._client, self._frames, self._now, self._next, self._period
         )

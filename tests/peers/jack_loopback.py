@@ -1,6 +1,6 @@
-"""A JACK client that gives back what it gets, later: `jack_loopback DELAY GAIN NOISE GROWTH`.
+"""A JACK client that repeats its input after a delay: `jack_loopback DELAY GAIN NOISE GROWTH`.
 
-PortAudio has it as a device of its name, so that what is played to it comes back from it.
+PortAudio lists it as a device, whose input is its own output.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import jack
 import numpy as np
 
 NAME = "loopback"
-
-
 GROWTH_PERIODS = 40
 
 
@@ -20,9 +18,10 @@ def main(delay_frames: int, gain: float, noise: float, growth_frames: int) -> No
     """Run until stdin ends.
 
     Args:
-        delay_frames: from input to output.
-        gain, noise: amplitudes.
-        growth_frames: what the delay grows by every 40 periods.
+        delay_frames: delay from input to output.
+        gain: factor from input to output.
+        noise: amplitude of added white noise.
+        growth_frames: growth of the delay, every 40 periods.
     """
     client = jack.Client(NAME, no_start_server=True)
     input_, output = client.inports.register("in"), client.outports.register("out")

@@ -1,4 +1,4 @@
-"""A JACK client that waits for the server, then answers each line by the times of all XRuns."""
+"""A JACK client that waits for the server, then answers each line with the times of all XRuns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def main() -> None:
             clients.append(jack.Client("monitor", no_start_server=True))
         return bool(clients)
 
-    until(connected, "the server takes clients")
+    until(connected, "the server accepts clients")
     (client,) = clients
     client.set_xrun_callback(lambda _: xruns.append(time.perf_counter()))
     client.activate()

@@ -18,33 +18,33 @@ PATIENCE_SECONDS = 5.0
 
 
 def main(path: str, at_seconds: str, *ports: str) -> None:
-    """Play all of it, and end."""
+    """Play all samples, and end."""
     samples = np.load(path)
     client = jack.Client("player", no_start_server=True)
     outputs = [client.outports.register(f"out_{number}") for number in range(len(ports))]
     clock = Clock(client)
     connected, done = threading.Event(), threading.Event()
     at = float(at_seconds)
-    place = 0  # In the samples, of the first frame of the coming cycle.
+    position = 0  # In the samples: the first frame of the next cycle.
 
     @client.set_process_callback  # type: ignore[untyped-decorator]
     def process(frames: int) -> None:
-        nonlocal place
+        nonlocal position
         block = np.zeros((frames, len(ports)), np.float32)
         if connected.is_set():
             if at:
-                # The cycle brings what sounded in the period before it, as from a sound card.
+                # A cycle brings the sound of the period before it, as from a sound card.
                 since = clock.cycle_seconds() - frames / client.samplerate - at
                 due = round(since * client.samplerate)
-                # In one piece, unless the server lost time.
-                place = due if abs(due - place) > MOST_FRAMES_OFF else place
-            if place > -frames:
-                piece = samples[max(0, place) : max(0, place + frames)]
-                first = max(0, -place)
+                # Without a jump, unless the server lost time.
+                position = due if abs(due - position) > MOST_FRAMES_OFF else position
+            if position > -frames:
+                piece = samples[max(0, position) : max(0, position + frames)]
+                first = max(0, -position)
                 block[first : first + len(piece)] = piece
-            place += frames
-            # Not before what is in this cycle has gone out.
-            if place > len(samples) + 4 * frames:
+            position += frames
+            # A few cycles later, so that the last samples have gone out.
+            if position > len(samples) + 4 * frames:
                 done.set()
         for number, output in enumerate(outputs):
             output.get_array()[:] = block[:, number]
@@ -56,7 +56,7 @@ def main(path: str, at_seconds: str, *ports: str) -> None:
         connected.set()
         print("ready", flush=True)
         lead_seconds = max(0.0, at - time.perf_counter())
-        # A server that takes it for dead calls it no more.
+        # Without end if the server has dropped this client: it calls it no more.
         if done.wait(lead_seconds + len(samples) / client.samplerate + PATIENCE_SECONDS):
             print("done", flush=True)
 

@@ -1,4 +1,4 @@
-"""A set of Live with our devices in it: the model and host of tests/max_for_live, in Node."""
+"""A Live set with our devices: the model of Live and of Max in tests/max_for_live, in Node."""
 
 from __future__ import annotations
 
@@ -18,25 +18,27 @@ PATCHER = _ROOT / "max_for_live" / "Melody Bridge.maxpat"
 
 
 class CallFailed(AssertionError):
-    """What was called threw an error: something that the device's user would have seen."""
+    """The call threw an error, which the device's user would have seen."""
 
 
 class Ref(NamedTuple):
-    """An object that stays in the model: a track, a slot, a clip."""
+    """A reference to an object in the model: a track, a slot, a clip."""
 
     number: int
 
     def path(self, *names: str) -> str:
-        """For a call: a member of it."""
+        """The path of a member, for a call."""
         return ".".join((f"${self.number}", *names))
 
 
 class LiveSet:
-    """The process, and calls into it.
+    """A process with the model, and calls into it.
 
     Attributes:
-        events: what it has told so far: `{"event": "shown", "host", "name", "text"}` and
+        events: the events so far: `{"event": "shown", "host", "name", "text"}` and
             `{"event": "clip", "track", "slot", "name"}`.
+        errors: the lines on its stderr so far.
+        process: the process itself.
     """
 
     def __init__(self, node: str, live: Mapping[str, Any]) -> None:
@@ -62,19 +64,19 @@ class LiveSet:
             reader.start()
 
     def call(self, path: str, *arguments: object) -> Any:
-        """The result of a method or the value of a member, by its dotted path.
+        """Call a method or read a member by its dotted path, and return the result.
 
         Raises:
-            CallFailed: it threw an error.
+            CallFailed: the method threw an error.
         """
         return self._ask(path, arguments, ref=False)
 
     def ref(self, path: str, *arguments: object) -> Ref:
-        """The same for a result that is no JSON: it stays there, and this stands for it."""
+        """Like `call`, for a result that is not JSON: return a reference to it."""
         return Ref(self._ask(path, arguments, ref=True)["$ref"])
 
     def add_track(self, name: str, kind: str = "audio", **more: object) -> Ref:
-        """A track at the end of the set."""
+        """Add a track at the end of the set."""
         return self.ref("live.song.addTrack", {"name": name, "kind": kind, **more})
 
     def add_device(
@@ -84,7 +86,7 @@ class LiveSet:
         patcher: Path = PATCHER,
         parameters: Mapping[str, Any] | None = None,
     ) -> Device:
-        """Drag a device onto a track, or open a set in which it was, with what was saved."""
+        """Drag a device onto a track; with `parameters`: open a set that was saved with it."""
         device = self.ref("live.addDevice", track)
         options: dict[str, object] = {"patcherPath": str(patcher), "device": device}
         if parameters is not None:
@@ -98,11 +100,11 @@ class LiveSet:
         what: str,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        """Wait until it is true."""
+        """Wait until a condition is true; `what` names it in the error."""
         until(reached, what, patience_seconds)
 
     def close(self) -> int:
-        """End it, and return its exit status: 0 if no device failed."""
+        """End the process, and return its exit status: 0 if no device failed."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         status = self.process.wait(PATIENCE_SECONDS)
@@ -110,7 +112,7 @@ class LiveSet:
         return status
 
     def kill(self) -> None:
-        """End it whatever it does."""
+        """Kill the process."""
         self.process.kill()
         self.process.wait(PATIENCE_SECONDS)
         self._join()
@@ -119,8 +121,8 @@ class LiveSet:
         assert self.process.stdin is not None
         self._asked += 1
         number = self._asked
-        asked = {"id": number, "call": path, "args": _as_json(arguments), "ref": ref}
-        self.process.stdin.write(json.dumps(asked) + "\n")
+        request = {"id": number, "call": path, "args": _as_json(arguments), "ref": ref}
+        self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         with self._grown:
             self._grown.wait_for(lambda: number in self._answers or self._ended, PATIENCE_SECONDS)
@@ -140,12 +142,12 @@ class LiveSet:
     def _read_lines(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            told = json.loads(line)
+            message = json.loads(line)
             with self._grown:
-                if "event" in told:
-                    self.events.append(told)
+                if "event" in message:
+                    self.events.append(message)
                 else:
-                    self._answers[told["id"]] = told
+                    self._answers[message["id"]] = message
                 self._grown.notify_all()
         with self._grown:
             self._ended = True
@@ -157,14 +159,14 @@ class LiveSet:
 
 
 class Device:
-    """A device in the set, as its user sees it. Controls go by a parameter's name or a box's."""
+    """A device as its user sees it. A control has the name of its parameter or of its box."""
 
     def __init__(self, live: LiveSet, name: str) -> None:
         self.live = live
         self.name = name
 
     def call(self, method: str, *arguments: object) -> Any:
-        """Any other method of the host."""
+        """Call any other method of the host."""
         return self.live.call(f"hosts.{self.name}.{method}", *arguments)
 
     def press(self, button: str) -> None:
@@ -184,11 +186,11 @@ class Device:
         self.call("choose", menu, item)
 
     def text(self, box: str) -> str:
-        """What is shown there."""
+        """The text that a box shows."""
         return str(self.call("text", box))
 
     def value(self, control: str) -> float:
-        """The number that a control has."""
+        """The number that a control shows."""
         return float(self.call("value", control))
 
     def items(self, menu: str) -> list[str]:
@@ -200,30 +202,30 @@ class Device:
         return list(self.call("console"))
 
     def hear(self, wav: Path, *, in_song: bool = False, loop: bool = False) -> None:
-        """Play a file into the track: from now on, or with its beginning at the song's beat 0."""
+        """Play a file into the track from now on, or in time with the song from beat 0."""
         how = "followSong" if in_song else "play"
         self.live.call(f"inputs.{self.name}.{how}", str(wav), {"loop": loop})
 
     def save(self) -> dict[str, Any]:
-        """Its parameters as Live writes them into the set."""
+        """The device's parameters, as Live writes them into the set."""
         return dict(self.call("save"))
 
     def remove(self) -> None:
         """Delete the device from its track.
 
         Raises:
-            CallFailed: its script had failed.
+            CallFailed: the device's script had failed.
         """
         self.live.call("removeHost", self.name)
 
 
 @contextmanager
 def live_set(node: str, **live: Any) -> Iterator[LiveSet]:
-    """A set of Live, which ends without an error of any device when the block is left.
+    """Open a Live set; at the end of the block close it and check that no device failed.
 
     Args:
         node: the program.
-        live: as `createLive` in tests/max_for_live/live_model.js takes it.
+        live: options for `createLive` in tests/max_for_live/live_model.js.
     """
     running = LiveSet(node, live)
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bridge.control.packets import Argument
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 Message = tuple[str, Sequence[Argument]]
 
 PATCH = """#N canvas 0 0 450 300 12;
@@ -30,33 +30,33 @@ PATCH = """#N canvas 0 0 450 300 12;
 
 
 def send_by_oscsend(oscsend: str, port: int, messages: Iterable[Message]) -> None:
-    """One process a message, numbers as ints and floats.
+    """Send with liblo's oscsend: one process a message, numbers as ints and floats.
 
     Args:
-        oscsend: the program.
+        oscsend: the program's path.
     """
     for address, arguments in messages:
-        said = [address, *([type_tags(arguments)] if arguments else []), *map(str, arguments)]
+        words = [address, *([type_tags(arguments)] if arguments else []), *map(str, arguments)]
         subprocess.run(
-            [oscsend, "127.0.0.1", str(port), *said], check=True, timeout=PATIENCE_SECONDS
+            [oscsend, "127.0.0.1", str(port), *words], check=True, timeout=PATIENCE_SECONDS
         )
 
 
 def send_by_pd(pd: str, port: int, messages: Iterable[Message], folder: Path) -> None:
-    """All in one process, every number as a float.
+    """Send with Pd: all messages from one process, every number as a float.
 
     Args:
-        pd: the program.
-        folder: to put a patch in.
+        pd: the program's path.
+        folder: where the patch is written.
     """
     patch = folder / "client.pd"
     patch.write_text(PATCH, encoding="ascii")
-    say = [f"connect connect 127.0.0.1 {port}"]
+    lines = [f"connect connect 127.0.0.1 {port}"]
     for address, arguments in messages:
-        say.append(f"address set {address.strip('/').replace('/', ' ')}")
-        say.append(f"arguments list {' '.join(map(_for_pd, arguments))}")
-    say.append("pd quit")
-    options = [option for one in say for option in ("-send", one)]
+        lines.append(f"address set {address.strip('/').replace('/', ' ')}")
+        lines.append(f"arguments list {' '.join(map(_for_pd, arguments))}")
+    lines.append("pd quit")
+    options = [option for line in lines for option in ("-send", line)]
     subprocess.run(
         [pd, "-nogui", "-noaudio", "-nomidi", "-noprefs", *options, str(patch)],
         check=True,
@@ -66,11 +66,11 @@ def send_by_pd(pd: str, port: int, messages: Iterable[Message], folder: Path) ->
 
 
 def type_tags(values: Sequence[object]) -> str:
-    """As oscsend wants them."""
+    """The OSC type tags of these values, for oscsend."""
     tags: dict[type, str] = {int: "i", float: "f", str: "s"}
     return "".join(tags[type(value)] for value in values)
 
 
 def _for_pd(argument: Argument) -> str:
-    """As Pd's messages are written, where blanks and commas would divide them."""
+    """An argument as Pd's messages are written: blanks, commas and semicolons are escaped."""
     return re.sub(r"([ ,;$\\])", r"\\\1", str(argument))

@@ -1,4 +1,4 @@
-"""Waiting for a state that nothing tells of, with an end to the patience."""
+"""Wait for a condition that nothing announces, with a deadline."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 60.0
-_LOOK_SECONDS = 0.01
+_POLL_SECONDS = 0.01
 
 
 def until(
     reached: Callable[[], object], what: str, patience_seconds: float = PATIENCE_SECONDS
 ) -> None:
-    """Wait until it is true; an AssertionError that names it if it never is."""
+    """Wait until a condition is true; raise an AssertionError that names it if it never is."""
     deadline = time.perf_counter() + patience_seconds
     while not reached():
         assert time.perf_counter() < deadline, f"waited {patience_seconds} s until {what}"
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)

@@ -14,26 +14,43 @@ from bridge.pocket.decoder import model_config
 from bridge.pocket.text import build_tokenizer, tempo_tokens
 
 STEPS = 300
-"""Of the descent: an eighth of what the recipe takes, and enough to tell that it gets there."""
+"""Steps of the descent: an eighth of the recipe's, and enough to show where it leads."""
+FEW_STEPS = 40
+"""The aimed head has turned by then: 0.014 of its attention is near after one step, 0.53 now."""
+
+
+def initialised(steps: int) -> Clock:
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer()
+    model = MusicgenMelodyForConditionalGeneration(model_config(len(tokenizer)))
+    return initialise(model, tempo_tokens(tokenizer), steps=steps)
 
 
 @pytest.fixture(scope="module")
 def clock() -> Clock:
-    torch.manual_seed(0)
-    tokenizer = build_tokenizer()
-    model = MusicgenMelodyForConditionalGeneration(model_config(len(tokenizer)))
-    return initialise(model, tempo_tokens(tokenizer), steps=STEPS)
+    return initialised(STEPS)
 
 
-def test_the_aimed_head_looks_from_a_codec_step_at_its_chroma_step(clock: Clock) -> None:
+def attention_near_the_chroma_step(clock: Clock) -> float:
+    """The share of the aimed head's attention within 1.5 chroma steps of the right one."""
     steps = torch.arange(0, 1500, 7)
     with torch.no_grad():
         attention = torch.softmax(clock.attention_to_chroma(steps), dim=1)
     right = (steps + 0.5) * CHROMA_PER_STEP
     near = (torch.arange(WINDOW_STEPS)[None] - right[:, None]).abs() <= 1.5
-    assert float((attention * near).sum(1).mean()) > 0.9
+    return float((attention * near).sum(1).mean())
 
 
+def test_the_aimed_head_turns_to_the_chroma_step_of_a_codec_step() -> None:
+    assert attention_near_the_chroma_step(initialised(FEW_STEPS)) > 0.4
+
+
+@pytest.mark.slow
+def test_the_aimed_head_looks_from_a_codec_step_at_its_chroma_step(clock: Clock) -> None:
+    assert attention_near_the_chroma_step(clock) > 0.9
+
+
+@pytest.mark.slow
 def test_the_counting_heads_tell_the_place_within_the_beat_of_any_tempo(clock: Clock) -> None:
     for pair, (low, high) in enumerate(SPANS):
         steps = torch.arange(low, high, 7)

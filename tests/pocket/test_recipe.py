@@ -17,6 +17,7 @@ from transformers import EncodecModel, MusicgenMelodyForConditionalGeneration
 
 from bridge.chroma import one_hot
 from bridge.engine import Request, load
+from bridge.pocket import checkpoint_folder
 from bridge.pocket.__main__ import main
 
 CODEC_STEPS, DECODER_STEPS = 2, 5
@@ -62,6 +63,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     yield Trained(folder, checkpoint, second.stderr)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(trained: Trained) -> None:
     assert f"codec goes on from step {CODEC_STEPS}" in trained.said
     assert f"decoder goes on from step {DECAY_FROM}" in trained.said
@@ -72,6 +74,7 @@ def test_a_killed_run_goes_on_where_it_was(trained: Trained) -> None:
     assert "codec step 0" in whole and "decoder step 0" in whole
 
 
+@pytest.mark.slow
 def test_the_state_before_the_decay_is_kept_for_a_longer_run(trained: Trained) -> None:
     before, after = (
         torch.load(trained.folder / name, weights_only=True)
@@ -86,11 +89,13 @@ def test_the_state_before_the_decay_is_kept_for_a_longer_run(trained: Trained) -
     assert len(moved) > 50
 
 
+@pytest.mark.slow
 def test_the_losses_are_drawn(trained: Trained) -> None:
     pytest.importorskip("matplotlib")
     assert (trained.folder / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_the_checkpoint_is_small_and_half_precision(trained: Trained) -> None:
     weights = list(trained.checkpoint.glob("*.safetensors"))
     assert len(weights) == 1
@@ -98,6 +103,7 @@ def test_the_checkpoint_is_small_and_half_precision(trained: Trained) -> None:
     assert not list(trained.checkpoint.glob("*.bin"))
 
 
+@pytest.mark.slow
 def test_plain_transformers_loads_every_weight(trained: Trained) -> None:
     model_class: Any = MusicgenMelodyForConditionalGeneration
     model, found = model_class.from_pretrained(trained.checkpoint, output_loading_info=True)
@@ -115,6 +121,7 @@ def test_plain_transformers_loads_every_weight(trained: Trained) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_engine_plays_it(trained: Trained) -> None:
     engine = load(trained.checkpoint, device="cpu")
     assert (engine.num_codebooks, engine.audio_channels, engine.frame_rate) == (8, 2, 50)
@@ -126,15 +133,15 @@ def test_the_engine_plays_it(trained: Trained) -> None:
     assert (heard.frames, heard.channels) == (12_800, 2)
 
 
-def test_a_checkpoint_can_be_trained_on(trained: Trained, tmp_path: Path) -> None:
+def test_a_checkpoint_can_be_trained_on(tmp_path: Path) -> None:
     """Its codec stays as it is; its decoder has moved, but only by so few steps."""
     folder, longer = tmp_path / "training", tmp_path / "longer"
-    arguments = [*recipe(folder, longer)[3:], "--from", str(trained.checkpoint)]
+    arguments = [*recipe(folder, longer)[3:], "--from", str(checkpoint_folder())]
     assert main(arguments) == 0
     assert not (folder / "codec.pt").exists()
     model_class: Any = MusicgenMelodyForConditionalGeneration
     before, after = (
-        model_class.from_pretrained(path).state_dict() for path in (trained.checkpoint, longer)
+        model_class.from_pretrained(path).state_dict() for path in (checkpoint_folder(), longer)
     )
     for name, value in before.items():
         if name.startswith("audio_encoder."):
@@ -142,14 +149,16 @@ def test_a_checkpoint_can_be_trained_on(trained: Trained, tmp_path: Path) -> Non
     name = "decoder.model.decoder.layers.0.fc1.weight"
     away = float((after[name].float() - before[name].float()).norm() / before[name].float().norm())
     assert 0 < away < 0.05
+    (played,) = load(longer, device="cpu").generate(Request(prompt="warm piano", seconds=0.4))
+    assert (played.frames, played.channels) == (12_800, 2)
 
 
-def test_a_codec_can_begin_with_anothers_weights(trained: Trained, tmp_path: Path) -> None:
+def test_a_codec_can_begin_with_anothers_weights(tmp_path: Path) -> None:
     folder = tmp_path / "training"
-    arguments = [*recipe(folder, tmp_path / "none")[3:], "--codec-from", str(trained.checkpoint)]
+    arguments = [*recipe(folder, tmp_path / "none")[3:], "--codec-from", str(checkpoint_folder())]
     assert main([*arguments, "--stages", "codec"]) == 0
     model_class: Any = MusicgenMelodyForConditionalGeneration
-    before = model_class.from_pretrained(trained.checkpoint).audio_encoder.state_dict()
+    before = model_class.from_pretrained(checkpoint_folder()).audio_encoder.state_dict()
     after = EncodecModel.from_pretrained(folder / "codec").state_dict()
     moved = [
         float((after[name] - value.float()).norm() / value.float().norm())

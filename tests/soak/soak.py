@@ -1,6 +1,6 @@
-"""Hard use for a long time: `make soak`, which names this file; `make test` does not find it.
+"""Hard use for a long time, for `make soak`. `make test` does not collect this file.
 
-SOAK_SECONDS shortens the performance, for whoever works on this file.
+SOAK_SECONDS shortens the performance, for work on this file.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def used(pid: int) -> tuple[int, int, int]:
     return memory_bytes(pid), len(list((process / "fd").iterdir())), threads
 
 
-def test_ten_minutes_of_capture_and_rendering_leave_everything_level(
+def test_memory_files_and_threads_stay_level_in_ten_minutes_of_use(
     daemon: DaemonProcess, melodies: Path, tmp_path: Path
 ) -> None:
     hum, _ = soundfile.read(melodies / "twinkle-hum-100bpm.wav", dtype="float32")
@@ -60,7 +60,7 @@ def test_ten_minutes_of_capture_and_rendering_leave_everything_level(
         "engine": engine_pid(daemon),
     }
     measured: list[dict[str, tuple[int, int, int]]] = []
-    asked = clips = 0
+    requests = clips = 0
     with (
         Client(daemon.port, "soak") as client,
         Daw(daemon.port, start_seconds=start, tempo_bpm=100.0) as daw,
@@ -69,12 +69,12 @@ def test_ten_minutes_of_capture_and_rendering_leave_everything_level(
         until(lambda: time.perf_counter() > daw.seconds_of(13), "three bars")
         next_minute = 0.0
         while (now := time.perf_counter() - start) < SOAK_SECONDS:
-            asked += 1
-            take, clip = f"soak-{asked}a", f"soak-{asked}b"
+            requests += 1
+            take, clip = f"soak-{requests}a", f"soak-{requests}b"
             client.send("/bridge/capture/last", take, 2)
             client.send("/bridge/generate", clip, *("bars", 2, "preset", "lofi-keys"))
             end = client.ended(clip)
-            # A missed period of a busy machine may cost a take, and nothing else may.
+            # A period that a busy machine misses may cost a take, and nothing more.
             assert end.address == "/bridge/done" or end.arguments[1] == "not-enough-bars", end
             if end.address == "/bridge/done":
                 clips += 1
@@ -84,11 +84,11 @@ def test_ten_minutes_of_capture_and_rendering_leave_everything_level(
                 measured.append({name: used(pid) for name, pid in pids.items()})
                 print(f"{now:5.0f} s, {clips} clips, {measured[-1]}", flush=True)
             until(lambda: time.perf_counter() > start + now + bar_seconds, "the next bar")
-    print(f"{clips} clips of {asked}")
+    print(f"{clips} clips of {requests}")
     assert clips > SOAK_SECONDS / 30
     half = len(measured) // 2
     for name in pids:
-        # What is in use at the lowest: it rises while a request is at work.
+        # The lowest figures: they rise during a request.
         memory, files, threads = lowest(measured[half - 3 : half + 1], name)
         last_memory, last_files, last_threads = lowest(measured[-4:], name)
         assert last_memory <= memory * (1 + MEMORY_GROWTH) + 2**20, name
@@ -96,7 +96,7 @@ def test_ten_minutes_of_capture_and_rendering_leave_everything_level(
 
 
 def lowest(measured: list[dict[str, tuple[int, int, int]]], name: str) -> tuple[int, ...]:
-    """The least of each figure of a process."""
+    """The lowest value of each figure of a process."""
     return tuple(map(min, zip(*(each[name] for each in measured), strict=True)))
 
 

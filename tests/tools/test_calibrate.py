@@ -1,4 +1,4 @@
-"""A loopback of known delay is measured; what is not clearly heard is refused with the remedy."""
+"""`melody-bridge calibrate` on a loopback of known delay, and its errors with their remedies."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.peers.jack import SAMPLE_RATE, JackServer, loopback, without_xruns
 
 @pytest.fixture(autouse=True)
 def _be_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    # This server's callbacks come so evenly that their times are known at once.
+    # This server's callbacks are so regular that their times are known at once.
     monkeypatch.setattr(calibrate, "_SETTLING_SECONDS", 0.5)
     monkeypatch.setattr(calibrate, "_LONGEST_SECONDS", 0.3)
     monkeypatch.setattr(calibrate, "_SPACING_SECONDS", 0.45)
 
 
-# PortAudio hears in one cycle what it played in the last, and calls that no time at all: what is
-# left is the delay.
+# PortAudio records in one cycle what it played in the last one, and counts that as no time: the
+# measure is the loopback's delay.
 
 
 def test_a_cable_is_measured_and_printed_for_the_configuration(
@@ -42,7 +42,7 @@ def test_a_cable_is_measured_and_printed_for_the_configuration(
     assert errors == ""
 
 
-def test_an_inverted_quiet_and_noisy_way_is_measured_too(
+def test_an_inverted_quiet_and_noisy_loopback_is_measured(
     jack_server: JackServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with loopback(delay_frames=5000, gain=-0.02, noise=0.001) as name:
@@ -50,7 +50,7 @@ def test_an_inverted_quiet_and_noisy_way_is_measured_too(
     latency = Latency(**json.loads(capfd.readouterr().out.splitlines()[-1]))
     assert latency.milliseconds == pytest.approx(1000 * 5000 / SAMPLE_RATE, abs=1.0)
     assert latency.spread_ms < 1.0
-    # An upright sweep fits an inverted one nearly as well, half a wave beside it.
+    # A sweep that is not inverted would fit nearly as well, half a wave off.
     assert latency.correlation > 0.95
     assert (latency.input, latency.output, latency.repeats) == ("loopback", "loopback", 5)
 
@@ -62,7 +62,7 @@ def refused(measure: Callable[[], object]) -> str:
     return str(raised.value)
 
 
-def test_silence_and_noise_are_not_taken_for_the_sweeps(jack_server: JackServer) -> None:
+def test_silence_and_noise_are_not_mistaken_for_the_sweeps(jack_server: JackServer) -> None:
     report = refused(lambda: measure_latency("system", "system", repeats=1))
     assert "system, JACK Audio Connection Kit hears nothing: connect it" in report
     with loopback(delay_frames=100, gain=0.0, noise=0.5) as name:
@@ -70,13 +70,13 @@ def test_silence_and_noise_are_not_taken_for_the_sweeps(jack_server: JackServer)
     assert "hears something, but not the sweeps" in report and "turn up" in report
 
 
-def test_repeats_that_disagree_are_no_measurement(jack_server: JackServer) -> None:
+def test_repeats_that_disagree_are_refused(jack_server: JackServer) -> None:
     with loopback(delay_frames=100, growth_frames=200) as name:
         report = refused(lambda: measure_latency(name, name, repeats=3))
     assert "ms late, and may differ by 2.0 ms: close other programs" in report
 
 
-def test_a_device_that_is_not_there_is_refused_at_once(jack_server: JackServer) -> None:
+def test_an_unknown_device_is_refused_at_once(jack_server: JackServer) -> None:
     with pytest.raises(NoInput, match="there is no input 'nothing'"):
         measure_latency("nothing")
     with pytest.raises(NoOutput, match="there is no output 'nothing'"):

@@ -1,4 +1,4 @@
-"""The doctor: a line for each thing, what is wrong with it, and what to do about it."""
+"""`melody-bridge doctor`: a line for each finding, what is wrong, and the remedy."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.peers.jack import JackServer
 
 
 def examined(*arguments: str, **environment: str) -> tuple[int, dict[str, dict[str, Any]]]:
-    """Exit status, and the findings by what they are about."""
+    """Run the doctor; return its exit status and its findings by their subject."""
     done = subprocess.run(
         [sys.executable, "-m", "bridge", "doctor", "--json", *arguments],
         capture_output=True,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        env={**os.environ, **environment},
     )
     assert done.stderr == ""
     report = json.loads(done.stdout)
@@ -31,25 +31,25 @@ def examined(*arguments: str, **environment: str) -> tuple[int, dict[str, dict[s
     return done.returncode, {finding["about"]: finding for finding in report["findings"]}
 
 
-def test_a_machine_with_a_sound_card_is_well(jack_server: JackServer, tmp_path: Path) -> None:
+def test_a_machine_with_a_sound_card_passes(jack_server: JackServer, tmp_path: Path) -> None:
     status, findings = examined("--clips", str(tmp_path / "Clips"), "--osc-port", "0")
     assert status == 0
     assert {"program", "packages", "OSC port 0", "clips folder", "inputs", "outputs"} < set(
         findings
     )
     assert "JACK" in findings["inputs"]["found"] and "44100 Hz" in findings["inputs"]["found"]
-    # Nothing plays into the dummy card: exactly what macOS gives without permission.
+    # Nothing plays into the dummy card. macOS gives the same zeros without permission.
     assert findings["microphone"]["verdict"] == "warning"
     assert "exactly zero" in findings["microphone"]["found"]
     assert "macOS" in findings["microphone"]["remedy"]
     assert findings["model pocket"]["verdict"] == "ok"
     assert findings["device"]["found"].startswith("cpu")
-    assert not (tmp_path / "Clips").exists(), "it looks, and changes nothing"
+    assert not (tmp_path / "Clips").exists(), "the doctor changes nothing"
     for finding in findings.values():
         assert finding["verdict"] == "ok" or finding["remedy"], finding
 
 
-def test_what_is_wrong_is_told_with_its_remedy(tmp_path: Path) -> None:
+def test_each_problem_is_found(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
@@ -68,7 +68,7 @@ def test_what_is_wrong_is_told_with_its_remedy(tmp_path: Path) -> None:
     assert "microphone" not in findings and "input none" not in findings
 
 
-def test_people_read_one_line_a_finding_and_the_remedy_under_it(
+def test_a_finding_is_printed_as_one_line_with_the_remedy_below(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = [

@@ -1,7 +1,8 @@
-"""The evaluation: its figures on players whose skill is known, its table, a real checkpoint."""
+"""The evaluation: figures of players whose skill is known, the table, a real checkpoint."""
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import math
@@ -40,7 +41,7 @@ NAMES = [
 
 
 class Follower:
-    """Plays the melody it is given, with a drum on every beat of the prompt's tempo, in stereo."""
+    """Plays the requested melody in stereo, with a drum on every beat of the prompt's tempo."""
 
     device = "nowhere"
 
@@ -67,7 +68,7 @@ class Follower:
 
 
 class Deaf:
-    """Plays the same fading tone whatever it is asked for, and hears nothing."""
+    """Plays the same fading tone for every request, and reconstructs silence."""
 
     device = "nowhere"
 
@@ -87,7 +88,7 @@ def figures_of(player: object, clips: int) -> dict[str, Figure]:
     return {figure.name: figure for figure in figures}
 
 
-def test_who_follows_in_time_and_in_stereo_holds_every_floor() -> None:
+def test_a_player_that_follows_in_time_and_in_stereo_holds_every_floor() -> None:
     figures = figures_of(Follower(), clips=4)
     assert [figure.name for figure in figures.values() if not figure.holds] == []
     assert figures["melody similarity"].value > 0.9
@@ -95,7 +96,7 @@ def test_who_follows_in_time_and_in_stereo_holds_every_floor() -> None:
     assert figures["melody similarity"].clips == 4
 
 
-def test_who_hears_nothing_misses_them() -> None:
+def test_a_player_that_ignores_the_request_misses_the_floors() -> None:
     figures = figures_of(Deaf(), clips=4)
     missed = {name for name, figure in figures.items() if not figure.holds}
     assert missed >= {
@@ -109,18 +110,26 @@ def test_who_hears_nothing_misses_them() -> None:
     assert figures["codec alone: pitch class kept"].value == 0.0
 
 
+@pytest.fixture(scope="module", autouse=True)
+def music_is_rendered_once() -> Iterator[None]:
+    """Several tests measure with the same seeded music."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "render", functools.cache(evaluate.render))
+        yield
+
+
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
     return list(melodies(16))
 
 
-def test_the_same_melodies_are_asked_for_every_time(cases: list[Case]) -> None:
+def test_the_melodies_are_the_same_every_time(cases: list[Case]) -> None:
     for case, again in zip(cases[:4], melodies(4), strict=True):
         assert (case.sound, case.tempo_bpm, case.seed) == (again.sound, again.tempo_bpm, again.seed)
         assert np.array_equal(case.aligned.chroma, again.aligned.chroma)
 
 
-def test_melodies_are_whole_and_of_many_keys_tempos_and_meters(cases: list[Case]) -> None:
+def test_melodies_are_complete_and_of_many_keys_tempos_and_meters(cases: list[Case]) -> None:
     assert [case.seed for case in cases] == list(range(16))
     assert len({case.aligned.chroma.tobytes() for case in cases}) == 16
     assert {str(case.meter) for case in cases} == {"3/4", "4/4"}
@@ -138,11 +147,11 @@ def test_prompts_name_the_tempo_and_the_key_of_their_melody(cases: list[Case]) -
         assert case.has_drums == bool(re.search(r"(?<!no )drums", case.sound))
         for tonic, quality in re.findall(r"([A-G][b#]?) (major|minor)", case.sound):
             keys += 1
-            heard = np.bincount(case.aligned.classes[case.aligned.classes >= 0], minlength=12)
+            counts = np.bincount(case.aligned.classes[case.aligned.classes >= 0], minlength=12)
             steps = (0, 2, 4, 5, 7, 9, 11) if quality == "major" else (0, 2, 3, 5, 7, 9, 10)
             inside = [(KEY_NAMES.index(tonic) + step) % 12 for step in steps]
             # Wandering melodies leave their key.
-            assert heard[inside].sum() / heard.sum() > 0.5
+            assert counts[inside].sum() / counts.sum() > 0.5
     assert keys >= 5
     assert not any("{" in case.sound for case in cases)
 
@@ -182,7 +191,7 @@ def test_json_is_one_object_without_nan() -> None:
     assert report["figures"][2]["value"] is None
 
 
-def test_the_table_marks_what_was_missed() -> None:
+def test_the_table_marks_missed_floors() -> None:
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(as_table("pocket", "stream", FIGURES))
     rows = {
@@ -208,7 +217,7 @@ def short_clips() -> Iterator[None]:
 
 @pytest.mark.usefixtures("short_clips")
 @pytest.mark.parametrize("engine", ["stream", "reference"])
-def test_any_checkpoint_is_measured_by_either_engine(
+def test_any_checkpoint_is_measured_with_either_engine(
     model: Path, engine: Literal["stream", "reference"], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate.main(EvaluateOptions(str(model), engine, short=True), as_json=True) == 0

@@ -1,4 +1,4 @@
-"""Listening with numbers: each measure on sounds whose answer is known."""
+"""The measures of sound, on sounds whose values are known."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_longest_silence_is_found(sample_rate: int) -> None:
     assert gap == pytest.approx(1.5, abs=0.1)
 
 
-def test_one_channel_that_plays_on_is_no_silence() -> None:
+def test_a_pause_in_one_channel_of_two_is_no_silence() -> None:
     both = np.stack([tone(4.0), tone(4.0)], axis=1)
     both[32_000:96_000, 0] = 0.0
     assert longest_gap_seconds(Waveform(both, 32_000)) == 0.0
@@ -66,7 +66,7 @@ def test_a_fade_is_the_last_quarter_over_the_first(change_db: float) -> None:
     assert fade_db(Waveform(sound[:, None], 32_000)) == pytest.approx(change_db, abs=0.1)
 
 
-def test_silence_has_no_fade_and_is_all_gap_or_none() -> None:
+def test_every_measure_of_silence_is_finite() -> None:
     silence = Waveform(np.zeros((64_000, 2), dtype=np.float32), 32_000)
     assert fade_db(silence) == 0.0
     assert side_over_mid_db(silence) == 0.0
@@ -74,7 +74,7 @@ def test_silence_has_no_fade_and_is_all_gap_or_none() -> None:
 
 
 @pytest.mark.parametrize("side_db", [-40.0, -12.0, 0.0, 6.0])
-def test_side_over_mid_is_the_width_of_the_picture(side_db: float) -> None:
+def test_side_over_mid_is_the_level_of_side_against_mid(side_db: float) -> None:
     mid, side = tone(2.0), tone(2.0, hz=331.0) * 10 ** (side_db / 20)
     sound = np.stack([mid + side, mid - side], axis=1).astype(np.float32)
     assert side_over_mid_db(Waveform(sound, 32_000)) == pytest.approx(side_db, abs=0.2)
@@ -85,7 +85,7 @@ def test_mono_has_no_side() -> None:
 
 
 @pytest.mark.parametrize("sample_rate", RATES)
-def test_drums_are_told_from_what_is_held_and_what_is_plucked(sample_rate: int) -> None:
+def test_drums_have_a_larger_percussive_share_than_held_or_plucked_tones(sample_rate: int) -> None:
     held = tone(4.0, sample_rate)
     plucked = np.tile(tone(0.5, sample_rate) * np.exp(-time_of(0.5, sample_rate) / 0.1), 8).astype(
         np.float32
@@ -102,18 +102,18 @@ def test_drums_are_told_from_what_is_held_and_what_is_plucked(sample_rate: int) 
 
 
 @pytest.mark.parametrize(("tempo_bpm", "beats"), [(75, 4), (93.7, 3), (120, 4), (150, 3), (168, 4)])
-def test_a_beat_has_its_tempo_or_double_or_half(tempo_bpm: float, beats: int) -> None:
+def test_the_tempo_of_a_beat_is_found_or_its_half_or_double(tempo_bpm: float, beats: int) -> None:
     count = int(12 * tempo_bpm / 60)
     played = clicks([n * 60 / tempo_bpm for n in range(count)], 12.0)
     onsets = find_onsets(played)
-    heard = tempo_of(onsets.strength, onsets.step_seconds, beats)
-    assert any(heard == pytest.approx(k * tempo_bpm, rel=0.01) for k in (0.5, 1, 2))
-    assert 60 <= heard <= 200
+    found = tempo_of(onsets.strength, onsets.step_seconds, beats)
+    assert any(found == pytest.approx(k * tempo_bpm, rel=0.01) for k in (0.5, 1, 2))
+    assert 60 <= found <= 200
 
 
-def test_a_bar_of_three_is_not_heard_as_one_of_two() -> None:
+def test_a_bar_of_three_beats_is_not_measured_as_one_of_two() -> None:
     """A waltz with its first beat alone: the tempo is three times, not twice, the bar's."""
     played = clicks([n * 3 * 60 / 120 for n in range(10)], 15.0)
     onsets = find_onsets(played)
-    heard = tempo_of(onsets.strength, onsets.step_seconds, 3)
-    assert heard == pytest.approx(120, rel=0.01) or heard == pytest.approx(60, rel=0.01)
+    found = tempo_of(onsets.strength, onsets.step_seconds, 3)
+    assert found == pytest.approx(120, rel=0.01) or found == pytest.approx(60, rel=0.01)

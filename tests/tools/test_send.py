@@ -1,4 +1,4 @@
-"""The shell's client: types of words, and a daemon that is not there."""
+"""`melody-bridge send`: the types of its words, the events that it prints, a missing daemon."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from bridge.tools.send import read_argument, read_arguments
         ("0x10", "0x10"),
     ],
 )
-def test_words_become_numbers_where_they_are_numbers(word: str, value: int | float | str) -> None:
+def test_words_that_are_numbers_are_sent_as_numbers(word: str, value: int | float | str) -> None:
     read = read_argument(word)
     assert read == value and type(read) is type(value)
 
 
-def test_an_id_is_text_also_when_it_is_a_number() -> None:
+def test_an_id_is_text_even_if_it_is_a_number() -> None:
     assert read_arguments("/bridge/presets", ["7.0"]) == ["7.0"]
     assert read_arguments("/bridge/generate", ["1e3", "bars", "4"]) == ["1e3", "bars", 4]
     assert read_arguments("/bridge/capture/notes", ["7", "1", "0"]) == ["7", 1, 0]
@@ -43,7 +43,7 @@ def test_an_id_is_text_also_when_it_is_a_number() -> None:
 
 @contextmanager
 def daemon(*answers: tuple[str, list[int | float | str]]) -> Iterator[int]:
-    """A port where a hello answers a subscription, and these answer anything else but pings."""
+    """Give the port of a stand-in daemon: hello and pongs, and these answers to the rest."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
         listening.bind(("127.0.0.1", 0))
 
@@ -106,14 +106,16 @@ def test_an_error_of_the_request_ends_it_with_status_1(capsys: pytest.CaptureFix
     )
 
 
-def test_an_error_that_names_the_address_is_ours(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_without_an_id_is_ours_if_it_names_the_address(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     event = "/bridge/captur: no such address"
     with daemon(("/bridge/error", ["-", "unknown-address", event])) as port:
         assert run(port, "/bridge/captur", "me-1") == 1
     assert event in capsys.readouterr().out
 
 
-def test_a_message_that_nothing_answers_ends_once_it_was_read(
+def test_a_message_without_an_answer_ends_once_the_daemon_has_read_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with daemon() as port:
@@ -128,7 +130,7 @@ def test_a_message_that_nothing_answers_ends_once_it_was_read(
     assert capsys.readouterr().out == ('/bridge/error - bad-argument "/bridge/set: bars 0"\n')
 
 
-def test_no_daemon_is_told_with_the_command_that_starts_one(
+def test_without_a_daemon_the_error_names_the_command_that_starts_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
@@ -147,7 +149,7 @@ def test_no_daemon_is_told_with_the_command_that_starts_one(
         (["/bridge/generate", "me-1", "prompt", "x" * 5000], "cannot be sent"),
     ],
 )
-def test_what_cannot_be_a_message_is_refused(
+def test_words_that_make_no_valid_message_are_refused(
     words: list[str], event: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(7771, *words) == 2

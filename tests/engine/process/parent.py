@@ -1,6 +1,6 @@
 """A daemon in little: it keeps an engine at work, and says so, until it is killed.
 
-    python -m tests.engine.parent MODEL
+    python -m tests.engine.process.parent MODEL
 
 It prints the engine's process number at once, and `generating` in the midst of a request.
 """
