@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
-import resource
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+if sys.platform == "win32":
+    pytest.skip("terminals, limits and signals are POSIX's", allow_module_level=True)
 
 HUM = Path(__file__).parent / "melodies" / "scarborough-hum-90bpm.wav"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TERM": "xterm", "COLUMNS": "100"}
@@ -99,6 +100,8 @@ def test_what_is_printed_to_a_pipe_has_no_bar_in_it(tmp_path: Path, model: Path)
 
 
 def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(tmp_path: Path, model: Path) -> None:
+    import resource
+
     def no_file_over_64_kib() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))
 
@@ -137,6 +140,8 @@ def on_a_terminal(
     Returns:
         What the terminal was sent, the exit status, and what was printed to stdout.
     """
+    import pty
+
     terminal, program_side = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "bridge", *arguments],

@@ -25,6 +25,8 @@ from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import Any
 
+from bridge.process import windows
+
 HEARTBEAT_SECONDS = 0.5
 _SPAWN = multiprocessing.get_context("spawn")
 _PR_SET_PDEATHSIG = 1
@@ -118,6 +120,8 @@ class Child:
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         with _interrupts_blocked():
             self._process.start()
+        if sys.platform == "win32":
+            windows.kill_with_this_process(self._process.sentinel)
         theirs.close()
         self.pid: int = self._process.pid or 0
         # At exit multiprocessing sends SIGTERM and waits, which a stopped process never answers.
@@ -212,8 +216,9 @@ def _die_with_parent() -> None:
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
     """Ctrl-C waits inside; a process started inside never gets it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
+    if sys.platform == "win32":
+        with windows.ctrl_c_ignored():
+            yield
         return
     # The first process to be spawned starts multiprocessing's tracker, and that unblocks Ctrl-C.
     resource_tracker.ensure_running()

@@ -22,7 +22,8 @@ from bridge.errors import EngineDied
 from tests.engine.recorder import PATIENCE_SECONDS, Recorder, supervised
 from tests.processes import has_ended, stop, watched
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux can")
+if sys.platform != "linux":
+    pytest.skip("needs Linux to watch processes", allow_module_level=True)
 
 KILLS = int(os.environ.get("MELODY_BRIDGE_KILLS", "3"))
 """How often the engine is killed; `make soak` asks for more."""

@@ -20,7 +20,8 @@ from bridge.process.child import Child, Heartbeat
 from tests import children
 from tests.processes import has_ended, stop, watched
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux can")
+if sys.platform != "linux":
+    pytest.skip("needs Linux to watch processes", allow_module_level=True)
 
 PATIENCE_SECONDS = 30.0
 

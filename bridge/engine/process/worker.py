@@ -7,6 +7,7 @@ replaced. What goes wrong with a request is told as its error, and the process g
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import traceback
@@ -30,6 +31,7 @@ from bridge.engine.process.messages import (
 )
 from bridge.engine.process.shared_audio import SharedAudio
 from bridge.errors import BridgeError, Cancelled, EngineFailed, OutOfMemory
+from bridge.process import windows
 from bridge.process.child import Line
 
 NICENESS = 5
@@ -43,7 +45,9 @@ def run_engine(line: Line, model: str, device: str | None) -> None:
     Args:
         model, device: as for `bridge.engine.load`.
     """
-    if hasattr(os, "nice"):
+    if sys.platform == "win32":
+        windows.lower_priority()
+    else:
         os.nice(NICENESS)
     # Read when torch is loaded: threads that have nothing to do sleep, and do not spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

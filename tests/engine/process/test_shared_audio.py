@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
@@ -15,10 +14,12 @@ from numpy.typing import NDArray
 
 from bridge.engine.process.shared_audio import SharedAudio
 from bridge.errors import OutOfMemory
+from tests.processes import no_more_files
 
 SHAPE = (2, 2, 5)
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks where Linux keeps it")
+LINUX = "looks where Linux keeps shared memory"
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason=LINUX)
 
 
 @pytest.fixture
@@ -84,8 +85,9 @@ def test_a_name_that_the_system_has_taken_away_is_no_error(sound: SharedAudio) -
     resource_tracker.unregister(f"/{sound.place.name}", "shared_memory")
 
 
-@on_linux
 def test_no_room_is_an_error_of_the_request_and_not_a_crash() -> None:
+    if sys.platform != "linux":
+        pytest.skip(LINUX)
     # More than the memory's file system has, which is told before any of it is written.
     whole = os.statvfs("/dev/shm")
     frames = 2 * whole.f_frsize * whole.f_blocks // 4
@@ -100,10 +102,5 @@ def test_no_room_is_an_error_of_the_request_and_not_a_crash() -> None:
 
 @on_linux
 def test_no_more_files_are_an_error_of_the_request() -> None:
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
-    try:
-        with pytest.raises(OutOfMemory, match="Too many open files"):
-            SharedAudio.create(SHAPE)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    with no_more_files(), pytest.raises(OutOfMemory, match="Too many open files"):
+        SharedAudio.create(SHAPE)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import resource
 import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,9 +34,10 @@ from bridge.errors import (
 )
 from tests.engine.process import stand_in
 from tests.engine.recorder import PATIENCE_SECONDS, Recorder, supervised
-from tests.processes import has_ended, stop, watched
+from tests.processes import has_ended, no_more_files, stop, watched
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux can")
+if sys.platform != "linux":
+    pytest.skip("needs Linux to watch processes", allow_module_level=True)
 
 HUNG_SECONDS = 2.0
 """In place of 10; still some heartbeats, however busy the machine is."""
@@ -59,13 +60,13 @@ def files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def run(test: Callable[[Supervisor, Recorder], Awaitable[None]], **options: object) -> None:
+def run(test: Callable[[Supervisor, Recorder], Awaitable[None]], **options: Any) -> None:
     """Run a test with a supervisor of its own."""
 
     async def main() -> None:
         async with (
             asyncio.timeout(PATIENCE_SECONDS),
-            supervised(**options) as (supervisor, recorder),  # type: ignore[arg-type]
+            supervised(**options) as (supervisor, recorder),
         ):
             await test(supervisor, recorder)
 
@@ -263,27 +264,21 @@ def test_a_defect_in_loading_is_told_and_logged(caplog: pytest.LogCaptureFixture
     assert 'raise ZeroDivisionError("not thought of")' in caplog.text
 
 
-def test_a_system_without_room_for_a_process_is_told_and_tried_again_later() -> None:
-    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
-        assert supervisor.state == "failed"
-        with pytest.raises(EngineDied, match="cannot be started"):
-            supervisor.submit(Request())
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-        job = await accepted(supervisor, Request(seed=8))
-        assert sounds(await job.result()) == [8]
-
+def test_a_process_that_cannot_be_started_is_reported_and_tried_again_later() -> None:
     async def main() -> None:
         recorder = Recorder()
         supervisor = Supervisor("stand-in", "cpu", recorder.state, target=stand_in.stand_in)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
         try:
-            supervisor.start()
-            await test(supervisor, recorder)
+            with no_more_files():
+                supervisor.start()
+                assert supervisor.state == "failed"
+                with pytest.raises(EngineDied, match="cannot be started"):
+                    supervisor.submit(Request())
+            job = await accepted(supervisor, Request(seed=8))
+            assert sounds(await job.result()) == [8]
         finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
             await supervisor.stop()
 
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     asyncio.run(main())
 
 
@@ -335,12 +330,8 @@ def test_no_room_in_shared_memory_costs_the_request_and_nothing_else() -> None:
 def test_a_system_without_room_for_one_more_file_costs_the_request_and_nothing_else() -> None:
     async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         await recorder.until(lambda: supervisor.state == "ready")
-        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
-        try:
+        with no_more_files():
             jobs = [supervisor.submit(Request(variations=2)) for _ in range(2)]
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         for job in jobs:
             with pytest.raises(OutOfMemory, match="Too many open files"):
                 await job.result()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -184,8 +183,11 @@ def test_a_cancel_frees_the_engine_at_once_in_whatever_it_is_at_work(pocket: Rea
     assert max(took) < 2 * FREE_SECONDS
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="limits another process as Linux can")
 def test_a_process_that_ran_out_of_memory_goes_on(real: Real, stereo: Engine) -> None:
+    if sys.platform != "linux":
+        pytest.skip("needs Linux to limit another process")
+    import resource
+
     request = Request(prompt="warm", seconds=0.3)
 
     async def main() -> None:
@@ -207,6 +209,8 @@ def test_a_process_that_ran_out_of_memory_goes_on(real: Real, stereo: Engine) ->
 
 
 def test_it_makes_way_for_the_audio_process(real: Real) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has priority classes")
     pid = real.supervisor.pid
     assert pid is not None
     here = os.getpriority(os.PRIO_PROCESS, 0)
