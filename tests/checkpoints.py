@@ -1,7 +1,7 @@
-"""Small MusicGen Melody checkpoints of random weights, written as folders.
+"""Small MusicGen Melody checkpoints with random weights, written as folders.
 
-The weights are spread wide (standard deviation 0.2): with the usual 0.02 the conditions barely
-move the logits and every greedy answer is the same.
+The weights have a standard deviation of 0.2: with the usual 0.02 the conditions barely change the
+logits, and every greedy result is the same.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def write_checkpoint(folder: Path, *, channels: int, seed: int = 0, **sizes: int
     """Write a whole checkpoint with its tokenizer, mono or stereo, about 100,000 parameters.
 
     Args:
-        sizes: of the decoder, where it is to be another.
+        sizes: of the decoder, in place of the usual ones.
     """
     torch.manual_seed(seed)
     codec = EncodecConfig(
@@ -65,7 +65,7 @@ def write_checkpoint(folder: Path, *, channels: int, seed: int = 0, **sizes: int
 
 
 def write_decoder(folder: Path, *, channels: int, seed: int, **sizes: int) -> Path:
-    """Write a decoder alone, that fits `write_checkpoint`'s unless other sizes are given."""
+    """Write a decoder alone; it fits `write_checkpoint`'s model unless other sizes are given."""
     torch.manual_seed(seed)
     decoder = MusicgenMelodyForCausalLM(decoder_config(channels, **sizes))
     spread_weights(decoder)
@@ -74,7 +74,7 @@ def write_decoder(folder: Path, *, channels: int, seed: int, **sizes: int) -> Pa
 
 
 def decoder_config(channels: int, **sizes: int) -> MusicgenMelodyDecoderConfig:
-    """Two layers, with one set of codebooks a channel."""
+    """Two layers, with four codebooks a channel."""
     vocab_size = sizes.pop("vocab_size", CODEBOOK_SIZE)
     usual: dict[str, Any] = {
         "hidden_size": 32,
@@ -93,7 +93,7 @@ def decoder_config(channels: int, **sizes: int) -> MusicgenMelodyDecoderConfig:
 
 
 def spread_weights(model: torch.nn.Module) -> None:
-    """Draw every matrix anew, and the codec's codebooks, which start at zero."""
+    """Draw every matrix again, and the codec's codebooks, which start at zero."""
     for name, parameter in model.named_parameters():
         if parameter.dim() > 1 and not name.startswith("audio_encoder."):
             torch.nn.init.normal_(parameter, std=0.2)
@@ -103,7 +103,7 @@ def spread_weights(model: torch.nn.Module) -> None:
 
 
 def word_tokenizer(*, ends: bool = True) -> Any:
-    """One token a word, and T5's `</s>` at the end where it `ends`."""
+    """One token a word; `ends` adds T5's `</s>` at the end."""
     tokenizer = Tokenizer(
         models.WordLevel({word: index for index, word in enumerate(VOCABULARY)}, unk_token="<unk>")
     )

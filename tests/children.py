@@ -1,4 +1,4 @@
-"""What the children of the tests do. They take no pytest, so that they start quickly."""
+"""Targets of the child processes in the tests. They do not import pytest, so they start quickly."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Poison:
 
 
 def echo(line: Line, *arguments: object) -> None:
-    """Send the arguments, then all that comes; end at None."""
+    """Send the arguments, then every message back; end at None."""
     line.send(arguments)
     while (message := line.receive()) is not None:
         line.send(message)
 
 
 def ends_with(line: Line, status: int) -> None:
-    """Say a thousand things, and be gone."""
+    """Send a thousand messages, and exit."""
     for number in range(1000):
         line.send(number)
     os._exit(status)
@@ -37,13 +37,13 @@ def poisons(line: Line) -> None:
 
 
 def deaf(line: Line) -> None:
-    """Read nothing."""
+    """Send one message, and never read."""
     line.send("here")
     threading.Event().wait()
 
 
 def computes(line: Line) -> None:
-    """Be busy in Python, with a heartbeat."""
+    """Compute in Python, with a heartbeat."""
     count = 0
 
     def status() -> int:
@@ -55,6 +55,6 @@ def computes(line: Line) -> None:
 
 
 def holds_the_lock(line: Line) -> None:
-    """Wait in C without giving Python's lock away, so that no other thread runs."""
+    """Wait in C without releasing Python's lock, so that no other thread runs."""
     line.send("here")
     ctypes.PyDLL(None).pause()

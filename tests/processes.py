@@ -1,4 +1,4 @@
-"""Processes that are not this one's children: when they have ended, and what is left of them."""
+"""Helpers for processes that are not this one's children, and for the limits of this one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def no_more_files() -> Iterator[None]:
 
 @contextmanager
 def watched(pid: int) -> Iterator[int]:
-    """A handle on a process that is there, for `has_ended`: its number may be another's later."""
+    """A handle on a running process, for `has_ended`: a process number may be used again."""
     if sys.platform != "linux":
         raise NotImplementedError("needs Linux")
     handle = os.pidfd_open(pid)
@@ -55,16 +55,16 @@ def watched(pid: int) -> Iterator[int]:
 
 
 def has_ended(handle: int, within_seconds: float) -> bool:
-    """Whether the process ends in that time, be it waited for by a parent or not."""
+    """Whether the process ends in that time, whether or not its parent waits for it."""
     return bool(select.select([handle], [], [], within_seconds)[0])
 
 
 def stop(pid: int) -> None:
-    """Stop a process, and come back when it stands still."""
+    """Stop a process, and return once it is stopped."""
     if sys.platform != "linux":
         raise NotImplementedError("needs Linux")
     os.kill(pid, signal.SIGSTOP)
     deadline = time.perf_counter() + PATIENCE_SECONDS
-    # The state follows the name, which is in brackets.
+    # The state comes after the name, which is in brackets.
     while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
         assert time.perf_counter() < deadline, f"process {pid} does not stop"
