@@ -16,6 +16,7 @@ import json
 import math
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import date
 from fractions import Fraction
@@ -29,11 +30,6 @@ from bridge.audio import Waveform
 from bridge.delivery.riff import wav_bytes
 from bridge.errors import BadArgument, DiskFull
 from bridge.timing import Meter
-
-try:
-    import fcntl
-except ImportError:  # Windows, where a file in use cannot be removed: a stale part stays there.
-    fcntl = None  # type: ignore[assignment]
 
 PART = ".part"
 SIDECAR = ".json"
@@ -192,8 +188,11 @@ def _reserved(folder: Path, name: str) -> Iterator[tuple[FileIO, Path]]:
 
 def _locked(file: FileIO) -> bool:
     """Lock a file for as long as it is open; False when another holds it."""
-    if fcntl is None:
+    if sys.platform == "win32":
+        # Windows removes no file that is in use; a stale part stays there.
         return True
+    import fcntl
+
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

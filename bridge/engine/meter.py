@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import resource
-import sys
 import time
 from dataclasses import dataclass
 
 import torch
 
 from bridge.engine.pipeline import Pipeline
+from bridge.process import memory
 
 MOST_COPIED_BYTES = 2**30
 """Beyond any cache; more would only take memory."""
@@ -76,19 +75,14 @@ def peak_memory_mb(device: str) -> float:
     """The most that was in use so far: on CUDA of its memory, else of the process's."""
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated(device) / 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    return memory.peak_bytes() / 1e6
 
 
 def memory_mb(device: str) -> float:
     """What is in use now, likewise; where the system does not tell, the most so far."""
     if device.startswith("cuda"):
         return torch.cuda.memory_allocated(device) / 1e6
-    try:
-        with open("/proc/self/statm", encoding="ascii") as statm:
-            return int(statm.read().split()[1]) * resource.getpagesize() / 1e6
-    except OSError:
-        return peak_memory_mb(device)
+    return memory.resident_bytes() / 1e6
 
 
 def device_name(device: str) -> str:

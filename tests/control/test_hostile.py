@@ -18,6 +18,7 @@ from bridge.control.addresses import read_command, request_id
 from bridge.control.osc import MAX_REFUSALS_A_SECOND
 from bridge.control.packets import InvalidPacket, read_packet
 from bridge.errors import BridgeError
+from bridge.process.memory import resident_bytes
 from tests.control.hostile import mutated_packets
 from tests.control.peers import PATIENCE_SECONDS, Client, Served, message
 from tests.control.test_packets import BOMBS
@@ -174,8 +175,3 @@ def test_twenty_thousand_packets_a_second_are_heard_or_counted_in_bounded_memory
         seconds = time.perf_counter() - begun
         answers = 3
         assert stats.sent <= answers + (MAX_REFUSALS_A_SECOND + 1) * (seconds + 1)
-
-
-def resident_bytes() -> int:
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -27,6 +27,7 @@ from bridge.control.packets import write_message
 from bridge.timing import Meter, bars_to_frames
 from tests.peers.daemon import Client, DaemonProcess, running
 from tests.peers.kills import kill_engine
+from tests.processes import KILL, KILLED
 
 HUM = "twinkle-hum-100bpm.wav"
 
@@ -418,8 +419,8 @@ def test_all_that_a_killed_daemon_and_its_engine_shared_is_gone(
         names = {name for pid in processes for name in shared_memory(pid)}
         assert len(names) == 1
         for pid in processes:
-            os.kill(pid, signal.SIGKILL)
-        assert daemon.stop(signal.SIGKILL) == -signal.SIGKILL
+            os.kill(pid, KILL)
+        assert daemon.stop(KILL) == KILLED
     assert [name for name in names if Path(name).exists()] == []
 
 
@@ -452,7 +453,7 @@ def test_a_daemon_that_is_killed_leaves_no_process(shared: DaemonProcess, tmp_pa
         client.wait("/bridge/progress", "me-1")
         assert len(daemon.children()) >= 1
         # `stop` asserts that its children end.
-        assert daemon.stop(signal.SIGKILL) == -signal.SIGKILL
+        assert daemon.stop(KILL) == KILLED
     left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
     assert [name for name in left if not name.endswith(".json")] == []
 

@@ -18,8 +18,10 @@ import soundfile
 
 import bridge
 from bridge.delivery.wav import clear_stale_parts
+from tests.processes import KILLED
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits and signals are POSIX's")
+if sys.platform == "win32":
+    pytest.skip("limits and signals are POSIX's", allow_module_level=True)
 
 WRITER = """
 import sys
@@ -157,7 +159,7 @@ def test_a_kill_leaves_no_partial_clip_in_sight(tmp_path: Path, state: str) -> N
         pass
     writer.kill()
     finish(writer)
-    assert writer.returncode == -signal.SIGKILL
+    assert writer.returncode == KILLED
     assert_all_whole(tmp_path)
     # The next one clears up, and then every sidecar has its clip.
     clear_stale_parts(tmp_path)
@@ -174,7 +176,7 @@ def test_what_is_being_written_is_not_cleared_away(tmp_path: Path) -> None:
     while not STATES["part begun"](tmp_path) and writer.poll() is None:
         pass
     writer.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, writer.pid, os.WSTOPPED | os.WNOWAIT)
+    os.waitpid(writer.pid, os.WUNTRACED)
     parts = list(tmp_path.glob(".*.part"))
     clear_stale_parts(tmp_path)
     assert list(tmp_path.glob(".*.part")) == parts
@@ -184,7 +186,7 @@ def test_what_is_being_written_is_not_cleared_away(tmp_path: Path) -> None:
         pass
     writer.kill()
     _, errors = finish(writer)
-    assert writer.returncode == -signal.SIGKILL, errors
+    assert writer.returncode == KILLED, errors
     assert assert_all_whole(tmp_path) > before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ from bridge.audio import Waveform
 from bridge.errors import SilentMelody, UnreadableFile
 from bridge.melody import read_melody
 from bridge.timing import Meter
+from tests.processes import is_root
 
 MELODIES = Path(__file__).parents[1] / "melodies"
 
@@ -115,6 +117,8 @@ def two_hertz(file: Path) -> None:
 
 
 def pipe(file: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs POSIX's file system")
     os.mkfifo(file)
 
 
@@ -168,7 +172,7 @@ def test_a_name_that_no_file_can_have_is_one_line_too(tmp_path: Path, name: str)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads anything")
+@pytest.mark.skipif(is_root(), reason="root reads anything")
 def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
     file = tmp_path / "hum.wav"
     soundfile.write(file, tone(1), 44100)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from bridge.chroma import one_hot
 from bridge.engine import Request, load
 from bridge.pocket import checkpoint_folder
 from bridge.pocket.__main__ import main
+from tests.processes import KILLED
 
 CODEC_STEPS, DECODER_STEPS = 2, 5
 DECAY_FROM = 4
@@ -56,7 +56,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
             said.append(line)
             if f"decoder saved at step {DECAY_FROM}" in line:
                 first.kill()
-    assert first.returncode == -signal.SIGKILL, "".join(said)
+    assert first.returncode == KILLED, "".join(said)
     assert not list(checkpoint.iterdir())
     second = subprocess.run(command, capture_output=True, text=True)
     assert second.returncode == 0, second.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,9 @@ from tests.peers.jack import (
 )
 from tests.peers.wait import until
 from tests.soundcard.listening import listening
+
+if sys.platform == "win32":
+    pytest.skip("JACK and signals are POSIX's", allow_module_level=True)
 
 pytestmark = pytest.mark.usefixtures("jack_server")
 

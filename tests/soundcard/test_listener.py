@@ -23,6 +23,9 @@ from tests.peers.jack import SAMPLE_RATE, JackServer, playing
 from tests.peers.wait import until
 from tests.soundcard.listening import Listening, listening
 
+if sys.platform == "win32":
+    pytest.skip("JACK and signals are POSIX's", allow_module_level=True)
+
 NOTICED_SECONDS = 5 * 1.5
 
 
