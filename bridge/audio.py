@@ -1,8 +1,9 @@
-"""One audio type for the whole program, and its resampling."""
+"""One audio type for the whole program, its resampling, and decibels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import soxr
@@ -12,6 +13,8 @@ from bridge.errors import BadArgument
 
 MODEL_SAMPLE_RATE = 32_000
 """Hz. What every MusicGen checkpoint is trained at (its EnCodec's `sampling_rate`)."""
+
+Levels = TypeVar("Levels", float, NDArray[np.float64])
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,3 +86,25 @@ class Waveform:
             return Waveform(self.samples, sample_rate)
         samples = soxr.resample(self.samples, self.sample_rate, sample_rate, quality="VHQ")
         return Waveform(np.ascontiguousarray(samples, dtype=np.float32), sample_rate)
+
+
+def db_to_amplitude(db: float) -> float:
+    """The amplitude ratio of a level in dB: 6.02 dB are 2."""
+    return float(10 ** (db / 20))
+
+
+def amplitude_to_db(amplitude: float) -> float:
+    """The level in dB of a positive amplitude ratio."""
+    return float(20 * np.log10(amplitude))
+
+
+def db_to_power(db: Levels) -> Levels:
+    """The power ratio of a level in dB, or of each of an array: 3.01 dB are 2."""
+    power: Levels = 10 ** (db / 10)
+    return power
+
+
+def power_to_db(power: Levels) -> Levels:
+    """The level in dB of a positive power ratio, or of each of an array."""
+    db: Levels = 10 * np.log10(power)
+    return db

@@ -11,10 +11,10 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform, db_to_power
+from bridge.spectrum import hann, power_spectrogram
 from bridge.timing import Note, beats_to_seconds
 
 HOP = 4096
@@ -34,7 +34,6 @@ CHROMA_FLOOR_DB = -40.0
 """Below the loudest step by this much, a step is a rest: what is left there is room and noise."""
 
 _SAMPLES_PER_STEP = 16
-_STEPS_AT_ONCE = 64
 
 
 def audio_chroma(
@@ -201,29 +200,33 @@ def _class_energy(
         mono = np.pad(mono, (0, WINDOW - len(mono)))
     padded = np.pad(mono, WINDOW // 2, mode="reflect")
     starts = np.rint(np.arange(steps) * float(hop)).astype(np.int64)
-    windows = sliding_window_view(padded, WINDOW)
-    hann = _hann()
-    energy = np.empty((steps, 12))
-    # In blocks, so that minutes of audio do not become gigabytes of overlapping windows.
-    for block in range(0, steps, _STEPS_AT_ONCE):
-        here = slice(block, block + _STEPS_AT_ONCE)
-        spectrum = np.fft.rfft(windows[starts[here]] * hann)
-        energy[here] = (spectrum.real**2 + spectrum.imag**2) @ bank.T
+    window = hann(WINDOW)
+    energy: NDArray[np.float64] = power_spectrogram(
+        padded, window, starts, lambda power: power @ bank.T
+    )
     # Parseval's theorem: one side of the spectrum of a windowed signal to its mean square.
-    energy *= 2 / (WINDOW * np.square(hann).sum())
+    energy *= 2 / (WINDOW * np.square(window).sum())
     return energy
 
 
-@lru_cache(maxsize=1)
-def _hann() -> NDArray[np.float64]:
-    """The periodic Hann window, as torch's default."""
-    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
-
-
 def _sounding_classes(energy: NDArray[np.float64], floor_db: float) -> NDArray[np.int64]:
-    level = energy.sum(axis=1)
-    floor = max(level.max() * 10 ** (floor_db / 10), 10 ** (SILENCE_DBFS / 10))
-    return np.where(level >= floor, energy.argmax(axis=1), -1)
+    return np.where(is_sounding(energy.sum(axis=1), floor_db), energy.argmax(axis=1), -1)
+
+
+def is_sounding(
+    mean_square: NDArray[np.float64], floor_db: float = CHROMA_FLOOR_DB
+) -> NDArray[np.bool_]:
+    """Which steps are no rest: at most `floor_db` below the loudest, and above −70 dBFS.
+
+    Args:
+        mean_square: float64 `[steps]`, one or more.
+        floor_db: relative to the loudest step, negative.
+
+    Returns:
+        bool `[steps]`.
+    """
+    floor = max(float(mean_square.max()) * db_to_power(floor_db), db_to_power(SILENCE_DBFS))
+    return mean_square >= floor
 
 
 def _held(classes: NDArray[np.int64]) -> NDArray[np.int64]:

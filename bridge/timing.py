@@ -104,6 +104,11 @@ def bars_to_frames(bars: int, meter: Meter, tempo_bpm: Fraction, sample_rate: in
     return round(bars_to_seconds(bars, meter, tempo_bpm) * sample_rate)
 
 
+def bars_text(count: int) -> str:
+    """The count in words for a message: `1 bar`, `4 bars`."""
+    return "1 bar" if count == 1 else f"{count} bars"
+
+
 @dataclass(frozen=True)
 class Note:
     """One note of a melody.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform
+from bridge.spectrum import power_spectrogram
 
 STEP_SECONDS = 0.02
 WINDOW_SECONDS = 0.2
@@ -17,9 +17,6 @@ HIGHEST_PITCH = 88
 NOT_HELD = 0.1
 HELD = 0.4
 """Median over mean of the levels: drums alone have 0.07, plucks and drums 0.5, a pad almost 1."""
-
-_STEPS_AT_ONCE = 512
-"""Minutes of audio must not become gigabytes of overlapping windows."""
 
 
 def harmonic_change(
@@ -66,13 +63,12 @@ def _pitch_levels(waveform: Waveform) -> NDArray[np.float32]:
     window = 2 * round(WINDOW_SECONDS * rate / 2)
     hop = round(STEP_SECONDS * rate)
     mono = np.pad(waveform.mono().samples[:, 0], window // 2)
-    pieces = sliding_window_view(mono, window)[::hop]
-    hann = np.hanning(window).astype(np.float32)
+    starts = np.arange(0, len(mono) - window + 1, hop)
     edges = 440 * 2 ** ((np.arange(LOWEST_PITCH, HIGHEST_PITCH + 2) - 69.5) / 12)
     bins = np.unique(np.round(edges / rate * window).astype(int))
-    levels = np.empty((len(pieces), len(bins) - 1), dtype=np.float32)
-    for first in range(0, len(pieces), _STEPS_AT_ONCE):
-        here = slice(first, first + _STEPS_AT_ONCE)
-        magnitude = np.abs(np.fft.rfft(pieces[here] * hann, axis=1))
-        levels[here] = np.maximum.reduceat(magnitude, bins, axis=1)[:, :-1]
-    return levels
+    return power_spectrogram(
+        mono,
+        np.hanning(window).astype(np.float32),
+        starts,
+        lambda power: np.sqrt(np.maximum.reduceat(power, bins, axis=1)[:, :-1], dtype=np.float32),
+    )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.audio import Waveform
+from bridge.audio import Waveform, db_to_amplitude
 from bridge.clip.onsets import AHEAD_WINDOWS, LAG_HOPS, WINDOW_SECONDS, band_levels
 
 FADE_SECONDS = 0.25
@@ -102,7 +102,7 @@ def opening_silence_seconds(waveform: Waveform) -> float:
 
 def _quiet_frames(samples: NDArray[np.float32]) -> int:
     level = np.abs(samples).max(axis=1)
-    sounding = level > level.max(initial=0.0) * 10 ** (QUIET_DB / 20)
+    sounding = level > level.max(initial=0.0) * db_to_amplitude(QUIET_DB)
     return int(sounding.argmax()) if sounding.any() else 0
 
 

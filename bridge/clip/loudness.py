@@ -12,7 +12,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from bridge.audio import Waveform
+from bridge.audio import Waveform, amplitude_to_db, db_to_amplitude
 
 TARGET_LUFS = -14.0
 CEILING_DBTP = -1.0
@@ -90,7 +90,7 @@ def true_peak_dbtp(waveform: Waveform) -> float:
     for piece in (rest, *once, rest, *seam, rest):
         peak = max(peak, _peak(finer.resample_chunk(piece.astype(np.float64))))
     last = finer.resample_chunk(np.zeros((0, waveform.channels)), last=True)
-    return float(20 * np.log10(max(peak, _peak(last))))
+    return amplitude_to_db(max(peak, _peak(last)))
 
 
 def _peak(samples: NDArray[np.float32] | NDArray[np.float64]) -> float:
@@ -98,5 +98,5 @@ def _peak(samples: NDArray[np.float32] | NDArray[np.float64]) -> float:
 
 
 def _amplified(waveform: Waveform, gain_db: float) -> Waveform:
-    gain = np.float32(10 ** (gain_db / 20))
+    gain = np.float32(db_to_amplitude(gain_db))
     return Waveform(waveform.samples * gain, waveform.sample_rate)

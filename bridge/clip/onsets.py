@@ -11,7 +11,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from bridge.audio import Waveform
+from bridge.audio import Waveform, db_to_power, power_to_db
+from bridge.spectrum import hann, power_spectrogram
 
 HOP_SECONDS = 0.005
 """Step of the onset strength."""
@@ -93,7 +94,7 @@ def find_onsets(waveform: Waveform, *, loops: bool = False) -> Onsets:
         weights = np.minimum(weights, 2 * np.median(weights))
     is_low = hz < KICK_HZ
     is_snare = (hz > SNARE_HZ[0]) & (hz < SNARE_HZ[1])
-    power = 10 ** (decibel / 10)
+    power = db_to_power(decibel)
     louder = np.maximum(_louder(power), 1e-12)
     low, snare = (
         _above_usual(rise[:, bands].sum(axis=1) / max(1, bands.sum()), step_seconds)
@@ -130,11 +131,11 @@ def band_levels(
     bins = np.unique(np.round(edges / rate * window).astype(int).clip(0, window // 2))
     level = _band_power(waveform.samples, hop, window, bins, loops)
     floor = np.maximum(
-        level.max(axis=0, initial=0.0) * 10 ** (-BAND_RANGE_DB / 10),
-        level.max(initial=0.0) * 10 ** (-TOTAL_RANGE_DB / 10),
+        level.max(axis=0, initial=0.0) * db_to_power(-BAND_RANGE_DB),
+        level.max(initial=0.0) * db_to_power(-TOTAL_RANGE_DB),
     )
     hz = (bins[:-1] + bins[1:] - 1) / 2 * rate / window
-    return 10 * np.log10(np.maximum(level, floor) + 1e-30), hz, hop / rate
+    return power_to_db(np.maximum(level, floor) + 1e-30), hz, hop / rate
 
 
 def _rise(decibel: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -142,8 +143,10 @@ def _rise(decibel: NDArray[np.float64]) -> NDArray[np.float64]:
 
     The maximum over neighbouring bands keeps vibrato from looking like one band's onset.
     """
-    around = np.pad(decibel, ((0, 0), (1, 1)), mode="edge")
-    around = sliding_window_view(around, 3, axis=1).max(axis=2)
+    # Imported where it is used, as all of scipy: that takes longer than to refuse a request.
+    from scipy.ndimage import maximum_filter1d
+
+    around = maximum_filter1d(decibel, 3, axis=1, mode="nearest")
     rise: NDArray[np.float64] = np.maximum(0.0, decibel[LAG_HOPS:] - around[:-LAG_HOPS])
     return rise
 
@@ -161,17 +164,15 @@ def _band_power(
     needed = (steps - 1) * hop + window
     pad = ((lead, max(0, needed - lead - frames)), (0, 0))
     padded = np.pad(samples, pad, mode="wrap") if loops and frames else np.pad(samples, pad)
-    hann = np.hanning(window + 1)[:-1].astype(np.float32)
-    pieces = sliding_window_view(padded[:needed], window, axis=0)[
-        ::hop
-    ]  # [steps, channels, window]
-    bands = np.empty((steps, len(bins) - 1))
-    for first in range(0, steps, _STEPS_AT_ONCE):
-        here = slice(first, first + _STEPS_AT_ONCE)
-        power = np.zeros((len(bands[here]), window // 2 + 1))
-        for channel in range(samples.shape[1]):
-            power += np.abs(np.fft.rfft(pieces[here, channel] * hann, axis=1)) ** 2
-        bands[here] = np.add.reduceat(power, bins, axis=1)[:, :-1]
+    weights = hann(window).astype(np.float32)
+    starts = np.arange(steps) * hop
+
+    def in_bands(power: NDArray[np.floating]) -> NDArray[np.float64]:
+        return np.add.reduceat(power, bins, axis=1, dtype=np.float64)[:, :-1]
+
+    bands = np.zeros((steps, len(bins) - 1))
+    for channel in padded.T:
+        bands += power_spectrogram(channel, weights, starts, in_bands)
     return bands
 
 
@@ -184,9 +185,12 @@ def _louder(power: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _above_usual(strength: NDArray[np.float64], step_seconds: float) -> NDArray[np.float64]:
     """The part of the strength that stands out from its neighbourhood's median."""
+    from scipy.ndimage import median_filter
+
     reach = max(1, round(NEIGHBOUR_SECONDS / 2 / step_seconds))
-    around = sliding_window_view(np.pad(strength, reach), 2 * reach + 1)
-    return np.maximum(0.0, strength - np.median(around, axis=1) - ONSET_DB)
+    usual = median_filter(strength, 2 * reach + 1, mode="constant")
+    above: NDArray[np.float64] = np.maximum(0.0, strength - usual - ONSET_DB)
+    return above
 
 
 def _peaks(strength: NDArray[np.float64], step_seconds: float) -> NDArray[np.intp]:

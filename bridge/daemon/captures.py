@@ -37,7 +37,7 @@ from bridge.errors import (
     UnknownMelody,
     Unsupported,
 )
-from bridge.melody import cut, permitted, read_melody
+from bridge.melody import allowed_path, cut, read_melody
 from bridge.soundcard.level import LOWEST_DB, peak_db
 from bridge.soundcard.listener import Listener
 from bridge.soundcard.ring import Overwritten, Ring
@@ -378,7 +378,7 @@ def _sound_bytes(captured: CaptureEntry) -> int:
 
 
 def _read_file(command: CaptureFile, roots: Iterable[Path]) -> tuple[Path, Take]:
-    path = permitted(command.path, roots)
+    path = allowed_path(command.path, roots)
     take = read_melody(path, tempo_bpm=command.tempo_bpm, meter=command.meter)
     if command.start_seconds or command.length_seconds is not None:
         take = cut(

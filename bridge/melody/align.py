@@ -25,7 +25,15 @@ from bridge.chroma import (
 )
 from bridge.errors import BadArgument, SilentMelody, Unsupported
 from bridge.melody.silence import BLOCK_SECONDS, sounding_seconds
-from bridge.timing import Meter, Note, Take, bars_to_frames, bars_to_seconds, beats_to_seconds
+from bridge.timing import (
+    Meter,
+    Note,
+    Take,
+    bars_text,
+    bars_to_frames,
+    bars_to_seconds,
+    beats_to_seconds,
+)
 
 SLACK_BEATS = Fraction(2, 5)
 """A last note held this much past the bar line, or a recording stopped so, opens no further bar.
@@ -126,8 +134,9 @@ def _place_audio(take: Take, source: Waveform, clip: _Clip) -> AlignedMelody:
     read_seconds = clip.tiled_seconds * time_scale
     if read_seconds > LONGEST_READ_SECONDS:
         raise Unsupported(
-            f"{_bars(clip.bars)} at {float(clip.tempo_bpm):g} bpm read {float(read_seconds):.0f} s "
-            f"of a melody at {float(own_tempo_bpm):g}, and {LONGEST_READ_SECONDS} s is the most: "
+            f"{bars_text(clip.bars)} at {float(clip.tempo_bpm):g} bpm read "
+            f"{float(read_seconds):.0f} s of a melody at {float(own_tempo_bpm):g}, "
+            f"and {LONGEST_READ_SECONDS} s is the most: "
             "ask for fewer bars, or for a tempo nearer to the melody's"
         )
     beat_seconds = beats_to_seconds(1, own_tempo_bpm)
@@ -227,7 +236,7 @@ def _place_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> AlignedMel
 
 def _silent(take: Take, clip: _Clip) -> str:
     return (
-        f"{take.name} has no sounding note in the clip's {_bars(clip.bars)}: "
+        f"{take.name} has no sounding note in the clip's {bars_text(clip.bars)}: "
         "cut the silence before its first note, or ask for more bars"
     )
 
@@ -250,21 +259,17 @@ def _time_remarks(take: Take, clip: _Clip) -> list[str]:
 def _bar_remarks(melody_bars: int, missing_beats: Fraction, clip: _Clip) -> list[str]:
     if melody_bars > clip.bars:
         return [
-            f"The melody has {_bars(melody_bars)}: "
-            f"what comes after the clip's {_bars(clip.bars)} is left out."
+            f"The melody has {bars_text(melody_bars)}: "
+            f"what comes after the clip's {bars_text(clip.bars)} is left out."
         ]
     remarks = []
     if missing_beats > SLACK_BEATS:
-        remarks.append(f"The melody is padded with a rest to {_bars(melody_bars)}.")
+        remarks.append(f"The melody is padded with a rest to {bars_text(melody_bars)}.")
     if melody_bars < clip.bars:
         verb = "is" if melody_bars == 1 else "are"
-        sentence = f"The melody's {_bars(melody_bars)} {verb} repeated to fill {clip.bars}"
+        sentence = f"The melody's {bars_text(melody_bars)} {verb} repeated to fill {clip.bars}"
         left = clip.bars % melody_bars
         remarks.append(
-            f"{sentence}, the last time cut to {_bars(left)}." if left else f"{sentence}."
+            f"{sentence}, the last time cut to {bars_text(left)}." if left else f"{sentence}."
         )
     return remarks
-
-
-def _bars(count: int) -> str:
-    return "1 bar" if count == 1 else f"{count} bars"

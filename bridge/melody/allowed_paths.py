@@ -34,7 +34,7 @@ def usual_roots() -> tuple[Path, ...]:
     return (Path.home(), Path(tempfile.gettempdir()), *map(Path, volumes))
 
 
-def permitted(path: str, roots: Iterable[Path]) -> Path:
+def allowed_path(path: str, roots: Iterable[Path]) -> Path:
     """The file that a message names, all links resolved.
 
     Args:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform
-from bridge.chroma import CHROMA_FLOOR_DB, SILENCE_DBFS
+from bridge.chroma import is_sounding
 
 BLOCK_SECONDS = 0.02
 
@@ -25,5 +25,4 @@ def sounding_seconds(waveform: Waveform) -> NDArray[np.float64]:
         return np.empty(0)
     blocks = np.pad(mono, (0, -len(mono) % block), mode="edge").reshape(-1, block)
     power = np.var(blocks, axis=1, dtype=np.float64)
-    floor = max(power.max() * 10 ** (CHROMA_FLOOR_DB / 10), 10 ** (SILENCE_DBFS / 10))
-    return np.flatnonzero(power >= floor).astype(np.float64) * block / waveform.sample_rate
+    return np.flatnonzero(is_sounding(power)).astype(np.float64) * block / waveform.sample_rate

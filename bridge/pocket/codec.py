@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from transformers import EncodecConfig, EncodecModel
 from transformers.audio_utils import mel_filter_bank
 
-from bridge.audio import MODEL_SAMPLE_RATE
+from bridge.audio import MODEL_SAMPLE_RATE, db_to_amplitude
 from bridge.pocket.corpus import render_many
 from bridge.pocket.loop import cosine, save_state
 from bridge.pocket.quantizer import QuantizerTrainer
@@ -229,5 +229,5 @@ def _segments(training: CodecTraining, first: int) -> Iterator[Tensor]:
             start = int(rng.integers(max(1, len(samples) - SEGMENT_FRAMES)))
             row = samples[start : start + SEGMENT_FRAMES, int(rng.integers(2))]
             row = np.pad(row, (0, SEGMENT_FRAMES - len(row)))
-            rows.append(row.astype(np.float32) / 32768 * 10 ** (-rng.uniform(0, 4) / 20))
+            rows.append(row.astype(np.float32) / 32768 * db_to_amplitude(-rng.uniform(0, 4)))
         yield torch.from_numpy(np.stack(rows)).float()[:, None]

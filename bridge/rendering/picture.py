@@ -9,11 +9,11 @@ from fractions import Fraction
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.chroma import STEP_SECONDS, WINDOW, chroma_filter_bank
+from bridge.spectrum import power_spectrogram
 from bridge.timing import Meter, Note, bars_to_seconds
 
 _PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
@@ -93,15 +93,14 @@ def _draw_waveform(axes: Axes, column: Column, waveform: Waveform, colour: str) 
 def _draw_chromagram(axes: Axes, column: Column, waveform: Waveform) -> None:
     """Energy of each pitch class against the largest, in finer steps than the model's."""
     mono = waveform.mono().resampled(MODEL_SAMPLE_RATE).samples[:, 0]
-    padded = np.pad(mono, WINDOW // 2)
-    windows = sliding_window_view(padded, WINDOW)[::_HOP]
-    hann = np.hanning(WINDOW)
+    starts = np.arange(0, len(mono) + 1, _HOP)
     bank = chroma_filter_bank()
-    # Window by window: all at once they are gigabytes.
-    energy = np.stack([bank @ np.abs(np.fft.rfft(window * hann)) ** 2 for window in windows])
+    energy = power_spectrogram(
+        np.pad(mono, WINDOW // 2), np.hanning(WINDOW), starts, lambda power: power @ bank.T
+    )
     # Between amplitude, which greys everything, and energy, which shows one class only.
     shade = (energy / max(float(energy.max()), 1e-12)).T ** 0.75
-    end = len(windows) * _HOP / MODEL_SAMPLE_RATE / column.bar_seconds
+    end = len(starts) * _HOP / MODEL_SAMPLE_RATE / column.bar_seconds
     axes.imshow(
         shade,
         extent=(0, end, -0.5, 11.5),

@@ -6,10 +6,10 @@ Each function takes a `Waveform` of any rate and channel count and returns one n
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from bridge.audio import Waveform
+from bridge.audio import Waveform, db_to_power, power_to_db
+from bridge.spectrum import power_spectrogram
 
 SILENT_DB = -120.0
 """What stands for the level of nothing."""
@@ -54,12 +54,16 @@ def percussive_share(waveform: Waveform) -> float:
     spectrogram into what is held and what is struck (FitzGerald, "Harmonic/percussive separation
     using median filtering", DAFx 2010).
     """
-    window, hop, reach = 1024, 512, 8
+    # Importing scipy takes half a second, which `melody-bridge --help` must not wait for.
+    from scipy.ndimage import median_filter
+
+    window, hop, neighbours = 1024, 512, 17
     mono = np.pad(waveform.mono().samples[:, 0], window)
-    pieces = sliding_window_view(mono, window)[::hop] * np.hanning(window)
-    magnitude = np.abs(np.fft.rfft(pieces, axis=1)).astype(np.float32)  # [steps, bins]
-    held = _median(magnitude, reach, axis=0)
-    struck = _median(magnitude, reach, axis=1)
+    starts = np.arange(0, len(mono) - window + 1, hop)
+    power = power_spectrogram(mono, np.hanning(window), starts)
+    magnitude = np.sqrt(power).astype(np.float32)  # [steps, bins]
+    held = median_filter(magnitude, (neighbours, 1), mode="nearest")
+    struck = median_filter(magnitude, (1, neighbours), mode="nearest")
     power = magnitude**2
     mask = struck**2 / (struck**2 + held**2 + 1e-12)
     high = np.fft.rfftfreq(window, 1 / waveform.sample_rate) >= DRUMS_FROM_HZ
@@ -79,12 +83,12 @@ def tempo_of(strength: NDArray[np.float64], step_seconds: float, beats_per_bar: 
         step_seconds: from step to step.
         beats_per_bar: quarter notes, which tells three in a bar from two.
     """
+    from scipy.signal import correlate
+
     # Else hits that are a little early and late would meet at no lag.
     blur = np.hanning(2 * round(BLUR_SECONDS / step_seconds) + 1)[1:-1]
     centred = np.convolve(strength - strength.mean(), blur / blur.sum(), mode="same")
-    size = 1 << (2 * len(centred)).bit_length()
-    spectrum = np.fft.rfft(centred, size)
-    repeats = np.fft.irfft(np.abs(spectrum) ** 2, size)[: len(centred)]
+    repeats = correlate(centred, centred, method="fft")[len(centred) - 1 :]
     repeats /= np.arange(len(centred), 0, -1)  # as many terms at every lag
     lags = np.arange(len(centred))
     tempos = np.geomspace(60, 200, 600)
@@ -106,22 +110,15 @@ def tempo_of(strength: NDArray[np.float64], step_seconds: float, beats_per_bar: 
     return float(tempos[np.argmax(score / np.maximum(count, 1))])
 
 
-def _median(values: NDArray[np.float32], reach: int, *, axis: int) -> NDArray[np.float32]:
-    pad = [(0, 0), (0, 0)]
-    pad[axis] = (reach, reach)
-    around = sliding_window_view(np.pad(values, pad, mode="edge"), 2 * reach + 1, axis=axis)
-    return np.asarray(np.median(around, axis=-1), dtype=np.float32)
-
-
 def _block_levels_db(waveform: Waveform) -> NDArray[np.float64]:
     block = max(1, round(_BLOCK_SECONDS * waveform.sample_rate))
     count = max(1, waveform.frames // block)
     padded = np.zeros((count * block, waveform.channels))
     padded[: min(waveform.frames, count * block)] = waveform.samples[: count * block]
     power = (padded.reshape(count, -1) ** 2).mean(axis=1)
-    return np.asarray(10 * np.log10(power + 10 ** (SILENT_DB / 10)))
+    return power_to_db(power + db_to_power(SILENT_DB))
 
 
 def _level_db(samples: NDArray[np.floating]) -> float:
     power = float((samples.astype(np.float64) ** 2).mean())
-    return float(10 * np.log10(power + 10 ** (SILENT_DB / 10)))
+    return power_to_db(power + db_to_power(SILENT_DB))

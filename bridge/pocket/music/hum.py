@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform, db_to_amplitude
 from bridge.pocket.music.score import Part
 from bridge.pocket.music.synth import VOICES, Partials, Voice, play
 
@@ -46,7 +46,8 @@ def melody_alone(part: Part, rng: Generator, *, tempo_bpm: float, frames: int) -
         voice = PLAYED[str(rng.choice(list(PLAYED)))]
         sound = play(moved, voice, rng, tempo_bpm=tempo_bpm, frames=frames).mean(axis=1)
     sound *= 0.5 / max(float(np.abs(sound).max()), 1e-6)
-    sound += 10 ** (-rng.uniform(40, 70) / 20) * rng.standard_normal(frames).astype(np.float32)
+    noise_level = db_to_amplitude(-rng.uniform(40, 70))
+    sound += noise_level * rng.standard_normal(frames).astype(np.float32)
     return Waveform(sound[:, None].astype(np.float32), MODEL_SAMPLE_RATE)
 
 

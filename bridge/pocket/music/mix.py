@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform, db_to_amplitude
 from bridge.pocket.music.drums import drum_track
 from bridge.pocket.music.score import CHORD_VOICES, Part, Score
 from bridge.pocket.music.synth import VOICES, play
@@ -36,7 +36,7 @@ def perform(score: Score, other: Score, rng: Generator) -> tuple[Waveform, Wavef
     """
     frames = round(score.seconds * MODEL_SAMPLE_RATE)
     mix = sum(balanced(score, rng, frames=frames), np.zeros((frames, 2), dtype=np.float32))
-    mix = _in_room(mix, _gain(ROOM_DB.get(score.mood, -20.0)))
+    mix = _in_room(mix, db_to_amplitude(ROOM_DB.get(score.mood, -20.0)))
     drums = [DRUMS_GAIN * drum_track(each, rng, frames=frames) for each in (score, other)]
     peak = max(float(np.abs(mix + each).max()) for each in drums)
     gain = min(1.0, HIGHEST_PEAK / max(peak, 1e-6))
@@ -60,17 +60,13 @@ def balanced(score: Score, rng: Generator, *, frames: int) -> list[NDArray[np.fl
         if part.voice in CHORD_VOICES:
             sound = _widened(sound)
             under_lead_db = LEAD_OVER_CHORDS_DB
-        sound *= LEAD_RMS * _gain(-rng.uniform(*under_lead_db)) / _loudness(sound)
+        sound *= LEAD_RMS * db_to_amplitude(-rng.uniform(*under_lead_db)) / _loudness(sound)
         sounds.append(sound)
     return sounds
 
 
 def _rendered(part: Part, score: Score, rng: Generator, frames: int) -> NDArray[np.float32]:
     return play(part, VOICES[part.voice], rng, tempo_bpm=score.tempo_bpm, frames=frames)
-
-
-def _gain(db: float) -> float:
-    return float(10 ** (db / 20))
 
 
 def _loudness(sound: NDArray[np.float32]) -> float:
