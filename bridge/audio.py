@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bridge.errors import BadArgument
 
 MODEL_SAMPLE_RATE = 32_000
-"""Hz. What every MusicGen checkpoint is trained at (its EnCodec's `sampling_rate`)."""
+"""Hz. The rate that every MusicGen checkpoint is trained at (its EnCodec's `sampling_rate`)."""
 
 Levels = TypeVar("Levels", float, NDArray[np.float64])
 
@@ -67,13 +67,13 @@ class Waveform:
         return Waveform(self.samples.mean(axis=1, keepdims=True), self.sample_rate)
 
     def stereo(self) -> Waveform:
-        """Two channels: mono doubled, stereo as it is, more than two mixed down and doubled."""
+        """Two channels: stereo unchanged, mono doubled, more than two mixed to mono and doubled."""
         if self.channels == 2:
             return self
         return Waveform(np.repeat(self.mono().samples, 2, axis=1), self.sample_rate)
 
     def resampled(self, sample_rate: int) -> Waveform:
-        """The same sound at another rate (soxr, very high quality); itself when it is the same.
+        """The same sound at another rate (soxr, very high quality); itself if that is its rate.
 
         Raises:
             BadArgument: the rate is not positive.

@@ -1,4 +1,4 @@
-"""Where the harmony changes: chords and basses tend to move on a bar line."""
+"""Changes of harmony: chords and basses tend to move on a bar line."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from bridge.spectrum import power_spectrogram
 
 STEP_SECONDS = 0.02
 WINDOW_SECONDS = 0.2
-"""Long enough to tell semitones apart from the second octave up."""
+"""Long enough to separate semitones from the second octave up."""
 LOWEST_PITCH = 36
 HIGHEST_PITCH = 88
 """MIDI note numbers, 65 to 1319 Hz: chords and bass, not cymbals."""
 NOT_HELD = 0.1
 HELD = 0.4
-"""Median over mean of the levels: drums alone have 0.07, plucks and drums 0.5, a pad almost 1."""
+"""Median over mean of the levels, and what counts as held not at all, or fully. Measured: drums
+alone 0.07, plucks and drums 0.5, a pad almost 1."""
 
 
 def harmonic_change(
     waveform: Waveform, times: NDArray[np.float64], reach_seconds: float
 ) -> NDArray[np.float64]:
-    """How far the notes that are held after each time are from those held before it.
+    """Distance between the notes held before and after each time.
 
     Args:
         times: float64 `[times]`, seconds from frame 0.
-        reach_seconds: how much before and after is compared, positive.
+        reach_seconds: length of the audio compared on each side, positive.
 
     Returns:
         float64 `[times]`: 1 minus the cosine of the two pitch spectra's angle, 0 (the same)…1.
-        0 where nothing is held (drums alone), or the waveform does not reach that far.
+        0 where nothing is held (drums alone), or where one side is not inside the waveform.
     """
     levels = _pitch_levels(waveform)
     reach = max(1, round(reach_seconds / STEP_SECONDS))
@@ -43,8 +44,8 @@ def harmonic_change(
 
 
 def _distance(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
-    """Between two stretches of pitch levels, each `[steps, pitches]`."""
-    # The median passes over drums: they sound for less than half of the time.
+    """Harmonic distance of two spans of pitch levels, each `[steps, pitches]`."""
+    # The median ignores drums: they sound for less than half of the time.
     held_before, held_after = np.median(before, axis=0), np.median(after, axis=0)
     sounding = float(before.mean(axis=0).sum() + after.mean(axis=0).sum())
     if sounding <= 0:

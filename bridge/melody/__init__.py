@@ -1,4 +1,4 @@
-"""From a melody file to the chroma that leads the model, on the clip's bars."""
+"""From a melody file to the chroma that conditions the model, aligned to the clip's bars."""
 
 from bridge.melody.align import AlignedMelody, align_to_bars
 from bridge.melody.allowed_paths import allowed_path, usual_roots

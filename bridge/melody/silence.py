@@ -1,4 +1,4 @@
-"""Where a melody's audio sounds."""
+"""Sounding and silent blocks of a melody's audio."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ BLOCK_SECONDS = 0.02
 
 
 def sounding_seconds(waveform: Waveform) -> NDArray[np.float64]:
-    """When the blocks of 20 ms begin that are within 40 dB of the loudest, and above −70 dBFS.
+    """Start times of the 20 ms blocks within 40 dB of the loudest and above −70 dBFS.
 
-    Heard in mono, as chroma hears it, and without its mean: an offset is no sound.
+    The level is that of mono, as in chroma, and without the mean: a DC offset is not a sound.
 
     Returns:
         float64 `[blocks]`, seconds from frame 0, ascending; empty when all is silent.

@@ -1,4 +1,4 @@
-"""The melody alone, as somebody would give it: hummed, whistled or plucked, never note-perfect."""
+"""The melody alone, as a user gives it: hummed, whistled or plucked, never note-perfect."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ PLAYED = {
 
 
 def melody_alone(part: Part, rng: Generator, *, tempo_bpm: float, frames: int) -> Waveform:
-    """Render only the melody, with a sound, an octave and flaws of its own.
+    """Render only the melody, with its own sound, octave and flaws.
 
     Two in three are sung: glides, vibrato, a pitch off by up to a quarter of a semitone, breath.
-    The rest is played. All have some noise under them.
+    The rest are played. All have some background noise.
 
     Returns:
         Mono at 32 kHz, `frames` frames, peak near 0.5.
