@@ -13,7 +13,7 @@ import pytest
 import bridge
 
 PACKAGE = Path(bridge.__file__).parent
-VOCABULARY = {"audio", "timing", "chroma", "commands", "errors"}
+VOCABULARY = {"audio", "timing", "chroma", "spectrum", "commands", "errors"}
 GROUND = {
     "config": set[str](),
     "process": set[str](),
@@ -129,8 +129,8 @@ def test_the_package_itself_imports_nothing() -> None:
         "tools.calibrate",
     ],
 )
-def test_importing_loads_neither_torch_nor_portaudio(module: str) -> None:
-    unwanted = sorted(TORCH | {"sounddevice", "matplotlib"})
+def test_importing_loads_neither_torch_nor_portaudio_nor_scipy(module: str) -> None:
+    unwanted = sorted(TORCH | {"sounddevice", "matplotlib", "scipy"})
     script = f"import sys, bridge.{module}; print([m for m in {unwanted} if m in sys.modules])"
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

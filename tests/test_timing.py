@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bridge.errors import BadArgument
 from bridge.timing import (
     Meter,
+    bars_text,
     bars_to_frames,
     bars_to_seconds,
     beats_to_seconds,
@@ -80,3 +81,7 @@ def test_a_number_that_would_be_computed_for_ever_is_refused_at_once(text: str) 
         parse_tempo(text)
     with pytest.raises(BadArgument, match="meter"):
         Meter.parse(f"{text}/4")
+
+
+def test_one_bar_is_written_in_the_singular() -> None:
+    assert [bars_text(count) for count in (0, 1, 2)] == ["0 bars", "1 bar", "2 bars"]

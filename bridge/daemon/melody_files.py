@@ -1,4 +1,4 @@
-"""Melodies from files that a message names: only permitted ones, a few at a time, in threads."""
+"""Melodies from files that a message names: only allowed ones, a few at a time, in threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.commands import CaptureFile
-from bridge.melody import cut, permitted, read_melody
+from bridge.melody import allowed_path, cut, read_melody
 from bridge.timing import Take
 
 MOST_READERS = 2
@@ -52,7 +52,7 @@ class MelodyFiles:
             return await asyncio.to_thread(self._read, command)
 
     def _read(self, command: CaptureFile) -> FileMelody:
-        path = permitted(command.path, self._roots)
+        path = allowed_path(command.path, self._roots)
         take = read_melody(path, tempo_bpm=command.tempo_bpm, meter=command.meter)
         if command.start_seconds or command.length_seconds is not None:
             take = cut(

@@ -10,5 +10,5 @@ from pathlib import Path
 
 
 def checkpoint_folder() -> Path:
-    """The folder of the embedded checkpoint, as `from_pretrained` takes it."""
+    """The folder of the embedded checkpoint, for `from_pretrained`."""
     return Path(str(files(__name__))) / "checkpoint"

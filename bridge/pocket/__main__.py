@@ -1,8 +1,7 @@
 """Train `pocket` anew: `python -m bridge.pocket --folder training`.
 
-The stages run one after the other, and each goes on where it was stopped: the codec, the codes
-of the corpus, the decoder, the checkpoint, and a picture of the losses. Progress is logged to
-`<folder>/train.log` too.
+The stages run in order, and each resumes where it was stopped: the codec, the codes of the corpus,
+the decoder, the checkpoint, and a picture of the losses. Progress is also in `<folder>/train.log`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ STAGES = ("codec", "codes", "decoder", "export", "curves")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the stages that were asked for."""
+    """Run the requested stages."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     codec_seed, codes_seed = arguments.seed, arguments.seed + 1
@@ -39,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
 
 @contextmanager
 def _logged(file: Path) -> Iterator[None]:
-    """Tell of the progress on stderr and in a file that is added to."""
+    """Log the progress to stderr, and append it to a file."""
     logger = logging.getLogger("bridge.pocket")
     handlers = (logging.StreamHandler(), logging.FileHandler(file, encoding="utf-8"))
     for handler in handlers:
@@ -92,7 +91,7 @@ def _run(arguments: argparse.Namespace, folder: Path, *, codec_seed: int, codes_
                 seed=arguments.seed,
                 device=arguments.device,
                 start=arguments.start,
-                aim_steps=arguments.aim_steps,
+                attention_steps=arguments.aim_steps,
             ),
         )
     if "export" in arguments.stages:
@@ -123,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--codec-steps", type=int, default=codec.CodecTraining.steps)
     parser.add_argument("--codec-pieces", type=int, default=codec.CodecTraining.pieces)
     parser.add_argument("--decoder-steps", type=int, default=decoder.DecoderTraining.steps)
-    parser.add_argument("--aim-steps", type=int, default=decoder.DecoderTraining.aim_steps)
+    parser.add_argument("--aim-steps", type=int, default=decoder.DecoderTraining.attention_steps)
     parser.add_argument("--shards", type=int, default=10)
     parser.add_argument(
         "--shard-pieces",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import PathRefused, UnreadableFile
-from bridge.melody import permitted, usual_roots
+from bridge.melody import allowed_path, usual_roots
 from tests.processes import is_root
 
 
@@ -26,19 +26,19 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_a_file_in_an_open_folder_is_permitted_however_deep(root: Path) -> None:
-    assert permitted(str(root / "hum.wav"), [root]) == (root / "hum.wav").resolve()
+    assert allowed_path(str(root / "hum.wav"), [root]) == (root / "hum.wav").resolve()
     deep = root / "a" / "Möller – tür"
     deep.mkdir(parents=True)
     (deep / "x.MID").write_bytes(b"MThd")
-    assert permitted(str(deep / "x.MID"), [root]) == (deep / "x.MID").resolve()
+    assert allowed_path(str(deep / "x.MID"), [root]) == (deep / "x.MID").resolve()
 
 
 def test_a_link_inside_is_followed_and_a_root_may_be_a_link_itself(root: Path) -> None:
     (root / "link.wav").symlink_to(root / "hum.wav")
     alias = root.parent / "alias"
     alias.symlink_to(root)
-    assert permitted(str(root / "link.wav"), [alias]) == (root / "hum.wav").resolve()
-    assert permitted(str(alias / "hum.wav"), [root]) == (root / "hum.wav").resolve()
+    assert allowed_path(str(root / "link.wav"), [alias]) == (root / "hum.wav").resolve()
+    assert allowed_path(str(alias / "hum.wav"), [root]) == (root / "hum.wav").resolve()
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_link_inside_is_followed_and_a_root_may_be_a_link_itself(root: Path) -
 def test_what_could_reach_or_be_something_else_is_refused(root: Path, name: str) -> None:
     path = name.format(root=root, closed=root.parent / "closed")
     with pytest.raises(PathRefused) as refusal:
-        permitted(path, [root])
+        allowed_path(path, [root])
     shown = str(refusal.value)
     assert shown.isascii() and "\n" not in shown and len(shown) < 400
 
@@ -80,14 +80,14 @@ def test_links_that_lead_out_are_refused_before_anyone_learns_what_is_there(root
     (root / "nowhere.wav").symlink_to(root.parent / "closed" / "nothing.wav")
     for name in ("out.wav", "folder/secret.wav", "nowhere.wav", "folder/nothing.wav"):
         with pytest.raises(PathRefused, match="outside"):
-            permitted(str(root / name), [root])
+            allowed_path(str(root / name), [root])
 
 
 def test_a_link_to_another_kind_of_file_is_refused(root: Path) -> None:
     (root / "notes.txt").write_text("notes")
     (root / "notes.wav").symlink_to(root / "notes.txt")
     with pytest.raises(PathRefused, match="neither audio nor MIDI"):
-        permitted(str(root / "notes.wav"), [root])
+        allowed_path(str(root / "notes.wav"), [root])
 
 
 def test_devices_pipes_folders_loops_and_missing_files_are_unreadable(root: Path) -> None:
@@ -98,7 +98,7 @@ def test_devices_pipes_folders_loops_and_missing_files_are_unreadable(root: Path
     (root / "loop.wav").symlink_to(root / "loop.wav")
     for name in ("pipe.wav", "folder.wav", "loop.wav", "nothing.wav", "x" * 300 + ".wav"):
         with pytest.raises(UnreadableFile):
-            permitted(str(root / name), [root])
+            allowed_path(str(root / name), [root])
 
 
 def test_a_device_is_never_opened(root: Path) -> None:
@@ -110,14 +110,14 @@ def test_a_device_is_never_opened(root: Path) -> None:
     except PermissionError:
         pytest.skip("only root makes devices")
     with pytest.raises(UnreadableFile, match="a device"):
-        permitted(str(device), [root])
+        allowed_path(str(device), [root])
 
 
 @pytest.mark.skipif(is_root(), reason="root reads anything")
 def test_a_file_without_permission_is_unreadable(root: Path) -> None:
     (root / "hum.wav").chmod(0)
     with pytest.raises(UnreadableFile, match="permissions"):
-        permitted(str(root / "hum.wav"), [root])
+        allowed_path(str(root / "hum.wav"), [root])
 
 
 def test_home_temp_and_volumes_are_open(tmp_path: Path) -> None:

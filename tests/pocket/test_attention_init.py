@@ -9,7 +9,7 @@ import torch
 from transformers import MusicgenMelodyForConditionalGeneration
 
 from bridge.chroma import WINDOW_STEPS
-from bridge.pocket.attention_init import CHROMA_PER_STEP, COUNTING, SPANS, Clock, initialise
+from bridge.pocket.attention_init import CHROMA_PER_STEP, COUNTING, SPANS, InitialHeads, initialise
 from bridge.pocket.decoder import model_config
 from bridge.pocket.text import build_tokenizer, tempo_tokens
 
@@ -19,7 +19,7 @@ FEW_STEPS = 40
 """The aimed head has turned by then: 0.014 of its attention is near after one step, 0.53 now."""
 
 
-def initialised(steps: int) -> Clock:
+def initialised(steps: int) -> InitialHeads:
     torch.manual_seed(0)
     tokenizer = build_tokenizer()
     model = MusicgenMelodyForConditionalGeneration(model_config(len(tokenizer)))
@@ -27,11 +27,11 @@ def initialised(steps: int) -> Clock:
 
 
 @pytest.fixture(scope="module")
-def clock() -> Clock:
+def clock() -> InitialHeads:
     return initialised(STEPS)
 
 
-def attention_near_the_chroma_step(clock: Clock) -> float:
+def attention_near_the_chroma_step(clock: InitialHeads) -> float:
     """The share of the aimed head's attention within 1.5 chroma steps of the right one."""
     steps = torch.arange(0, 1500, 7)
     with torch.no_grad():
@@ -46,12 +46,14 @@ def test_the_aimed_head_turns_to_the_chroma_step_of_a_codec_step() -> None:
 
 
 @pytest.mark.slow
-def test_the_aimed_head_looks_from_a_codec_step_at_its_chroma_step(clock: Clock) -> None:
+def test_the_aimed_head_looks_from_a_codec_step_at_its_chroma_step(clock: InitialHeads) -> None:
     assert attention_near_the_chroma_step(clock) > 0.9
 
 
 @pytest.mark.slow
-def test_the_counting_heads_tell_the_place_within_the_beat_of_any_tempo(clock: Clock) -> None:
+def test_the_counting_heads_tell_the_place_within_the_beat_of_any_tempo(
+    clock: InitialHeads,
+) -> None:
     for pair, (low, high) in enumerate(SPANS):
         steps = torch.arange(low, high, 7)
         heads = COUNTING[2 * pair : 2 * pair + 2]
