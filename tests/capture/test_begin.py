@@ -130,14 +130,14 @@ Studios = Callable[..., Studio]
 
 def playing(beats: float, stands: float = 1.0, **script: object) -> Daw:
     daw = Daw(**script)  # type: ignore[arg-type]
-    daw.stand(stands)
+    daw.stop(stands)
     daw.play(beats)
     return daw
 
 
 def standing(seconds: float) -> Daw:
     daw = Daw()
-    daw.stand(seconds)
+    daw.stop(seconds)
     return daw
 
 
@@ -293,7 +293,7 @@ def test_without_a_daw_stop_ends_it_at_once(studio: Studios) -> None:
 def test_a_daw_that_starts_while_an_onset_is_waited_for_is_waited_for(studio: Studios) -> None:
     daw = Daw()
     daw.jump(1.0)
-    daw.stand(3.0)
+    daw.stop(3.0)
     daw.play(20)
     one = studio(daw)
     one.hum(daw.legs[1].seconds + 0.3, 8)
@@ -306,9 +306,9 @@ def test_a_daw_that_starts_while_an_onset_is_waited_for_is_waited_for(studio: St
 def test_a_sound_while_the_daw_played_is_no_onset_after_it(studio: Studios) -> None:
     daw = Daw()
     daw.jump(1.0)
-    daw.stand(3.0)
+    daw.stop(3.0)
     daw.play(2.5)
-    daw.stand(8.0)
+    daw.stop(8.0)
     one = studio(daw)
     begin = daw.legs[2].seconds
     one.hum(begin - 1.0, 0.6)
@@ -321,7 +321,7 @@ def test_a_sound_while_the_daw_played_is_no_onset_after_it(studio: Studios) -> N
 
 def test_playback_that_stops_ends_a_take_with_what_there_is(studio: Studios) -> None:
     daw = playing(22)
-    daw.stand(3)
+    daw.stop(3)
     one = studio(daw)
     one.hum(daw.legs[1].seconds, 20)
     one.run(daw.seconds_of(9)[0])
@@ -334,7 +334,7 @@ def test_playback_that_stops_ends_a_take_with_what_there_is(studio: Studios) -> 
 def test_playback_that_stops_with_the_last_bar_has_all_of_it(studio: Studios) -> None:
     """The packet that tells it may be a few milliseconds short."""
     daw = playing(27.96)
-    daw.stand(3)
+    daw.stop(3)
     one = studio(daw)
     one.hum(daw.legs[1].seconds, 20)
     one.run(daw.seconds_of(9)[0])
@@ -363,7 +363,7 @@ def test_a_jump_ends_a_take_and_a_loop_does_not(studio: Studios) -> None:
 
 def test_a_take_that_has_hardly_begun_when_playback_stops_goes_on_waiting(studio: Studios) -> None:
     daw = playing(12.5)
-    daw.stand(2)
+    daw.stop(2)
     daw.jump(0.0)
     daw.play(16)
     one = studio(daw)
@@ -462,7 +462,7 @@ def test_last_counts_only_what_the_input_was_there_for(studio: Studios) -> None:
 def test_last_before_the_first_bar_line_is_told(studio: Studios) -> None:
     daw = Daw()
     daw.jump(1.0)
-    daw.stand(1)
+    daw.stop(1)
     daw.play(2)
     one = studio(daw)
     one.run(daw.now - 0.3)
@@ -472,7 +472,7 @@ def test_last_before_the_first_bar_line_is_told(studio: Studios) -> None:
 
 def test_last_soon_after_the_daw_stopped_takes_what_it_played(studio: Studios) -> None:
     daw = playing(17)
-    daw.stand(20)
+    daw.stop(20)
     one = studio(daw)
     one.hum(daw.legs[1].seconds, 8)
     one.run(daw.legs[2].seconds + 1)
@@ -587,7 +587,7 @@ def test_start_waits_for_the_beat_though_the_daw_says_before_that_it_plays(
     """As while it loads a plug-in, or counts in: playing, and the beat stands still."""
     daw = Daw()
     daw.jump(8.0)
-    daw.stand(3.0)
+    daw.stop(3.0)
     daw.play(24)
     one = studio(daw)
     one.click_on_beats()
