@@ -5,7 +5,7 @@ python-osc 1.10 a bundle element of size −4 loops for ever, a bundle for a lat
 then, blobs of negative size that lead back over a long text take 65 ms for 5 KiB, 31 % of mutated
 packets raise UnicodeDecodeError, and a wildcard address of 56 bytes hangs its dispatcher. So this
 module takes bundles apart itself, whatever their time tag says (the beat clock decides when things
-happen), and checks that each argument lies within its message before python-osc reads it.
+happen), and checks that each argument is within its message before python-osc reads it.
 """
 
 from __future__ import annotations
@@ -143,10 +143,10 @@ def _after_argument(tag: int, datagram: bytes, start: int) -> int:
         raise InvalidPacket(f"type tag {chr(tag)!r}: only those of OSC 1.0, and no arrays")
     if start + _SIZE.size > len(datagram):
         raise InvalidPacket("a blob without its size")
-    (size,) = _SIZE.unpack_from(datagram, start)
+    size: int = _SIZE.unpack_from(datagram, start)[0]
     if size < 0:
         raise InvalidPacket(f"a blob of {size} bytes")
-    return start + _SIZE.size + int(size) + -size % 4
+    return start + _SIZE.size + size + -size % 4
 
 
 def _argument(tag: int, value: int | float | str) -> Argument:
