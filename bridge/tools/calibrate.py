@@ -165,7 +165,7 @@ class _Player:
         now = time.perf_counter()
         # From callback to callback it is the last block that was played.
         seconds = self._loop.update(
-            now, self._last_frames or frames, told_lost=status.output_underflow
+            now, self._last_frames or frames, frames_lost=status.output_underflow
         )
         self._last_frames = frames
         piece = self._samples[self._place : self._place + frames]
