@@ -52,7 +52,7 @@ def test_a_daemon_that_has_just_started_says_so() -> None:
     text = drawn(after(Listening(7771), EngineChanged("loading", "loading pocket")))
     assert "127.0.0.1:7771" in text
     assert "loading pocket" in text
-    assert "not heard yet" in text
+    assert "not received yet" in text
     assert "dBFS" not in text
 
 
