@@ -68,7 +68,7 @@ MISTAKE = 2
 """The exit status for a mistake in the input."""
 LONGEST_FOLDER_BYTES = 2000
 """Limit for the path of the clips folder: a clip's path must fit a datagram of 4096 bytes."""
-NOTHING_RECORDED = "input none: nothing is recorded; melodies come from files and notes"
+NOTHING_RECORDED = "nothing is recorded; melodies come from files and notes"
 
 _log = logging.getLogger(__name__)
 

@@ -18,12 +18,12 @@ from bridge.control import OscEndpoint
 
 TAKES = "/home/me/Music/Melody Bridge/Takes"
 PATIENCE_SECONDS = 20.0
-"""For what comes at once when the machine is idle."""
+"""How long to wait for messages that arrive at once on an idle machine."""
 T = TypeVar("T")
 
 
 def message(address: str, *arguments: object) -> bytes:
-    """A message as python-osc writes it: not by the code under test."""
+    """A message, written by python-osc and not by the code under test."""
     builder = OscMessageBuilder(address)
     for argument in arguments:
         builder.add_arg(argument)  # type: ignore[arg-type]
@@ -31,11 +31,11 @@ def message(address: str, *arguments: object) -> bytes:
 
 
 class Served:
-    """An endpoint while it is open.
+    """An open endpoint.
 
     Attributes:
-        commands: what it was asked, in order.
-        port: where it listens.
+        commands: the commands that it received, in order.
+        port: the port that it listens on.
     """
 
     def __init__(
@@ -45,7 +45,13 @@ class Served:
         *,
         keep: bool = True,
     ) -> None:
-        """Serve, and call that with each command too; without `keep` they are not kept."""
+        """Serve.
+
+        Args:
+            on_command: called with each command.
+            clock: the endpoint's clock.
+            keep: keep the commands in `commands`.
+        """
         self._on_command, self._clock, self._keep = on_command, clock, keep
         self.commands: list[Command] = []
         self._changed = threading.Condition()
@@ -71,7 +77,7 @@ class Served:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         self.endpoint = await OscEndpoint.open(
             0,
-            on_command=self._hear,
+            on_command=self._receive,
             hello=lambda client: Hello("0.1.0", PROTOCOL, "ready", "pocket", client, TAKES),
             pong=lambda: Pong("ready"),
             clock=self._clock,
@@ -81,7 +87,7 @@ class Served:
         await self._over.wait()
         await self.endpoint.close()
 
-    def _hear(self, command: Command) -> None:
+    def _receive(self, command: Command) -> None:
         if self._keep:
             with self._changed:
                 self.commands.append(command)
@@ -90,7 +96,7 @@ class Served:
             self._on_command(command)
 
     def call(self, function: Callable[[OscEndpoint], T]) -> T:
-        """What the function gives, run in the endpoint's own thread."""
+        """Call a function in the endpoint's own thread, and return its result."""
 
         async def run() -> T:
             return function(self.endpoint)
@@ -98,21 +104,21 @@ class Served:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE_SECONDS)
 
     def send(self, event: Event) -> None:
-        """Tell every subscriber."""
+        """Send an event to every subscriber."""
         self.call(lambda endpoint: endpoint.send(event))
 
     def heard(self, count: int) -> list[Command]:
-        """The commands, once there are so many."""
+        """Wait for this many commands, and return all."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.commands) >= count, PATIENCE_SECONDS)
             return list(self.commands)
 
 
 class Client:
-    """A socket on a free port, and the endpoint it talks to."""
+    """A client of an endpoint, on a socket of its own."""
 
     def __init__(self, served: Served, name: str | None = None) -> None:
-        """Subscribe by that name, and hear the hello; None: do not subscribe."""
+        """Subscribe by that name, and receive the hello; None: do not subscribe."""
         self._daemon = ("127.0.0.1", served.port)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
@@ -143,7 +149,10 @@ class Client:
         return (received.address, *received.params)
 
     def ping(self) -> list[tuple[object, ...]]:
-        """Ping, and give what was heard before the pong; then all that was sent has been read."""
+        """Ping, and return the events before the pong.
+
+        The endpoint has then read every earlier message.
+        """
         self.say("/bridge/ping", self.port)
         before = []
         while (event := self.hear())[0] != "/bridge/pong":
