@@ -107,7 +107,7 @@ class Served:
         """Send an event to every subscriber."""
         self.call(lambda endpoint: endpoint.send(event))
 
-    def heard(self, count: int) -> list[Command]:
+    def wait_for_commands(self, count: int) -> list[Command]:
         """Wait for this many commands, and return all."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.commands) >= count, PATIENCE_SECONDS)
@@ -125,9 +125,9 @@ class Client:
         self._socket.settimeout(PATIENCE_SECONDS)
         self.port: int = self._socket.getsockname()[1]
         if name is not None:
-            self.say("/bridge/subscribe", self.port, name)
+            self.send("/bridge/subscribe", self.port, name)
             hello = ("/bridge/hello", "0.1.0", PROTOCOL, "ready", "pocket", name, TAKES)
-            assert self.hear() == hello
+            assert self.receive() == hello
 
     def __enter__(self) -> Client:
         return self
@@ -135,15 +135,15 @@ class Client:
     def __exit__(self, *error: object) -> None:
         self._socket.close()
 
-    def say(self, address: str, *arguments: object) -> None:
+    def send(self, address: str, *arguments: object) -> None:
         """Send a message."""
-        self.throw(message(address, *arguments))
+        self.send_bytes(message(address, *arguments))
 
-    def throw(self, datagram: bytes) -> None:
+    def send_bytes(self, datagram: bytes) -> None:
         """Send any bytes."""
         self._socket.sendto(datagram, self._daemon)
 
-    def hear(self) -> tuple[object, ...]:
+    def receive(self) -> tuple[object, ...]:
         """The next event: its address and arguments."""
         received = OscMessage(self._socket.recv(65_536))
         return (received.address, *received.params)
@@ -153,8 +153,8 @@ class Client:
 
         The endpoint has then read every earlier message.
         """
-        self.say("/bridge/ping", self.port)
+        self.send("/bridge/ping", self.port)
         before = []
-        while (event := self.hear())[0] != "/bridge/pong":
+        while (event := self.receive())[0] != "/bridge/pong":
             before.append(event)
         return before

@@ -68,16 +68,18 @@ def test_every_event_goes_to_every_subscriber_and_no_other_client(served: Served
             served.send(event)
         for client in (first, second):
             for _, expected in ONE_OF_EACH:
-                assert client.hear() == expected
+                assert client.receive() == expected
         assert other.ping() == []
 
 
 def test_commands_arrive_in_order_with_the_time_of_the_clock() -> None:
     with Served(clock=Clock()) as served, Client(served) as client:
-        client.throw(bundle(message("/bridge/presets", "me-1"), message("/bridge/clips", "me-2")))
-        client.say("/bridge/transport", 120.0, 1.5, 1, 4, 4)
-        client.say("/bridge/panic")
-        assert served.heard(4) == [
+        client.send_bytes(
+            bundle(message("/bridge/presets", "me-1"), message("/bridge/clips", "me-2"))
+        )
+        client.send("/bridge/transport", 120.0, 1.5, 1, 4, 4)
+        client.send("/bridge/panic")
+        assert served.wait_for_commands(4) == [
             ListPresets("me-1"),
             ListClips("me-2"),
             Transport(Fraction(120), 1.5, True, Meter(), received_seconds=100.0),
@@ -103,8 +105,8 @@ def test_a_subscription_lasts_thirty_seconds_from_the_last_subscribe_or_ping() -
 
         clock.now += 20
         assert pings.ping() == []
-        subscribes.say("/bridge/subscribe", subscribes.port, "subscribes")
-        assert subscribes.hear()[0] == "/bridge/hello"
+        subscribes.send("/bridge/subscribe", subscribes.port, "subscribes")
+        assert subscribes.receive()[0] == "/bridge/hello"
         stranger.ping()
         clock.now += 9.9
         assert listening() == ["quiet", "pings", "subscribes"]
@@ -122,19 +124,19 @@ def test_a_subscription_lasts_thirty_seconds_from_the_last_subscribe_or_ping() -
 
 def test_a_client_that_unsubscribes_gets_no_more_events(served: Served) -> None:
     with Client(served, "stays") as stays, Client(served, "leaves") as leaves:
-        leaves.say("/bridge/unsubscribe", leaves.port)
+        leaves.send("/bridge/unsubscribe", leaves.port)
         leaves.ping()
         served.send(Done("me-1", 1))
-        assert stays.hear() == ("/bridge/done", "me-1", 1)
+        assert stays.receive() == ("/bridge/done", "me-1", 1)
         assert leaves.ping() == []
-        leaves.say("/bridge/unsubscribe", leaves.port)
+        leaves.send("/bridge/unsubscribe", leaves.port)
         assert leaves.ping() == []
 
 
 def test_the_newest_name_of_a_port_replaces_the_earlier_one(served: Served) -> None:
     with Client(served, "first") as client:
-        client.say("/bridge/subscribe", client.port, "second")
-        assert client.hear()[5] == "second"
+        client.send("/bridge/subscribe", client.port, "second")
+        assert client.receive()[5] == "second"
         served.send(Done("me-1", 0))
         assert client.ping() == [("/bridge/done", "me-1", 0)]
         named = served.call(
@@ -160,7 +162,7 @@ def test_a_new_subscriber_replaces_the_one_that_is_quiet_longest() -> None:
         assert "quiet 0" not in names
         assert {"alive", "quiet 1", "new"} < set(names)
         served.send(Done("me-1", 0))
-        assert alive.hear() == new.hear() == ("/bridge/done", "me-1", 0)
+        assert alive.receive() == new.receive() == ("/bridge/done", "me-1", 0)
 
 
 def test_a_subscriber_that_crashed_does_not_disturb_the_others(served: Served) -> None:
@@ -169,22 +171,22 @@ def test_a_subscriber_that_crashed_does_not_disturb_the_others(served: Served) -
     with Client(served, "lives") as lives:
         for number in range(100):
             served.send(Done("me-1", number))
-        assert [lives.hear()[2] for _ in range(100)] == list(range(100))
+        assert [lives.receive()[2] for _ in range(100)] == list(range(100))
         assert lives.ping() == []
 
 
 @pytest.mark.parametrize("address", ["/bridge/subscribe", "/bridge/ping"])
 def test_the_daemons_own_port_cannot_subscribe_or_ping(served: Served, address: str) -> None:
     with Client(served, "live1") as client:
-        client.say(address, served.port)
-        assert client.hear()[:3] == ("/bridge/error", "-", "bad-argument")
+        client.send(address, served.port)
+        assert client.receive()[:3] == ("/bridge/error", "-", "bad-argument")
         assert client.ping() == []
         assert served.call(lambda endpoint: len(endpoint.subscribers)) == 1
 
 
 def test_an_error_is_not_answered_by_an_error(served: Served) -> None:
     with Client(served, "echoes") as client:
-        client.say("/bridge/error", "-", "bad-argument", "an echo")
+        client.send("/bridge/error", "-", "bad-argument", "an echo")
         assert client.ping() == []
         assert served.call(lambda endpoint: endpoint.stats.refused) == 1
 
@@ -204,8 +206,8 @@ def test_a_message_that_cannot_be_carried_out_is_answered_by_an_error(
     served: Served, message: tuple[object, ...], error: tuple[str, str, str]
 ) -> None:
     with Client(served, "live1") as client:
-        client.say(str(message[0]), *message[1:])
-        address, id, code, sentence = client.hear()
+        client.send(str(message[0]), *message[1:])
+        address, id, code, sentence = client.receive()
         assert (address, id, code) == ("/bridge/error", *error[:2])
         assert error[2] in str(sentence)
         assert client.ping() == []
@@ -219,12 +221,12 @@ def test_an_error_of_the_daemon_has_the_id_of_the_request() -> None:
         raise Unsupported("not built yet")
 
     with Served(refuse) as served, Client(served, "live1") as client:
-        client.say("/bridge/generate", "me-1")
+        client.send("/bridge/generate", "me-1")
         sentence = "8 requests are waiting: wait, or cancel one"
-        assert client.hear() == ("/bridge/error", "me-1", "queue-full", sentence)
-        client.say("/bridge/stop")
+        assert client.receive() == ("/bridge/error", "me-1", "queue-full", sentence)
+        client.send("/bridge/stop")
         sentence = "/bridge/stop: not built yet"
-        assert client.hear() == ("/bridge/error", "-", "unsupported", sentence)
+        assert client.receive() == ("/bridge/error", "-", "unsupported", sentence)
 
 
 def test_a_defect_of_the_daemon_is_logged_and_answered_and_the_endpoint_goes_on(
@@ -235,11 +237,11 @@ def test_a_defect_of_the_daemon_is_logged_and_answered_and_the_endpoint_goes_on(
             raise KeyError("a defect")
 
     with Served(fail) as served, Client(served, "live1") as client:
-        client.say("/bridge/cancel", "me-1")
-        assert client.hear()[:3] == ("/bridge/error", "me-1", "unsupported")
-        client.say("/bridge/panic")
+        client.send("/bridge/cancel", "me-1")
+        assert client.receive()[:3] == ("/bridge/error", "me-1", "unsupported")
+        client.send("/bridge/panic")
         assert client.ping() == []
-        assert served.heard(2)[-1] == Panic()
+        assert served.wait_for_commands(2)[-1] == Panic()
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert "/bridge/cancel" in record.getMessage()
     assert record.exc_info is not None and record.exc_info[0] is KeyError
@@ -253,7 +255,7 @@ def test_a_datagram_that_is_not_osc_is_counted_and_not_answered(served: Served) 
             b"/a\0\0,s\0\0\xff\xff\xff\0",
             b"x" * 60_000,
         ):
-            client.throw(datagram)
+            client.send_bytes(datagram)
         assert client.ping() == []
         stats = served.call(lambda endpoint: endpoint.stats)
         assert (stats.received, stats.invalid, stats.refused) == (6, 4, 0)
@@ -268,10 +270,10 @@ def test_a_flood_of_errors_is_limited_and_summed_up(
     sent = 5 * MAX_REFUSALS_A_SECOND
     with Client(served, "floods") as client:
         for number in range(sent):
-            client.say("/bridge/nowhere", f"me-{number}")
+            client.send("/bridge/nowhere", f"me-{number}")
         answered = unanswered = sums = 0
         while answered + unanswered < sent:
-            address, id, code, sentence = client.hear()
+            address, id, code, sentence = client.receive()
             assert address == "/bridge/error"
             if id == "-":
                 assert code == "bad-argument" and "more messages were refused" in str(sentence)
@@ -285,8 +287,8 @@ def test_a_flood_of_errors_is_limited_and_summed_up(
         assert sums >= 1 and answered <= (sums + 1) * MAX_REFUSALS_A_SECOND
         assert len([record for record in caplog.records if "refused" in record.message]) == sums
         # After that second, errors are answered again.
-        client.say("/bridge/nowhere", "me-last")
-        assert client.hear()[:3] == ("/bridge/error", "me-last", "unknown-address")
+        client.send("/bridge/nowhere", "me-last")
+        assert client.receive()[:3] == ("/bridge/error", "me-last", "unknown-address")
 
 
 @contextlib.contextmanager
@@ -321,8 +323,8 @@ def test_a_burst_of_5000_messages_is_received_completely(served: Served) -> None
         datagrams = [message("/bridge/cancel", f"me-{number}") for number in range(5000)]
         with busy(served):
             for datagram in datagrams:
-                client.throw(datagram)
-        assert served.heard(5000) == [Cancel(f"me-{number}") for number in range(5000)]
+                client.send_bytes(datagram)
+        assert served.wait_for_commands(5000) == [Cancel(f"me-{number}") for number in range(5000)]
         assert served.call(lambda endpoint: endpoint.stats.dropped) == 0
 
 
@@ -336,7 +338,7 @@ def test_datagrams_that_the_system_drops_are_counted(served: Served) -> None:
         datagram = message("/bridge/cancel", "x" * 60)
         with busy(served):
             for _ in range(SENT):
-                client.throw(datagram)
+                client.send_bytes(datagram)
         give_up = time.monotonic() + PATIENCE_SECONDS
         stats = served.call(lambda endpoint: endpoint.stats)
         while stats.received + (stats.dropped or 0) < SENT and time.monotonic() < give_up:
@@ -422,7 +424,7 @@ def test_a_clip_whose_path_fits_no_datagram_is_logged_and_the_next_event_is_sent
     with Client(served, "live1") as client:
         served.send(ClipReady("me-1", 0, 1, path, 4, 120.0, 7, 0.9, 4, 4, 44_100, "clip"))
         served.send(Done("me-1", 1))
-        assert client.hear() == ("/bridge/done", "me-1", 1)
+        assert client.receive() == ("/bridge/done", "me-1", 1)
         assert served.call(lambda endpoint: endpoint.stats.unsent) == 1
     assert "/bridge/clip" in caplog.text
 
@@ -430,5 +432,5 @@ def test_a_clip_whose_path_fits_no_datagram_is_logged_and_the_next_event_is_sent
 def test_a_client_may_be_any_program_that_writes_osc(served: Served) -> None:
     """The bridge's own writer too: `melody-bridge send` uses it."""
     with Client(served) as client:
-        client.throw(write_message("/bridge/cancel", ["me-1"]))
-        assert served.heard(1) == [Cancel("me-1")]
+        client.send_bytes(write_message("/bridge/cancel", ["me-1"]))
+        assert served.wait_for_commands(1) == [Cancel("me-1")]
