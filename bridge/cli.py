@@ -1,7 +1,7 @@
 """The command line: a table of commands, each a module of `bridge.tools`.
 
-A command's module is imported once the command is chosen, and whatever is slow later still:
-`--help` and a refusal never wait for torch.
+A command's module is imported when the command is chosen, and slow libraries later still: `--help`
+and error messages never wait for torch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bridge.errors import BridgeError
 
 PROGRAM = "melody-bridge"
 _BROKEN_PIPE_STATUS = 128 + 13
-"""What a shell shows for a program that SIGPIPE ended."""
+"""The shell's exit status for a program that SIGPIPE ended."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Command:
     """One command.
 
     Attributes:
-        name: on the command line.
+        name: the word on the command line.
         group: its heading in `--help`.
         summary: one line for `--help`.
         examples: two command lines without the program's name.
@@ -44,7 +44,7 @@ class Command:
     module: str = ""
 
     def load(self) -> Any:
-        """The module."""
+        """Import the command's module."""
         return import_module(f"bridge.tools.{self.module or self.name}")
 
 
@@ -119,7 +119,7 @@ def main(arguments: Sequence[str]) -> int:
         _print_error(str(error))
         return error.exit_status
     except BrokenPipeError:
-        # Whoever read has gone; without this, Python complains once more when it shuts down.
+        # The reader has closed the pipe; without this, Python prints an error when it shuts down.
         for descriptor in (1, 2):
             os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
         return _BROKEN_PIPE_STATUS
@@ -135,8 +135,8 @@ def _run(arguments: Sequence[str]) -> int:
     parser = _parser()
     try:
         parsed = parser.parse_args(arguments)
-    except SystemExit as leaving:
-        return int(leaving.code or 0)
+    except SystemExit as exit:
+        return int(exit.code or 0)
     if parsed.command is None:
         parser.print_help()
         return 0
@@ -150,9 +150,9 @@ def _print_error(message: str) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that answers a mistake with one line, instead of the usage and a line.
+    """A parser that reports a mistake in one line, without the usage.
 
-    A command's parser gets its arguments when it is used: `--help` imports no command.
+    A command's parser adds its arguments when it is used; the general `--help` imports no command.
     """
 
     def __init__(self, *, command: Command | None = None, **options: Any) -> None:
@@ -194,7 +194,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _overview() -> str:
-    """The commands in groups, each group with two examples."""
+    """The list of commands in groups, each group with two examples."""
     width = max(len(command.name) for command in COMMANDS)
     parts = []
     for group, members in groupby(COMMANDS, key=lambda command: command.group):

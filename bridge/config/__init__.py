@@ -1,4 +1,4 @@
-"""What a person sets: the table of options, the files they are written in, and presets."""
+"""The user's settings: the table of options, configuration files, and presets."""
 
 from bridge.config.options import (
     DEFAULT_OSC_PORT,

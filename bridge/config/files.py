@@ -1,4 +1,4 @@
-"""The user's own folder: `config.toml`, and `presets` beside it."""
+"""The user's folder: `config.toml` and the `presets` folder beside it."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _LINE_CHARACTERS = 100
 
 
 def user_folder() -> Path:
-    """Where the user's `config.toml` and `presets` folder are looked for."""
+    """The folder of the user's `config.toml` and `presets`."""
     return platformdirs.user_config_path("melody-bridge", appauthor=False)
 
 
 def config_path() -> Path:
-    """The user's `config.toml`, whether or not it is there."""
+    """The path of the user's `config.toml`, whether or not the file exists."""
     return user_folder() / "config.toml"
 
 
 def read_config(path: Path | None = None) -> Mapping[str, Any]:
-    """Option values by name from a configuration.
+    """Option values by name from a configuration file.
 
     Args:
-        path: a file that has to be there; None: the user's own, empty when there is none.
+        path: a file that must exist; None: the user's own, which may be missing.
 
     Raises:
-        UnreadableFile: it cannot be read, is not TOML, or a value is unknown or out of range.
+        UnreadableFile: the file cannot be read, is not TOML, or a value is unknown or out of range.
     """
     if path is None:
         path = config_path()
@@ -52,7 +52,7 @@ def read_config(path: Path | None = None) -> Mapping[str, Any]:
 
 
 def render_defaults() -> Mapping[str, Any]:
-    """What the user's own configuration says of a render, by field of `config.Options`.
+    """The user's own configuration of a render, by field of `config.Options`.
 
     Raises:
         UnreadableFile: as `read_config`.
@@ -64,7 +64,7 @@ def render_defaults() -> Mapping[str, Any]:
 
 
 def config_text() -> str:
-    """A configuration that sets nothing: every option with its help, commented out."""
+    """A configuration file that sets nothing: every option with its help, commented out."""
     lines = [_CONFIG_HEAD]
     for option in options_in("file"):
         lines += textwrap.wrap(
@@ -78,10 +78,10 @@ def config_text() -> str:
 
 
 def write_config(path: Path | None = None) -> Path:
-    """Write a commented configuration that changes nothing yet, and never over one that is there.
+    """Write a commented configuration file that changes nothing yet. Never overwrite one.
 
     Raises:
-        BadArgument: there is one, or it cannot be written.
+        BadArgument: the file exists, or cannot be written.
     """
     path = path or config_path()
     try:
@@ -126,7 +126,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file's table.
 
     Raises:
-        UnreadableFile: it cannot be read, or is not TOML.
+        UnreadableFile: the file cannot be read, or is not TOML.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -137,7 +137,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def read_values(table: Mapping[str, object], place: Place) -> dict[str, Any]:
-    """The options that a table gives values of.
+    """Option values by name from a TOML table.
 
     Raises:
         BadArgument: an option may not be set in that place, or a value is of the wrong type or out

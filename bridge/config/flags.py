@@ -1,4 +1,4 @@
-"""Options as flags of a command line. Values stay text here: `read_value` reads them later."""
+"""Options as flags of the command line. Values stay text here; `read_value` reads them later."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_flag(parser: argparse._ActionsContainer, option: Option | str) -> None:
 
 
 def given_flags(arguments: argparse.Namespace, place: Place) -> dict[str, Any]:
-    """The raw values that the command line sets, by option name; a switch is set when it is on."""
+    """The raw values that the command line sets, by option name; a switch only when it is on."""
     values = {option.name: getattr(arguments, option.name, None) for option in options_in(place)}
     return {name: value for name, value in values.items() if value not in (None, False)}
 
@@ -44,7 +44,7 @@ def add_config_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def config_file(arguments: argparse.Namespace) -> Path | None:
-    """The file that `--config` names; None: the usual one."""
+    """The file that `--config` names; None: the user's own."""
     return None if arguments.config is None else Path(arguments.config).expanduser()
 
 

@@ -1,4 +1,4 @@
-"""The table of options: one entry says what an option is, and where it may be set.
+"""The table of options: one entry defines an option, and the places where it may be set.
 
 An entry is a field of `Options` (one request for clips) or of `RunOptions` (the daemon). Flags and
 their help, the configuration file, presets, OSC keys, the engine's request, the sidecar and the
@@ -36,7 +36,7 @@ from bridge.timing import Meter
 
 DEFAULT_OSC_PORT = 7771
 POSITIONAL = "positional"
-"""The flag of an option that the command line takes by its position."""
+"""In place of a flag: the command line takes the option by its position."""
 
 Place = Literal["render", "run", "file", "preset", "osc"]
 """Where an option may be set: a flag of `render`, a flag of `run`, config.toml, a preset, OSC."""
@@ -47,12 +47,12 @@ class Option:
     """One entry of the table.
 
     Attributes:
-        name: its key in files and OSC, and its field.
-        reader: its type and range.
-        default: the value where nobody sets it; None: `default_text` says what counts then.
-        help: what it does.
+        name: the key in files and OSC, and the field's name.
+        reader: reads a value; has the type and range.
+        default: the value where nobody sets it; None: decided later, as `default_text` says.
+        help: what the option does.
         places: where it may be set.
-        flag: on the command line; empty: it is positional.
+        flag: on the command line; empty: positional.
         metavar: the value's name in help.
         default_text: the default, for people.
         group: the heading in `render --help`.
@@ -102,10 +102,10 @@ def _shared(name: str) -> Any:
 
 @dataclass(frozen=True)
 class Options:
-    """One request for clips, as far as it can be judged without opening a file.
+    """One request for clips, checked as far as that needs no file.
 
     Raises:
-        BadArgument: a value is out of its range, or two do not go together.
+        BadArgument: a value is out of its range, or two values contradict each other.
     """
 
     melody: Path | None = _option(
@@ -328,7 +328,7 @@ class Options:
             )
 
     def request_values(self) -> dict[str, Any]:
-        """The values that the engine's request takes as they are, by its field names."""
+        """The values that the engine's request takes unchanged, by its field names."""
         return {
             option.name: getattr(self, option.name)
             for option in OPTIONS.values()
@@ -336,7 +336,7 @@ class Options:
         }
 
     def sidecar_values(self) -> dict[str, Any]:
-        """The values that a clip's sidecar records as they are, by its field names."""
+        """The values that a clip's sidecar records unchanged, by its field names."""
         return {
             option.name: getattr(self, option.name)
             for option in OPTIONS.values()
@@ -346,10 +346,10 @@ class Options:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How the daemon runs.
+    """Options of the daemon.
 
     Attributes:
-        defaults: what else a request means that leaves it open, by field of `Options`.
+        defaults: values for requests that leave them open, by field of `Options`.
 
     Raises:
         BadArgument: a value is out of its range.
@@ -440,11 +440,11 @@ def read_value(name: str, raw: object) -> Any:
 
 
 def merge(*layers: Mapping[str, Any]) -> Options:
-    """Options from layers of raw values by field name, the strongest first; None is not given.
+    """Options from layers of raw values by field name, the strongest first; None: not given.
 
     Raises:
         BadArgument: a value cannot be read or is out of range, a name is unknown, or two values
-            do not go together.
+            contradict each other.
     """
     return Options(**_merged(layers))
 
@@ -471,7 +471,7 @@ def _merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _check_fields(options: Options | RunOptions) -> None:
-    """Read every field as its entry does, so that no value escapes its range."""
+    """Check every field by its entry's reader."""
     for each in fields(options):
         value = getattr(options, each.name)
         if value is not None and each.name in OPTIONS:

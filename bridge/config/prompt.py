@@ -1,4 +1,4 @@
-"""The prompt that the model gets: tempo and key written into it."""
+"""The model's prompt: the user's text with tempo and key filled in."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from bridge.errors import BadArgument
 def fill_prompt(prompt: str, *, tempo_bpm: Fraction, key: str | None) -> str:
     """Write tempo and key into a prompt, at its placeholders or at its end.
 
-    `{tempo}` becomes the nearest whole number: models know tempo as a word. A part between commas
-    that is only `{key}` goes when no key is given. A prompt that names no tempo, or not the key
-    that was asked for, has it added at the end, because a clip can be stretched onto the grid by
-    a few per cent only.
+    `{tempo}` becomes the nearest whole number: models know tempo as a word. Without a key, a part
+    between commas that is only `{key}` is dropped. A prompt that lacks the tempo or the given key
+    gets it at its end: a clip can be stretched onto the grid by a few per cent only.
 
     Raises:
-        BadArgument: the prompt works `{key}` into a sentence, and no key is given.
+        BadArgument: the prompt has `{key}` inside a sentence, and no key is given.
     """
     parts = [part.strip() for part in prompt.split(",")]
     if key is None:

@@ -1,4 +1,4 @@
-"""Readers of option values: each takes text or a TOML value, and gives the value's final type.
+"""Readers of option values: each turns text or a TOML value into the value's final type.
 
 A reader raises `BadArgument` that names the option, the value and the remedy. Nothing here touches
 the file system.
@@ -19,7 +19,7 @@ from bridge.errors import BadArgument
 from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, Meter, parse_tempo
 
 MAX_SEED = 16_777_215
-"""2²⁴ − 1: every seed up to here survives a float32, which is all that some controllers send."""
+"""2²⁴ − 1: a float32 holds every seed up to here, and some controllers send only floats."""
 MAX_VARIATIONS = 16
 MAX_PROMPT_CHARACTERS = 1000
 NO_INPUT = "none"
@@ -30,11 +30,11 @@ Kind = Literal["number", "text", "switch", "path", "paths"]
 
 @dataclass(frozen=True)
 class Reader:
-    """How one type of value is read.
+    """A reader of one type of value.
 
     Attributes:
-        read: gives the value, from the option's name and a raw value.
-        kind: what the value is, which decides how OSC carries it.
+        read: called with the option's name and a raw value; returns the final value.
+        kind: the kind of value, which decides how OSC carries it.
         range: the permitted values, for help and docs, such as `"1 to 1000"`; may be empty.
     """
 
@@ -85,7 +85,7 @@ def numbers(low: float, high: float) -> Reader:
 
 
 def _tempo(name: str, raw: object) -> Fraction:
-    # Plain decimals only: as a fraction, 1e99999999 takes for ever.
+    # Plain decimals only: a fraction of 1e99999999 would take for ever.
     decimal = isinstance(raw, str) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,12})?", raw.strip())
     number = isinstance(raw, int | float | Fraction) and not isinstance(raw, bool)
     if not (decimal or number):
@@ -121,7 +121,7 @@ def text(longest: int) -> Reader:
             raise BadArgument(f"{name}: empty; write something, or leave it out")
         if len(line) > longest:
             raise BadArgument(f"{name}: {len(line)} characters; the limit is {longest}")
-        # Cs: lone surrogates, which is how Python carries bytes that are not UTF-8.
+        # Cs: lone surrogates, by which Python represents bytes that are not UTF-8.
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in line):
             raise BadArgument(f"{name} {line!r}: it holds control characters, or is not UTF-8")
         return line

@@ -1,4 +1,4 @@
-"""Where commands come from, and where events go."""
+"""Controls: the sources of commands, and the destinations of events."""
 
 from bridge.control.control import Control, OnCommand
 from bridge.control.osc import OscControl, OscEndpoint, Stats, Subscriber

@@ -1,4 +1,4 @@
-"""The seam of every way to play the bridge: OSC, MIDI, hotkeys, a terminal, a browser."""
+"""The interface of every way to control the bridge: OSC, MIDI, hotkeys, a terminal, a browser."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Protocol
 from bridge.commands import Command, Event
 
 OnCommand = Callable[[Command], None]
-"""Takes a command in the event loop, and raises `BridgeError` when it cannot be done."""
+"""Handles a command in the event loop; raises `BridgeError` when it cannot be carried out."""
 
 
 class Control(Protocol):
-    """Makes commands of what a person does, and shows events.
+    """A source of commands that also shows events.
 
-    The daemon holds a list of them. A control is used in the event loop's thread only, and none of
-    its methods may block: it drops what it cannot deliver, and counts it.
+    The daemon has a list of controls, and uses them in the event loop's thread only. No method may
+    block: a control drops the events that it cannot deliver, and counts them.
     """
 
     async def start(self, on_command: OnCommand) -> None:
         """Begin to take commands.
 
         Args:
-            on_command: called with each command. An error that it raises is the control's to
-                answer; the daemon publishes the errors that come later as `Failed`.
+            on_command: called with each command. The control answers an error that it raises; the
+                daemon publishes later errors as `Failed`.
 
         Raises:
             BridgeError: the control cannot start; the daemon then does not run.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TypeVar
 
 from bridge.commands import ClipReady, Discard, Done
+from bridge.daemon.bounded import Bounded
 from bridge.daemon.requests import REMEMBERED, RequestRegistry
 from bridge.delivery import History, KnownClip
 from bridge.errors import BadArgument
@@ -15,9 +15,7 @@ from bridge.rendering.render import RenderedClip
 
 LISTED_CLIPS = 20
 NO_SCORE = -1.0
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
+"""The score of a clip that follows no melody."""
 
 
 class ClipRegistry:
@@ -30,14 +28,14 @@ class ClipRegistry:
     def __init__(self, requests: RequestRegistry, history: History) -> None:
         self._requests, self._history = requests, history
         self._files = asyncio.Lock()
-        self._made: dict[str, Sequence[KnownClip]] = {}
-        self._listed: dict[str, Sequence[KnownClip]] = {}
-        self._discarded: dict[tuple[str, int | None], Done] = {}
+        self._made: Bounded[str, Sequence[KnownClip]] = Bounded(REMEMBERED)
+        self._listed: Bounded[str, Sequence[KnownClip]] = Bounded(REMEMBERED)
+        self._discarded: Bounded[tuple[str, int | None], Done] = Bounded(REMEMBERED)
 
     async def add(
         self, request: str, plan: RenderPlan, clips: Sequence[RenderedClip]
     ) -> Sequence[KnownClip]:
-        """Remember what a request has made and written."""
+        """Remember the clips that a request has written."""
         known = [
             KnownClip(
                 path=clip.path,
@@ -54,14 +52,14 @@ class ClipRegistry:
         ]
         async with self._files:
             self._history.add(known)
-        _remember(self._made, request, known)
+        self._made[request] = known
         return known
 
     async def list(self, request: str) -> None:
         """Publish the newest clips; this request's id and an index can then discard them."""
         async with self._files:
             clips = await asyncio.to_thread(self._history.newest, LISTED_CLIPS)
-        _remember(self._listed, request, clips)
+        self._listed[request] = clips
         self.publish(request, clips)
 
     def publish(self, request: str, clips: Sequence[KnownClip]) -> None:
@@ -71,35 +69,29 @@ class ClipRegistry:
         self._requests.publish(Done(request, len(clips)))
 
     async def discard(self, command: Discard) -> Done:
-        """Move clips to `Discarded`, once however often a client asks.
+        """Move clips to `Discarded`. A command that is sent again only gets the same answer again.
 
         Raises:
             UnknownId: that request has no clips.
-            BadArgument: it has none of that index, or they cannot be moved.
+            BadArgument: the request has no clip of that index, or the clips cannot be moved.
         """
-        asked = (command.id, command.index)
+        key = (command.id, command.index)
         async with self._files:
-            if asked not in self._discarded:
-                moved = await asyncio.to_thread(self._moved, command)
-                _remember(self._discarded, asked, Done(command.id, moved))
-        return self._discarded[asked]
+            if key not in self._discarded:
+                count = await asyncio.to_thread(self._move, command)
+                self._discarded[key] = Done(command.id, count)
+            return self._discarded[key]
 
-    def _moved(self, command: Discard) -> int:
+    def _move(self, command: Discard) -> int:
+        """Move the clips, and return how many."""
         clips = self._made.get(command.id) or self._listed.get(command.id)
         if clips is None:
-            # Of an earlier run of the daemon.
+            # An earlier run of the daemon may have made them.
             return self._history.discard(command.id, command.index)
         index = command.index
         if index is not None and index >= len(clips):
             raise BadArgument(f"index {index}: {command.id!r} has {len(clips)} clips, from 0")
         return self._history.discard_clips(clips if index is None else [clips[index]])
-
-
-def _remember(book: dict[Key, Value], key: Key, value: Value) -> None:
-    """Keep a value, and drop the oldest beyond `REMEMBERED`."""
-    book[key] = value
-    if len(book) > REMEMBERED:
-        del book[next(iter(book))]
 
 
 def _event(request: str, index: int, count: int, clip: KnownClip) -> ClipReady:

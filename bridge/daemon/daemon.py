@@ -1,4 +1,4 @@
-"""The daemon: it wires the stages, and owns the event loop.
+"""The daemon: it connects controls, stages and child processes, and owns the event loop.
 
 The model runs in one child process and the audio input in another. The daemon takes commands from
 its controls, writes clips, and publishes events to all controls.
@@ -65,10 +65,10 @@ LEVEL_SECONDS = 0.1
 RECORDING_SECONDS = 0.02
 """How often captures are polled while one records: a finished one waits that long at most."""
 MISTAKE = 2
-"""The exit status of a mistake in the input."""
+"""The exit status for a mistake in the input."""
 LONGEST_FOLDER_BYTES = 2000
-"""Limit for the clips folder: a clip's path has to fit a datagram of 4096 bytes."""
-NOTHING_RECORDED = "nothing is recorded, as the options say; files and notes are melodies too"
+"""Limit for the path of the clips folder: a clip's path must fit a datagram of 4096 bytes."""
+NOTHING_RECORDED = "nothing is recorded; melodies come from files and notes"
 
 _log = logging.getLogger(__name__)
 
@@ -84,10 +84,10 @@ def run(options: RunOptions, *, as_json: bool = False) -> int:
 
     Raises:
         BadArgument: the port is taken, or the clips folder cannot be written to.
-        BridgeError: why the model can never be loaded.
+        BridgeError: the model can never be loaded.
     """
     folder = (options.clips or outputs.clips_folder()).absolute()
-    _check(folder)
+    _check_clips_folder(folder)
     snapshot = Snapshot()
     on_terminal = not as_json and sys.stderr is not None and sys.stderr.isatty()
     screen = Screen(snapshot) if on_terminal else None
@@ -98,7 +98,7 @@ def run(options: RunOptions, *, as_json: bool = False) -> int:
         return asyncio.run(_serve(options, folder, snapshot))
 
 
-def _check(folder: Path) -> None:
+def _check_clips_folder(folder: Path) -> None:
     if folder.suffix.lower() == ".wav":
         raise BadArgument(f"clips {str(folder)!r}: name a folder, not a .wav file")
     outputs.clip_folder(folder)
@@ -123,7 +123,7 @@ async def _serve(options: RunOptions, folder: Path, snapshot: Snapshot) -> int:
 
 
 def _on_signals(stop: Callable[[str], None]) -> None:
-    """The first Ctrl-C or SIGTERM stops in good order; one more ends the process at once."""
+    """Stop in good order on the first Ctrl-C or SIGTERM; a second one ends the process at once."""
     loop = asyncio.get_running_loop()
 
     def handle(number: int, frame: object) -> None:
@@ -135,7 +135,7 @@ def _on_signals(stop: Callable[[str], None]) -> None:
 
 
 class Daemon:
-    """The parts and their wiring. Make it in a running event loop.
+    """All parts of the daemon and their connections. Make it in a running event loop.
 
     Attributes:
         stopped: the reason to stop, or the error that makes running on pointless.
@@ -144,17 +144,17 @@ class Daemon:
     def __init__(
         self, options: RunOptions, folder: Path, history: History, snapshot: Snapshot
     ) -> None:
-        """Start nothing before `start`.
+        """Make the parts; `start` starts them.
 
         Args:
             folder: the clips folder.
-            snapshot: gets every event.
+            snapshot: receives every event.
         """
         self._options, self._folder, self._snapshot = options, folder, snapshot
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._ticking: asyncio.Task[None] | None = None
-        self._daw_gone = False
-        self._takes = ""
+        self._ticker: asyncio.Task[None] | None = None
+        self._daw_is_gone = False
+        self._takes_folder = ""
         self._controls: Sequence[Control] = (
             OscControl(
                 options.osc_port,
@@ -192,7 +192,7 @@ class Daemon:
         )
 
     async def start(self) -> None:
-        """Begin to take commands and to record, and load the model.
+        """Start the controls, the engine and the input.
 
         Raises:
             BadArgument: a control cannot start, as when the OSC port is taken.
@@ -205,7 +205,7 @@ class Daemon:
             self._listener.start()
         else:
             self._publish(InputChanged("none", "", 0, NOTHING_RECORDED))
-        self._ticking = asyncio.create_task(self._tick())
+        self._ticker = asyncio.create_task(self._tick())
 
     def stop_for(self, reason: str) -> None:
         """Complete `stopped`."""
@@ -213,10 +213,10 @@ class Daemon:
             self.stopped.set_result(reason)
 
     async def close(self) -> None:
-        """Cancel what is under way and publish it; end the children, and close the controls."""
+        """Cancel every request and publish its end; stop the children, then close the controls."""
         await self._session.stop()
-        if self._ticking is not None:
-            self._ticking.cancel()
+        if self._ticker is not None:
+            self._ticker.cancel()
         if self._listener is not None:
             await self._listener.stop()
         await self._engine.stop()
@@ -236,16 +236,16 @@ class Daemon:
 
     def _takes_path(self) -> str:
         """The folder that clients write their recordings to; empty when it cannot be made."""
-        # Not at the start: a daemon that cannot run leaves nothing behind.
-        if not self._takes:
+        # Not made at the start: a daemon that cannot run leaves no folder.
+        if not self._takes_folder:
             try:
-                self._takes = takes_folder(self._folder).as_posix()
+                self._takes_folder = takes_folder(self._folder).as_posix()
             except BadArgument as error:
                 _log.warning("%s", error)
-        return self._takes
+        return self._takes_folder
 
     def _publish(self, event: Event) -> None:
-        """Fold an event into the snapshot, hand it to every control, and log it."""
+        """Apply an event to the snapshot, publish it to every control, and log it."""
         is_new_clip = isinstance(event, ClipReady) and self._requests.kind(event.id) == GENERATE
         self._snapshot.apply(event)
         for control in self._controls:
@@ -271,7 +271,7 @@ class Daemon:
                 return
             case _:
                 return
-        _log.info("%s", sentence, extra=log_fields(event=_name(event), **vars(event)))
+        _log.info("%s", sentence, extra=log_fields(event=_event_name(event), **vars(event)))
 
     def _log_listening(self, port: int) -> None:
         _log.info(
@@ -282,7 +282,7 @@ class Daemon:
 
     def _log_overflows(self, count: int) -> None:
         _log.warning(
-            "the input has lost sound %d times: other programs keep the machine busy",
+            "the input has lost audio %d times: other programs keep the machine busy",
             count,
             extra=log_fields(event="overflow", overflows=count),
         )
@@ -290,8 +290,8 @@ class Daemon:
     def _engine_changed(self, state: EngineState, detail: str) -> None:
         self._publish(EngineChanged(state, detail))
         failure = self._engine.failure
-        # A model that was never there is a mistake on the command line: a later request cannot
-        # cure it. Whatever else goes wrong is tried again with the next request.
+        # A model that cannot be found is a mistake on the command line, and no later request cures
+        # it. After any other failure the next request starts the engine again.
         if failure is None or failure.exit_status != MISTAKE or self._engine.facts is not None:
             return
         if not self.stopped.done():
@@ -315,12 +315,12 @@ class Daemon:
                     self._publish_clock(now)
                     self._publish_queue()
             except Exception:
-                # Without this, captures stop for ever and nobody learns why.
+                # Without this, captures would stop for ever, and without a message.
                 _log.exception("polling the captures failed")
             if now >= next_level:
                 next_level = max(now, next_level + LEVEL_SECONDS)
-            soon = RECORDING_SECONDS if self._captures.recording else LEVEL_SECONDS
-            await asyncio.sleep(min(soon, max(0.0, next_level - time.perf_counter())))
+            interval = RECORDING_SECONDS if self._captures.recording else LEVEL_SECONDS
+            await asyncio.sleep(min(interval, max(0.0, next_level - time.perf_counter())))
 
     def _publish_level(self) -> None:
         listener = self._listener
@@ -332,23 +332,23 @@ class Daemon:
             self._publish(InputOverflowed(listener.overflows))
 
     def _publish_clock(self, now_seconds: float) -> None:
-        """Publish what has changed, and log once that a DAW that played has gone quiet."""
+        """Publish changes of clock and beat, and log once that a playing DAW has gone quiet."""
         clock = self._clock
-        gone = clock.is_gone(now_seconds)
-        if gone and not self._daw_gone:
-            _log.warning("the DAW has gone quiet: counted as stopped")
-        self._daw_gone = gone
+        is_gone = clock.is_gone(now_seconds)
+        if is_gone and not self._daw_is_gone:
+            _log.warning("the DAW sends no more transport messages: it counts as stopped")
+        self._daw_is_gone = is_gone
         if clock.tempo_bpm is None or clock.meter is None:
             return
-        changed = ClockChanged(
+        clock_changed = ClockChanged(
             "osc",
             float(clock.tempo_bpm),
             clock.meter.numerator,
             clock.meter.denominator,
             clock.is_playing(now_seconds),
         )
-        if changed != self._snapshot.clock:
-            self._publish(changed)
+        if clock_changed != self._snapshot.clock:
+            self._publish(clock_changed)
         beat = clock.beat_at(now_seconds)
         if beat is not None and math.floor(beat) != self._snapshot.beat:
             self._publish(BeatReached(math.floor(beat)))
@@ -359,11 +359,11 @@ class Daemon:
 
 
 def _working_folder() -> tuple[Path, ...]:
-    """The folder that the daemon was started in, unless that is the root of everything."""
+    """The folder that the daemon was started in, unless that is the root of the file system."""
     folder = Path.cwd()
     return () if folder == Path(folder.anchor) else (folder,)
 
 
-def _name(event: Event) -> str:
+def _event_name(event: Event) -> str:
     """An event's name in the JSON log: its address without `/bridge/`."""
     return event_message(event)[0].removeprefix("/bridge/")

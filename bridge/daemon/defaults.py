@@ -1,4 +1,4 @@
-"""The session's defaults, and what a request means with them: the nearest setting wins."""
+"""The session's default settings, and a request's options from them: the nearest setting wins."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from bridge.commands import RANDOM_SEED, ClipSettings
 from bridge.config import Options, RunOptions, merge, presets
 
 _SETTLED = ("tempo_bpm", "numerator", "denominator", "seed")
-"""`SessionTime` settles the time, and a seed may be random."""
+"""Settings that are settled elsewhere: `SessionTime` decides the time, and a seed may be random."""
 
 
 class SessionDefaults:
-    """What counts where a request leaves something open.
+    """The settings that apply where a request leaves them open.
 
     Attributes:
-        settings: as `/bridge/set` left them.
+        settings: the values that `/bridge/set` has set.
     """
 
     def __init__(self, options: RunOptions) -> None:
         self.settings = ClipSettings()
-        self._last = {"sample_rate": options.sample_rate, **options.defaults}
+        self._configured = {"sample_rate": options.sample_rate, **options.defaults}
 
     def set(self, settings: ClipSettings) -> None:
-        """Put settings over those that count so far.
+        """Set values over the present ones.
 
-        Prompt and preset are one thing, the sound: either replaces both.
+        Prompt and preset both choose the sound: either replaces both.
         """
         before = self.settings
         if settings.get("prompt") is not None or settings.get("preset") is not None:
@@ -36,19 +36,20 @@ class SessionDefaults:
     def options_for(
         self, request: ClipSettings, session: ClipSettings, settled: Mapping[str, Any]
     ) -> Options:
-        """A request's options: request, its preset, session, its preset, configuration file.
+        """A request's options, from the request, its preset, the session, its preset and the file.
 
-        A prompt or a preset nearer to the request leaves those farther away without a say.
+        The first of these that sets a value wins. A prompt or a preset of the request hides both
+        of the session's.
 
         Args:
-            session: the session's settings when the request came.
+            session: the session's settings when the request arrived.
             settled: values by field of `Options` that were decided elsewhere. `unconditional`
                 among them holds only without a prompt.
 
         Raises:
             UnknownPreset: no preset has that name.
             UnreadableFile: the preset cannot be read.
-            BadArgument: values do not go together, or there is nothing to go by.
+            BadArgument: values contradict each other, or there is neither melody nor prompt.
         """
         layers: list[Mapping[str, Any]] = []
         for settings in (request, session):
@@ -62,4 +63,4 @@ class SessionDefaults:
         given = {**settled, "seed": None if seed == RANDOM_SEED else seed}
         if given.get("unconditional") and any("prompt" in layer for layer in layers):
             del given["unconditional"]
-        return merge(given, *layers, self._last)
+        return merge(given, *layers, self._configured)

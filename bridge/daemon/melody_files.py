@@ -1,4 +1,4 @@
-"""Melodies from files that a message names: only allowed ones, a few at a time, in threads."""
+"""Melodies from files that a message names: from allowed paths, a few at a time, in threads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge.melody import allowed_path, cut, read_melody
 from bridge.timing import Take
 
 MOST_READERS = 2
-"""Files read at a time: ten minutes of one are 200 MB before they are cut."""
+"""Files read at a time: ten minutes of audio are 200 MB before they are cut."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +22,8 @@ class FileMelody:
 
     Attributes:
         path: the file, resolved.
-        take: the melody, cut to what was asked for.
-        recipe: sidecar fields that say which part of the file it is.
+        take: the melody, cut to the part that was asked for.
+        recipe: sidecar fields that name the part of the file.
     """
 
     path: Path
@@ -32,11 +32,11 @@ class FileMelody:
 
 
 class MelodyFiles:
-    """Reads melody files under some folders. For the event loop's thread."""
+    """Reads melody files in the folders that messages may name. For the event loop's thread."""
 
     def __init__(self, roots: Iterable[Path]) -> None:
         """Args:
-        roots: the folders that a message may name files in.
+        roots: the folders that a message may name files in, at any depth.
         """
         self._roots = tuple(roots)
         self._readers = asyncio.Semaphore(MOST_READERS)

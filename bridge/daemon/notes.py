@@ -1,4 +1,4 @@
-"""Notes as a melody: they come in messages, and add up until the melody is complete."""
+"""Melodies of notes that arrive in several messages."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from bridge.errors import BadArgument, SilentMelody
 from bridge.timing import Meter, Take
 
 MOST_NOTES = 10_000
-"""Notes of one melody; a message holds some hundred."""
+"""Notes of one melody; a message holds a few hundred."""
 
 
 def joined_notes(known: CaptureNotes, more: CaptureNotes) -> CaptureNotes:
     """All notes so far, with the newest message's bars.
 
     Raises:
-        BadArgument: the melody gets too long.
+        BadArgument: the melody has more than `MOST_NOTES`.
     """
     notes = known.notes + more.notes
     if len(notes) > MOST_NOTES:
@@ -28,7 +28,7 @@ def take_of_notes(notes: CaptureNotes, meter: Meter) -> Take:
     """The notes as a take of whole bars.
 
     Raises:
-        SilentMelody: there is no note.
+        SilentMelody: there are no notes.
     """
     if not notes.notes:
         raise SilentMelody(

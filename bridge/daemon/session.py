@@ -1,5 +1,6 @@
-"""The session: commands make captures into melodies, and melodies into clips.
+"""The session: it handles every command, and turns captured melodies into clips.
 
+A `Generate` command goes top-down through `_generate`, `_render`, `_plan`, `_decode` and `_write`.
 Everything runs in the event loop and never blocks it: threads read and write files and finish
 clips; the model runs in a process of its own.
 """
@@ -45,53 +46,61 @@ from bridge.commands import (
     SetDefaults,
     Transport,
 )
-from bridge.config import Options, RunOptions, presets
-from bridge.daemon.captures import DEFECT, CaptureEntry, CaptureRegistry, client_of
+from bridge.config import RunOptions, presets
+from bridge.daemon.captures import CaptureEntry, CaptureRegistry, client_of
 from bridge.daemon.clips import ClipRegistry
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.eta import FinishingTimes, TimeLeft
-from bridge.daemon.requests import RequestRegistry
+from bridge.daemon.requests import DEFECT, RequestRegistry
 from bridge.daemon.snapshot import GENERATE
 from bridge.delivery import History, KnownClip, write_take
 from bridge.engine import Request
 from bridge.engine.process.host import EngineHost
+from bridge.engine.process.job import Result
 from bridge.errors import BridgeError, Cancelled, Unsupported
 from bridge.rendering import outputs
 from bridge.rendering.plan import RenderPlan, prepare
-from bridge.rendering.render import RenderedClip, finish_clips, request_for, write_clips
+from bridge.rendering.render import (
+    RankedClip,
+    RenderedClip,
+    finish_clips,
+    request_for,
+    write_clips,
+)
 from bridge.timing import FALLBACK_METER, FALLBACK_TEMPO_BPM, Meter, first_tempo
 
 NO_MELODY = "none"
-"""The value of `melody` in a request that follows none."""
+"""The value of `melody` in a request that follows no melody."""
 GENERATING_SHARE = 0.95
 """Share of the progress bar that decoding takes; the rest is finishing and writing."""
 STOPPING = "the daemon is being stopped"
 UNKNOWN_SECONDS = -1.0
+"""The time left of a request whose pace is not known."""
 
-Made = TypeVar("Made")
+Value = TypeVar("Value")
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class _Ask:
-    """A `Generate` with everything that is settled when it comes.
+class _ClipRequest:
+    """A `Generate` command with everything that is settled when it arrives.
 
     Attributes:
-        captured: the melody's capture, finished or not; None: no melody.
+        melody: the capture to follow, finished or not; None: no melody.
         defaults: the session's settings.
         tempo_bpm, meter: the clip's; None: the melody's own, or the fallback.
     """
 
     command: Generate
-    captured: CaptureEntry | None
+    melody: CaptureEntry | None
     defaults: ClipSettings
     tempo_bpm: Fraction | None
     meter: Meter | None
 
 
 class Session:
-    """One daemon's work, in the event loop's thread.
+    """The commands of all clients and the tasks that they start. For the event loop's thread.
 
     Args:
         folder: the clips folder.
@@ -121,17 +130,17 @@ class Session:
         self._stopping = False
         self._take_files = threading.Lock()
         self._discarding: set[asyncio.Task[None]] = set()
-        self._finishing = FinishingTimes()
+        self._finishing_times = FinishingTimes()
 
     def warm_up(self) -> None:
-        """Import, in a thread, the libraries that the first request would wait seconds for."""
+        """Import, in a thread, the libraries that would delay the first request by seconds."""
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
 
     def handle(self, command: Command) -> None:
-        """Do what was asked, or begin it.
+        """Carry out a command, or start its task.
 
         Raises:
-            BridgeError: it cannot be done.
+            BridgeError: the command cannot be carried out.
         """
         if self._stopping:
             raise Cancelled(STOPPING)
@@ -161,12 +170,12 @@ class Session:
                 raise Unsupported(f"{address} is not built yet in this version")
 
     def cancel_all(self, because: str) -> None:
-        """Cancel everything under way; files that are being written are still finished."""
+        """Cancel every request under way; files that are being written are still finished."""
         for id in self._requests.open_ids():
             self._cancel(id, because)
 
     async def stop(self) -> None:
-        """Cancel everything, accept nothing more, and wait until all has ended."""
+        """Refuse further commands, cancel every request, and wait until all have ended."""
         self._stopping = True
         self.cancel_all(STOPPING)
         if tasks := {*self._tasks.values(), *self._discarding}:
@@ -174,7 +183,7 @@ class Session:
 
     def _cancel(self, id: str, because: str = "cancelled by its client") -> None:
         if not self._requests.is_open(id):
-            # A cancel that comes too late is no mistake: replay how the request ended.
+            # A cancel that arrives too late is no mistake: replay how the request ended.
             self._requests.replay(id)
             return
         task = self._tasks.get(id)
@@ -187,103 +196,114 @@ class Session:
         if not self._requests.begin(command.id, GENERATE):
             return
         try:
-            # Settled now: by the time it is rendered, the client may have captured something else
-            # or set other defaults.
-            ask = _Ask(
+            # Settled now: until the clip is rendered, the client may capture another melody or set
+            # other defaults.
+            request = _ClipRequest(
                 command,
-                self._melody(command),
+                self._melody_of(command),
                 self._defaults.settings,
                 self._time.tempo_bpm(command.settings),
                 self._time.meter(command.settings),
             )
         except BridgeError as error:
-            self._requests.publish(Failed(command.id, error.code, str(error)))
+            self._requests.publish(Failed.of(command.id, error))
             return
 
         async def render(id: str) -> None:
             self._requests.publish(Progress(id, 0.0, UNKNOWN_SECONDS))
-            await self._render(ask)
+            await self._render(request)
 
         self._start(command.id, render)
 
-    def _melody(self, command: Generate) -> CaptureEntry | None:
+    def _melody_of(self, command: Generate) -> CaptureEntry | None:
         if command.melody == NO_MELODY:
             return None
         if command.melody is not None:
             return self._captures.find(command.melody)
         return self._captures.newest(client_of(command.id))
 
-    async def _render(self, ask: _Ask) -> None:
-        command, captured = ask.command, ask.captured
-        if captured is not None:
+    async def _render(self, request: _ClipRequest) -> None:
+        """Plan, decode, finish and write the clips, then publish them."""
+        id = request.command.id
+        if request.melody is not None:
             # Shielded: cancelling this request does not cancel its melody.
-            await asyncio.shield(captured.take)
+            await asyncio.shield(request.melody.take)
+        plan = await asyncio.to_thread(self._plan, request)
+        engine_request = request_for(plan)
+        time_left = TimeLeft(
+            self._finishing_times, engine_request.seconds * engine_request.variations
+        )
+        decoded = await self._decode(id, engine_request, time_left)
+        finished = await asyncio.to_thread(finish_clips, plan, decoded.waveforms)
+        clips = await uncancellable(self._write(request, plan, finished, decoded.remarks))
+        time_left.finished(time.perf_counter())
+        self._clips.publish(id, clips)
 
-        def planned() -> tuple[RenderPlan, Request]:
-            take = captured.take.result() if captured is not None else None
-            plan = prepare(self._options_for(ask), take)
-            return plan, request_for(plan)
-
-        plan, request = await asyncio.to_thread(planned)
-        left = TimeLeft(self._finishing, request.seconds * request.variations)
-        job = self._engine.submit(request, partial(self._publish_progress, command.id, left))
-        try:
-            result = await job.result()
-        except asyncio.CancelledError:
-            job.cancel()
-            raise
-        made = await asyncio.to_thread(finish_clips, plan, result.waveforms)
-        engine = self._engine.facts
-        if engine is None:
-            raise RuntimeError("an engine that has a result has facts")
-
-        def written() -> tuple[RenderedClip, ...]:
-            with outputs.all_or_nothing() as written:
-                return write_clips(
-                    plan,
-                    made,
-                    engine,
-                    written,
-                    recipe={"request": command.id, **(captured.recipe if captured else {})},
-                    remarks=(*(captured.remarks if captured else ()), *result.remarks),
-                )
-
-        async def delivered() -> Sequence[KnownClip]:
-            return await self._clips.add(command.id, plan, await asyncio.to_thread(written))
-
-        clips = await uncancellable(delivered())
-        left.finished(time.perf_counter())
-        self._clips.publish(command.id, clips)
-
-    def _options_for(self, ask: _Ask) -> Options:
+    def _plan(self, request: _ClipRequest) -> RenderPlan:
+        """Settle the request's options and read its melody; for a thread."""
         settled: dict[str, Any] = {
-            "tempo_bpm": ask.tempo_bpm,
-            "meter": ask.meter,
+            "tempo_bpm": request.tempo_bpm,
+            "meter": request.meter,
             "model": self._options.model,
             "device": self._options.device,
             "out": self._folder,
         }
-        if ask.captured is not None:
-            settled["melody"] = self._kept(ask.captured, first_tempo(ask.tempo_bpm))
-        if ask.command.melody == NO_MELODY:
+        take = None
+        if request.melody is not None:
+            take = request.melody.take.result()
+            settled["melody"] = self._melody_file(request.melody, first_tempo(request.tempo_bpm))
+        if request.command.melody == NO_MELODY:
             settled["unconditional"] = True
-        return self._defaults.options_for(ask.command.settings, ask.defaults, settled)
+        options = self._defaults.options_for(request.command.settings, request.defaults, settled)
+        return prepare(options, take)
 
-    def _kept(self, captured: CaptureEntry, tempo_bpm: Fraction) -> Path:
-        """The file that holds the melody; a take from the input is written when first used."""
+    def _melody_file(self, melody: CaptureEntry, tempo_bpm: Fraction) -> Path:
+        """The file that holds the melody. A take from the input is written when first used."""
         # Two requests may render from it at once, each in a thread.
         with self._take_files:
-            if captured.path is None:
-                take = captured.take.result()
-                captured.path = write_take(
-                    self._folder, take, title=captured.id, tempo_bpm=tempo_bpm
-                )
-            return captured.path
+            if melody.path is None:
+                take = melody.take.result()
+                melody.path = write_take(self._folder, take, title=melody.id, tempo_bpm=tempo_bpm)
+            return melody.path
 
-    def _publish_progress(self, id: str, left: TimeLeft, share: float) -> None:
-        seconds = left.after(share, time.perf_counter())
+    async def _decode(self, id: str, request: Request, time_left: TimeLeft) -> Result:
+        """Run the request on the engine; cancel it there when this task is cancelled."""
+        job = self._engine.submit(request, partial(self._publish_progress, id, time_left))
+        try:
+            return await job.result()
+        except asyncio.CancelledError:
+            job.cancel()
+            raise
+
+    def _publish_progress(self, id: str, time_left: TimeLeft, share: float) -> None:
+        seconds = time_left.after(share, time.perf_counter())
         eta_seconds = UNKNOWN_SECONDS if seconds is None else seconds
         self._requests.publish(Progress(id, share * GENERATING_SHARE, eta_seconds))
+
+    async def _write(
+        self,
+        request: _ClipRequest,
+        plan: RenderPlan,
+        finished: Sequence[RankedClip],
+        remarks: Sequence[str],
+    ) -> Sequence[KnownClip]:
+        """Write the clips, all of them or none, and remember them."""
+        id, melody, engine = request.command.id, request.melody, self._engine.facts
+        if engine is None:
+            raise RuntimeError("an engine that has a result has facts")
+
+        def write() -> tuple[RenderedClip, ...]:
+            with outputs.all_or_nothing() as written:
+                return write_clips(
+                    plan,
+                    finished,
+                    engine,
+                    written,
+                    recipe={"request": id, **(melody.recipe if melody else {})},
+                    remarks=(*(melody.remarks if melody else ()), *remarks),
+                )
+
+        return await self._clips.add(id, plan, await asyncio.to_thread(write))
 
     async def _list_presets(self, id: str) -> None:
         found, broken = await asyncio.to_thread(presets.list_presets)
@@ -294,7 +314,7 @@ class Session:
         self._requests.publish(Done(id, len(found)))
 
     def _discard(self, command: Discard) -> None:
-        """Move clips away, and reply under the id of the request that made them.
+        """Move clips to `Discarded`, and reply under the id of the request that made them.
 
         That request has already ended, so the reply bypasses the registry.
         """
@@ -302,7 +322,7 @@ class Session:
         async def discard(id: str) -> None:
             self._publish(await self._clips.discard(command))
 
-        task = asyncio.create_task(self._ended(command.id, discard, self._publish))
+        task = asyncio.create_task(self._run_to_end(command.id, discard, self._publish))
         self._discarding.add(task)
         task.add_done_callback(self._discarding.discard)
 
@@ -311,37 +331,37 @@ class Session:
             self._start(id, work)
 
     def _start(self, id: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-        task = asyncio.create_task(self._ended(id, work, self._requests.publish))
+        task = asyncio.create_task(self._run_to_end(id, work, self._requests.publish))
         self._tasks[id] = task
 
-        def over(task: asyncio.Task[None]) -> None:
+        def on_done(task: asyncio.Task[None]) -> None:
             self._tasks.pop(id, None)
             if task.cancelled():
-                # Cancelled before its first step, as by a bundle that asks and cancels.
+                # Cancelled before its first step, as by a bundle that generates and cancels.
                 self._requests.publish(Failed(id, Cancelled.code, "cancelled before it began"))
 
-        task.add_done_callback(over)
+        task.add_done_callback(on_done)
 
-    async def _ended(
+    async def _run_to_end(
         self,
         id: str,
         work: Callable[[str], Coroutine[Any, Any, None]],
         publish: Callable[[Failed], None],
     ) -> None:
-        """Do the work, and publish whatever goes wrong as the request's end."""
+        """Do the work, and publish any error as the request's end."""
         try:
             await work(id)
         except asyncio.CancelledError as error:
             publish(Failed(id, Cancelled.code, str(error) or "cancelled"))
         except BridgeError as error:
-            publish(Failed(id, error.code, str(error)))
+            publish(Failed.of(id, error))
         except Exception:
             _log.exception("request %s failed", id)
             publish(Failed(id, Unsupported.code, DEFECT))
 
 
 def _warm_up() -> None:
-    """Finish a clip of a plain beat: some libraries import most of themselves when first used."""
+    """Finish a clip of a plain beat: some libraries import most of their modules on first use."""
     from bridge.clip import finish
 
     beat = np.zeros((MODEL_SAMPLE_RATE // 2, 2), np.float32)
@@ -355,8 +375,8 @@ def _warm_up() -> None:
     )
 
 
-async def uncancellable(work: Coroutine[Any, Any, Made]) -> Made:
-    """Run to the result, also when this task is cancelled meanwhile: the cancel came too late."""
+async def uncancellable(work: Coroutine[Any, Any, Value]) -> Value:
+    """Run to the result, also when this task is cancelled meanwhile: the cancel is too late."""
     task = asyncio.ensure_future(work)
     while not task.done():
         with suppress(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""The state of the session, folded from its events; every screen draws it and nothing else."""
+"""The state of the session, a fold over its events. Every screen draws it and nothing else."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from bridge.commands import (
     QueueChanged,
     RequestBegun,
 )
+from bridge.soundcard.level import LOWEST_DB
 
 MOST_CLIPS = 20
-"""Clips that a screen can show; the folder holds all of them."""
-SILENT_DB = -120.0
+"""Clips that a screen can show; the clips folder has all of them."""
 GENERATE = "generate"
 """The kind of a request for clips."""
 
@@ -36,8 +36,8 @@ class OpenRequest:
     """A request under way.
 
     Attributes:
-        kind: what was asked, such as `"generate"`.
-        state: its newest event; None: none yet.
+        kind: the kind of request, such as `"generate"`.
+        state: its newest progress or capture event; None: none yet.
     """
 
     id: str
@@ -56,9 +56,9 @@ class Snapshot:
 
     Attributes:
         port: the daemon's UDP port; 0: not yet open.
-        clock, beat: None before a source of time was heard.
+        clock, beat: the DAW's time; None before it is known.
         waiting: requests in the engine's queue.
-        overflows: times that the input lost sound.
+        overflows: times that the input lost audio.
         clients: who subscribes, such as `"live1 (7772)"`.
         requests: under way, in the order they came.
         clips: made by this daemon, the newest first.
@@ -68,7 +68,7 @@ class Snapshot:
     engine: EngineChanged = field(default_factory=lambda: EngineChanged("loading", ""))
     waiting: int = 0
     input: InputChanged = field(default_factory=lambda: InputChanged("none", "", 0))
-    level: Level = field(default_factory=lambda: Level(SILENT_DB, SILENT_DB))
+    level: Level = field(default_factory=lambda: Level(LOWEST_DB, LOWEST_DB))
     overflows: int = 0
     clock: ClockChanged | None = None
     beat: int | None = None
@@ -77,7 +77,7 @@ class Snapshot:
     clips: tuple[ClipReady, ...] = ()
 
     def apply(self, event: Event) -> None:
-        """Fold one event in; an event that changes nothing of the state is ignored."""
+        """Apply one event; ignore an event that does not change the state."""
         match event:
             case Listening(port):
                 self.port = port
@@ -105,10 +105,12 @@ class Snapshot:
             case ClipReady():
                 self._add(event)
             case Done(id) | Failed(id):
-                self.requests = {key: one for key, one in self.requests.items() if key != id}
+                self.requests = {
+                    open_id: request for open_id, request in self.requests.items() if open_id != id
+                }
 
     def state_events(self) -> Iterator[Event]:
-        """The events that bring somebody who connects late up to date."""
+        """The events that bring a client that connects late up to date."""
         yield self.engine
         yield self.input
         if self.clock is not None:
@@ -122,6 +124,6 @@ class Snapshot:
 
     def _add(self, clip: ClipReady) -> None:
         request = self.requests.get(clip.id)
-        # A list of clips publishes old ones, and a repeated request its own again.
+        # A list of clips publishes old clips, and a replayed request its own clips again.
         if request is not None and request.kind == GENERATE and clip not in self.clips:
             self.clips = (clip, *self.clips)[:MOST_CLIPS]

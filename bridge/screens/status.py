@@ -1,4 +1,4 @@
-"""The daemon on a terminal: engine, input, clock, clients, requests and the newest clips."""
+"""The live status on a terminal: engine, input, clock, clients, requests and the newest clips."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _COLOURS = {
 
 
 class Screen(logging.Handler):
-    """The snapshot as a table, with the last lines of the log under it; a handler for these."""
+    """Draws the snapshot as a table, with the last log lines below; a log handler for these."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
@@ -43,11 +43,11 @@ class Screen(logging.Handler):
         self._lines: deque[str] = deque(maxlen=SHOWN_LINES)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a line of the log."""
+        """Keep a log line."""
         self._lines.append(plain(record))
 
     def __rich__(self) -> Group:
-        """Draw this moment; rich calls it in a thread of its own."""
+        """Draw the present state; rich calls it in a thread of its own."""
         snapshot = self._snapshot
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim", no_wrap=True)
@@ -66,14 +66,14 @@ class Screen(logging.Handler):
         for index, clip in enumerate(snapshot.clips[:SHOWN_CLIPS]):
             score = f"  {clip.score:.2f}" if clip.score >= 0 else ""
             table.add_row("clips" if index == 0 else "", Text(f"{Path(clip.path).name}{score}"))
-        place = f" on 127.0.0.1:{snapshot.port}" if snapshot.port else " is starting"
-        title = Text(f"Melody Bridge{place}", style="bold")
+        status = f" on 127.0.0.1:{snapshot.port}" if snapshot.port else " is starting"
+        title = Text(f"Melody Bridge{status}", style="bold")
         return Group(title, table, *(Text(line, style="dim") for line in tuple(self._lines)))
 
 
 @contextmanager
 def shown(screen: Screen) -> Iterator[None]:
-    """Draw the screen, eight times a second, at the bottom of the terminal that stderr is."""
+    """Draw the screen eight times a second, at the bottom of the terminal on stderr."""
     console = Console(stderr=True)
     with Live(screen, console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=False):
         yield
@@ -86,15 +86,15 @@ def _state(state: str, detail: str) -> Text:
 def _transport(snapshot: Snapshot) -> str:
     clock = snapshot.clock
     if clock is None:
-        return "not heard yet"
-    moving = "stopped"
+        return "not received yet"
+    state = "stopped"
     if clock.is_playing:
-        moving = "playing" if snapshot.beat is None else f"playing, beat {snapshot.beat}"
-    return f"{clock.tempo_bpm:g} bpm, {clock.numerator}/{clock.denominator}, {moving}"
+        state = "playing" if snapshot.beat is None else f"playing, beat {snapshot.beat}"
+    return f"{clock.tempo_bpm:g} bpm, {clock.numerator}/{clock.denominator}, {state}"
 
 
 def _meter(peak_db: float, rms_db: float) -> Text:
-    """RMS as a bar with the peak as a line in it, from −60 to 0 dBFS."""
+    """RMS as a bar and the peak as a line in it, from −60 to 0 dBFS."""
 
     def cells_up_to(level_db: float) -> int:
         share = (level_db - METER_FLOOR_DB) / -METER_FLOOR_DB
@@ -104,8 +104,8 @@ def _meter(peak_db: float, rms_db: float) -> Text:
     cells = ["█" if cell < filled else "·" for cell in range(METER_WIDTH)]
     if peak > filled:
         cells[peak - 1] = "│"
-    figure = f" {peak_db:6.1f} dBFS" if peak_db > METER_FLOOR_DB else "  silent"
-    return Text("".join(cells), style="red" if peak_db > -1 else "green") + Text(figure)
+    peak_text = f" {peak_db:6.1f} dBFS" if peak_db > METER_FLOOR_DB else "  silent"
+    return Text("".join(cells), style="red" if peak_db > -1 else "green") + Text(peak_text)
 
 
 def _bar(share: float | None) -> str:

@@ -12,14 +12,14 @@ from bridge.config.flags import config_file
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--init", action="store_true", help="write a commented file of settings")
-    parser.add_argument("--config", metavar="FILE", help="this file (the usual one)")
+    parser.add_argument("--config", metavar="FILE", help="this file (the user's own)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the settings, or write a file of them; the exit status.
+    """Print the settings, or write a file of them; return the exit status.
 
     Raises:
-        BadArgument, UnreadableFile: the file cannot be written, or read.
+        BadArgument, UnreadableFile: the file cannot be written or read.
     """
     path = config_file(arguments)
     if arguments.init:

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Render the demo, and print what was made; the exit status."""
+    """Render the demo and print its clip; return the exit status."""
     from bridge.rendering.plan import demo_options
 
     given = {

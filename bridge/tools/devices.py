@@ -13,5 +13,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the devices; the exit status."""
+    """Print the devices; return the exit status."""
     return devices.main(as_json=arguments.json)

@@ -1,4 +1,4 @@
-"""The table of options in docs/cli.md: `python -m bridge.tools.option_table PAGE` writes it."""
+"""The table of options in docs/cli.md; `python -m bridge.tools.option_table PAGE` writes it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HEADINGS: Mapping[Place, str] = {
 
 
 def markdown() -> str:
-    """Every option as a row: name, flag, range, default, help, and the places that set it."""
+    """The table in Markdown: a row an option, with name, flag, range, default, help and places."""
     places: tuple[Place, ...] = get_args(Place)
     headings = [
         "option",
@@ -40,7 +40,7 @@ def with_table(text: str) -> str:
     """A page with the table between its two marks.
 
     Raises:
-        BadArgument: the marks are not there, or not in order.
+        BadArgument: the marks are missing, or not in order.
     """
     begin, end = text.find(BEGIN), text.find(END)
     if not 0 <= begin < end:

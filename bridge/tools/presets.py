@@ -10,11 +10,11 @@ from bridge.config.presets import list_presets
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add nothing: the list takes no options."""
+    """Add nothing: the command has no options."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the presets, and on stderr the files that are none; the exit status."""
+    """Print the presets, and the invalid files on stderr; return the exit status."""
     found, broken = list_presets()
     width = max(len(preset.name) for preset in found)
     for preset in found:

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Render, and print what was made; the exit status.
+    """Render, and print the clips; return the exit status.
 
     Raises:
         BridgeError: as `rendering.plan.prepare` and `rendering.render.render`.
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def render_and_print(options: Options, *, as_json: bool) -> int:
-    """Render with a progress bar, and print the clips, or one JSON object; the exit status."""
+    """Render with a progress bar; print the clips, or one JSON object; return the exit status."""
     from bridge.rendering.plan import prepare
     from bridge.rendering.render import render
     from bridge.tools.progress_bar import progress_bar

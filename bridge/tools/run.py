@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the daemon until Ctrl-C or SIGTERM; the exit status."""
+    """Run the daemon until Ctrl-C or SIGTERM; return the exit status."""
     options = run_options(arguments)
     from bridge.daemon import daemon
 

@@ -1,4 +1,4 @@
-"""The user's configuration: what is read of it, what is refused, and the one that is written."""
+"""The user's configuration file: reading it, refusing mistakes, and writing a new one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,7 @@ from bridge.config.files import (
 )
 from bridge.errors import BadArgument, UnreadableFile
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own, empty."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_without_a_configuration_nothing_is_set() -> None:
@@ -33,7 +27,7 @@ def test_without_a_configuration_nothing_is_set() -> None:
     assert render_defaults() == {}
 
 
-def test_the_one_that_is_written_changes_nothing_and_is_never_written_over() -> None:
+def test_the_written_file_changes_nothing_and_is_never_overwritten() -> None:
     path = write_config()
     assert path == config_path()
     assert read_config() == {}
@@ -65,7 +59,7 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
     path.write_text(re.sub(r"^#(?=\w)", "", config_text(), flags=re.MULTILINE))
     values = dict(read_config(path))
     assert set(values) == {option.name for option in options_in("file")}
-    # These are examples: their default is the system's, the checkpoint's, or nothing.
+    # These values are examples: the default is the system's, the checkpoint's, or nothing.
     for name in ("input", "melody_roots", "clips", "top_p"):
         del values[name]
     assert values == {
@@ -84,7 +78,7 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
     assert (unset.osc_port, unset.sample_rate) == (as_set.osc_port, as_set.sample_rate)
 
 
-def test_a_render_reads_what_concerns_it() -> None:
+def test_a_render_reads_only_its_own_options() -> None:
     path = write_config()
     path.write_text("clips = '~/clips'\nbars = 8\nosc_port = 9999\n")
     assert render_defaults() == {"out": Path.home() / "clips", "bars": 8}
@@ -113,7 +107,7 @@ def test_a_mistake_names_file_key_and_range(tmp_path: Path, text: str, message: 
     assert message in str(refusal.value)
 
 
-def test_a_file_that_was_named_has_to_be_there(tmp_path: Path) -> None:
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match=r"nowhere\.toml"):
         read_config(tmp_path / "nowhere.toml")
 

@@ -17,16 +17,10 @@ from bridge.engine import Request
 from bridge.rendering.plan import prepare
 from bridge.rendering.render import request_for
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own, empty."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("home")
 
 
-def test_every_entry_has_help_known_places_a_flag_and_a_default_that_its_reader_takes() -> None:
+def test_every_entry_has_help_known_places_a_flag_and_a_default_that_its_reader_accepts() -> None:
     for option in OPTIONS.values():
         assert option.help and option.default_text, option.name
         assert option.places and set(option.places) <= set(get_args(Place)), option.name
@@ -62,7 +56,7 @@ def test_top_p_reaches_the_engine_and_the_sidecar(home: Path) -> None:
     assert request_for(prepare(Options(prompt="keys", out=home))).top_p is None
 
 
-def test_what_goes_to_the_engine_as_it_is_has_a_field_in_the_request() -> None:
+def test_every_option_for_the_engine_is_a_field_of_its_request() -> None:
     names = {option.name for option in OPTIONS.values() if option.in_request}
     assert {"guidance_scale", "temperature", "top_k", "top_p", "variations"} == names
     values: dict[str, Any] = Options(prompt="keys").request_values()
@@ -70,6 +64,6 @@ def test_what_goes_to_the_engine_as_it_is_has_a_field_in_the_request() -> None:
 
 
 @pytest.mark.parametrize("place", get_args(Place))
-def test_every_place_has_options_and_none_twice(place: Place) -> None:
+def test_every_place_has_options_and_no_option_twice(place: Place) -> None:
     names = [option.name for option in options_in(place)]
     assert names and len(set(names)) == len(names)

@@ -1,4 +1,4 @@
-"""The snapshot: a fold over the events, and what brings a late client up to date."""
+"""The snapshot: a fold over the events, and the events for a late client."""
 
 from __future__ import annotations
 
@@ -66,18 +66,18 @@ def test_progress_of_an_unknown_request_changes_nothing() -> None:
     assert after(Progress("me-1", 0.5, 2.0), Pong("ready")) == Snapshot()
 
 
-def test_only_new_clips_are_kept_the_newest_first_and_not_without_bound() -> None:
+def test_only_new_clips_are_kept_the_newest_first_and_up_to_a_limit() -> None:
     snapshot = after(RequestBegun("me-1", "generate"), RequestBegun("me-2", "list of clips"))
     for number in range(MOST_CLIPS + 2):
         snapshot.apply(clip("me-1", number))
         snapshot.apply(clip("me-1", number))
         snapshot.apply(clip("me-2", 1000 + number))
-    assert [one.path for one in snapshot.clips] == [
+    assert [clip.path for clip in snapshot.clips] == [
         f"/clips/{number}.wav" for number in range(MOST_CLIPS + 1, 1, -1)
     ]
 
 
-def test_a_screen_that_holds_the_old_requests_may_go_on_drawing_them() -> None:
+def test_a_screen_can_go_on_drawing_the_old_requests() -> None:
     snapshot = after(RequestBegun("me-1", "generate"))
     held = snapshot.requests
     snapshot.apply(RequestBegun("me-2", "generate"))

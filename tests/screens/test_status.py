@@ -1,4 +1,4 @@
-"""The live status: what it shows of each state, drawn by rich as on a terminal."""
+"""The live status of every state, drawn by rich as on a terminal."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def clip(number: int, score: float = 0.91) -> ClipReady:
     return ClipReady("me-1", 0, 1, path, 4, 120.0, 7, score, 4, 4, 44_100, f"clip {number}")
 
 
-def test_a_daemon_that_has_just_started_says_so() -> None:
+def test_a_daemon_that_has_just_started_shows_its_port_and_that_it_loads() -> None:
     text = drawn(after(Listening(7771), EngineChanged("loading", "loading pocket")))
     assert "127.0.0.1:7771" in text
     assert "loading pocket" in text
-    assert "not heard yet" in text
+    assert "not received yet" in text
     assert "dBFS" not in text
 
 
@@ -108,7 +108,7 @@ def test_the_last_lines_of_the_log_and_the_newest_clips_stay() -> None:
     assert f"clip {19 - SHOWN_CLIPS}.wav" not in text
 
 
-def test_it_can_be_drawn_while_it_is_brought_up_to_date() -> None:
+def test_the_screen_can_be_drawn_while_the_snapshot_changes() -> None:
     snapshot = after(RequestBegun("me-1", "generate"))
     screen = Screen(snapshot)
     over = threading.Event()
@@ -132,7 +132,7 @@ def test_it_can_be_drawn_while_it_is_brought_up_to_date() -> None:
 
 
 @pytest.mark.parametrize("width", [30, 50])
-def test_names_with_markup_are_shown_as_they_are_on_narrow_terminals_too(width: int) -> None:
+def test_names_with_markup_are_shown_unchanged_on_narrow_terminals_too(width: int) -> None:
     snapshot = after(ClientsChanged(("[red]x[/red] (1)",)), EngineChanged("ready", "[/oops]"))
     text = drawn(snapshot, width=width)
     assert "[red]x[/red]" in text and "[/oops]" in text
