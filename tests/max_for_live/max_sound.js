@@ -70,7 +70,7 @@ class Operator extends Signal {
     const keep = ([atom], inlet) => {
       this.numbers[inlet] = plain(atom);
     };
-    this.hears = { int: keep, float: keep };
+    this.handlers = { int: keep, float: keep };
   }
 
   input(inlet, span) {
@@ -104,7 +104,7 @@ class Sig extends Signal {
     const keep = ([atom]) => {
       this.value = plain(atom);
     };
-    this.hears = { int: keep, float: keep };
+    this.handlers = { int: keep, float: keep };
   }
 
   signal(outlet, { frames }) {
@@ -128,7 +128,7 @@ class Line extends Signal {
         this.rampMs = 0;
       }
     };
-    this.hears = {
+    this.handlers = {
       int: number,
       float: number,
       list: (args) => {
@@ -173,7 +173,7 @@ class Selector extends Signal {
     this.inlets = count + 1;
     this.signalInlets = Array.from({ length: this.inlets }, (_, at) => at);
     this.open = plain(this.args[1] ?? 0);
-    this.hears = {
+    this.handlers = {
       int: ([atom]) => {
         this.open = Math.min(count, Math.max(0, plain(atom)));
       },
@@ -194,7 +194,7 @@ class Reporter extends Signal {
     this.ms = plain(this.args[0] ?? this.attributes.interval ?? 0);
     this.sinceSeconds = 0;
     const interval = ([atom], inlet) => this.setInterval(plain(atom), inlet);
-    this.hears = { bang: () => this.report(), int: interval, float: interval };
+    this.handlers = { bang: () => this.report(), int: interval, float: interval };
   }
 
   setInterval(ms, inlet) {
@@ -246,7 +246,7 @@ class PlugSync extends Box {
   constructor(...all) {
     super(...all);
     this.outlets = 9;
-    this.hears = { bang: () => this.output() };
+    this.handlers = { bang: () => this.output() };
   }
 
   output() {
@@ -281,7 +281,7 @@ class Buffer extends Box {
     this.resize(numbers[0] ?? 0, numbers[1] ?? 1);
     buffers.set(name, this);
     const size = ([ms, channels]) => this.resize(plain(ms), plain(channels ?? this.data.length));
-    this.hears = {
+    this.handlers = {
       size,
       setsize: size,
       sizeinsamps: ([frames, channels]) => {
@@ -370,7 +370,7 @@ class Record extends Signal {
         this.range[inlet - this.channels] = plain(atom);
       }
     };
-    this.hears = {
+    this.handlers = {
       int: number,
       float: number,
       reset: () => {
