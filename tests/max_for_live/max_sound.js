@@ -80,8 +80,10 @@ class Operator extends Signal {
   }
 
   signal(outlet, span) {
-    const right = this.input(1, span);
-    return this.input(0, span).map((value, at) => this.operate(value, right[at]));
+    const [left, right] = [this.input(0, span), this.input(1, span)];
+    const result = new Float32Array(left.length);
+    for (let at = 0; at < left.length; at += 1) result[at] = this.operate(left[at], right[at]);
+    return result;
   }
 }
 
@@ -220,8 +222,8 @@ class Reporter extends Signal {
     });
   }
 
-  /** Its input since the last report. */
-  heard() {
+  /** The input since the last report. */
+  newInput() {
     const startSeconds = this.sinceSeconds;
     this.sinceSeconds = this.host.clock.now() / 1000;
     const frames = Math.round((this.sinceSeconds - startSeconds) * this.host.sampleRate);
@@ -231,14 +233,15 @@ class Reporter extends Signal {
 
 class PeakAmp extends Reporter {
   report() {
-    const peak = this.heard().reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    let peak = 0;
+    for (const value of this.newInput()) peak = Math.max(peak, Math.abs(value));
     this.send(0, message('float', new Float(peak)));
   }
 }
 
 class Snapshot extends Reporter {
   report() {
-    this.send(0, message('float', new Float(this.heard().at(-1) ?? 0)));
+    this.send(0, message('float', new Float(this.newInput().at(-1) ?? 0)));
   }
 }
 
