@@ -18,6 +18,7 @@ from rich.console import Console
 
 from bridge.audio import Waveform
 from bridge.engine import Engine, Request
+from bridge.pocket import corpus
 from bridge.pocket.music.score import KEY_NAMES
 from bridge.tools import evaluate
 from bridge.tools.evaluate import Case, Figure, as_json, as_table, melodies
@@ -108,7 +109,7 @@ def test_a_player_that_ignores_the_request_misses_the_floors() -> None:
 def music_is_rendered_once() -> Iterator[None]:
     """Several tests measure with the same seeded music."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluate, "render", functools.cache(evaluate.render))
+        patch.setattr(evaluate, "render", functools.cache(corpus.render))
         yield
 
 
