@@ -328,9 +328,9 @@ def test_clips_go_to_the_music_folder_without_out(
     folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (clip,) = render(capsys, "--prompt", "warm", "--bars", "1", "--model", model)["clips"]
-    folder = Path(clip["path"]).parent
-    assert folder.name == "Melody Bridge"
-    assert folder.is_relative_to(Path(os.environ["HOME"]))
+    clips = Path(clip["path"]).parent
+    assert clips.name == "Melody Bridge"
+    assert clips.is_relative_to(Path(os.environ["HOME"]))
     assert files(folder) == []
 
 
