@@ -1,4 +1,4 @@
-"""Tiny checkpoints of random weights, written once a session, and engines that loaded them."""
+"""Tiny checkpoints with random weights, written once a session, and engines that loaded them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.checkpoints import write_checkpoint
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """The models are so small that a second thread only waits."""
+    """Use one thread: the models are so small that a second one only waits."""
     torch.set_num_threads(1)
 
 
