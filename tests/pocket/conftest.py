@@ -1,4 +1,4 @@
-"""One thread: what is trained here is so small that a second one only waits."""
+"""Torch on one thread: the models trained here are so small that a second thread only waits."""
 
 from __future__ import annotations
 
