@@ -76,8 +76,8 @@ class History:
     def discard(self, request: str, index: int | None = None) -> int:
         """Move a request's clips, or one of them, with their sidecars to `Discarded`.
 
-        Each client starts its ids anew, so an older request may have the same id: the newest clip
-        of each index is discarded.
+        Each client numbers its requests from the start, so an older one may have the same id: the
+        newest clip of each index is discarded.
 
         Returns:
             How many were moved: a clip that somebody removed is not an error.

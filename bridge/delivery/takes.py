@@ -11,7 +11,7 @@ import mido
 import soundfile
 
 from bridge.audio import Waveform
-from bridge.delivery.wav import plain_name, write_whole
+from bridge.delivery.wav import plain_name, write_atomically
 from bridge.errors import BadArgument
 from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, Note, Take
 
@@ -52,8 +52,8 @@ def write_take(clips: Path, take: Take, *, title: str, tempo_bpm: Fraction) -> P
     tempo_bpm = take.tempo_bpm or tempo_bpm
     stem = f"{date.today().isoformat()} {plain_name(title)} {float(tempo_bpm):.6g}bpm"
     if isinstance(take.source, Waveform):
-        return write_whole(clips / TAKES, f"{stem}.wav", _wav(take.source))
-    return write_whole(clips / TAKES, f"{stem}.mid", _midi(take, take.source, tempo_bpm))
+        return write_atomically(clips / TAKES, f"{stem}.wav", _wav(take.source))
+    return write_atomically(clips / TAKES, f"{stem}.mid", _midi(take, take.source, tempo_bpm))
 
 
 def _wav(waveform: Waveform) -> bytes:

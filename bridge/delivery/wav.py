@@ -90,10 +90,12 @@ def write_clip(
     folder, stem = _folder_and_stem(Path(out), name)
     sound = wav_bytes(waveform, bars=bars, tempo_bpm=tempo_bpm, meter=meter)
     text = json.dumps(_plain(metadata), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    return write_whole(folder, f"{stem}.wav", sound, sidecar=text.encode())
+    return write_atomically(folder, f"{stem}.wav", sound, sidecar=text.encode())
 
 
-def write_whole(folder: Path, name: str, content: bytes, *, sidecar: bytes | None = None) -> Path:
+def write_atomically(
+    folder: Path, name: str, content: bytes, *, sidecar: bytes | None = None
+) -> Path:
     """Write a file that appears complete or not at all, after its sidecar.
 
     Args:

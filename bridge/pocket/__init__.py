@@ -1,6 +1,6 @@
 """`pocket`: the small MusicGen Melody checkpoint that travels with the project, and its recipe.
 
-Importing this package imports no torch; `python -m bridge.pocket` trains the model anew.
+Importing this package imports no torch; `python -m bridge.pocket` trains the model.
 """
 
 from __future__ import annotations

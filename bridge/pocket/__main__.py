@@ -1,4 +1,4 @@
-"""Train `pocket` anew: `python -m bridge.pocket --folder training`.
+"""Train `pocket` from scratch: `python -m bridge.pocket --folder training`.
 
 The stages run in order, and each resumes where it was stopped: the codec, the codes of the corpus,
 the decoder, the checkpoint, and a picture of the losses. Progress is also in `<folder>/train.log`.
@@ -109,14 +109,14 @@ def _parser() -> argparse.ArgumentParser:
         dest="start",
         type=Path,
         metavar="CHECKPOINT",
-        help="go on from a checkpoint: its codec as it is, its decoder trained further",
+        help="continue from a checkpoint: keep its codec, and train its decoder further",
     )
     parser.add_argument(
         "--codec-from",
         dest="codec_start",
         type=Path,
         metavar="CHECKPOINT",
-        help="begin the codec with that of a checkpoint; the decoder begins anew",
+        help="start from the codec of a checkpoint, with a new decoder",
     )
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--codec-steps", type=int, default=codec.CodecTraining.steps)
@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         "--shard-pieces",
         type=int,
         default=dataset.SHARD_PIECES,
-        help="pieces in a shard, at least 2: every sixth is a long one",
+        help="pieces per shard, at least 2; every sixth is long",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")

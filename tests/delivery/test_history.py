@@ -1,4 +1,4 @@
-"""The history: read from sidecars after a restart, and clips that are discarded, not deleted."""
+"""The history: sidecars are read after a restart, and clips are discarded, not deleted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bridge.timing import Meter
 
 
 def write(folder: Path, request: str, index: int, *, age_seconds: float = 0.0) -> KnownClip:
-    """A real clip with the sidecar that a render gives it."""
+    """Write a real clip with the sidecar of a render."""
     meter, tempo_bpm = Meter(7, 8), Fraction(280, 3)
     path = write_clip(
         folder,
@@ -86,7 +86,7 @@ VALID = (
         VALID.replace("44100", "-1"),
     ],
 )
-def test_files_of_other_programs_are_passed_over(tmp_path: Path, content: str) -> None:
+def test_files_of_other_programs_are_ignored(tmp_path: Path, content: str) -> None:
     clip = write(tmp_path, "me-1", 0)
     (tmp_path / "other.json").write_text(content, errors="surrogateescape")
     (tmp_path / "other.wav").write_bytes(b"RIFF")
@@ -101,7 +101,7 @@ def test_a_sidecar_with_all_required_fields_is_listed(tmp_path: Path) -> None:
 
 
 def test_a_sidecar_of_the_previous_version_is_listed_as_before(tmp_path: Path) -> None:
-    """It has `told` where today's sidecars have `remarks`."""
+    """It has the field `told` instead of `remarks`."""
     clip = write(tmp_path, "me-1", 0)
     sidecar = clip.path.with_suffix(".json")
     fields = json.loads(sidecar.read_text(encoding="utf-8"))
@@ -114,7 +114,7 @@ def test_a_sidecar_of_the_previous_version_is_listed_as_before(tmp_path: Path) -
     assert history.discard("me-1") == 1
 
 
-def test_a_discarded_clip_moves_with_its_sidecar_and_nothing_else_does(tmp_path: Path) -> None:
+def test_only_a_discarded_clip_and_its_sidecar_move(tmp_path: Path) -> None:
     first, second = (write(tmp_path, "me-1", index) for index in (0, 1))
     history = History(tmp_path)
     assert history.discard("me-1", 1) == 1
@@ -145,7 +145,7 @@ def test_unknown_requests_and_indices_are_errors(tmp_path: Path) -> None:
     assert "Discarded" not in names(tmp_path)
 
 
-def test_a_clip_that_somebody_removed_is_no_error(tmp_path: Path) -> None:
+def test_discarding_a_removed_clip_is_not_an_error(tmp_path: Path) -> None:
     clip = write(tmp_path, "me-1", 0)
     history = History(tmp_path)
     clip.path.unlink()
@@ -167,7 +167,7 @@ def test_only_clips_discarded_a_week_ago_are_deleted(tmp_path: Path) -> None:
     assert old.path.exists(), "age alone deletes no clip"
 
 
-def test_an_old_clip_is_kept_a_week_from_when_it_is_discarded(tmp_path: Path) -> None:
+def test_an_old_clip_is_kept_for_a_week_after_it_is_discarded(tmp_path: Path) -> None:
     clip = write(tmp_path, "me-1", 0)
     year_old = time.time() - 365 * 24 * 3600
     for path in (clip.path, clip.path.with_suffix(".json")):
@@ -178,7 +178,7 @@ def test_an_old_clip_is_kept_a_week_from_when_it_is_discarded(tmp_path: Path) ->
 
 
 def test_of_two_requests_with_one_id_the_newer_is_discarded(tmp_path: Path) -> None:
-    """Ids begin anew with a client: README's own example is always `me-2`."""
+    """Each client numbers its requests from the start: the README's example is always `me-2`."""
     write(tmp_path, "me-2", 0, age_seconds=1000)
     write(tmp_path, "me-2", 1, age_seconds=1000)
     newer = write(tmp_path, "me-2", 0)

@@ -1,4 +1,4 @@
-"""Files that a message names: only audio and MIDI, and only in folders that are open to it."""
+"""Files that a message names: only audio and MIDI, and only in allowed folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.processes import is_root
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder that may be read, beside one that may not."""
+    """An allowed folder beside one that is not allowed."""
     root = tmp_path / "open"
     root.mkdir()
     (tmp_path / "closed").mkdir()
@@ -25,7 +25,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_file_in_an_open_folder_is_permitted_however_deep(root: Path) -> None:
+def test_a_file_in_an_allowed_folder_is_allowed_at_any_depth(root: Path) -> None:
     assert allowed_path(str(root / "hum.wav"), [root]) == (root / "hum.wav").resolve()
     deep = root / "a" / "Möller – tür"
     deep.mkdir(parents=True)
@@ -33,7 +33,7 @@ def test_a_file_in_an_open_folder_is_permitted_however_deep(root: Path) -> None:
     assert allowed_path(str(deep / "x.MID"), [root]) == (deep / "x.MID").resolve()
 
 
-def test_a_link_inside_is_followed_and_a_root_may_be_a_link_itself(root: Path) -> None:
+def test_a_link_inside_a_root_is_followed_and_a_root_may_be_a_link(root: Path) -> None:
     (root / "link.wav").symlink_to(root / "hum.wav")
     alias = root.parent / "alias"
     alias.symlink_to(root)
@@ -66,7 +66,7 @@ def test_a_link_inside_is_followed_and_a_root_may_be_a_link_itself(root: Path) -
         "{root}/weights.pt",
     ],
 )
-def test_what_could_reach_or_be_something_else_is_refused(root: Path, name: str) -> None:
+def test_paths_that_could_lead_elsewhere_are_refused(root: Path, name: str) -> None:
     path = name.format(root=root, closed=root.parent / "closed")
     with pytest.raises(PathRefused) as refusal:
         allowed_path(path, [root])
@@ -74,7 +74,7 @@ def test_what_could_reach_or_be_something_else_is_refused(root: Path, name: str)
     assert shown.isascii() and "\n" not in shown and len(shown) < 400
 
 
-def test_links_that_lead_out_are_refused_before_anyone_learns_what_is_there(root: Path) -> None:
+def test_links_out_of_the_roots_are_refused_whether_or_not_the_target_exists(root: Path) -> None:
     (root / "out.wav").symlink_to(root.parent / "closed" / "secret.wav")
     (root / "folder").symlink_to(root.parent / "closed")
     (root / "nowhere.wav").symlink_to(root.parent / "closed" / "nothing.wav")
@@ -120,7 +120,7 @@ def test_a_file_without_permission_is_unreadable(root: Path) -> None:
         allowed_path(str(root / "hum.wav"), [root])
 
 
-def test_home_temp_and_volumes_are_open(tmp_path: Path) -> None:
+def test_home_temp_and_volumes_are_allowed(tmp_path: Path) -> None:
     roots = usual_roots()
     assert Path.home() in roots
     assert any(tmp_path.is_relative_to(root) for root in roots)
