@@ -1,4 +1,4 @@
-"""Where commands come from, and where events go."""
+"""Sources of commands, and receivers of events."""
 
 from bridge.control.osc import OscEndpoint, Stats, Subscriber
 
