@@ -1,1 +1,1 @@
-"""Where the music is: sources of time, and the beat clock that they feed."""
+"""The position in the music: sources of time, and the beat clock that they feed."""

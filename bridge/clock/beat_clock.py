@@ -272,7 +272,7 @@ class BeatClock:
             return True
         if segment.was_due(packet):
             return True
-        if segment.packets > _UNSURE_PACKETS:
+        if segment.packet_count > _UNSURE_PACKETS:
             return False
         return self._replace_mistaken_segment(segment, packet)
 

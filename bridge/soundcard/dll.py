@@ -72,7 +72,7 @@ class DelayLockedLoop:
             if error > 0:
                 self.losses += 1
                 return self._lock(expected + self._persistent_error.smallest)
-            # All are early: the loop locked to a late one. Time must not jump back, so it drifts.
+            # All are early: the loop locked to a late one. It must not jump back, so it slows down.
             self._locked_for, self._persistent_error = 0.0, _PersistentError()
         self._seconds = expected + self._step(error, period)
         return self._seconds

@@ -45,7 +45,7 @@ def read_and_interpret(packet: bytes) -> None:
 
 
 def parse_seconds(packet: bytes) -> float:
-    # Processor time, which other programs' load does not change.
+    """Processor time: on a busy machine, the slowest by the clock would be the interrupted ones."""
     start_seconds = time.thread_time()
     with contextlib.suppress(InvalidPacket):
         read_packet(packet)

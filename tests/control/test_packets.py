@@ -106,6 +106,7 @@ BOMBS = {
     "open arrays": b"/a\0\0," + b"[" * 1000 + b"\0\0\0",
     "unknown type": b"/a\0\0,x\0\0",
     "argument missing": b"/a\0\0,i\0\0",
+    "float missing": b"/a\0\0,f\0\0",
     "half an argument": b"/a\0\0,h\0\0\0\0\0\0",
     "string without end": b"/a\0\0,s\0\0abcd",
     "blob of -8 bytes": b"/a\0\0,b\0\0" + struct.pack(">i", -8),
@@ -202,6 +203,15 @@ def test_a_message_that_cannot_fit_is_refused(arguments: Sequence[int | float | 
 def test_an_integer_of_more_than_32_bits_is_refused(number: int) -> None:
     with pytest.raises(ValueError, match="/bridge/done"):
         write_message("/bridge/done", ["me-1", number])
+
+
+def test_a_message_has_the_bytes_of_osc_1_0() -> None:
+    """Compared with bytes written by hand, because python-osc writes the other tests' messages."""
+    assert write_message("/bridge/done", ["größer", -2, 0.5, ""]) == (
+        b"/bridge/done\0\0\0\0,sifs\0\0\0"
+        b"gr\xc3\xb6\xc3\x9fer\0\0\0\0" + b"\xff\xff\xff\xfe" + b"\x3f\0\0\0" + b"\0\0\0\0"
+    )
+    assert write_message("/bridge/panic", []) == b"/bridge/panic\0\0\0,\0\0\0"
 
 
 def test_a_bool_is_sent_as_an_integer() -> None:
