@@ -1,4 +1,4 @@
-"""One event of each kind, with the message that a client must get: the table of docs/osc.md."""
+"""One event of each kind, and what a client must hear of it: OSC.md's table written out."""
 
 from __future__ import annotations
 

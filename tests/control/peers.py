@@ -18,12 +18,12 @@ from bridge.control import OscEndpoint
 
 TAKES = "/home/me/Music/Melody Bridge/Takes"
 PATIENCE_SECONDS = 20.0
-"""How long to wait for messages that arrive at once on an idle machine."""
+"""For what comes at once when the machine is idle."""
 T = TypeVar("T")
 
 
 def message(address: str, *arguments: object) -> bytes:
-    """A message, written by python-osc and not by the code under test."""
+    """A message as python-osc writes it: not by the code under test."""
     builder = OscMessageBuilder(address)
     for argument in arguments:
         builder.add_arg(argument)  # type: ignore[arg-type]
@@ -31,11 +31,11 @@ def message(address: str, *arguments: object) -> bytes:
 
 
 class Served:
-    """An open endpoint.
+    """An endpoint while it is open.
 
     Attributes:
-        commands: the commands that it received, in order.
-        port: the port that it listens on.
+        commands: what it was asked, in order.
+        port: where it listens.
     """
 
     def __init__(
@@ -45,13 +45,7 @@ class Served:
         *,
         keep: bool = True,
     ) -> None:
-        """Serve.
-
-        Args:
-            on_command: called with each command.
-            clock: the endpoint's clock.
-            keep: keep the commands in `commands`.
-        """
+        """Serve, and call that with each command too; without `keep` they are not kept."""
         self._on_command, self._clock, self._keep = on_command, clock, keep
         self.commands: list[Command] = []
         self._changed = threading.Condition()
@@ -77,7 +71,7 @@ class Served:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         self.endpoint = await OscEndpoint.open(
             0,
-            on_command=self._receive,
+            on_command=self._hear,
             hello=lambda client: Hello("0.1.0", PROTOCOL, "ready", "pocket", client, TAKES),
             pong=lambda: Pong("ready"),
             clock=self._clock,
@@ -87,7 +81,7 @@ class Served:
         await self._over.wait()
         await self.endpoint.close()
 
-    def _receive(self, command: Command) -> None:
+    def _hear(self, command: Command) -> None:
         if self._keep:
             with self._changed:
                 self.commands.append(command)
@@ -96,7 +90,7 @@ class Served:
             self._on_command(command)
 
     def call(self, function: Callable[[OscEndpoint], T]) -> T:
-        """Call a function in the endpoint's own thread, and return its result."""
+        """What the function gives, run in the endpoint's own thread."""
 
         async def run() -> T:
             return function(self.endpoint)
@@ -104,30 +98,30 @@ class Served:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE_SECONDS)
 
     def send(self, event: Event) -> None:
-        """Send an event to every subscriber."""
+        """Tell every subscriber."""
         self.call(lambda endpoint: endpoint.send(event))
 
-    def wait_for_commands(self, count: int) -> list[Command]:
-        """Wait for this many commands, and return all."""
+    def heard(self, count: int) -> list[Command]:
+        """The commands, once there are so many."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.commands) >= count, PATIENCE_SECONDS)
             return list(self.commands)
 
 
 class Client:
-    """A client of an endpoint, on a socket of its own."""
+    """A socket on a free port, and the endpoint it talks to."""
 
     def __init__(self, served: Served, name: str | None = None) -> None:
-        """Subscribe by that name, and receive the hello; None: do not subscribe."""
+        """Subscribe by that name, and hear the hello; None: do not subscribe."""
         self._daemon = ("127.0.0.1", served.port)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.settimeout(PATIENCE_SECONDS)
         self.port: int = self._socket.getsockname()[1]
         if name is not None:
-            self.send("/bridge/subscribe", self.port, name)
+            self.say("/bridge/subscribe", self.port, name)
             hello = ("/bridge/hello", "0.1.0", PROTOCOL, "ready", "pocket", name, TAKES)
-            assert self.receive() == hello
+            assert self.hear() == hello
 
     def __enter__(self) -> Client:
         return self
@@ -135,26 +129,23 @@ class Client:
     def __exit__(self, *error: object) -> None:
         self._socket.close()
 
-    def send(self, address: str, *arguments: object) -> None:
+    def say(self, address: str, *arguments: object) -> None:
         """Send a message."""
-        self.send_bytes(message(address, *arguments))
+        self.throw(message(address, *arguments))
 
-    def send_bytes(self, datagram: bytes) -> None:
+    def throw(self, datagram: bytes) -> None:
         """Send any bytes."""
         self._socket.sendto(datagram, self._daemon)
 
-    def receive(self) -> tuple[object, ...]:
+    def hear(self) -> tuple[object, ...]:
         """The next event: its address and arguments."""
         received = OscMessage(self._socket.recv(65_536))
         return (received.address, *received.params)
 
     def ping(self) -> list[tuple[object, ...]]:
-        """Ping, and return the events before the pong.
-
-        The endpoint has then read every earlier message.
-        """
-        self.send("/bridge/ping", self.port)
+        """Ping, and give what was heard before the pong; then all that was sent has been read."""
+        self.say("/bridge/ping", self.port)
         before = []
-        while (event := self.receive())[0] != "/bridge/pong":
+        while (event := self.hear())[0] != "/bridge/pong":
             before.append(event)
         return before

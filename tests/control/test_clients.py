@@ -34,7 +34,7 @@ def test_every_command_is_understood_from_oscsend(require_program: Callable[[str
     oscsend = require_program("oscsend")
     with Served() as served:
         send_by_oscsend(oscsend, served.port, [one[:2] for one in SAID])
-        assert without_time(served.wait_for_commands(len(SAID))) == without_time(EXPECTED)
+        assert without_time(served.heard(len(SAID))) == without_time(EXPECTED)
 
 
 def test_every_command_is_understood_from_pd_which_sends_floats_only(
@@ -43,7 +43,7 @@ def test_every_command_is_understood_from_pd_which_sends_floats_only(
     pd = require_program("pd")
     with Served() as served:
         send_by_pd(pd, served.port, [one[:2] for one in SAID], tmp_path)
-        assert without_time(served.wait_for_commands(len(SAID))) == without_time(EXPECTED)
+        assert without_time(served.heard(len(SAID))) == without_time(EXPECTED)
 
 
 def without_time(commands: list[Command]) -> list[Command]:
@@ -61,7 +61,7 @@ def test_the_time_of_a_command_is_the_systems_monotonic_clock(
         before = time.perf_counter()
         said = ["/bridge/transport", "fiiii", "120", "0", "1", "4", "4"]
         subprocess.run([oscsend, "127.0.0.1", str(served.port), *said], check=True)
-        (command,) = served.wait_for_commands(1)
+        (command,) = served.heard(1)
         assert isinstance(command, Transport)
         assert before < command.received_seconds < time.perf_counter()
 

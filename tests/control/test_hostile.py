@@ -105,14 +105,14 @@ def test_the_endpoint_answers_after_whatever_came() -> None:
     ):
         sent = 0
         for number, packet in enumerate(mutated_packets(COUNT, seed=4, answered=False)):
-            client.send_bytes(packet)
+            client.throw(packet)
             sent += 1
             if number % PACKETS_BETWEEN_PINGS == 0:
                 # So that the buffer holds them; the pong also tells that it goes on.
                 other.ping()
                 sent += 1
         for bomb in BOMBS.values():
-            client.send_bytes(bomb)
+            client.throw(bomb)
             sent += 1
             other.ping()
             sent += 1

@@ -1,4 +1,4 @@
-"""The endpoint over real sockets: the receivers of its events, and the input that it survives."""
+"""The endpoint, over real sockets: who is told what, and what it survives."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tests.control.events import ONE_OF_EACH
 from tests.control.peers import PATIENCE_SECONDS, Client, Served, message
 from tests.control.test_packets import bundle
 
-LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports it")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def served() -> Iterator[Served]:
 
 
 class Clock:
-    """A clock that the test sets."""
+    """Time that passes when the test says so."""
 
     now = 100.0
 
@@ -56,30 +56,28 @@ class Clock:
         return self.now
 
 
-def test_hello_and_pong_go_only_to_the_port_that_asked(served: Served) -> None:
+def test_hello_and_pong_go_to_the_port_that_asked_alone(served: Served) -> None:
     with Client(served, "live1") as first, Client(served, "live2") as second:
         assert first.ping() == []
         assert second.ping() == []
 
 
-def test_every_event_goes_to_every_subscriber_and_no_other_client(served: Served) -> None:
+def test_every_event_goes_to_every_subscriber_and_to_nobody_else(served: Served) -> None:
     with Client(served, "live1") as first, Client(served, "") as second, Client(served) as other:
         for event, _ in ONE_OF_EACH:
             served.send(event)
         for client in (first, second):
-            for _, expected in ONE_OF_EACH:
-                assert client.receive() == expected
+            for _, told in ONE_OF_EACH:
+                assert client.hear() == told
         assert other.ping() == []
 
 
-def test_commands_arrive_in_order_with_the_time_of_the_clock() -> None:
+def test_commands_come_in_order_and_stamped_with_the_clock() -> None:
     with Served(clock=Clock()) as served, Client(served) as client:
-        client.send_bytes(
-            bundle(message("/bridge/presets", "me-1"), message("/bridge/clips", "me-2"))
-        )
-        client.send("/bridge/transport", 120.0, 1.5, 1, 4, 4)
-        client.send("/bridge/panic")
-        assert served.wait_for_commands(4) == [
+        client.throw(bundle(message("/bridge/presets", "me-1"), message("/bridge/clips", "me-2")))
+        client.say("/bridge/transport", 120.0, 1.5, 1, 4, 4)
+        client.say("/bridge/panic")
+        assert served.heard(4) == [
             ListPresets("me-1"),
             ListClips("me-2"),
             Transport(Fraction(120), 1.5, True, Meter(), received_seconds=100.0),
@@ -99,14 +97,12 @@ def test_a_subscription_lasts_thirty_seconds_from_the_last_subscribe_or_ping() -
     ):
 
         def listening() -> list[str]:
-            return served.call(
-                lambda endpoint: [subscriber.client for subscriber in endpoint.subscribers]
-            )
+            return served.call(lambda endpoint: [one.client for one in endpoint.subscribers])
 
         clock.now += 20
         assert pings.ping() == []
-        subscribes.send("/bridge/subscribe", subscribes.port, "subscribes")
-        assert subscribes.receive()[0] == "/bridge/hello"
+        subscribes.say("/bridge/subscribe", subscribes.port, "subscribes")
+        assert subscribes.hear()[0] == "/bridge/hello"
         stranger.ping()
         clock.now += 9.9
         assert listening() == ["quiet", "pings", "subscribes"]
@@ -116,36 +112,34 @@ def test_a_subscription_lasts_thirty_seconds_from_the_last_subscribe_or_ping() -
         assert listening() == ["pings", "subscribes"]
         clock.now += 0.1
         assert listening() == []
-        # A ping does not subscribe, neither a new client nor an expired one.
+        # Pinging is not subscribing, neither at first nor after that.
         pings.ping()
         served.send(Done("me-1", 0))
         assert pings.ping() == stranger.ping() == []
 
 
-def test_a_client_that_unsubscribes_gets_no_more_events(served: Served) -> None:
+def test_whoever_unsubscribes_hears_nothing_more(served: Served) -> None:
     with Client(served, "stays") as stays, Client(served, "leaves") as leaves:
-        leaves.send("/bridge/unsubscribe", leaves.port)
+        leaves.say("/bridge/unsubscribe", leaves.port)
         leaves.ping()
         served.send(Done("me-1", 1))
-        assert stays.receive() == ("/bridge/done", "me-1", 1)
+        assert stays.hear() == ("/bridge/done", "me-1", 1)
         assert leaves.ping() == []
-        leaves.send("/bridge/unsubscribe", leaves.port)
+        leaves.say("/bridge/unsubscribe", leaves.port)
         assert leaves.ping() == []
 
 
-def test_the_newest_name_of_a_port_replaces_the_earlier_one(served: Served) -> None:
+def test_the_newest_name_of_a_port_is_its_clients(served: Served) -> None:
     with Client(served, "first") as client:
-        client.send("/bridge/subscribe", client.port, "second")
-        assert client.receive()[5] == "second"
+        client.say("/bridge/subscribe", client.port, "second")
+        assert client.hear()[5] == "second"
         served.send(Done("me-1", 0))
         assert client.ping() == [("/bridge/done", "me-1", 0)]
-        named = served.call(
-            lambda endpoint: [subscriber.client for subscriber in endpoint.subscribers]
-        )
+        named = served.call(lambda endpoint: [one.client for one in endpoint.subscribers])
         assert named == ["second"]
 
 
-def test_a_new_subscriber_replaces_the_one_that_is_quiet_longest() -> None:
+def test_a_new_subscriber_takes_the_place_of_the_longest_quiet() -> None:
     clock = Clock()
     with contextlib.ExitStack() as open_, Served(clock=clock) as served:
         alive = open_.enter_context(Client(served, "alive"))
@@ -155,44 +149,43 @@ def test_a_new_subscriber_replaces_the_one_that_is_quiet_longest() -> None:
         clock.now += 0.1
         alive.ping()
         new = open_.enter_context(Client(served, "new"))
-        names = served.call(
-            lambda endpoint: [subscriber.client for subscriber in endpoint.subscribers]
-        )
+        names = served.call(lambda endpoint: [one.client for one in endpoint.subscribers])
         assert len(names) == MAX_SUBSCRIBERS
         assert "quiet 0" not in names
         assert {"alive", "quiet 1", "new"} < set(names)
         served.send(Done("me-1", 0))
-        assert alive.receive() == new.receive() == ("/bridge/done", "me-1", 0)
+        assert alive.hear() == new.hear() == ("/bridge/done", "me-1", 0)
 
 
-def test_a_subscriber_that_crashed_does_not_disturb_the_others(served: Served) -> None:
+def test_a_subscriber_that_crashed_disturbs_nobody(served: Served) -> None:
     with Client(served, "crashes"), Client(served, "lives") as lives:
         served.send(Done("me-1", 0))
     with Client(served, "lives") as lives:
         for number in range(100):
             served.send(Done("me-1", number))
-        assert [lives.receive()[2] for _ in range(100)] == list(range(100))
+        assert [lives.hear()[2] for _ in range(100)] == list(range(100))
         assert lives.ping() == []
 
 
 @pytest.mark.parametrize("address", ["/bridge/subscribe", "/bridge/ping"])
-def test_the_daemons_own_port_cannot_subscribe_or_ping(served: Served, address: str) -> None:
+def test_the_daemon_does_not_talk_to_itself(served: Served, address: str) -> None:
     with Client(served, "live1") as client:
-        client.send(address, served.port)
-        assert client.receive()[:3] == ("/bridge/error", "-", "bad-argument")
+        client.say(address, served.port)
+        told = ("/bridge/error", "-", "bad-argument")
+        assert client.hear()[:3] == told
         assert client.ping() == []
         assert served.call(lambda endpoint: len(endpoint.subscribers)) == 1
 
 
 def test_an_error_is_not_answered_by_an_error(served: Served) -> None:
     with Client(served, "echoes") as client:
-        client.send("/bridge/error", "-", "bad-argument", "an echo")
+        client.say("/bridge/error", "-", "bad-argument", "an echo")
         assert client.ping() == []
         assert served.call(lambda endpoint: endpoint.stats.refused) == 1
 
 
 @pytest.mark.parametrize(
-    ("message", "error"),
+    ("said", "told"),
     [
         (("/bridge/genrate", "me-1"), ("me-1", "unknown-address", "/bridge/generate?")),
         (("/bridge/generate", "me-1", "bars", 4.5), ("me-1", "bad-argument", "bars 4.5")),
@@ -202,34 +195,34 @@ def test_an_error_is_not_answered_by_an_error(served: Served) -> None:
         (("/bridge/capture/stop", "x" * 5000), ("-", "bad-argument", "id 'xxx")),
     ],
 )
-def test_a_message_that_cannot_be_carried_out_is_answered_by_an_error(
-    served: Served, message: tuple[object, ...], error: tuple[str, str, str]
+def test_what_cannot_be_done_is_answered(
+    served: Served, said: tuple[object, ...], told: tuple[str, str, str]
 ) -> None:
     with Client(served, "live1") as client:
-        client.send(str(message[0]), *message[1:])
-        address, id, code, sentence = client.receive()
-        assert (address, id, code) == ("/bridge/error", *error[:2])
-        assert error[2] in str(sentence)
+        client.say(str(said[0]), *said[1:])
+        address, id, code, sentence = client.hear()
+        assert (address, id, code) == ("/bridge/error", *told[:2])
+        assert told[2] in str(sentence)
         assert client.ping() == []
         assert served.commands == []
 
 
-def test_an_error_of_the_daemon_has_the_id_of_the_request() -> None:
+def test_an_error_of_the_daemon_is_its_requests() -> None:
     def refuse(command: Command) -> None:
         if isinstance(command, Generate):
             raise QueueFull("8 requests are waiting: wait, or cancel one")
         raise Unsupported("not built yet")
 
     with Served(refuse) as served, Client(served, "live1") as client:
-        client.send("/bridge/generate", "me-1")
+        client.say("/bridge/generate", "me-1")
         sentence = "8 requests are waiting: wait, or cancel one"
-        assert client.receive() == ("/bridge/error", "me-1", "queue-full", sentence)
-        client.send("/bridge/stop")
+        assert client.hear() == ("/bridge/error", "me-1", "queue-full", sentence)
+        client.say("/bridge/stop")
         sentence = "/bridge/stop: not built yet"
-        assert client.receive() == ("/bridge/error", "-", "unsupported", sentence)
+        assert client.hear() == ("/bridge/error", "-", "unsupported", sentence)
 
 
-def test_a_defect_of_the_daemon_is_logged_and_answered_and_the_endpoint_goes_on(
+def test_a_defect_of_the_daemon_is_logged_and_told_and_it_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail(command: Command) -> None:
@@ -237,17 +230,17 @@ def test_a_defect_of_the_daemon_is_logged_and_answered_and_the_endpoint_goes_on(
             raise KeyError("a defect")
 
     with Served(fail) as served, Client(served, "live1") as client:
-        client.send("/bridge/cancel", "me-1")
-        assert client.receive()[:3] == ("/bridge/error", "me-1", "unsupported")
-        client.send("/bridge/panic")
+        client.say("/bridge/cancel", "me-1")
+        assert client.hear()[:3] == ("/bridge/error", "me-1", "unsupported")
+        client.say("/bridge/panic")
         assert client.ping() == []
-        assert served.wait_for_commands(2)[-1] == Panic()
+        assert served.heard(2)[-1] == Panic()
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert "/bridge/cancel" in record.getMessage()
     assert record.exc_info is not None and record.exc_info[0] is KeyError
 
 
-def test_a_datagram_that_is_not_osc_is_counted_and_not_answered(served: Served) -> None:
+def test_what_is_not_osc_is_counted_and_not_answered(served: Served) -> None:
     with Client(served, "live1") as client:
         for datagram in (
             b"",
@@ -255,45 +248,45 @@ def test_a_datagram_that_is_not_osc_is_counted_and_not_answered(served: Served) 
             b"/a\0\0,s\0\0\xff\xff\xff\0",
             b"x" * 60_000,
         ):
-            client.send_bytes(datagram)
+            client.throw(datagram)
         assert client.ping() == []
         stats = served.call(lambda endpoint: endpoint.stats)
         assert (stats.received, stats.invalid, stats.refused) == (6, 4, 0)
-        # The hello and the pong.
+        # Hello and the pong.
         assert (stats.sent, stats.unsent) == (2, 0)
 
 
-def test_a_flood_of_errors_is_limited_and_summed_up(
+def test_a_flood_of_refusals_is_cut_short_and_summed_up(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    sent = 5 * MAX_REFUSALS_A_SECOND
+    said = 5 * MAX_REFUSALS_A_SECOND
     with Client(served, "floods") as client:
-        for number in range(sent):
-            client.send("/bridge/nowhere", f"me-{number}")
-        answered = unanswered = sums = 0
-        while answered + unanswered < sent:
-            address, id, code, sentence = client.receive()
+        for number in range(said):
+            client.say("/bridge/nowhere", f"me-{number}")
+        told = unsaid = sums = 0
+        while told + unsaid < said:
+            address, id, code, sentence = client.hear()
             assert address == "/bridge/error"
             if id == "-":
                 assert code == "bad-argument" and "more messages were refused" in str(sentence)
-                unanswered += int(str(sentence).split()[0])
+                unsaid += int(str(sentence).split()[0])
                 sums += 1
             else:
-                assert (id, code) == (f"me-{answered + unanswered}", "unknown-address")
-                answered += 1
-        assert answered + unanswered == sent
+                assert (id, code) == (f"me-{told + unsaid}", "unknown-address")
+                told += 1
+        assert told + unsaid == said
         # A slow machine needs more than one second for them.
-        assert sums >= 1 and answered <= (sums + 1) * MAX_REFUSALS_A_SECOND
+        assert sums >= 1 and told <= (sums + 1) * MAX_REFUSALS_A_SECOND
         assert len([record for record in caplog.records if "refused" in record.message]) == sums
-        # After that second, errors are answered again.
-        client.send("/bridge/nowhere", "me-last")
-        assert client.receive()[:3] == ("/bridge/error", "me-last", "unknown-address")
+        # The second is over: there is room again.
+        client.say("/bridge/nowhere", "me-last")
+        assert client.hear()[:3] == ("/bridge/error", "me-last", "unknown-address")
 
 
 @contextlib.contextmanager
 def busy(served: Served) -> Iterator[None]:
-    """Keep the endpoint's thread busy inside the block."""
+    """While the endpoint's thread does something else."""
     free, is_busy = threading.Event(), threading.Event()
 
     def work(endpoint: OscEndpoint) -> None:
@@ -318,13 +311,13 @@ def largest_buffer() -> int:
 @pytest.mark.skipif(
     largest_buffer() < RECEIVE_BUFFER_BYTES, reason="the system allows no buffer of 4 MiB"
 )
-def test_a_burst_of_5000_messages_is_received_completely(served: Served) -> None:
+def test_a_burst_of_5000_messages_is_heard_whole(served: Served) -> None:
     with Client(served) as client:
         datagrams = [message("/bridge/cancel", f"me-{number}") for number in range(5000)]
         with busy(served):
             for datagram in datagrams:
-                client.send_bytes(datagram)
-        assert served.wait_for_commands(5000) == [Cancel(f"me-{number}") for number in range(5000)]
+                client.throw(datagram)
+        assert served.heard(5000) == [Cancel(f"me-{number}") for number in range(5000)]
         assert served.call(lambda endpoint: endpoint.stats.dropped) == 0
 
 
@@ -333,12 +326,12 @@ SENT = 30_000
 
 
 @LINUX
-def test_datagrams_that_the_system_drops_are_counted(served: Served) -> None:
+def test_what_the_system_drops_is_counted(served: Served) -> None:
     with Client(served) as client:
         datagram = message("/bridge/cancel", "x" * 60)
         with busy(served):
             for _ in range(SENT):
-                client.send_bytes(datagram)
+                client.throw(datagram)
         give_up = time.monotonic() + PATIENCE_SECONDS
         stats = served.call(lambda endpoint: endpoint.stats)
         while stats.received + (stats.dropped or 0) < SENT and time.monotonic() < give_up:
@@ -347,9 +340,9 @@ def test_datagrams_that_the_system_drops_are_counted(served: Served) -> None:
         assert stats.received + stats.dropped == SENT
 
 
-def test_the_endpoint_receives_from_the_loopback_only(served: Served) -> None:
+def test_it_hears_this_machine_alone(served: Served) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
-        # On Linux all of 127.0.0.0/8 is this machine: a socket on every address would receive it.
+        # All of 127.0.0.0/8 is this machine to Linux; whoever listens on every address hears it.
         elsewhere.connect(("127.0.0.2", served.port))
         elsewhere.settimeout(PATIENCE_SECONDS)
         elsewhere.send(message("/bridge/panic"))
@@ -362,7 +355,7 @@ def test_the_endpoint_receives_from_the_loopback_only(served: Served) -> None:
 
 
 @LINUX
-def test_the_only_socket_is_on_the_loopback(served: Served) -> None:
+def test_its_only_socket_is_on_the_loopback(served: Served) -> None:
     rows = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
     rows += [line.split() for line in Path("/proc/net/udp6").read_text().splitlines()[1:]]
     bound = [row[1] for row in rows if row[1].endswith(f":{served.port:04X}")]
@@ -380,9 +373,7 @@ async def open_on(port: int) -> OscEndpoint:
 
 @pytest.mark.parametrize("reused", [False, True], ids=["plainly", "with SO_REUSEADDR"])
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
-def test_the_error_for_a_taken_port_names_its_holder_and_the_remedy(
-    address: str, reused: bool
-) -> None:
+def test_a_taken_port_is_told_with_its_holder_and_remedy(address: str, reused: bool) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reused)
         other.bind((address, 0))
@@ -395,7 +386,7 @@ def test_the_error_for_a_taken_port_names_its_holder_and_the_remedy(
         assert f"(process {os.getpid()})" in str(refusal.value)
 
 
-def test_a_closed_endpoint_frees_its_port_and_sends_nothing() -> None:
+def test_once_closed_its_port_is_free_and_nothing_is_sent() -> None:
     async def open_twice() -> None:
         first = await open_on(0)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
@@ -417,14 +408,14 @@ def test_a_closed_endpoint_frees_its_port_and_sends_nothing() -> None:
     asyncio.run(open_twice())
 
 
-def test_a_clip_whose_path_fits_no_datagram_is_logged_and_the_next_event_is_sent(
+def test_a_clip_whose_path_no_datagram_holds_is_logged_and_the_next_event_goes_out(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = "/" + "p" * 4090
     with Client(served, "live1") as client:
         served.send(ClipReady("me-1", 0, 1, path, 4, 120.0, 7, 0.9, 4, 4, 44_100, "clip"))
         served.send(Done("me-1", 1))
-        assert client.receive() == ("/bridge/done", "me-1", 1)
+        assert client.hear() == ("/bridge/done", "me-1", 1)
         assert served.call(lambda endpoint: endpoint.stats.unsent) == 1
     assert "/bridge/clip" in caplog.text
 
@@ -432,5 +423,5 @@ def test_a_clip_whose_path_fits_no_datagram_is_logged_and_the_next_event_is_sent
 def test_a_client_may_be_any_program_that_writes_osc(served: Served) -> None:
     """The bridge's own writer too: `melody-bridge send` uses it."""
     with Client(served) as client:
-        client.send_bytes(write_message("/bridge/cancel", ["me-1"]))
-        assert served.wait_for_commands(1) == [Cancel("me-1")]
+        client.throw(write_message("/bridge/cancel", ["me-1"]))
+        assert served.heard(1) == [Cancel("me-1")]

@@ -148,8 +148,8 @@ def test_a_request_that_is_sent_twice_runs_once(
     (clip,) = client.done(f"{id}-2")
     client.send("/bridge/generate", f"{id}-2", *("bars", 1, "seed", 9))
     client.asked()
-    clips = [event for event in client.of(f"{id}-2") if event.address == "/bridge/clip"]
-    assert [event.arguments for event in clips] == [clip.arguments] * 2
+    event = [each for each in client.of(f"{id}-2") if each.address == "/bridge/clip"]
+    assert [each.arguments for each in event] == [clip.arguments] * 2
     of_request = [path for path in shared.clips.glob("*.wav") if path.stem.endswith("seed9")]
     assert len(of_request) == 1
 
