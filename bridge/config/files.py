@@ -85,7 +85,7 @@ def write_config(path: Path | None = None) -> Path:
     path = path or config_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A hard link makes the complete file appear at once, and fails where the name is taken.
+        # Whole or not there: a link fails where the name is taken.
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             part.write_text(config_text(), encoding="utf-8")
