@@ -1,4 +1,4 @@
-"""Controls: the sources of commands, and the destinations of events."""
+"""Where commands come from, and where events go."""
 
 from bridge.control.control import Control, OnCommand
 from bridge.control.osc import OscControl, OscEndpoint, Stats, Subscriber

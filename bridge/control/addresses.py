@@ -46,6 +46,7 @@ from bridge.commands import (
 )
 from bridge.config import MAX_SEED, MAX_VARIATIONS, options_in
 from bridge.control.arguments import (
+    SHOWN_CHARACTERS,
     Reader,
     between,
     client_name,
@@ -71,7 +72,6 @@ MAX_BEATS_PER_BAR = 396
 MAX_FILE_SECONDS = 86_400
 SHORTEST = 0.001
 """Shortest note in beats, and shortest part of a file in seconds: shorter than anyone plays."""
-_SHOWN_CHARACTERS = 60
 
 
 def read_command(address: str, arguments: Sequence[Argument], received_seconds: float) -> Command:
@@ -92,7 +92,7 @@ def read_command(address: str, arguments: Sequence[Argument], received_seconds: 
     form = _FORMS.get(address)
     if form is None:
         raise UnknownAddress(
-            f"{address[:_SHOWN_CHARACTERS]!r} is no address of protocol {PROTOCOL}"
+            f"{address[:SHOWN_CHARACTERS]!r} is no address of protocol {PROTOCOL}"
             f"{_hint(address, _FORMS, '/bridge/')}"
         )
     if len(arguments) < len(form.required):
@@ -164,7 +164,7 @@ def _hint(word: str, known: Iterable[str], prefix: str = "") -> str:
     # Compared without the common prefix and with a strict cutoff: a flood of misspelled words has
     # to stay cheap.
     names = [name.removeprefix(prefix) for name in known]
-    close = get_close_matches(word.removeprefix(prefix)[:_SHOWN_CHARACTERS], names, 1, 0.75)
+    close = get_close_matches(word.removeprefix(prefix)[:SHOWN_CHARACTERS], names, 1, 0.75)
     return f"; did you mean {prefix}{close[0]}?" if close else ""
 
 
@@ -192,7 +192,7 @@ def _pairs(keys: Mapping[str, Reader]) -> Callable[[Sequence[Argument]], dict[st
         for start in range(0, len(arguments), 2):
             key, *value = arguments[start : start + 2]
             if not isinstance(key, str) or key not in keys:
-                word = str(key)[:_SHOWN_CHARACTERS]
+                word = str(key)[:SHOWN_CHARACTERS]
                 raise BadArgument(
                     f"unknown option {word!r}{_hint(word, keys)}; the options are {', '.join(keys)}"
                 )

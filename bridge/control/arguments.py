@@ -21,7 +21,8 @@ Reader = Callable[[str, Argument], Any]
 """Called with an argument's name and value; raises a `BadArgument` that names both."""
 
 MAX_ID_CHARACTERS = 64
-_SHOWN_CHARACTERS = 60
+SHOWN_CHARACTERS = 60
+"""Characters of a wrong text that an error message quotes."""
 _MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 
@@ -133,4 +134,4 @@ def _check_range(name: str, value: float, low: float, high: float) -> None:
 def _shown(raw: Argument) -> str:
     if raw is None:
         return "of an unknown type"
-    return repr(raw[:_SHOWN_CHARACTERS] if isinstance(raw, str) else raw)
+    return repr(raw[:SHOWN_CHARACTERS] if isinstance(raw, str) else raw)

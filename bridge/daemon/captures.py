@@ -44,9 +44,9 @@ from bridge.soundcard.listener import Listener
 from bridge.soundcard.ring import Overwritten, Ring
 from bridge.timing import Take, beats_to_seconds, first_meter, first_tempo
 
-KEPT = 32
+MOST_CAPTURES = 32
 """Captures that a request can still render from."""
-KEPT_BYTES = 256 * 1024**2
+MOST_AUDIO_BYTES = 256 * 1024**2
 """Memory for the audio of all takes; a take of ten minutes needs 200 MB."""
 PUBLISH_SECONDS = 0.1
 """How often a capture's length and peak are published."""
@@ -86,7 +86,7 @@ class CaptureRegistry:
     Args:
         listener: records the input; None: the daemon has no input.
         files: reads melody files.
-        input_latency_seconds: how much later than it was played a sound is captured.
+        input_latency_seconds: delay from when a sound is played to when it is captured.
     """
 
     def __init__(
@@ -162,7 +162,8 @@ class CaptureRegistry:
         entry = self._entries.get(id)
         if entry is None:
             raise UnknownMelody(
-                f"melody {id!r}: no capture has that id; the last {KEPT} are kept, or write none"
+                f"melody {id!r}: no capture has that id; the last {MOST_CAPTURES} are kept, "
+                "or write none"
             )
         if entry.notes is not None:
             self._close_notes(entry)
@@ -308,15 +309,15 @@ class CaptureRegistry:
         return entry
 
     def _forget_oldest(self) -> None:
-        """Forget finished captures beyond `KEPT` and `KEPT_BYTES`, but always keep one.
+        """Forget finished captures beyond the limits, but always keep one.
 
         A client's newest capture goes last: its next request renders from it by default.
         """
         finished = [entry for entry in self._entries.values() if entry.take.done()]
-        surplus, audio_bytes = len(self._entries) - KEPT, sum(map(_audio_bytes, finished))
+        surplus, audio_bytes = len(self._entries) - MOST_CAPTURES, sum(map(_audio_bytes, finished))
         newest = set(self._newest.values())
         for entry in sorted(finished, key=lambda entry: entry.id in newest)[:-1]:
-            if surplus <= 0 and audio_bytes <= KEPT_BYTES:
+            if surplus <= 0 and audio_bytes <= MOST_AUDIO_BYTES:
                 return
             surplus, audio_bytes = surplus - 1, audio_bytes - _audio_bytes(entry)
             del self._entries[entry.id]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bridge.commands import ClipReady, Discard, Done
 from bridge.daemon.bounded import Bounded
-from bridge.daemon.requests import REMEMBERED, RequestRegistry
+from bridge.daemon.requests import MOST_ENDED, RequestRegistry
 from bridge.delivery import History, KnownClip
 from bridge.errors import BadArgument
 from bridge.rendering.plan import RenderPlan
@@ -28,9 +28,9 @@ class ClipRegistry:
     def __init__(self, requests: RequestRegistry, history: History) -> None:
         self._requests, self._history = requests, history
         self._files = asyncio.Lock()
-        self._made: Bounded[str, Sequence[KnownClip]] = Bounded(REMEMBERED)
-        self._listed: Bounded[str, Sequence[KnownClip]] = Bounded(REMEMBERED)
-        self._discarded: Bounded[tuple[str, int | None], Done] = Bounded(REMEMBERED)
+        self._made: Bounded[str, Sequence[KnownClip]] = Bounded(MOST_ENDED)
+        self._listed: Bounded[str, Sequence[KnownClip]] = Bounded(MOST_ENDED)
+        self._discarded: Bounded[tuple[str, int | None], Done] = Bounded(MOST_ENDED)
 
     async def add(
         self, request: str, plan: RenderPlan, clips: Sequence[RenderedClip]

@@ -14,7 +14,7 @@ TIME_CONSTANT_SECONDS = 0.5
 and a single slow step hardly shows."""
 UNMEASURED_FINISHING = 0.06
 """Seconds to finish a second of audio, before any was measured; measured on two slow cores."""
-REMEMBERED = 16
+MOST_TIMES = 16
 """Earlier finishing times that are kept."""
 NEAREST = 3
 """Earlier finishing times that an estimate is the median of."""
@@ -24,7 +24,7 @@ class FinishingTimes:
     """Measured times on this machine from the last step to the written clips."""
 
     def __init__(self) -> None:
-        self._earlier: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
+        self._earlier: deque[tuple[float, float]] = deque(maxlen=MOST_TIMES)
 
     def add(self, sound_seconds: float, took_seconds: float) -> None:
         """Record a finishing time.

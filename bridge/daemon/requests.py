@@ -22,7 +22,7 @@ from bridge.commands import (
 from bridge.daemon.bounded import Bounded
 from bridge.errors import BadArgument, QueueFull, UnknownId
 
-REMEMBERED = 1000
+MOST_ENDED = 1000
 """Ended requests that can still be replayed."""
 MOST_OPEN = 64
 """Requests under way at a time, including those that wait for their melody."""
@@ -61,7 +61,7 @@ class RequestRegistry:
     def __init__(self, publish: Callable[[Event], None]) -> None:
         self._send = publish
         self._open: dict[str, Entry] = {}
-        self._ended: Bounded[str, Entry] = Bounded(REMEMBERED)
+        self._ended: Bounded[str, Entry] = Bounded(MOST_ENDED)
 
     def begin(self, id: str, kind: str) -> bool:
         """Enter a request. Return False when it is known; its state is then replayed.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bridge.clip import FinishedClip
     from bridge.engine import Request
 
-OnProgress = Callable[[str, float | None], None]
+OnStage = Callable[[str, float | None], None]
 """Called with the stage of the work and the share of it that is done, 0…1; None: not known."""
 
 
@@ -96,7 +96,7 @@ class Rendered:
         }
 
 
-def render(plan: RenderPlan, *, progress: OnProgress = lambda doing, share: None) -> Rendered:
+def render(plan: RenderPlan, *, progress: OnStage = lambda doing, share: None) -> Rendered:
     """Generate the plan's clips, finish them, and write them.
 
     Raises:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.config.flags import add_config_flag, add_flag, run_options
+from bridge.control.addresses import NO_ID
 from bridge.control.packets import Argument, InvalidPacket, Uncut, read_packet, write_message
 from bridge.errors import BadArgument, BridgeError
 
@@ -26,7 +27,6 @@ LOST_SECONDS = 3 * RENEW_SECONDS
 """A daemon that sends nothing for this long is gone."""
 STOPPED_ANSWERING = "the daemon has stopped answering: see its log"
 HELLO, ERROR = "/bridge/hello", "/bridge/error"
-NO_ID = "-"
 
 WITHOUT_END = frozenset(
     f"/bridge/{name}"

@@ -27,7 +27,7 @@ from bridge.commands import (
     InputState,
 )
 from bridge.daemon import captures as module
-from bridge.daemon.captures import KEPT, CaptureRegistry
+from bridge.daemon.captures import MOST_CAPTURES, CaptureRegistry
 from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.notes import MOST_NOTES
 from bridge.daemon.requests import RequestRegistry
@@ -112,7 +112,7 @@ def test_a_forgotten_melody_is_an_error_and_never_silently_left_out() -> None:
     async def work() -> None:
         harness = Harness()
         assert harness.captures.newest("ann") is None
-        for client in ("ann", *(f"client{number}" for number in range(KEPT + 5))):
+        for client in ("ann", *(f"client{number}" for number in range(MOST_CAPTURES + 5))):
             harness.captures.begin(CaptureNotes(f"{client}-1", 1, (NOTE,)), 0.0)
             harness.captures.stop(f"{client}-1", 0.0)
         with pytest.raises(UnknownMelody, match="ann-1"):
@@ -124,7 +124,7 @@ def test_a_forgotten_melody_is_an_error_and_never_silently_left_out() -> None:
 def test_one_clients_many_captures_do_not_displace_anothers_newest() -> None:
     async def work() -> None:
         harness = Harness()
-        for id in ("ann-1", *(f"bob-{number}" for number in range(KEPT + 5))):
+        for id in ("ann-1", *(f"bob-{number}" for number in range(MOST_CAPTURES + 5))):
             harness.captures.begin(CaptureNotes(id, 1, (NOTE,)), 0.0)
             harness.captures.stop(id, 0.0)
         newest = harness.captures.newest("ann")
@@ -140,7 +140,7 @@ def test_memory_for_takes_is_bounded_and_part_of_a_file_keeps_no_more_than_the_p
 ) -> None:
     noise = np.random.default_rng(1).uniform(-0.5, 0.5, (60 * RATE, 1)).astype(np.float32)
     soundfile.write(tmp_path / "hum.wav", noise, RATE)
-    monkeypatch.setattr(module, "KEPT_BYTES", 3 * noise.nbytes)
+    monkeypatch.setattr(module, "MOST_AUDIO_BYTES", 3 * noise.nbytes)
 
     async def work() -> None:
         harness = Harness(roots=(tmp_path,))

@@ -15,7 +15,7 @@ from bridge.commands import (
     Progress,
     RequestBegun,
 )
-from bridge.daemon.requests import MOST_OPEN, REMEMBERED, RequestRegistry
+from bridge.daemon.requests import MOST_ENDED, MOST_OPEN, RequestRegistry
 from bridge.errors import BadArgument, QueueFull, UnknownId
 
 
@@ -92,9 +92,9 @@ def test_too_many_open_requests_are_refused_until_one_ends() -> None:
 def test_old_requests_are_forgotten_but_open_ones_never() -> None:
     requests, _ = new_registry()
     requests.begin("me-open", "generate")
-    for number in range(REMEMBERED + 5):
+    for number in range(MOST_ENDED + 5):
         requests.begin(f"me-{number}", "capture")
         requests.publish(Done(f"me-{number}", 0))
     assert requests.is_open("me-open")
     assert requests.begin("me-0", "capture"), "the oldest was forgotten"
-    assert not requests.begin(f"me-{REMEMBERED + 4}", "capture")
+    assert not requests.begin(f"me-{MOST_ENDED + 4}", "capture")
