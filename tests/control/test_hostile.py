@@ -108,14 +108,14 @@ def test_the_endpoint_answers_after_any_packets() -> None:
     ):
         sent = 0
         for number, packet in enumerate(mutated_packets(COUNT, seed=4, answered=False)):
-            client.throw(packet)
+            client.send_bytes(packet)
             sent += 1
             if number % PACKETS_BETWEEN_PINGS == 0:
                 # The wait keeps the buffer from overflowing; the pong shows that it still answers.
                 other.ping()
                 sent += 1
         for bomb in BOMBS.values():
-            client.throw(bomb)
+            client.send_bytes(bomb)
             sent += 1
             other.ping()
             sent += 1

@@ -1,7 +1,7 @@
 """A strict reader of .amxd containers, to check what the device's build writes.
 
-It shares nothing with the writer but the layout, and takes nothing for granted: what is not as the
-layout says raises ValueError, with the offset in the file and the value found there.
+It shares no code with the writer and checks every field: a field that differs from the layout
+raises ValueError, with the offset in the file and the value found there.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ DeviceType = Literal["audio", "midi", "instrument"]
 
 _DEVICE_TYPES: dict[bytes, DeviceType] = {b"aaaa": "audio", b"mmmm": "midi", b"iiii": "instrument"}
 _FROZEN_BY_META = {0: False, 1: False, 7: True}
-"""0 is what devices of older Max versions say, 1 what today's do."""
+"""By the number in `meta`: unfrozen devices have 0 (older versions of Max) or 1, frozen ones 7."""
 _PTCH_START = 24
 _PAYLOAD_START = 32
 _FIRST_FILE = 16
-"""Where the first file begins, counted from the payload's start: after the mx@c header."""
+"""Offset of the first file from the payload's start: the size of the mx@c header."""
 _DEVICE_FLAG = 17
 _OTHER_FLAGS = (0, 8)
-"""8 is what sounds and scripts for Node have, 0 everything else."""
+"""Sounds and scripts for Node have 8, all other files 0."""
 _MAC_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 _ENTRY_CHUNKS = (b"type", b"fnam", b"sz32", b"of32", b"vers", b"flag", b"mdat")
 
@@ -35,11 +35,11 @@ class Entry:
     Attributes:
         name: the file's name.
         type: four characters, such as "JSON" or "TEXT".
-        offset: of its first byte, counted from the payload's start.
+        offset: offset of its first byte from the payload's start.
         size: in bytes.
-        version: 0 in every device known.
-        flag: 17 for the device's own patcher, 0 or 8 for what it depends on.
-        modified: when the file was last written.
+        version: 0 in every known device.
+        flag: 17 for the device's own patcher, 0 or 8 for other files.
+        modified: date of the file's last change.
     """
 
     name: str
@@ -53,14 +53,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Amxd:
-    """What an .amxd container holds.
+    """The content of an .amxd container.
 
     Attributes:
-        device_type: of Live's three kinds of device.
-        frozen: whether the files it depends on are inside.
+        device_type: one of Live's three types of device.
+        frozen: whether it contains the files that it depends on.
         patcher: the device's own JSON, parsed.
-        files: the content of what it depends on, by name; empty when it is not frozen.
-        entries: the directory, the device's own first; empty when it is not frozen.
+        files: the contents of those files by name; empty if it is not frozen.
+        entries: the directory, with the device's own entry first; empty if it is not frozen.
     """
 
     device_type: DeviceType
@@ -74,7 +74,7 @@ def read_amxd(data: bytes) -> Amxd:
     """Parse a whole .amxd file.
 
     Raises:
-        ValueError: something is not as the layout says; names the offset and the value.
+        ValueError: a field differs from the layout; the message has the offset and the value.
     """
     device_type, frozen = _read_head(data)
     if not frozen:
@@ -236,7 +236,7 @@ def _parse_patcher(data: bytes, start: int, end: int) -> dict[str, Any]:
 
 
 def _check_type_inside(data: bytes, patcher: dict[str, Any]) -> None:
-    """The patcher says its type too, as the same four characters in one number."""
+    """Check the type in the patcher: the same four characters as one number."""
     project = patcher["patcher"].get("project")
     inside = project.get("amxdtype") if isinstance(project, dict) else None
     if inside != _u32be(data, 8):
@@ -244,7 +244,7 @@ def _check_type_inside(data: bytes, patcher: dict[str, Any]) -> None:
 
 
 def _chunk(data: bytes, position: int, end: int) -> tuple[bytes, int, int]:
-    """A chunk's tag, and where its body begins and ends."""
+    """A chunk's tag, and the offsets of its body's beginning and end."""
     tag = _take(data, position, 4)
     size = _u32be(data, position + 4)
     if size < 8 or position + size > end:

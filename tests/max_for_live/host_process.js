@@ -3,15 +3,15 @@
 /**
  * A set of Live with devices in it, as a process: `node host_process.js '{"live": {…}}'`.
  *
- * A line of JSON on its input is a call:
- * `{"id": 1, "call": "hosts.a.press", "args": ["Generate"]}`. It goes to a dotted path from `live`
- * (the model), `hosts` (the devices by name) or `inputs` (what their tracks hear), or is `addHost`
- * or `removeHost`. A path that ends at a value instead of a method gives the value. With
- * `"ref": true` the result stays here and is answered as `{"$ref": n}`, which stands for it among
- * later arguments, and as `$n` at the beginning of a path.
+ * Each line of its input is a call in JSON:
+ * `{"id": 1, "call": "hosts.a.press", "args": ["Generate"]}`. The call is a dotted path from `live`
+ * (the model), `hosts` (the devices by name) or `inputs` (the inputs of their tracks), or `addHost`
+ * or `removeHost`. A path to a value instead of a method returns the value. With `"ref": true` the
+ * result stays in the process, and the answer is `{"$ref": n}`: later calls use that in their
+ * arguments, and `$n` at the beginning of a path.
  *
- * It answers `{"id": 1, "result": …}` or `{"id": 1, "error": "…"}`, and tells `{"event": …}` of what
- * a device shows and of clips in slots. It ends with its input.
+ * Each answer is a line `{"id": 1, "result": …}` or `{"id": 1, "error": "…"}`. Lines `{"event": …}`
+ * report what a device shows, and clips in slots. The process ends with its input.
  */
 
 const readline = require('node:readline');
@@ -34,7 +34,7 @@ function main(options) {
     const host = createHost({ ...rest, live, device, clock, audio: input });
     root.hosts[name] = host;
     root.inputs[name] = input;
-    host.onChange = (shownName, box) => tellShown(name, shownName, box);
+    host.onChange = (shownName, box) => writeShown(name, shownName, box);
     await host.load();
   };
   root.removeHost = (name) => {
@@ -44,9 +44,9 @@ function main(options) {
     host.close();
   };
 
-  const looking = setInterval(() => tellClips(live), LOOK_MS);
+  const looking = setInterval(() => writeClips(live), LOOK_MS);
   const lines = readline.createInterface({ input: process.stdin });
-  // One after the other: a device is there once it has been loaded.
+  // One call after the other: `addHost` takes time.
   let last = Promise.resolve();
   lines.on('line', (line) => {
     last = last.then(() => answer(JSON.parse(line), root, refs));
@@ -60,7 +60,7 @@ function main(options) {
   });
 }
 
-/** Whether a device goes without an error. */
+/** Whether a device closes without an error. */
 function ends(root, name) {
   try {
     root.removeHost(name);
@@ -74,9 +74,9 @@ function ends(root, name) {
 async function answer({ id, call, args = [], ref = false }, root, refs) {
   try {
     const result = await reach(call, args.map((value) => resolved(value, refs)), root, refs);
-    tell({ id, result: ref ? kept(result, refs) : (result ?? null) });
+    writeLine({ id, result: ref ? keepRef(result, refs) : (result ?? null) });
   } catch (error) {
-    tell({ id, error: error.stack ?? String(error) });
+    writeLine({ id, error: error.stack ?? String(error) });
   }
 }
 
@@ -108,33 +108,33 @@ function resolved(value, refs) {
   return Object.fromEntries(entries);
 }
 
-function kept(result, refs) {
+function keepRef(result, refs) {
   return { $ref: refs.push(result) - 1 };
 }
 
-function tellShown(host, name, box) {
+function writeShown(host, name, box) {
   if (typeof box.shown === 'string') {
-    tell({ event: 'shown', host, name, text: box.shown });
+    writeLine({ event: 'shown', host, name, text: box.shown });
   }
 }
 
 const known = new Map();
 
-/** Clips that came into a slot, and slots that lost theirs. */
-function tellClips(live) {
+/** Reports new clips in slots, and slots that have lost theirs. */
+function writeClips(live) {
   live.song.tracks.forEach((track) => {
     track.slots.forEach((slot, at) => {
       const before = known.get(slot) ?? null;
       if (slot.clip !== before) {
         known.set(slot, slot.clip);
         const name = slot.clip === null ? null : slot.clip.name;
-        tell({ event: 'clip', track: track.name, slot: at, name });
+        writeLine({ event: 'clip', track: track.name, slot: at, name });
       }
     });
   });
 }
 
-function tell(line) {
+function writeLine(line) {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 

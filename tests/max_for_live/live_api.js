@@ -12,7 +12,7 @@ const NO_OBJECT = '"No object"';
  * Makes the `LiveAPI` class that one device's `js` object sees:
  * docs.cycling74.com/apiref/js/liveapi.
  * @param {object} live the model
- * @param {LiveObject} device where `this_device` leads
+ * @param {LiveObject} device the object of `this_device`
  * @param {{isReady: () => boolean, lowPriority: () => boolean}} host isReady: whether
  *   `live.thisdevice` has banged; lowPriority: whether the present call runs in the low-priority
  *   thread
@@ -47,7 +47,7 @@ function makeLiveAPI(live, device, host) {
       else this.#pointAt(path);
     }
 
-    /** "id [String]"; scripts that compare it with a number are caught by this. */
+    /** "id [String]": this catches scripts that compare it with a number. */
     get id() {
       const id = this.#target ? this.#target.id : 0;
       return live.settings.idsAreNumbers ? id : String(id);
@@ -82,7 +82,7 @@ function makeLiveAPI(live, device, host) {
       return this.#target ? describe(this.#target, live) : NO_OBJECT;
     }
 
-    /** 0 follows the object, wherever it goes; 1 follows the path, whatever is there. */
+    /** 0 follows the object to other paths; 1 follows the path to other objects. */
     get mode() {
       return this.#mode;
     }
@@ -96,7 +96,7 @@ function makeLiveAPI(live, device, host) {
       return this.#property;
     }
 
-    /** Observes a property: its value comes at once and whenever it changes. '' ends that. */
+    /** Observes a property: the callback gets its value at once and on each change. '' stops it. */
     set property(name) {
       this.#attempt(() => {
         this.#checkUse();
@@ -149,7 +149,7 @@ function makeLiveAPI(live, device, host) {
       });
     }
 
-    /** @returns {unknown} what the function returns: an object as ["id", n]; null for nothing */
+    /** @returns {unknown} the function's result: an object as ["id", n]; null for none */
     call(name, ...parameters) {
       return this.#attempt(() => {
         const target = this.#targetOrRefuse();
@@ -171,8 +171,8 @@ function makeLiveAPI(live, device, host) {
         this.#givenPath = String(path).replace(/"/g, '').trim().replace(/\s+/g, ' ');
         const { object, valid } = live.resolve(this.#givenPath, device);
         this.#retarget(object);
-        // A path that leads nowhere is printed and never thrown: third-party consoles show it
-        // where scripts wrapped it in try.
+        // A path that leads nowhere is printed, never thrown: third-party consoles show the line
+        // although the scripts used try.
         if (!valid) live.print(`invalid path: ${path}`);
       });
     }
@@ -190,7 +190,7 @@ function makeLiveAPI(live, device, host) {
     #retarget(object) {
       if (object === this.#target) return;
       this.#target = object;
-      this.#tell(['id', object ? object.id : 0]);
+      this.#notify(['id', object ? object.id : 0]);
       if (object && this.#property) this.#tellValue();
     }
 
@@ -200,10 +200,10 @@ function makeLiveAPI(live, device, host) {
 
     #tellValue() {
       const value = this.#attempt(() => this.#read(this.#property));
-      if (value !== null) this.#tell([this.#property, ...value]);
+      if (value !== null) this.#notify([this.#property, ...value]);
     }
 
-    #tell(message) {
+    #notify(message) {
       if (this.#callback) live.inNotification(() => this.#callback.call(this, message));
     }
 
@@ -227,7 +227,7 @@ function makeLiveAPI(live, device, host) {
       return Object.hasOwn(children, name) ? children[name] : null;
     }
 
-    /** Replaces "id 5" and "id", 5 among the parameters by the objects they name. */
+    /** Replaces "id 5" and "id", 5 in the parameters by the objects with these ids. */
     #resolve(parameters) {
       const resolved = [];
       for (let place = 0; place < parameters.length; place += 1) {
@@ -257,9 +257,9 @@ function makeLiveAPI(live, device, host) {
       if (!host.lowPriority()) refuse('LiveAPI used in the high-priority thread');
     }
 
-    // What a refusal does to the script is where sources disagree: FACTS says it throws, third
-    // parties that `try` does not catch it and the console shows it. Scripts are to be tested
-    // under both settings.
+    // Sources disagree on the effect of a refusal in the script: FACTS says that it throws, third
+    // parties that `try` does not catch it and the console shows it. Tests of scripts use both
+    // settings.
     #attempt(action) {
       try {
         return action();
@@ -275,7 +275,7 @@ function makeLiveAPI(live, device, host) {
 
 /**
  * "it is not possible to modify the live set from a notification":
- * docs.cycling74.com/reference/live.observer. Live's words: third-party.
+ * docs.cycling74.com/reference/live.observer. The text of Live's refusal: third-party.
  */
 function checkMayChange(live) {
   if (!live.notifying) return;
@@ -289,7 +289,7 @@ function asAtoms({ type }, value, live) {
   return [value];
 }
 
-/** docs.cycling74.com/reference/live.object, getinfo: one line for each thing there is. */
+/** docs.cycling74.com/reference/live.object, getinfo: one line for each member. */
 function describe(object, live) {
   const { type, properties, children, functions } = object.lom;
   const lines = [

@@ -67,7 +67,7 @@ test('without an object: id 0, the roots, "No object" in quotation marks', () =>
   assert.equal(live.errors.length, 3);
 });
 
-test('paths lead to objects, and objects tell their canonical path', () => {
+test('paths lead to objects, and objects have canonical paths', () => {
   const { live, LiveAPI } = setUpClip();
   live.song.addTrack({ kind: 'return', name: 'A' });
   const paths = ['live_set', 'live_app', 'live_set view', 'live_set tracks 0',
@@ -110,7 +110,7 @@ test('in nested racks the canonical parents lead over chains to the track', () =
   assert.match(live.errors[0], /invalid property name: clip_slots/);
 });
 
-test('a path to nothing is printed, never thrown, and gives id 0', () => {
+test('a path to nothing is printed, not thrown, and gives id 0', () => {
   const { live, LiveAPI } = setUp({ errorsThrow: true });
   ['live_set tracks 9', 'live_set track 0', 'live_set tracks', 'nowhere', 'id 999',
     'live_set tracks -1'].forEach((path) => assert.equal(new LiveAPI(path).id, '0', path));
@@ -133,7 +133,7 @@ test('an object is found again by "id N", N and the id property', () => {
     new LiveAPI(null, `id ${track.id}`), api].map(({ type }) => type), Array(4).fill('Track'));
 });
 
-test('ids are strings, or numbers when so set', () => {
+test('ids are strings, or numbers with that setting', () => {
   assert.equal(typeof new (setUp().LiveAPI)('live_set').id, 'string');
   assert.equal(typeof new (setUp({ idsAreNumbers: true }).LiveAPI)('live_set').id, 'number');
 });
@@ -150,12 +150,12 @@ test('get gives lists: numbers, strings, 0 and 1, ids', () => {
   assert.equal(song.getcount('scenes'), live.song.scenes.length);
 });
 
-test('floats come in single precision when so set', () => {
+test('floats have single precision with that setting', () => {
   const { LiveAPI } = setUp({ tempo: 93.7, singlePrecision: true });
   assert.deepEqual(new LiveAPI('live_set').get('tempo'), [Math.fround(93.7)]);
 });
 
-test('set refuses what is read-only, unknown or of the wrong kind', () => {
+test('set refuses read-only and unknown properties and values of the wrong type', () => {
   const { live, LiveAPI } = setUp();
   const song = new LiveAPI('live_set');
   const track = new LiveAPI('live_set tracks 0');
@@ -192,29 +192,29 @@ test('info lists children, properties and functions', () => {
     'function create_scene', 'done'].forEach((line) => assert.ok(lines.includes(line), line));
 });
 
-test('observing gives the value at once and at each change, until it ends', () => {
+test('an observer gets the value at once and on each change, until it stops', () => {
   const { live, LiveAPI } = setUp();
-  const told = [];
-  const api = new LiveAPI((message) => told.push(message), 'live_set');
+  const notified = [];
+  const api = new LiveAPI((message) => notified.push(message), 'live_set');
   api.property = 'tempo';
   live.song.setTempo(93.7);
   live.song.setTimeSignature(7, 8);
   api.property = '';
   live.song.setTempo(60);
-  assert.deepEqual(told, [['id', live.song.id], ['tempo', 120], ['tempo', 93.7]]);
+  assert.deepEqual(notified, [['id', live.song.id], ['tempo', 120], ['tempo', 93.7]]);
 });
 
 test('children lists can be observed', () => {
   const { live, track, LiveAPI } = setUp();
-  const told = [];
-  const api = new LiveAPI((message) => told.push(message), 'live_set');
+  const notified = [];
+  const api = new LiveAPI((message) => notified.push(message), 'live_set');
   api.property = 'tracks';
   const other = live.song.insertTrack(0);
-  assert.deepEqual(told.slice(1),
+  assert.deepEqual(notified.slice(1),
     [['tracks', 'id', track.id], ['tracks', 'id', other.id, 'id', track.id]]);
 });
 
-test('what cannot be observed is refused', () => {
+test('observing other properties is refused', () => {
   const { live, LiveAPI } = setUpClip();
   const observe = (path, name) => {
     new LiveAPI(() => {}, path).property = name;
@@ -253,7 +253,7 @@ test('nothing can be changed inside a callback', () => {
   assert.equal(live.song.tempo, 91);
 });
 
-test('what a callback throws is printed and stops nothing', () => {
+test('an exception in a callback is printed and has no other effect', () => {
   const { live, LiveAPI } = setUp();
   const api = new LiveAPI(() => {
     throw new Error('a mistake');
@@ -266,16 +266,16 @@ test('what a callback throws is printed and stops nothing', () => {
 
 test('mode 0 follows the object, mode 1 the path', () => {
   const { live, track, LiveAPI } = setUp();
-  const told = [];
+  const notified = [];
   const object = new LiveAPI('live_set tracks 0');
-  const path = new LiveAPI((message) => told.push(message), 'live_set tracks 0');
+  const path = new LiveAPI((message) => notified.push(message), 'live_set tracks 0');
   path.mode = 1;
   const first = live.song.insertTrack(0, { name: 'First' });
   assert.deepEqual([object.id, path.id], [String(track.id), String(first.id)]);
   assert.equal(object.unquotedpath, 'live_set tracks 1');
   live.song.moveTrack(track, 0);
   assert.deepEqual([object.id, path.id], [String(track.id), String(track.id)]);
-  assert.deepEqual(told, [['id', track.id], ['id', first.id], ['id', track.id]]);
+  assert.deepEqual(notified, [['id', track.id], ['id', first.id], ['id', track.id]]);
 });
 
 test('setting mode 1 goes back to the path at once', () => {
@@ -287,19 +287,20 @@ test('setting mode 1 goes back to the path at once', () => {
   assert.equal(api.mode, 1);
 });
 
-test('a deleted object leaves id 0 behind, and its id is never given again', () => {
+test('a deleted object has id 0, and its old id is never used again', () => {
   const { live, clip, LiveAPI } = setUpClip();
-  const told = [];
-  const api = new LiveAPI((message) => told.push(message), 'live_set tracks 0 clip_slots 0 clip');
+  const notified = [];
+  const where = 'live_set tracks 0 clip_slots 0 clip';
+  const api = new LiveAPI((message) => notified.push(message), where);
   live.song.deleteClip(clip);
   assert.equal(api.id, '0');
-  assert.deepEqual(told, [['id', clip.id], ['id', 0]]);
+  assert.deepEqual(notified, [['id', clip.id], ['id', 0]]);
   assert.equal(new LiveAPI(`id ${clip.id}`).id, '0');
   new LiveAPI('live_set tracks 0 clip_slots 0').call('create_audio_clip', '/x.wav');
   assert.notEqual(live.song.tracks[0].slots[0].clip.id, clip.id);
 });
 
-test('a deleted track takes its slots, clips and devices with it', () => {
+test('slots, clips and devices are deleted with their track', () => {
   const { live, track, LiveAPI } = setUpClip();
   live.song.addTrack();
   const apis = ['', ' devices 0', ' clip_slots 0', ' clip_slots 0 clip']
@@ -322,11 +323,11 @@ test('a moved device has its id and a new path; a duplicate is another device', 
   assert.notEqual(copy.id, device.id);
 });
 
-test('a path to a device is followed when devices move and go', () => {
+test('a path to a device is followed when devices move and are deleted', () => {
   const { live, device, track, LiveAPI } = setUp();
   const other = live.song.addTrack({ name: 'Other' });
-  const told = [];
-  const api = new LiveAPI((message) => told.push(message), 'live_set tracks 1 devices 0');
+  const notified = [];
+  const api = new LiveAPI((message) => notified.push(message), 'live_set tracks 1 devices 0');
   api.mode = 1;
   live.moveDevice(device, other);
   assert.equal(api.id, String(device.id));
@@ -334,10 +335,10 @@ test('a path to a device is followed when devices move and go', () => {
   assert.equal(api.id, '0');
   assert.equal(new LiveAPI('this_device').id, '0');
   assert.deepEqual([track.devices, other.devices], [[], []]);
-  assert.deepEqual(told, [['id', device.id], ['id', 0]]);
+  assert.deepEqual(notified, [['id', device.id], ['id', 0]]);
 });
 
-test('observers of devices are told when one comes, moves or goes', () => {
+test('observers of devices are notified when one is added, moved or deleted', () => {
   const { live, device, track, LiveAPI } = setUp();
   const other = live.song.addTrack({ name: 'Other' });
   const counts = { 0: [], 1: [] };
@@ -356,24 +357,25 @@ test('observers of devices are told when one comes, moves or goes', () => {
 test('devices, racks and chains have names, and chains can be observed', () => {
   const { live, track, LiveAPI } = setUp();
   const rack = track.addRack('Rack');
-  const told = [];
-  new LiveAPI(([name]) => told.push(name), 'live_set tracks 0 devices 1').property = 'chains';
+  const notified = [];
+  new LiveAPI(([name]) => notified.push(name), 'live_set tracks 0 devices 1').property = 'chains';
   live.addDevice(rack.addChain('Dry'), 'Reverb');
   const name = (path) => new LiveAPI(`live_set tracks 0 devices ${path}`).get('name')[0];
   assert.deepEqual(['0', '1', '1 chains 0', '1 chains 0 devices 0'].map(name),
     ['Melody Bridge', 'Rack', 'Dry', 'Reverb']);
-  assert.deepEqual(told, ['id', 'chains', 'chains']);
+  assert.deepEqual(notified, ['id', 'chains', 'chains']);
 });
 
-test('goto and path lead elsewhere, and what is observed comes along', () => {
+test('goto and path change the object, and the observer follows', () => {
   const { live, track, LiveAPI } = setUp();
   const other = live.song.addTrack({ name: 'Other' });
-  const told = [];
-  const api = new LiveAPI((message) => told.push(message), 'live_set tracks 0');
+  const notified = [];
+  const api = new LiveAPI((message) => notified.push(message), 'live_set tracks 0');
   api.property = 'name';
   api.goto('live_set tracks 1');
   api.path = 'live_set tracks 0';
-  assert.deepEqual(told, [['id', track.id], ['name', 'Hum'], ['id', other.id], ['name', 'Other'],
+  assert.deepEqual(notified, [['id', track.id], ['name', 'Hum'],
+    ['id', other.id], ['name', 'Other'],
     ['id', track.id], ['name', 'Hum']]);
 });
 
@@ -384,7 +386,7 @@ test('each device has its own this_device', () => {
   assert.notEqual(ids[0], ids[1]);
 });
 
-test('Live tells its version', () => {
+test('the version of Live can be read', () => {
   const { LiveAPI } = setUp({ version: '12.1.5' });
   const app = new LiveAPI('live_app');
   assert.deepEqual(['get_major_version', 'get_minor_version', 'get_bugfix_version']

@@ -32,7 +32,7 @@ ClipView.LOM = {
  */
 class Clip extends LiveObject {
   /**
-   * @param {object} slot where it stands
+   * @param {object} slot the slot that contains it
    * @param {{name: string, bounds: [number, number], looping: boolean}} settings
    */
   constructor(slot, { name, bounds, looping }) {
@@ -70,7 +70,7 @@ class Clip extends LiveObject {
 
   /**
    * Third-party (FACTS): a track whose monitor is In does not play its own clips.
-   * @returns {boolean} whether the musician hears it
+   * @returns {boolean} whether it can be heard
    */
   get isHeard() {
     return this.isPlaying && !this.muted && this.track.current_monitoring_state !== 0;
@@ -85,9 +85,9 @@ class Clip extends LiveObject {
     return end - start;
   }
 
-  // "For looped clips: loop start. For unlooped clips: clip start": the two are kept apart, and
-  // switching `looping` brings back the other pair (third-party). What was written to
-  // loop_start and loop_end before looping is on is therefore not the loop.
+  // "For looped clips: loop start. For unlooped clips: clip start": these are two separate pairs,
+  // and switching `looping` restores the other pair (third-party). So values that are written to
+  // loop_start and loop_end before looping is on are not the loop.
   get bounds() {
     return this.looping ? this.loop : this.region;
   }
@@ -113,7 +113,7 @@ class Clip extends LiveObject {
   }
 
   setLoopStart(value) {
-    // Third-party: the words of Live's refusals.
+    // Third-party: the texts of Live's refusals.
     if (value >= this.bounds[1]) refuse('Cannot set LoopStart behind LoopEnd');
     this.bounds[0] = value;
     if (!this.looping) this.start_marker = value;
@@ -149,7 +149,7 @@ class Clip extends LiveObject {
     this.notify('looping', 'loop_start', 'loop_end', 'start_marker', 'end_time');
   }
 
-  /** Takes over all that a musician can set of another clip of the same kind. */
+  /** Copies all settings of another clip of the same kind. */
   takeOver(clip) {
     const { name, color_index, looping, launch_quantization, launch_mode, muted } = clip;
     Object.assign(this, { name, color_index, looping, launch_quantization, launch_mode, muted });
@@ -201,7 +201,7 @@ class MidiClip extends Clip {
 
   /**
    * "notes that have their start times in the given area": docs.cycling74.com/apiref/lom/clip.
-   * @returns {string} the dictionary as JSON text, which is what `call` gives `js` (third-party)
+   * @returns {string} the dictionary as JSON text, as `call` returns it in `js` (third-party)
    */
   notesAsJson(fromPitch, pitchSpan, fromTimeBeats, timeSpanBeats) {
     const within = (note) => note.pitch >= fromPitch && note.pitch < fromPitch + pitchSpan
@@ -234,7 +234,7 @@ class AudioClip extends Clip {
     if (looping && this.warping) this.looping = true;
   }
 
-  /** @returns {import('./live_warp.js').WarpMarker[]} the hidden one last; none unless warped */
+  /** @returns {import('./live_warp.js').WarpMarker[]} the hidden one last; empty if not warped */
   get warp_markers() {
     return this.warping ? this.warpMap.markers : [];
   }
@@ -248,7 +248,7 @@ class AudioClip extends Clip {
   }
 
   /**
-   * Warps the clip as Live's analysis would: with a tempo or markers that it guesses, and bounds
+   * Warps the clip as Live's analysis does: with a guessed tempo or guessed markers, and the bounds
    * in beats that follow from them.
    * @param {number | import('./live_warp.js').WarpMarker[]} guess bpm, or the visible markers
    */
@@ -269,7 +269,7 @@ class AudioClip extends Clip {
 
   /**
    * "Internally, Live will defer the setting of this property":
-   * docs.cycling74.com/apiref/lom/clip, warping. Until a later task it reads as before.
+   * docs.cycling74.com/apiref/lom/clip, warping. Until a later task it has its old value.
    */
   deferWarping(wanted) {
     this.live.later(() => {
@@ -282,20 +282,20 @@ class AudioClip extends Clip {
   }
 
   warpOn() {
-    // Third-party: off and on again forgets the markers, so there is a guess again.
+    // Third-party: switching off and on deletes the markers, so Live guesses again.
     const { start_marker: startSeconds, end_marker: stale, loop, region } = this;
     this.startWarped(this.live.settings.guessTempo(this));
     const inBeats = (bounds) => bounds.map((seconds) => this.warpMap.beatAt(seconds));
     this.loop = inBeats(loop);
     this.region = inBeats(region);
     this.start_marker = this.warpMap.beatAt(startSeconds);
-    // Third-party: the end marker is left stale when warp goes off; what it is when warp comes on
-    // is said nowhere. The harsher: it keeps its number, which now means beats.
+    // Third-party: the end marker keeps a stale value when warp is switched off. Its value after
+    // warp is switched on is not documented; the model keeps the number, which then means beats.
     this.end_marker = stale;
   }
 
   warpOff() {
-    // Third-party (FACTS): warp off forces looping off and leaves the end marker's old number.
+    // Third-party (FACTS): warp off switches looping off and keeps the end marker's old number.
     const inSeconds = (bounds) => bounds.map((beats) => this.warpMap.sampleTimeAt(beats));
     this.loop = inSeconds(this.loop);
     this.region = inSeconds(this.region);
@@ -334,14 +334,14 @@ class AudioClip extends Clip {
   }
 
   changeWarp(change) {
-    // The bounds stay where they are in beats, so a loop is not longer or shorter for it; what
-    // the file has at these beats is.
+    // The bounds keep their beats, so the loop keeps its length; the part of the file at these
+    // beats changes.
     change();
     this.notify('warp_markers');
   }
 }
 
-/** Keeps a property to audio clips ("Available for audio clips only", docs as above). */
+/** Restricts a property to audio clips ("Available for audio clips only", docs as above). */
 function audioOnly(property) {
   const check = (clip) => {
     if (!(clip instanceof AudioClip)) refuse('only available for audio clips');
@@ -382,7 +382,7 @@ function notesInArea(clip, ...parameters) {
 
 /**
  * docs.cycling74.com/apiref/lom/clip, add_new_notes: a dictionary whose `notes` have at least
- * pitch, start_time and duration. One wrong note and none is added: what Live does is not said.
+ * pitch, start_time and duration. With one wrong note the model adds none; Live is not documented.
  */
 function addNotes(clip, dictionary) {
   const { notes } = asDictionary(dictionary, ['notes']);
@@ -415,8 +415,8 @@ const setNamed = (name, coerce) => (clip, value) => clip.setPlain(name, coerce(v
 Clip.LOM = {
   type: 'Clip',
   children: { canonical_parent: CANONICAL_PARENT, view: child('Clip.View', (clip) => clip.view) },
-  // Types and access as docs.cycling74.com/apiref/lom/clip has them: what is not said to be
-  // observable there (is_playing, is_triggered, length) is not here.
+  // Types and access as in docs.cycling74.com/apiref/lom/clip: properties that are not documented
+  // as observable (is_playing, is_triggered, length) are not observable here.
   properties: {
     name: observed('symbol', (clip) => clip.name, setNamed('name', asText)),
     color: observed('int', (clip) => clip.color,
@@ -458,8 +458,8 @@ Clip.LOM = {
       (clip, value) => clip.deferWarping(asBool(value)))),
     warp_mode: audioOnly(observed('int', (clip) => clip.warp_mode, setWarpMode)),
     available_warp_modes: audioOnly(plain('list', () => WARP_MODES)),
-    // JSON text in a list of one: so `get` gives it to `js` (third-party). What it holds while the
-    // clip is not warped is not said; nothing at all is the harsher.
+    // JSON text in a list of one, as `get` returns it in `js` (third-party). Its content while the
+    // clip is not warped is not documented; here it is empty, which is stricter.
     warp_markers: audioOnly(observed('dict',
       ({ warp_markers }) => JSON.stringify({ warp_markers }))),
   },

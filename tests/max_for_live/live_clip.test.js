@@ -6,7 +6,7 @@ const test = require('node:test');
 const { PALETTE } = require('./live_palette.js');
 const { setUp, setUpClip } = require('./live_test_kit.js');
 
-/** A Max Dict, as far as a dictionary argument needs one. */
+/** A Max Dict with the methods that a dictionary argument needs. */
 class Dict {
   #entries = new Map();
 
@@ -24,7 +24,7 @@ function refusedWith(live, reason) {
   assert.deepEqual(live.errors, []);
 }
 
-/** The warp markers as a script reads them, the hidden one last. */
+/** The warp markers as a script reads them; the hidden one is last. */
 function markers(api) {
   return JSON.parse(api.get('warp_markers')[0]).warp_markers;
 }
@@ -35,7 +35,7 @@ function close(actual, expected) {
 
 const beatsAndSeconds = ({ beat_time: beats, sample_time: seconds }) => [beats, seconds];
 
-test('a new clip starts warped at a guess, unlooped, its bounds from the guess', () => {
+test('a new clip is warped at a guessed tempo, unlooped, with bounds from the guess', () => {
   const { api } = setUpClip({ guessTempo: () => 90 });
   assert.deepEqual([api.get('warping'), api.get('looping')], [[1], [0]]);
   assert.deepEqual([api.get('loop_start'), api.get('loop_end')], [[0], [12]]);
@@ -43,12 +43,12 @@ test('a new clip starts warped at a guess, unlooped, its bounds from the guess',
   assert.deepEqual(api.get('length'), [12]);
 });
 
-test('the guess is wrong unless a test says otherwise', () => {
+test('the guess is wrong unless a test sets it', () => {
   const { api } = setUpClip();
   assert.notEqual(api.get('length')[0], 16);
 });
 
-test('by the user\'s other setting a new clip starts unwarped, in seconds', () => {
+test('with the user\'s other setting a new clip is unwarped, in seconds', () => {
   const { api } = setUpClip({ warpNewClips: false });
   assert.deepEqual([api.get('warping'), api.get('looping')], [[0], [0]]);
   assert.deepEqual([api.get('loop_end'), api.get('end_marker'), api.get('length')],
@@ -56,7 +56,7 @@ test('by the user\'s other setting a new clip starts unwarped, in seconds', () =
   assert.deepEqual(markers(api), []);
 });
 
-test('new clips loop only by the setting, and only warped', () => {
+test('new clips loop only with that setting, and only if warped', () => {
   assert.deepEqual(setUpClip({ loopNewClips: true }).api.get('looping'), [1]);
   assert.deepEqual(setUpClip({ loopNewClips: true, warpNewClips: false }).api.get('looping'), [0]);
 });
@@ -70,7 +70,7 @@ test('a new clip has one visible marker and a hidden one 1/32 beat on, at the gu
   close(hidden.sample_time, 60 / 90 / 32);
 });
 
-test('the guess may be all the markers, the first one not at the start', () => {
+test('the guess may be a list of markers, the first one not at the start', () => {
   const guess = [{ beat_time: 0, sample_time: 0.5 }, { beat_time: 4, sample_time: 2.5 }];
   const { api } = setUpClip({ guessTempo: () => guess });
   assert.deepEqual(markers(api).slice(0, 2), guess);
@@ -103,7 +103,7 @@ test('looping cannot be set in the task that sets warping', () => {
   assert.deepEqual(api.get('looping'), [1]);
 });
 
-test('warping set on a clip that goes before it takes effect', () => {
+test('warping may be set on a clip that is deleted before it takes effect', () => {
   const { live, clock, clip, api } = setUpClip();
   api.set('warping', 0);
   live.song.deleteClip(clip);
@@ -112,7 +112,7 @@ test('warping set on a clip that goes before it takes effect', () => {
   assert.deepEqual(live.errors, []);
 });
 
-test('warp on makes beats of seconds, at the guess, and leaves the end marker stale', () => {
+test('warp on converts seconds to beats at the guess, and leaves a stale end marker', () => {
   const { clock, api } = setUpClip({ warpNewClips: false, guessTempo: () => 90 });
   api.set('warping', 1);
   clock.advance(1);
@@ -120,7 +120,7 @@ test('warp on makes beats of seconds, at the guess, and leaves the end marker st
   assert.deepEqual([api.get('start_marker'), api.get('end_marker')], [[0], [8]]);
 });
 
-test('warp off ends looping, makes seconds of beats and leaves the end marker stale', () => {
+test('warp off stops looping, converts beats to seconds and leaves a stale end marker', () => {
   const { clock, api } = setUpClip({ guessTempo: () => 90, loopNewClips: true });
   api.set('warping', 0);
   clock.advance(1);
@@ -129,7 +129,7 @@ test('warp off ends looping, makes seconds of beats and leaves the end marker st
   assert.deepEqual(api.get('end_marker'), [12]);
 });
 
-test('a part of the file stays that part when warp goes on and off', () => {
+test('a clip keeps its part of the file when warp is switched on and off', () => {
   const { live, clock, track, LiveAPI } = setUp({ guessTempo: 90 });
   live.song.addAudioClip(track, 0, { path: '/hum.wav', loopStart: 2, loopEnd: 6, startMarker: 2 });
   const api = new LiveAPI('live_set tracks 0 clip_slots 0 clip');
@@ -150,7 +150,7 @@ test('a part of the file stays that part when warp goes on and off', () => {
   close(api.get('loop_end')[0], 12);
 });
 
-test('warp off and on again forgets the markers', () => {
+test('warp off and on again deletes the markers', () => {
   const { clock, api } = setUpClip({ guessTempo: () => 90 });
   api.call('add_warp_marker', { beat_time: 16, sample_time: 8 });
   api.set('warping', 0);
@@ -160,7 +160,7 @@ test('warp off and on again forgets the markers', () => {
   assert.equal(markers(api).length, 2);
 });
 
-test('warping set to what it is changes nothing', () => {
+test('setting warping to its current value changes nothing', () => {
   const { clock, api } = setUpClip();
   api.call('add_warp_marker', { beat_time: 16, sample_time: 8 });
   api.set('warping', 1);
@@ -168,14 +168,14 @@ test('warping set to what it is changes nothing', () => {
   assert.equal(markers(api).length, 3);
 });
 
-test('an added last marker takes the hidden one along, at the tempo of its segment', () => {
+test('a new last marker moves the hidden one, at the tempo of its segment', () => {
   const { live, api } = setUpClip();
   api.call('add_warp_marker', { beat_time: 16, sample_time: 8 });
   assert.deepEqual(markers(api).map(beatsAndSeconds), [[0, 0], [16, 8], [16.03125, 8.015625]]);
   assert.deepEqual(live.errors, []);
 });
 
-test('the bounds stay when markers change: the length is wrong until it is set', () => {
+test('bounds do not change with markers: the length is wrong until it is set', () => {
   const { api } = setUpClip({ guessTempo: () => 90 });
   api.call('add_warp_marker', { beat_time: 16, sample_time: 8 });
   assert.deepEqual(api.get('length'), [12]);
@@ -184,7 +184,7 @@ test('the bounds stay when markers change: the length is wrong until it is set',
   assert.deepEqual(api.get('length'), [16]);
 });
 
-test('a marker comes as an object or as a Dict, and not as text or numbers', () => {
+test('a marker can be an object or a Dict, but not text or numbers', () => {
   const { live, api } = setUpClip();
   const dict = new Dict();
   dict.set('beat_time', 8);
@@ -201,7 +201,7 @@ test('a marker comes as an object or as a Dict, and not as text or numbers', () 
   refusedWith(live, /expected a number/);
 });
 
-test('without sample_time a marker is put where the beat already is', () => {
+test('without sample_time a new marker is at the present time of its beat', () => {
   const { api } = setUpClip({ guessTempo: () => 90 });
   api.call('add_warp_marker', { beat_time: 6 });
   assert.equal(markers(api)[1].beat_time, 6);
@@ -266,7 +266,7 @@ test('the hidden marker cannot be moved or removed', () => {
   refusedWith(live, /doesn't exist/);
 });
 
-test('the first marker can go once there is another one, the only one cannot', () => {
+test('the first marker can be removed if there is another, the only one cannot', () => {
   const { live, api } = setUpClip();
   api.call('remove_warp_marker', 0);
   refusedWith(live, /cannot be removed/);
@@ -281,7 +281,7 @@ test('the first marker can go once there is another one, the only one cannot', (
   assert.deepEqual(live.errors, []);
 });
 
-test('warp markers are for warped audio clips', () => {
+test('only warped audio clips have warp markers', () => {
   const { live, api } = setUpClip({ warpNewClips: false });
   const calls = [['add_warp_marker', { beat_time: 1 }], ['move_warp_marker', 0, 1],
     ['remove_warp_marker', 0]];
@@ -291,7 +291,7 @@ test('warp markers are for warped audio clips', () => {
   });
 });
 
-test('observers of warp_markers are told of each change', () => {
+test('observers of warp_markers are notified of each change', () => {
   const { LiveAPI, api } = setUpClip();
   const counts = [];
   const count = ([name, json]) => name === 'warp_markers'
@@ -301,10 +301,11 @@ test('observers of warp_markers are told of each change', () => {
   assert.deepEqual(counts, [2, 3]);
 });
 
-test('what is written while Live analyses a new clip does not stick', () => {
+test('markers set while Live analyses a new clip are overwritten', () => {
   const { clock, api, LiveAPI } = setUpClip({ guessTempo: () => 90, analysisMs: 1000 });
-  const told = [];
-  const watching = new LiveAPI(([name]) => told.push(name), 'live_set tracks 0 clip_slots 0 clip');
+  const notified = [];
+  const where = 'live_set tracks 0 clip_slots 0 clip';
+  const watching = new LiveAPI(([name]) => notified.push(name), where);
   watching.property = 'warp_markers';
   api.call('add_warp_marker', { beat_time: 16, sample_time: 8 });
   clock.advance(999);
@@ -312,13 +313,13 @@ test('what is written while Live analyses a new clip does not stick', () => {
   clock.advance(2);
   assert.equal(markers(api).length, 2);
   assert.deepEqual(api.get('loop_end'), [12]);
-  assert.deepEqual(told, ['id', 'warp_markers', 'warp_markers', 'warp_markers']);
+  assert.deepEqual(notified, ['id', 'warp_markers', 'warp_markers', 'warp_markers']);
   api.call('add_warp_marker', { beat_time: 16, sample_time: 8 });
   clock.advance(5000);
   assert.equal(markers(api).length, 3);
 });
 
-test('a clip that is gone or unwarped is not analysed on', () => {
+test('the analysis of a deleted or unwarped clip stops', () => {
   const gone = setUpClip({ analysisMs: 1000 });
   gone.live.song.deleteClip(gone.clip);
   const map = gone.clip.warpMap;
@@ -362,7 +363,7 @@ test('without a loop the start marker follows loop_start, and setting it is igno
   assert.deepEqual(live.errors, []);
 });
 
-test('what is written to loop_start and loop_end before looping is on is not the loop', () => {
+test('loop_start and loop_end set before looping is on are not the loop', () => {
   const { api } = setUpClip({ guessTempo: () => 90 });
   api.set('loop_end', 8);
   api.set('looping', 1);
@@ -382,7 +383,7 @@ test('length is the loop, or from marker to marker', () => {
   assert.deepEqual(api.get('length'), [15]);
 });
 
-test('the colour is the nearest of the palette', () => {
+test('the colour is the nearest one of the palette', () => {
   const { api } = setUpClip();
   assert.equal(new Set(PALETTE).size, 70);
   PALETTE.forEach((color, index) => {
@@ -395,7 +396,7 @@ test('the colour is the nearest of the palette', () => {
   assert.deepEqual(api.get('color'), [0xffffff]);
 });
 
-test('what a clip may be set to', () => {
+test('a clip\'s properties have ranges', () => {
   const { live, api } = setUpClip();
   const wrong = [['name', 5], ['color', '0xff0000'], ['color', 1.5], ['color_index', 70],
     ['launch_quantization', 15], ['launch_quantization', -1], ['warp_mode', 5], ['warp_mode', 7],
@@ -418,29 +419,29 @@ test('what a clip may be set to', () => {
   assert.deepEqual(live.errors, []);
 });
 
-test('what a new clip is set to', () => {
+test('a new clip has default properties', () => {
   const { api } = setUpClip();
   const values = ['muted', 'launch_mode', 'launch_quantization', 'warp_mode', 'gain', 'is_playing',
     'is_triggered', 'is_recording'].map((name) => api.get(name)[0]);
   assert.deepEqual(values, [0, 0, 0, 0, 0.4, 0, 0, 0]);
 });
 
-test('observers are told of each property that changes, and of what changes with it', () => {
+test('observers are notified of a changed property and of all that change with it', () => {
   const { LiveAPI, api, clock } = setUpClip({ loopNewClips: true, guessTempo: 90 });
-  const told = [];
+  const notified = [];
   const names = ['name', 'color', 'color_index', 'muted', 'loop_start', 'loop_end', 'looping',
     'start_marker', 'end_marker', 'end_time', 'gain', 'warp_mode', 'launch_quantization',
     'launch_mode', 'warping'];
   names.forEach((name) => {
-    const watching = new LiveAPI(([property]) => told.push(property),
+    const watching = new LiveAPI(([property]) => notified.push(property),
       'live_set tracks 0 clip_slots 0 clip');
     watching.property = name;
   });
   const toldBy = (name, value) => {
-    told.length = 0;
+    notified.length = 0;
     api.set(name, value);
     clock.advance(1);
-    return [...told].sort();
+    return [...notified].sort();
   };
   assert.deepEqual(toldBy('name', 'x'), ['name']);
   assert.deepEqual(toldBy('color', 0), ['color', 'color_index']);
@@ -468,7 +469,7 @@ test('end_time is the end of the loop, or the end marker', () => {
   assert.deepEqual(api.get('end_time'), [15]);
 });
 
-test('without a loop the start marker is where the clip starts again', () => {
+test('without a loop the clip starts again at the start marker', () => {
   const { api } = setUpClip({ loopNewClips: true });
   api.set('start_marker', 3);
   api.set('looping', 0);
@@ -477,7 +478,7 @@ test('without a loop the start marker is where the clip starts again', () => {
   assert.deepEqual(api.get('start_marker'), [0]);
 });
 
-test('a duplicate has all that its original was set to, and a life of its own', () => {
+test('a duplicate has the properties of its original, and changes independently', () => {
   const { track, api, LiveAPI } = setUpClip({ loopNewClips: true, guessTempo: 90 });
   const settings = [['name', 'x'], ['color_index', 5], ['gain', 0.5], ['warp_mode', 4],
     ['launch_quantization', 5], ['launch_mode', 1], ['muted', 1], ['loop_start', 1],
@@ -507,7 +508,7 @@ test('a MIDI clip is duplicated with its notes', () => {
   assert.notEqual(one.note_id, other.note_id);
 });
 
-test('a MIDI clip gives its notes by where they start, as JSON text', () => {
+test('a MIDI clip returns notes by their starts, as JSON text', () => {
   const { live, LiveAPI } = setUp();
   const track = live.song.addTrack({ kind: 'midi' });
   const notes = [[60, 0], [64, 1], [67, 3.5], [72, 4]]
@@ -529,7 +530,7 @@ test('a MIDI clip gives its notes by where they start, as JSON text', () => {
     [[1], [8], ['Tune']]);
 });
 
-test('notes are added from a dictionary, all or none', () => {
+test('notes are added from a dictionary: all or none', () => {
   const { live, LiveAPI } = setUp();
   live.song.addMidiClip(live.song.addTrack({ kind: 'midi' }), 0, { lengthBeats: 4 });
   const api = new LiveAPI('live_set tracks 1 clip_slots 0 clip');
@@ -547,7 +548,7 @@ test('notes are added from a dictionary, all or none', () => {
   assert.equal(notes().length, 2);
 });
 
-test('what only one kind of clip has is refused for the other', () => {
+test('members of one kind of clip are refused for the other', () => {
   const { live, LiveAPI, api } = setUpClip();
   const track = live.song.addTrack({ kind: 'midi' });
   live.song.addMidiClip(track, 0, { lengthBeats: 4 });
@@ -564,7 +565,7 @@ test('what only one kind of clip has is refused for the other', () => {
   refusedWith(live, /MIDI clips/);
 });
 
-test('get_notes_extended wants a whole area', () => {
+test('get_notes_extended needs a complete area', () => {
   const { live, LiveAPI } = setUp();
   live.song.addMidiClip(live.song.addTrack({ kind: 'midi' }), 0, { lengthBeats: 4 });
   const api = new LiveAPI('live_set tracks 1 clip_slots 0 clip');
@@ -574,7 +575,7 @@ test('get_notes_extended wants a whole area', () => {
   });
 });
 
-test('the user\'s clips: warped with markers, loops and bounds of their own', () => {
+test('the user\'s clips can have their own markers, loops and bounds', () => {
   const { live, track } = setUp();
   const clip = live.song.addAudioClip(track, 0, {
     path: '/hum.wav',
@@ -595,7 +596,7 @@ test('the user\'s clips: warped with markers, loops and bounds of their own', ()
   assert.deepEqual([plain.warping, plain.looping, plain.length], [false, false, 8]);
 });
 
-test('beats and seconds are interpolated between markers, and go on beyond them', () => {
+test('beats and seconds are interpolated between markers and extrapolated beyond them', () => {
   const { clip } = setUpClip({
     guessTempo: () => [[0, 1], [4, 3], [8, 7]]
       .map(([beats, seconds]) => ({ beat_time: beats, sample_time: seconds })),

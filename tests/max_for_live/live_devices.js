@@ -5,7 +5,7 @@ const { LiveObject, observed, plain, children, CANONICAL_PARENT } = require('./l
 /** A device on a track or in a rack's chain. */
 class Device extends LiveObject {
   /**
-   * @param {LiveObject} host the track or chain that it stands on
+   * @param {LiveObject} host the track or chain that contains it
    * @param {string} name
    */
   constructor(host, name = 'Melody Bridge') {
@@ -74,7 +74,7 @@ function addRack(host, name) {
 const NAME = observed('symbol', (object) => object.name);
 
 // docs.cycling74.com/apiref/lom/device, rackdevice, chain. A chain has no clip_slots: a script
-// that takes `this_device canonical_parent` for the track fails in a rack, as it should.
+// that takes `this_device canonical_parent` for the track fails in a rack, as in Live.
 Device.LOM = {
   type: 'MaxDevice',
   children: { canonical_parent: CANONICAL_PARENT },

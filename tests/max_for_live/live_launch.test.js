@@ -75,7 +75,7 @@ test('a launch follows the tempo that changes while it waits', () => {
   assert.deepEqual(api.get('is_playing'), [1]);
 });
 
-test('a launch comes sooner when the tempo rises or the song jumps towards it', () => {
+test('a launch is earlier when the tempo rises or the song jumps towards it', () => {
   const faster = setUpClip();
   faster.live.song.play();
   faster.clock.advance(1000);
@@ -100,7 +100,7 @@ test('a clip fired on the bar starts there', () => {
   assert.deepEqual(api.get('is_playing'), [1]);
 });
 
-test('a clip fired later takes the place of one that waits', () => {
+test('a clip fired later replaces a waiting one', () => {
   const { live, clock, api, LiveAPI } = setUpClip();
   new LiveAPI('live_set tracks 0 clip_slots 1').call('create_audio_clip', '/x.wav');
   const other = new LiveAPI('live_set tracks 0 clip_slots 1 clip');
@@ -122,7 +122,7 @@ test('a clip fired later takes the place of one that waits', () => {
   assert.deepEqual([api.get('is_playing'), other.get('is_playing')], [[0], [0]]);
 });
 
-test('the time is told no more often for being stopped and started', () => {
+test('stop and start do not make notifications of the time more frequent', () => {
   const { live, clock, LiveAPI } = setUp();
   let count = 0;
   new LiveAPI(() => {
@@ -138,7 +138,7 @@ test('the time is told no more often for being stopped and started', () => {
   assert.equal(count, 20);
 });
 
-test('another clip of the track takes over; a stop of the song takes the launch back', () => {
+test('another clip of the track replaces the launch, and a stop of the song cancels it', () => {
   const { live, clock, api, LiveAPI } = setUpClip();
   new LiveAPI('live_set tracks 0 clip_slots 1').call('create_audio_clip', '/x.wav');
   const other = new LiveAPI('live_set tracks 0 clip_slots 1 clip');
@@ -156,7 +156,7 @@ test('another clip of the track takes over; a stop of the song takes the launch 
   assert.deepEqual([api.get('is_playing'), other.get('is_playing')], [[0], [1]]);
 });
 
-test('stop is for the clip that plays; a deleted clip does not start', () => {
+test('stop affects only the playing clip, and a deleted clip does not start', () => {
   const kit = setUpClip();
   const { live, clock, clip, api, LiveAPI } = kit;
   api.call('fire');
@@ -188,7 +188,7 @@ test('fire on an empty slot stops the track, or records when it is armed', () =>
   assert.ok(live.song.isPlaying);
 });
 
-test('fire of a slot is that of its clip, and stop of a slot that of its track', () => {
+test('fire of a slot fires its clip, and stop of a slot stops its track', () => {
   const { clock, api, LiveAPI } = setUpClip();
   new LiveAPI('live_set tracks 0 clip_slots 0').call('fire');
   assert.deepEqual(api.get('is_playing'), [1]);
@@ -213,7 +213,7 @@ test('fire of a slot is that of its clip, and stop of a slot that of its track',
   assert.deepEqual(api.get('is_playing'), [0]);
 });
 
-test('a clip stopped while the song stands does not play when it goes on', () => {
+test('a clip stopped while the song is stopped does not play when the song continues', () => {
   const { live, api } = setUpClip();
   api.call('fire');
   live.song.stop();
@@ -226,12 +226,12 @@ test('a clip stopped while the song stands does not play when it goes on', () =>
   assert.deepEqual(api.get('is_playing'), [0]);
 });
 
-test('observers are told of launches', () => {
+test('observers are notified of launches', () => {
   const { live, clock, api, LiveAPI } = setUpClip();
-  const told = [];
+  const notified = [];
   const watch = (where, name) => {
     const watching = new LiveAPI(([property, value]) => property !== 'id'
-      && told.push(`${property} ${value}`), where);
+      && notified.push(`${property} ${value}`), where);
     watching.property = name;
   };
   watch('live_set tracks 0', 'playing_slot_index');
@@ -241,12 +241,12 @@ test('observers are told of launches', () => {
   clock.advance(100);
   api.call('fire');
   clock.advance(BAR_MS);
-  assert.deepEqual(told, ['playing_slot_index -1', 'fired_slot_index -1', 'is_triggered 0',
+  assert.deepEqual(notified, ['playing_slot_index -1', 'fired_slot_index -1', 'is_triggered 0',
     'fired_slot_index 0', 'is_triggered 1', 'fired_slot_index -1', 'is_triggered 0',
     'playing_slot_index 0']);
 });
 
-test('a track whose monitor is In plays its clips unheard', () => {
+test('a track whose monitor is In does not sound its clips', () => {
   const { api, clip, track } = setUpClip();
   api.call('fire');
   assert.equal(clip.isHeard, true);

@@ -83,7 +83,7 @@ class Live {
     return device;
   }
 
-  /** Drags a device elsewhere: it goes on running, with the id it had, under another path. */
+  /** Drags a device to another track: it keeps running and keeps its id; its path changes. */
   moveDevice(device, host) {
     const from = device.parent;
     takeOff(device);
@@ -94,7 +94,7 @@ class Live {
     host.notify('devices');
   }
 
-  /** A copy of a device: another object, whose script starts anew. */
+  /** Copies a device: the copy is another object, and its script starts afresh. */
   duplicate(device, host) {
     return this.addDevice(host, device.name);
   }
@@ -109,7 +109,7 @@ class Live {
   /**
    * @param {Device} device
    * @param {{isReady?: () => boolean, lowPriority?: () => boolean}} host the Max around the script
-   * @returns {{LiveAPI: Function}} the class as that device's script sees it
+   * @returns {{LiveAPI: Function}} the class for that device's script
    */
   attach(device, { isReady = () => true, lowPriority = () => true } = {}) {
     return { LiveAPI: makeLiveAPI(this, device, { isReady, lowPriority }) };
@@ -146,14 +146,14 @@ class Live {
     this.errors.push(`jsliveapi: ${message}`);
   }
 
-  /** Runs something in a later task, as Live does with what it defers. */
+  /** Runs work in a later task, as Live does when it defers. */
   later(action) {
     this.settings.clock.setTimeout(action, 0);
   }
 
   /**
-   * Third-party: Live analyses a new clip for a while, and what is written to its markers before
-   * it is done does not stick. Off unless `analysisMs` is set.
+   * Third-party: Live analyses a new clip for a while, and then overwrites markers that were set
+   * before. Off unless `analysisMs` is set.
    */
   analyseLater(clip) {
     const { analysisMs, clock, guessTempo } = this.settings;
@@ -173,12 +173,12 @@ class Live {
     [...this.#watchers.values()].forEach((watcher) => watcher.notify(object, name));
   }
 
-  /** Something came, went or moved: paths may lead elsewhere. */
+  /** An object was added, deleted or moved: paths may lead elsewhere. */
   treeChanged() {
     [...this.#watchers.values()].forEach((watcher) => watcher.refresh());
   }
 
-  /** Runs a script's callback: what it throws ends up in the Max console and goes no further. */
+  /** Runs a script's callback. An exception is printed to the Max console, with no other effect. */
   inNotification(callback) {
     this.notifying += 1;
     try {
@@ -193,9 +193,9 @@ class Live {
   /**
    * Follows a path.
    * @param {string} path as in docs.cycling74.com/apiref/lom, or "id N"
-   * @param {Device} device where `this_device` leads
-   * @returns {{object: LiveObject | null, valid: boolean}} a valid path may lead to nothing: the
-   *   clip of an empty slot
+   * @param {Device} device the object of `this_device`
+   * @returns {{object: LiveObject | null, valid: boolean}} a valid path may lead to no object, such
+   *   as the clip of an empty slot
    */
   resolve(path, device) {
     if (/^(id )?\d+$/.test(path)) return this.#resolveId(Number(path.replace('id ', '')));
@@ -229,7 +229,7 @@ function takeOff(device) {
   devices.splice(devices.indexOf(device), 1);
 }
 
-// Undefined for a step that the object does not have, null for one that leads to nothing.
+// Undefined for a step that the object does not have, null for one that leads to no object.
 function step(object, steps) {
   const name = steps.shift();
   if (!Object.hasOwn(object.lom.children, name)) return undefined;
@@ -266,29 +266,29 @@ function versionNumbers(version) {
 
 /**
  * Starts a model of Live 12 with an empty set, as a Max for Live script sees it. It is as strict
- * as Live, or stricter where nothing is known; each rule says where it is from. "Third-party"
- * means: seen in Live by others, who published it.
+ * as Live, or stricter where Live's behaviour is not known; each rule names its source.
+ * "Third-party" means: observed in Live and published by others.
  * @param {object} [settings]
  * @param {{now: () => number, setTimeout: Function, clearTimeout: Function}} [settings.clock] ms
  * @param {number} [settings.tempo] bpm
  * @param {number} [settings.numerator]
  * @param {number} [settings.denominator]
  * @param {number} [settings.scenes] how many there are
- * @param {string} [settings.filePath] of the set; '' when it was never saved
+ * @param {string} [settings.filePath] path of the set; '' if it was never saved
  * @param {string} [settings.version] of Live
- * @param {boolean} [settings.warpNewClips] the user's setting, which no API reads
- * @param {boolean} [settings.loopNewClips] likewise; only warped clips can loop
+ * @param {boolean} [settings.warpNewClips] a setting of the user, which no API reads
+ * @param {boolean} [settings.loopNewClips] the same; only warped clips can loop
  * @param {((clip: AudioClip) => number | object[]) | number | object[]} [settings.guessTempo] the
  *   bpm that Live guesses for a clip, or all its visible warp markers
  * @param {number} [settings.analysisMs] how long Live analyses a new clip
  * @param {(path: string) => {frames: number, sampleRate: number, channels: number}}
  *   [settings.readWav]
  * @param {boolean} [settings.errorsThrow] whether a refusal throws in the script
- * @param {boolean} [settings.idsAreNumbers] `id` is a string now and was a number in older Max
- * @param {boolean} [settings.singlePrecision] floats come rounded to 32 bits; said nowhere, for
- *   scripts to prove that they would bear it
- * @param {boolean} [settings.dictsOnly] whether `add_warp_marker` takes no plain object: published
- *   scripts pass it a Max `Dict`, and whether it needs one is said nowhere
+ * @param {boolean} [settings.idsAreNumbers] `id` is a string; in older versions of Max a number
+ * @param {boolean} [settings.singlePrecision] floats are rounded to 32 bits. Not documented: tests
+ *   that scripts would work with it
+ * @param {boolean} [settings.dictsOnly] `add_warp_marker` refuses a plain object. Published scripts
+ *   pass a Max `Dict`; whether Live needs one is not documented
  * @returns {Live}
  */
 function createLive(settings = {}) {

@@ -15,12 +15,12 @@ function refusedWith(live, reason) {
   assert.deepEqual(live.errors, []);
 }
 
-/** What a slot's LiveAPI makes of create_audio_clip. */
+/** Calls create_audio_clip on a slot's LiveAPI. */
 function createClip({ LiveAPI }, slotPath, filePath = '/sounds/take 1.wav') {
   return new LiveAPI(slotPath).call('create_audio_clip', filePath);
 }
 
-test('create_audio_clip puts a clip in a free slot, and says nothing about it', () => {
+test('create_audio_clip puts a clip in a free slot, and returns nothing', () => {
   const kit = setUp();
   assert.equal(createClip(kit, 'live_set tracks 0 clip_slots 2'), null);
   assert.deepEqual(kit.live.errors, []);
@@ -34,7 +34,7 @@ test('create_audio_clip puts a clip in a free slot, and says nothing about it', 
   assert.deepEqual(clip.get('color'), new kit.LiveAPI('live_set tracks 0').get('color'));
 });
 
-test('create_audio_clip refuses an occupied slot, and leaves its clip', () => {
+test('create_audio_clip refuses an occupied slot, and its clip stays', () => {
   const kit = setUpClip();
   createClip(kit, 'live_set tracks 0 clip_slots 0');
   refusedWith(kit.live, /already has a clip/);
@@ -54,7 +54,7 @@ test('create_audio_clip refuses MIDI, group and frozen tracks', () => {
   refusedWith(kit.live, /frozen/);
 });
 
-test('create_audio_clip wants an absolute path, of either system', () => {
+test('create_audio_clip needs an absolute path, of any system', () => {
   const kit = setUp();
   createClip(kit, 'live_set tracks 0 clip_slots 0', 'sounds/take.wav');
   refusedWith(kit.live, /not an absolute path/);
@@ -64,7 +64,7 @@ test('create_audio_clip wants an absolute path, of either system', () => {
   assert.deepEqual(kit.live.errors, []);
 });
 
-test('create_audio_clip reads the file: missing ones and others than sound are refused', () => {
+test('create_audio_clip reads the file, and refuses missing and other files', () => {
   const kit = setUp({ readWav });
   const good = writeWav({ frames: 1234, sampleRate: 32000, channels: 2 });
   const bad = [path.join(path.dirname(good), 'missing.wav'), writeFile('text.wav', 'no sound'),
@@ -79,7 +79,7 @@ test('create_audio_clip reads the file: missing ones and others than sound are r
   assert.deepEqual(clip.get('sample_rate'), [32000]);
 });
 
-test('the real reader is the default', () => {
+test('by default the model reads real files', () => {
   const live = createLive({ clock: new FakeClock() });
   const clip = live.song.addAudioClip(live.song.addTrack(), 0, { path: writeWav({ frames: 99 }) });
   assert.equal(clip.file.frames, 99);
@@ -87,7 +87,7 @@ test('the real reader is the default', () => {
 
 for (const [version, offered] of [['12.0.4', false], ['12.0.5', true], ['12.0.25', true],
   ['12.1', true], ['12', false], ['11.3.43', false]]) {
-  test(`Live ${version} ${offered ? 'has' : 'lacks'} create_audio_clip, and info tells`, () => {
+  test(`Live ${version} ${offered ? 'has' : 'lacks'} create_audio_clip, as info shows`, () => {
     const kit = setUp({ version });
     const slot = new kit.LiveAPI('live_set tracks 0 clip_slots 0');
     assert.equal(/function create_audio_clip/.test(slot.info), offered);
@@ -98,7 +98,7 @@ for (const [version, offered] of [['12.0.4', false], ['12.0.5', true], ['12.0.25
   });
 }
 
-test('create_clip makes MIDI clips, on free slots of MIDI tracks alone', () => {
+test('create_clip makes MIDI clips, only in free slots of MIDI tracks', () => {
   const { live, LiveAPI } = setUp();
   live.song.addTrack({ kind: 'midi' });
   new LiveAPI('live_set tracks 0 clip_slots 0').call('create_clip', 4);
@@ -112,7 +112,7 @@ test('create_clip makes MIDI clips, on free slots of MIDI tracks alone', () => {
   assert.deepEqual(new LiveAPI('live_set tracks 1 clip_slots 0 clip').get('length'), [4]);
 });
 
-test('delete_clip takes the clip, leaves the file, and wants a clip', () => {
+test('delete_clip deletes the clip but not the file, and needs a clip', () => {
   const kit = setUp({ readWav });
   const file = writeWav({ frames: 100 });
   createClip(kit, 'live_set tracks 0 clip_slots 0', file);
@@ -125,7 +125,7 @@ test('delete_clip takes the clip, leaves the file, and wants a clip', () => {
   refusedWith(kit.live, /empty/);
 });
 
-test('duplicate_clip_to copies over what is there', () => {
+test('duplicate_clip_to replaces the clip in the other slot', () => {
   const { live, track, api, LiveAPI } = setUpClip();
   api.set('name', 'one');
   const slot = new LiveAPI('live_set tracks 0 clip_slots 0');
@@ -140,21 +140,21 @@ test('duplicate_clip_to copies over what is there', () => {
   refusedWith(live, /expected a clip slot/);
 });
 
-test('has_clip is told when clips come, go and move', () => {
+test('observers of has_clip are notified when clips are added, deleted and moved', () => {
   const { live, track, clip, LiveAPI } = setUpClip();
-  const told = [];
-  new LiveAPI(([name, value]) => told.push(`0 ${name} ${value}`),
+  const notified = [];
+  new LiveAPI(([name, value]) => notified.push(`0 ${name} ${value}`),
     'live_set tracks 0 clip_slots 0').property = 'has_clip';
-  new LiveAPI(([name, value]) => told.push(`1 ${name} ${value}`),
+  new LiveAPI(([name, value]) => notified.push(`1 ${name} ${value}`),
     'live_set tracks 0 clip_slots 1').property = 'has_clip';
   live.song.moveClip(clip, track, 1);
   live.song.deleteClip(clip);
   new LiveAPI('live_set tracks 0 clip_slots 0').call('create_audio_clip', '/x.wav');
-  assert.deepEqual(told.filter((line) => / has_clip /.test(line)), ['0 has_clip 1',
+  assert.deepEqual(notified.filter((line) => / has_clip /.test(line)), ['0 has_clip 1',
     '1 has_clip 0', '1 has_clip 1', '0 has_clip 0', '1 has_clip 0', '0 has_clip 1']);
 });
 
-test('the user puts clips where they fit, over what is there', () => {
+test('the user puts clips into fitting slots, and replaces clips there', () => {
   const { live, track, clip } = setUpClip();
   const group = live.song.addTrack({ kind: 'group' });
   const midi = live.song.addTrack({ kind: 'midi' });
@@ -166,19 +166,19 @@ test('the user puts clips where they fit, over what is there', () => {
   assert.deepEqual([clip.alive, track.slots[0].clip], [false, other]);
 });
 
-test('a path to the clip of a slot is followed as clips come and go', () => {
+test('a path to the clip of a slot is followed as clips are added and deleted', () => {
   const { live, track, clip, LiveAPI } = setUpClip();
-  const told = [];
-  const path = new LiveAPI(([, id]) => told.push(id), 'live_set tracks 0 clip_slots 1 clip');
+  const notified = [];
+  const path = new LiveAPI(([, id]) => notified.push(id), 'live_set tracks 0 clip_slots 1 clip');
   path.mode = 1;
   live.song.moveClip(clip, track, 1);
   assert.equal(path.id, String(clip.id));
   live.song.deleteClip(clip);
   assert.equal(path.id, '0');
-  assert.deepEqual(told, [clip.id, 0]);
+  assert.deepEqual(notified, [clip.id, 0]);
 });
 
-test('tracks have colours of their own, of the palette', () => {
+test('each track has a colour of the palette', () => {
   const { live, LiveAPI } = setUp();
   live.song.addTrack();
   const [first, second] = [0, 1].map((at) => new LiveAPI(`live_set tracks ${at}`));
@@ -191,7 +191,7 @@ test('tracks have colours of their own, of the palette', () => {
   refusedWith(live, /outside/);
 });
 
-test('a moved clip is the same clip elsewhere, and stops', () => {
+test('a moved clip stays the same object, and stops', () => {
   const { live, track, clip, api } = setUpClip();
   api.call('fire');
   live.song.moveClip(clip, track, 1);
@@ -216,7 +216,7 @@ test('create_scene gives every track a slot, and returns the scene', () => {
   refusedWith(live, /outside/);
 });
 
-test('delete_scene takes its slots and clips; one scene remains', () => {
+test('delete_scene deletes slots and clips; the last scene cannot be deleted', () => {
   const { live, LiveAPI } = setUpClip({ scenes: 2 });
   const song = new LiveAPI('live_set');
   const clip = new LiveAPI('live_set tracks 0 clip_slots 0 clip');
@@ -229,7 +229,7 @@ test('delete_scene takes its slots and clips; one scene remains', () => {
   refusedWith(live, /last scene/);
 });
 
-test('tracks are created where asked, and deleted, but the last one', () => {
+test('tracks are created at an index and deleted, except the last one', () => {
   const { live, LiveAPI } = setUp();
   const song = new LiveAPI('live_set');
   const [, audio] = song.call('create_audio_track', 0);
@@ -248,7 +248,7 @@ test('tracks are created where asked, and deleted, but the last one', () => {
   refusedWith(live, /last track/);
 });
 
-test('what tells the kinds of track apart', () => {
+test('the kinds of tracks differ in their properties', () => {
   const { live, LiveAPI } = setUp();
   live.song.addTrack({ kind: 'midi' });
   live.song.addTrack({ kind: 'group' });
@@ -294,24 +294,24 @@ test('arm and monitoring: only on tracks that have them', () => {
   refusedWith(live, /outside/);
 });
 
-test('the user freezes a track, and observers are told', () => {
+test('observers are notified when the user freezes a track', () => {
   const { live, track, LiveAPI } = setUp();
-  const told = [];
-  new LiveAPI((message) => told.push(message), 'live_set tracks 0').property = 'is_frozen';
+  const notified = [];
+  new LiveAPI((message) => notified.push(message), 'live_set tracks 0').property = 'is_frozen';
   track.setFrozen(true);
-  assert.deepEqual(told.slice(1), [['is_frozen', 0], ['is_frozen', 1]]);
+  assert.deepEqual(notified.slice(1), [['is_frozen', 0], ['is_frozen', 1]]);
   assert.deepEqual(live.errors, []);
 });
 
 test('detail_clip, selected_track and selected_scene', () => {
   const { live, track, clip, LiveAPI } = setUpClip();
-  const told = [];
-  const view = new LiveAPI((message) => told.push(message), 'live_set view');
+  const notified = [];
+  const view = new LiveAPI((message) => notified.push(message), 'live_set view');
   view.property = 'detail_clip';
   live.song.selectClip(clip);
   assert.equal(new LiveAPI('live_set view detail_clip').id, String(clip.id));
   live.song.deleteClip(clip);
-  assert.deepEqual(told.slice(1),
+  assert.deepEqual(notified.slice(1),
     [['detail_clip', 'id', 0], ['detail_clip', 'id', clip.id], ['detail_clip', 'id', 0]]);
   view.set('selected_track', 'id', track.id);
   view.set('selected_scene', `id ${live.song.scenes[1].id}`);
@@ -320,7 +320,7 @@ test('detail_clip, selected_track and selected_scene', () => {
   refusedWith(live, /must be a Track/);
 });
 
-test('what a new set has selected, and what a deletion leaves selected', () => {
+test('a new set has a selection, and so has a set after a deletion', () => {
   const { live, track, LiveAPI } = setUp({ scenes: 3 });
   const view = new LiveAPI('live_set view');
   const [first, second] = live.song.scenes;
@@ -340,7 +340,7 @@ test('what a new set has selected, and what a deletion leaves selected', () => {
   assert.deepEqual(view.get('selected_scene'), ['id', second.id]);
 });
 
-test('a deleted track takes its clip out of the clip view', () => {
+test('the clip of a deleted track leaves the clip view', () => {
   const { live, track, clip, LiveAPI } = setUpClip();
   live.song.addTrack();
   live.song.selectClip(clip);
@@ -348,18 +348,18 @@ test('a deleted track takes its clip out of the clip view', () => {
   assert.equal(new LiveAPI('live_set view detail_clip').id, '0');
 });
 
-test('tracks move among each other', () => {
+test('tracks can be moved', () => {
   const { live, track } = setUp();
   const [second, third] = [live.song.addTrack(), live.song.addTrack()];
   live.song.moveTrack(track, 1);
   assert.deepEqual(live.song.tracks, [second, track, third]);
 });
 
-test('observers of the set are told of each change', () => {
+test('observers of the set are notified of each change', () => {
   const { live, track, LiveAPI } = setUp({ scenes: 2 });
-  const told = [];
+  const notified = [];
   const watch = (where, names) => names.forEach((name) => {
-    const api = new LiveAPI(([property]) => property !== 'id' && told.push(property), where);
+    const api = new LiveAPI(([property]) => property !== 'id' && notified.push(property), where);
     api.property = name;
   });
   watch('live_set', ['tempo', 'signature_numerator', 'signature_denominator', 'root_note',
@@ -370,9 +370,9 @@ test('observers of the set are told of each change', () => {
   watch('live_set scenes 0', ['name']);
   watch('live_set tracks 0 clip_slots 0', ['has_stop_button']);
   const toldBy = (change) => {
-    told.length = 0;
+    notified.length = 0;
     change();
-    return [...told].sort();
+    return [...notified].sort();
   };
   const song = new LiveAPI('live_set');
   const first = new LiveAPI('live_set tracks 0');
@@ -410,7 +410,7 @@ test('observers of the set are told of each change', () => {
   assert.deepEqual(live.errors, []);
 });
 
-test('what a new set is', () => {
+test('a new set has default properties', () => {
   const { LiveAPI } = setUp();
   const song = new LiveAPI('live_set');
   assert.deepEqual(['root_note', 'scale_name', 'scale_mode', 'clip_trigger_quantization',
@@ -432,7 +432,7 @@ test('a track knows its group', () => {
   assert.deepEqual(new LiveAPI('live_set tracks 0').get('group_track'), ['id', 0]);
 });
 
-test('the transport: time passes while it plays, at the tempo that it has', () => {
+test('the song\'s time advances while it plays, at its tempo', () => {
   const { live, clock, LiveAPI } = setUp();
   const song = new LiveAPI('live_set');
   clock.advance(500);
@@ -459,7 +459,7 @@ test('the transport: time passes while it plays, at the tempo that it has', () =
   assert.deepEqual([live.song.beats, live.song.isPlaying], [0, true]);
 });
 
-test('observers hear of play, of the passing time, and of stop', () => {
+test('observers are notified of play, of the time, and of stop', () => {
   const { live, clock, LiveAPI } = setUp();
   const playing = [];
   const times = [];
@@ -479,17 +479,17 @@ test('observers hear of play, of the passing time, and of stop', () => {
 test('get_current_beats_song_time: bars.beats.sixteenths.ticks in the meter', () => {
   const { live, LiveAPI } = setUp();
   const song = new LiveAPI('live_set');
-  const told = (beats) => {
+  const timeAt = (beats) => {
     live.song.seek(beats);
     return song.call('get_current_beats_song_time');
   };
-  assert.deepEqual([0, 3.75, 4, 9.5].map(told),
+  assert.deepEqual([0, 3.75, 4, 9.5].map(timeAt),
     ['001.01.01.000', '001.04.04.000', '002.01.01.000', '003.02.03.000']);
   live.song.setTimeSignature(7, 8);
-  assert.deepEqual([3, 3.5, 7.5].map(told), ['001.07.01.000', '002.01.01.000', '003.02.01.000']);
+  assert.deepEqual([3, 3.5, 7.5].map(timeAt), ['001.07.01.000', '002.01.01.000', '003.02.01.000']);
 });
 
-test('the scale, the meter and the place of the set', () => {
+test('a set has a scale, a meter and a path', () => {
   const { live, LiveAPI } = setUp({ filePath: '/sets/one.als', numerator: 7, denominator: 8 });
   const song = new LiveAPI('live_set');
   live.song.setScale(9, 'Minor', true);
@@ -498,7 +498,7 @@ test('the scale, the meter and the place of the set', () => {
   [9, 'Minor', 1, 7, 8, '/sets/one.als']);
 });
 
-test('it runs on real time by default', async () => {
+test('the model runs in real time by default', async () => {
   const live = createLive();
   live.song.play();
   await new Promise((resolve) => {

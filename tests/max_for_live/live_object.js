@@ -2,12 +2,12 @@
 
 /**
  * @typedef {object} Property one property of a class of the Live Object Model
- * @property {string} type as the documentation names it: int, float, bool, symbol, list, dict
+ * @property {string} type the documentation's name: int, float, bool, symbol, list, dict
  * @property {(object: LiveObject) => unknown} get
- * @property {(object: LiveObject, value: unknown) => void} [set] absent: read-only
+ * @property {(object: LiveObject, value: unknown) => void} [set] absent if read-only
  * @property {boolean} observe
  *
- * @typedef {object} Lom what a script can reach of a class
+ * @typedef {object} Lom the members of a class that a script can use
  * @property {string} type the class's name
  * @property {Record<string, Property>} properties
  * @property {Record<string, {type: string, get: Function, set?: Function, observe: boolean,
@@ -15,10 +15,10 @@
  * @property {Record<string, (object: LiveObject, ...parameters: unknown[]) => unknown>} functions
  */
 
-/** An object of Live: it has an id for as long as it lives, and never one that another had. */
+/** An object of Live. Its id is never used for another object, not even later. */
 class LiveObject {
   /**
-   * @param {object} live the model that it is part of
+   * @param {object} live the model
    * @param {LiveObject | null} parent its canonical parent
    */
   constructor(live, parent) {
@@ -34,19 +34,19 @@ class LiveObject {
     return this.constructor.LOM;
   }
 
-  /** @returns {LiveObject[]} what dies with this object */
+  /** @returns {LiveObject[]} the objects that are deleted with this one */
   get owned() {
     return [];
   }
 
-  /** Ends the life of this object and all it owns: their ids lead nowhere from now on. */
+  /** Deletes this object and all that it owns: from now on their ids lead nowhere. */
   die() {
     this.owned.forEach((object) => object.die());
     this.alive = false;
     this.live.forget(this);
   }
 
-  /** Tells the observers of a property that it changed. */
+  /** Notifies the observers of a property. */
   notify(...names) {
     names.forEach((name) => this.live.notify(this, name));
   }

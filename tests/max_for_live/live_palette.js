@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * The 70 colours of Live's clip colour chooser as 0xrrggbb; the place is the `color_index`.
- * Source: third-party, read out of Live 11 (the chooser is the same in Live 12).
+ * The 70 colours of Live's clip colour chooser as 0xrrggbb; the index is the `color_index`.
+ * Source: third-party, read from Live 11 (the chooser is the same in Live 12).
  */
 const PALETTE = [
   0xff94a6, 0xffa529, 0xcc9927, 0xf7f47c, 0xbffb00, 0x1aff2f, 0x25ffa8,
@@ -18,9 +18,9 @@ const PALETTE = [
 ];
 
 /**
- * The place in the palette of the colour nearest to another one.
+ * The index of the palette's colour that is nearest to another one.
  * "the nearest color from the clip color chooser is taken": docs.cycling74.com/apiref/lom/clip,
- * `color`; it does not say by which measure, so: the plain distance in RGB.
+ * `color`. The measure is not documented; the model uses the distance in RGB.
  * @param {number} rgb 0xrrggbb
  * @returns {number} 0 ... 69
  */

@@ -20,7 +20,7 @@ class Scene extends LiveObject {
   }
 }
 
-/** What is selected and shown in Live. */
+/** The selection and the view in Live. */
 class SongView extends LiveObject {
   constructor(song) {
     super(song.live, song);
@@ -44,7 +44,7 @@ class SongView extends LiveObject {
 }
 
 /**
- * The open Live Set. Its methods are what a musician does in Live; what a script does goes through
+ * The open Live Set. Its methods are the actions of a user in Live; a script's calls go through
  * `LOM` below.
  */
 class Song extends LiveObject {
@@ -83,7 +83,7 @@ class Song extends LiveObject {
 
   /**
    * @param {{name?: string, kind?: string, frozen?: boolean, group?: Track, index?: number}}
-   *   settings as for Track; index: its place among its like, last by default
+   *   settings as for Track; index: its index among tracks of its kind, last by default
    * @returns {Track}
    */
   addTrack(settings = {}) {
@@ -185,7 +185,7 @@ class Song extends LiveObject {
     this.notify('root_note', 'scale_name', 'scale_mode');
   }
 
-  /** Shows a clip in the clip view, as a click on it does. */
+  /** Shows a clip in the clip view, like a click on the clip. */
   selectClip(clip) {
     this.view.select('detail_clip', clip);
   }
@@ -219,7 +219,7 @@ class Song extends LiveObject {
     return this.standIn(slot, new MidiClip(slot, settings), settings);
   }
 
-  /** The slot where the user puts a clip; what was there makes way, as it does in Live. */
+  /** The slot into which the user puts a clip; a clip in it is replaced, as in Live. */
   slotFor(kind, track, slotIndex) {
     const slot = track.slots[slotIndex];
     if (track.kind !== kind || !slot) {
@@ -256,7 +256,7 @@ class Song extends LiveObject {
     return slot.clip;
   }
 
-  /** Drags a clip to another slot. Its identity stays; how Live does that is not documented. */
+  /** Drags a clip to another slot. It keeps its identity; Live's behaviour is not documented. */
   moveClip(clip, track, slotIndex) {
     const from = clip.slot;
     const to = this.slotFor(from.track.kind, track, slotIndex);
@@ -286,7 +286,7 @@ class Song extends LiveObject {
   }
 }
 
-/** The place where something new goes: "If the index is -1, at the end". */
+/** The index for a new object: "If the index is -1, at the end". */
 function placeForNew(index, count) {
   const place = index === undefined ? -1 : asInt(index, -1, count);
   return place === -1 ? count : place;

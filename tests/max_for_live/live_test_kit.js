@@ -6,7 +6,7 @@ const path = require('node:path');
 
 const { createLive } = require('./live_model.js');
 
-/** A clock that moves only when a test says so. */
+/** A clock that moves only when a test advances it. */
 class FakeClock {
   #nowMs = 0;
 
@@ -28,7 +28,7 @@ class FakeClock {
     this.#timers.delete(handle);
   }
 
-  /** Lets time pass, and what is due happen in its order. */
+  /** Advances the time, and runs the due timers in order. */
   advance(ms) {
     const end = this.#nowMs + ms;
     for (let next = this.#nextBy(end); next; next = this.#nextBy(end)) {
@@ -46,12 +46,12 @@ class FakeClock {
   }
 }
 
-/** What a file of eight seconds looks like: 16 beats at 120 bpm. */
+/** The format of a file of eight seconds: 16 beats at 120 bpm. */
 const EIGHT_SECONDS = { frames: 8 * 44100, sampleRate: 44100, channels: 2 };
 
 /**
- * A Live with one track "Hum", a device on it and its LiveAPI.
- * @param {object} [settings] as for createLive; every file reads as eight seconds
+ * A model of Live with one track "Hum", a device on it and its LiveAPI.
+ * @param {object} [settings] as for createLive; every file has eight seconds
  */
 function setUp(settings = {}) {
   const clock = new FakeClock();
@@ -67,7 +67,7 @@ function setUp(settings = {}) {
 }
 
 /**
- * setUp with an audio clip in the first slot, made as a script makes it.
+ * `setUp` with an audio clip in the first slot, created as by a script.
  * @param {object} [settings] as for createLive
  */
 function setUpClip(settings) {

@@ -10,7 +10,7 @@ const {
 const { PALETTE, nearestColorIndex } = require('./live_palette.js');
 const { refuse, asBool, asFloat, asInt, asText } = require('./live_values.js');
 
-/** A place in Live's Session View. */
+/** A slot of Live's Session View. */
 class ClipSlot extends LiveObject {
   constructor(track) {
     super(track.live, track);
@@ -65,7 +65,7 @@ class ClipSlot extends LiveObject {
     this.notify('has_clip');
   }
 
-  /** The file on disk stays: only the clip goes. */
+  /** Deletes the clip; the file on disk stays. */
   deleteClip() {
     const { clip } = this;
     if (!clip) refuse('the clip slot is empty');
@@ -100,12 +100,12 @@ class ClipSlot extends LiveObject {
 
 const KINDS = ['audio', 'midi', 'group', 'return', 'master'];
 
-/** A track of any kind, returns and master too. */
+/** A track of any kind, including returns and master. */
 class Track extends LiveObject {
   /**
    * @param {object} song
    * @param {{name?: string, kind?: string, frozen?: boolean, group?: Track}} settings
-   *   kind: audio, midi, group, return or master; group: the group track that it is in
+   *   kind: audio, midi, group, return or master; group: the group track that contains it
    */
   constructor(song, { name = '', kind = 'audio', frozen = false, group = null }) {
     super(song.live, song);
@@ -121,7 +121,7 @@ class Track extends LiveObject {
     // 0 In, 1 Auto, 2 Off: docs.cycling74.com/apiref/lom/track, current_monitoring_state.
     this.current_monitoring_state = 1;
     this.devices = [];
-    /** What holds its clips in the Arrangement. */
+    /** The object that contains its clips in the Arrangement. */
     this.arranged = [];
     this.playingClip = null;
     this.triggeredClip = null;
@@ -146,7 +146,7 @@ class Track extends LiveObject {
     return this.kind === 'audio' || this.kind === 'midi';
   }
 
-  /** @returns {import('./live_devices.js').Rack} a rack for devices to stand in */
+  /** @returns {import('./live_devices.js').Rack} a new rack on this track */
   addRack(name) {
     return addRack(this, name);
   }
@@ -228,7 +228,7 @@ class Track extends LiveObject {
   }
 }
 
-/** Keeps what the documentation marks "[not in return/master tracks]" to the other tracks. */
+/** Restricts members that the documentation marks "[not in return/master tracks]". */
 function clipTracksOnly(property) {
   const guard = (access) => access && ((track, value) => {
     if (!track.hasSlots) refuse('not available on return and master tracks');
@@ -238,7 +238,7 @@ function clipTracksOnly(property) {
 }
 
 function readArm(track) {
-  // Third-party: even reading it fails on a group track.
+  // Third-party: reading it fails on a group track.
   if (!track.canBeArmed) refuse('arm is not available on this track');
   return track.arm;
 }
@@ -251,7 +251,7 @@ function setArm(track, value) {
 }
 
 function readMonitoring(track) {
-  // A group has no Monitor switch; what Live says then is not documented.
+  // A group has no Monitor switch; Live's behaviour is not documented.
   if (!track.canBeArmed) refuse('current_monitoring_state is not available on this track');
   return track.current_monitoring_state;
 }
@@ -267,7 +267,7 @@ function setColorIndex(track, index) {
 }
 
 function arrangementClips(track) {
-  // Third-party: reading it fails on group tracks. Of the Arrangement there is no more than this.
+  // Third-party: reading it fails on group tracks. The model has nothing else of the Arrangement.
   if (!track.canBeArmed) refuse('arrangement_clips is not available on this track');
   return track.arranged.map((slot) => slot.clip);
 }
@@ -296,7 +296,7 @@ ClipSlot.LOM = {
     is_triggered: observed('bool', (slot) => slot.clip !== null && slot.clip.isTriggered),
   },
   functions: {
-    // What it returns is said nowhere, so a script must look into the slot.
+    // Its result is not documented, so a script must look into the slot.
     create_audio_clip: (slot, filePath) => slot.createAudioClip(asText(filePath)),
     create_clip: (slot, lengthBeats) => slot.createMidiClip(lengthBeats),
     delete_clip: (slot) => slot.deleteClip(),
@@ -322,7 +322,7 @@ Track.LOM = {
       (track, value) => setColorIndex(track, nearestColorIndex(asInt(value, 0, 0xffffff)))),
     color_index: observed('int', (track) => track.color_index,
       (track, value) => setColorIndex(track, asInt(value, 0, PALETTE.length - 1))),
-    // Groups and returns take sound as audio tracks do; so this alone does not tell them apart.
+    // Groups and returns have audio inputs too, so this alone does not identify audio tracks.
     has_audio_input: plain('bool', (track) => track.kind !== 'midi'),
     has_audio_output: plain('bool', (track) => track.kind !== 'midi'),
     has_midi_input: plain('bool', (track) => track.kind === 'midi'),

@@ -5,13 +5,13 @@
 const GRIDS_BEATS = [2, 4 / 3, 1, 2 / 3, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8];
 const GRIDS_BARS = [8, 4, 2, 1];
 
-// Live tells observers of current_song_time about this often; how often exactly is not documented.
+// Live notifies observers of current_song_time about this often; the exact rate is not documented.
 const TICK_MS = 50;
 
-// A clip fired exactly on the grid starts there; rounding must not cost it a whole bar.
+// A clip fired exactly on the grid starts at once; rounding must not delay it by a bar.
 const ON_GRID_BEATS = 1e-9;
 
-/** Live's clock: tempo, meter, play and stop, and what is to happen on the launch grid. */
+/** Live's clock: tempo, meter, play and stop, and launches on the grid. */
 class Transport {
   /**
    * @param {{now: () => number, setTimeout: Function, clearTimeout: Function}} clock in ms
@@ -71,7 +71,7 @@ class Transport {
   /**
    * @param {number} quantization as `Song.clip_trigger_quantization` counts: 0 none, 1 eight bars
    *   ... 4 one bar ... 13 a thirty-second
-   * @returns {number} beats between two places of this grid; 0 for none
+   * @returns {number} beats between two points of this grid; 0 for none
    */
   gridBeats(quantization) {
     if (quantization === 0) return 0;
@@ -80,9 +80,9 @@ class Transport {
   }
 
   /**
-   * Runs something at the next place of a launch grid; at once without a grid.
+   * Runs a launch at the next point of a grid; at once without a grid.
    * @param {number} quantization as for gridBeats
-   * @param {{run: () => void, cancel: () => void}} launch cancel: the song stopped before
+   * @param {{run: () => void, cancel: () => void}} launch cancel: called if the song stops before
    */
   atNext(quantization, launch) {
     const grid = this.gridBeats(quantization);

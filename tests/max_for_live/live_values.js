@@ -1,11 +1,11 @@
 'use strict';
 
-/** What Live refuses: the text is what it prints to the Max console. */
+/** A refusal of Live; its text is the line in the Max console. */
 class LiveRefusal extends Error {}
 
 /**
- * Refuses the present call.
- * @param {string} reason what the Max console shows after "jsliveapi: "
+ * Refuses the current call.
+ * @param {string} reason the text in the Max console after "jsliveapi: "
  * @returns {never}
  * @throws {LiveRefusal} always
  */
@@ -16,7 +16,7 @@ function refuse(reason) {
 /**
  * @param {unknown} value
  * @returns {boolean}
- * @throws {LiveRefusal} for anything but 0, 1 and booleans
+ * @throws {LiveRefusal} for values other than 0, 1 and booleans
  */
 function asBool(value) {
   if (value === true || value === 1) return true;
@@ -29,10 +29,10 @@ function asBool(value) {
  * @param {number} lowest inclusive
  * @param {number} highest inclusive
  * @returns {number}
- * @throws {LiveRefusal} for anything but a number in the range
+ * @throws {LiveRefusal} for values other than a number in the range
  */
 function asFloat(value, lowest = -Infinity, highest = Infinity) {
-  // A numeric string is an error on purpose: Max would send it as a symbol.
+  // A numeric string is refused: Max would send it as a symbol.
   if (typeof value !== 'number' || !Number.isFinite(value)) {
     return refuse(`expected a number, got ${JSON.stringify(value)}`);
   }
@@ -47,7 +47,7 @@ function asFloat(value, lowest = -Infinity, highest = Infinity) {
  * @param {number} lowest inclusive
  * @param {number} highest inclusive
  * @returns {number}
- * @throws {LiveRefusal} for anything but a whole number in the range
+ * @throws {LiveRefusal} for values other than a whole number in the range
  */
 function asInt(value, lowest = -Infinity, highest = Infinity) {
   const number = asFloat(value, lowest, highest);
@@ -58,7 +58,7 @@ function asInt(value, lowest = -Infinity, highest = Infinity) {
 /**
  * @param {unknown} value
  * @returns {string}
- * @throws {LiveRefusal} for anything but a string
+ * @throws {LiveRefusal} for values other than a string
  */
 function asText(value) {
   return typeof value === 'string'
@@ -67,11 +67,11 @@ function asText(value) {
 
 /**
  * The keys and values of a dictionary argument. Third-party scripts that run in Live pass a plain
- * object or a Max `Dict`. Nothing says that JSON text or loose numbers work, so here they do not.
+ * object or a Max `Dict`. JSON text or plain numbers are not documented, so the model refuses them.
  * @param {unknown} argument
- * @param {string[]} keys those to read
+ * @param {string[]} keys the keys to read
  * @returns {Record<string, unknown>}
- * @throws {LiveRefusal} for anything but an object
+ * @throws {LiveRefusal} for values other than an object
  */
 function asDictionary(argument, keys) {
   if (argument === null || typeof argument !== 'object' || Array.isArray(argument)) {

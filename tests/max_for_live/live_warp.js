@@ -17,14 +17,14 @@ const SAME_BEAT = 1e-6;
  */
 
 /**
- * The warp markers of one clip: where in the file each beat of the clip is.
+ * The warp markers of one clip: they map the clip's beats to times in the file.
  * docs.cycling74.com/apiref/lom/clip, warp_markers: times between markers are interpolated, and
- * the last marker, which Live hides, states the tempo after the last visible one.
+ * the last marker, which Live hides, sets the tempo after the last visible one.
  */
 class WarpMap {
   /**
    * @param {WarpMarker[]} visible at least one, in order
-   * @param {number} tailBpm tempo after the last one, used as long as there is only one
+   * @param {number} tailBpm tempo after the last marker, used as long as there is only one
    */
   constructor(visible, tailBpm) {
     this.visible = visible.map((marker) => ({ ...marker }));
@@ -63,10 +63,10 @@ class WarpMap {
 
   /**
    * @param {WarpMarker} marker
-   * @throws {LiveRefusal} when there is one at this beat or Live's limits forbid it
+   * @throws {LiveRefusal} when the beat has a marker already, or Live's limits forbid it
    */
   add(marker) {
-    // Third-party: adding at beat 0 beside Live's own marker there is refused.
+    // Third-party: Live refuses a second marker at beat 0, next to its own.
     if (this.placeOf(marker.beat_time) >= 0) refuse('a warp marker already exists at this beat');
     this.replaceVisible([...this.visible, { ...marker }]);
   }
@@ -74,7 +74,7 @@ class WarpMap {
   /**
    * @param {number} beats where the marker is
    * @param {number} distanceBeats
-   * @throws {LiveRefusal} when there is none or it would leave Live's limits
+   * @throws {LiveRefusal} when there is none, or it would exceed Live's limits
    */
   move(beats, distanceBeats) {
     const place = this.placeOrRefuse(beats);
@@ -89,8 +89,8 @@ class WarpMap {
    */
   remove(beats) {
     const place = this.placeOrRefuse(beats);
-    // Third-party: the first one can go once there are others. What Live does with the only one
-    // is not documented; the harsher is that it stays.
+    // Third-party: the first marker can be removed once there are others. Removing the only one is
+    // not documented; the model refuses it, which is stricter.
     if (this.visible.length === 1) refuse('the last warp marker cannot be removed');
     this.replaceVisible(this.visible.filter((_, index) => index !== place));
   }
@@ -101,7 +101,7 @@ class WarpMap {
 
   placeOrRefuse(beats) {
     const place = this.placeOf(beats);
-    // Third-party: the words Live prints; also for the hidden marker, which nothing can move.
+    // Third-party: the text that Live prints, also for the hidden marker, which cannot be moved.
     if (place < 0) refuse("The specified warp marker doesn't exist");
     return place;
   }

@@ -4,14 +4,14 @@ const fs = require('node:fs');
 
 const { refuse } = require('./live_values.js');
 
-// WAVE_FORMAT_PCM, IEEE_FLOAT and EXTENSIBLE: what Live reads of RIFF files.
+// WAVE_FORMAT_PCM, IEEE_FLOAT and EXTENSIBLE: the formats of RIFF files that Live reads.
 const READABLE_FORMATS = [1, 3, 0xfffe];
 
 /**
- * What Live knows of an audio file, from its RIFF header.
+ * Length and format of an audio file, from its RIFF header.
  * @param {string} path
  * @returns {{frames: number, sampleRate: number, channels: number}} sampleRate in Hz
- * @throws {LiveRefusal} when the file is missing, unreadable, no WAV or has no sound in it
+ * @throws {LiveRefusal} when the file is missing, unreadable, not a WAV file or without samples
  */
 function readWav(path) {
   const chunks = riffChunks(fileBytes(path), path);

@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * What goes through Max's cords: messages of atoms, and how they are typed into a box.
+ * Messages in Max's cords, which consist of atoms, and their text in a box.
  *
- * A whole number is a JavaScript number, a symbol is a string; a float is a `Float`, for Max tells
- * 3 from 3.0 and JavaScript does not.
+ * A whole number is a JavaScript number, a symbol is a string, and a float is a `Float`: Max
+ * distinguishes 3 from 3.0, JavaScript does not.
  *
  * @typedef {number | string | Float} Atom
  * @typedef {{name: string, args: Atom[]}} Message
@@ -24,7 +24,7 @@ const plain = (atom) => (atom instanceof Float ? atom.value : atom);
 const message = (name, ...args) => ({ name, args });
 
 /**
- * The message that a row of atoms is: numbers get the name of their type, a symbol is a name.
+ * The message of a list of atoms: its name is the first symbol, or the type of the first number.
  *
  * @param {Atom[]} atoms
  * @returns {Message}
@@ -43,7 +43,7 @@ function fromAtoms(atoms) {
 }
 
 /**
- * The other way: a message as it would be typed. A `bang` is its own name.
+ * The atoms of a message, as they would be typed. A `bang` is its own name.
  *
  * @param {Message} message
  * @returns {Atom[]}
@@ -58,7 +58,7 @@ const toText = (atoms) => atoms.map((atom) => String(plain(atom))).join(' ');
 const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
 /**
- * One word of a box's text.
+ * The atom of one word of a box's text.
  *
  * @param {string} word
  * @returns {Atom}
@@ -71,7 +71,7 @@ function parseWord(word) {
 }
 
 /**
- * A box's text as words, with quotes and backslashes taken away.
+ * A box's text as words, without quotes and backslashes.
  *
  * @param {string} text
  * @returns {Array<{word: string, quoted: boolean}>} an unquoted `,` or `;` is a word of its own
@@ -90,7 +90,7 @@ function splitText(text) {
 }
 
 /**
- * What is typed into an object box: its name, its arguments, its attributes.
+ * The text of an object's box, as name, arguments and attributes.
  *
  * @param {string} text such as `pattr prompt @thru 0`
  * @returns {{name: string, args: Atom[], attributes: Record<string, Atom[]>}}

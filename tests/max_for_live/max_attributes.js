@@ -1,6 +1,6 @@
 'use strict';
 
-/** Attributes of what the user sees, by its class: names that a message sets. */
+/** Attributes of visible objects that a message can set, by class. */
 
 const words = (text) => text.trim().split(/\s+/);
 

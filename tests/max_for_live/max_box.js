@@ -1,6 +1,6 @@
 'use strict';
 
-/** What all boxes of a patcher share: hearing messages, keeping attributes, being a parameter. */
+/** The base of a patcher's boxes: it receives messages, and keeps attributes and a parameter. */
 
 const { attributesOf } = require('./max_attributes.js');
 const { Float, fromAtoms, isNumber, message, plain, toAtoms, toText } = require('./max_atoms.js');
@@ -13,7 +13,7 @@ class Box {
   /**
    * @param {any} host the patcher that it is in
    * @param {any} saved its entry in the patcher's file
-   * @param {{args: any[], attributes: Record<string, any[]>}} typed what is typed into it
+   * @param {{args: any[], attributes: Record<string, any[]>}} typed its text
    */
   constructor(host, saved, typed) {
     this.host = host;
@@ -26,12 +26,12 @@ class Box {
     }
     this.inlets = 1;
     this.outlets = 1;
-    /** Outlets that carry a signal, and inlets that take one. */
+    /** The outlets and inlets for signals. */
     this.signalOutlets = [];
     this.signalInlets = [];
     /** @type {Record<string, (args: any[], inlet: number, name: string) => void>} */
     this.handlers = {};
-    /** Names of attributes that a message sets. */
+    /** Names of attributes that a message can set. */
     this.settable = [];
   }
 
@@ -42,8 +42,8 @@ class Box {
 
   /**
    * @param {number} inlet
-   * @param {Message} heard
-   * @throws {Error} if it does not take that
+   * @param {Message} received
+   * @throws {Error} if the object does not accept it
    */
   receive(inlet, { name, args }) {
     const method = this.handlers[name] ?? this.converted(name) ?? this.handlers.anything;
@@ -57,7 +57,7 @@ class Box {
     }
   }
 
-  /** Max turns a number into the type that an object has a method for. */
+  /** Max converts a number to the type that an object has a method for. */
   converted(name) {
     const other = { int: 'float', float: 'int' }[name];
     const method = other && this.handlers[other];
@@ -69,27 +69,27 @@ class Box {
   }
 
   setAttribute(name, values) {
-    // A label is one symbol: Max drops what follows.
+    // A label is one symbol: Max drops the rest.
     const plainValues = (LABELS.includes(name) ? values.slice(0, 1) : values).map(plain);
     this.attributes[name] = plainValues.length === 1 ? plainValues[0] : plainValues;
   }
 
   /**
    * @param {number} outlet
-   * @param {Message} told
+   * @param {Message} sent
    */
-  send(outlet, told) {
-    this.host.send(this, outlet, told);
+  send(outlet, sent) {
+    this.host.send(this, outlet, sent);
   }
 
   sendAtoms(outlet, atoms) {
     this.send(outlet, fromAtoms(atoms));
   }
 
-  /** What the device's patcher does once all its boxes are there. */
+  /** Called once the patcher has all its boxes. */
   loaded() {}
 
-  /** What is left of it when the device is taken away. */
+  /** Called when the device is removed. */
   freed() {}
 }
 
@@ -111,7 +111,7 @@ class Shown extends Box {
 const TYPES = ['float', 'int', 'enum', 'blob'];
 const LARGEST_INT = 255;
 
-/** What a parameter's entry in the file says of its values. */
+/** The type and range of a parameter, from its entry in the file. */
 function readParameter(saved) {
   const value = saved.saved_attribute_attributes?.valueof;
   if (value === undefined) {
@@ -130,7 +130,7 @@ function readParameter(saved) {
 }
 
 /**
- * A number as Live keeps it: within the range, whole for an int or an item, 32 bits for a float.
+ * A number as Live keeps it: within the range; whole for an int or an item, 32 bits for a float.
  *
  * @param {{type: string, low: number, high: number}} parameter
  * @param {number} value
@@ -140,7 +140,7 @@ function kept(parameter, value) {
   if (parameter.type === 'float') {
     return Math.fround(clipped);
   }
-  // Live keeps an int in a byte.
+  // Live stores an int in a byte.
   const largest = parameter.type === 'int' ? LARGEST_INT : parameter.high;
   return Math.min(largest, Math.trunc(clipped));
 }

@@ -1,13 +1,13 @@
 'use strict';
 
-/** Max's objects for the user interface, as far as their messages go: nothing is drawn. */
+/** Max's objects for the user interface: their messages only, nothing is drawn. */
 
 const { fromAtoms, parseWord, toText } = require('./max_atoms.js');
 const { Float, Shown, isNumber, kept, message, plain, readParameter } = require('./max_box.js');
 
 const ASCII_RETURN = 13;
 
-/** A value of Live's: numbers, switches and menus. */
+/** An object with a value of Live's: a number, a switch or a menu. */
 class Valued extends Shown {
   constructor(host, saved, typed) {
     super(host, saved, typed);
@@ -31,7 +31,7 @@ class Valued extends Shown {
 
   number(atom) {
     if (atom === undefined || !isNumber(atom)) {
-      throw new Error(`${this.label} wants a number, got '${atom}'`);
+      throw new Error(`${this.label} needs a number, got '${atom}'`);
     }
     return plain(atom);
   }
@@ -55,7 +55,7 @@ class Valued extends Shown {
     return String(this.parameter.items[this.value] ?? this.value);
   }
 
-  /** As a set keeps it. */
+  /** The value as the set keeps it. */
   save() {
     return this.value;
   }
@@ -110,20 +110,20 @@ class LiveButton extends Shown {
     this.value = 0;
   }
 
-  receive(inlet, heard) {
-    // Any message flashes it; an attribute's name is none.
-    if (this.settable.includes(heard.name)) {
-      this.setAttribute(heard.name, heard.args);
+  receive(inlet, received) {
+    // Every message flashes it, except those that set an attribute.
+    if (this.settable.includes(received.name)) {
+      this.setAttribute(received.name, received.args);
       return;
     }
-    super.receive(inlet, heard);
+    super.receive(inlet, received);
   }
 
   press() {
     this.send(0, message('bang'));
   }
 
-  /** A mapped pad, or automation: it goes down with a number above 0. */
+  /** A value from a mapped pad or automation: a number above 0 presses the button. */
   enter(value) {
     if (value > 0) {
       this.press();
@@ -187,7 +187,7 @@ class LiveText extends LiveToggle {
   }
 
   restore(value) {
-    // A button springs back: what was saved of it says nothing.
+    // A button springs back, so its saved value has no meaning.
     if (!this.isButton) {
       super.restore(value);
     }
@@ -311,7 +311,7 @@ class TextEdit extends Shown {
     this.host.changed(this);
   }
 
-  /** Everything is replaced, one key after the other. */
+  /** Replaces the whole text, key by key. */
   type(text) {
     this.fill('');
     this.send(3, message('textchanged'));
@@ -335,7 +335,7 @@ class TextEdit extends Shown {
   output() {
     const whole = this.attributes.outputmode === 1;
     const words = whole ? [this.shown] : this.shown.split(/\s+/).map(parseWord);
-    // No document tells what an empty text gives; nothing after the word is what scripts trip over.
+    // What an empty text sends is not documented. No argument is the case that scripts trip over.
     this.send(0, message('text', ...(this.shown === '' ? [] : words)));
   }
 }
@@ -372,7 +372,7 @@ class UMenu extends Shown {
     return this.items.findIndex((item) => item.startsWith(text));
   }
 
-  /** An item that is not there leaves the menu as it is. */
+  /** An unknown item leaves the menu unchanged. */
   keep(index) {
     if (index < 0 || index >= this.items.length) {
       return false;
@@ -404,7 +404,7 @@ class UMenu extends Shown {
   }
 }
 
-/** A patcher's file keeps items as atoms, with a comma between two. */
+/** A patcher's file has the items as atoms, separated by commas. */
 function splitItems(saved) {
   const items = [[]];
   for (const atom of saved) {
@@ -439,10 +439,10 @@ class MultiSlider extends Shown {
     return this.values.length === 1 ? this.values[0] : this.values;
   }
 
-  /** Counted from 1. */
+  /** Sets one slider; sliders count from 1. */
   setOne([slider, value]) {
     if (value === undefined || plain(slider) < 1 || plain(slider) > this.values.length) {
-      throw new Error(`${this.label}: 'set' wants a slider's number and a value`);
+      throw new Error(`${this.label}: 'set' needs a slider's number and a value`);
     }
     this.keep(this.values.map((old, at) => (at === plain(slider) - 1 ? this.clip(value) : old)));
   }

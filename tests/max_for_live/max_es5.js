@@ -1,15 +1,15 @@
 'use strict';
 
 /**
- * What Max's js has of JavaScript: ES5. Node has more, so that what came later is taken out of the
- * script's context, and its use fails here as it does in Max.
+ * The JavaScript of Max's js: ES5. Node has more; newer functions are removed from the script's
+ * context, so that using them fails here as it does in Max.
  */
 
 const { execFileSync } = require('node:child_process');
 
 const words = (text) => text.trim().split(/\s+/);
 
-/** Names that each of these has in ES5. */
+/** Names of the members of each of these in ES5. */
 const ES5 = {
   Array: {
     own: ['isArray'],
@@ -34,12 +34,12 @@ const ES5 = {
   },
 };
 
-/** Names of the global object that begin with a capital, and Max's own. */
+/** Names in the global object that begin with a capital, and Max's own. */
 const ES5_GLOBALS = words(`Array Boolean Date Error EvalError Function Infinity JSON Math NaN Number
   Object RangeError ReferenceError RegExp String SyntaxError TypeError URIError
   Dict File LiveAPI Task`);
 
-/** Node has a parser inside that can be told which edition it is to take. */
+/** Node contains a parser for which the edition can be set. */
 const PARSE = `
   const acorn = require('internal/deps/acorn/acorn/dist/acorn');
   const source = require('fs').readFileSync(process.argv[1], 'utf8');
@@ -52,7 +52,7 @@ const PARSE = `
 
 /**
  * @param {string} path a script
- * @throws {SyntaxError} if it is no ES5
+ * @throws {SyntaxError} if it is not ES5
  */
 function assertEs5Syntax(path) {
   const options = ['--expose-internals', '--no-warnings', '-e', PARSE, path];

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * A host that runs a Max for Live device outside of Max: it makes the boxes of a patcher's file and
- * carries messages through its cords by Max's rules, into the device's own script and out of a UDP
- * socket. A test presses what a user presses, and reads what a user sees.
+ * A host that runs a Max for Live device outside of Max: it creates the boxes of a patcher's file
+ * and sends messages through its cords by Max's rules, into the device's own script and out of a UDP
+ * socket. A test presses the buttons of the user, and reads the texts that the user sees.
  */
 
 const fs = require('node:fs');
@@ -25,21 +25,21 @@ const STACK_DEPTH = 250;
 const QUEUE_LENGTH = 100000;
 
 let devices = 0;
-/** Max's names lead from one device to another. */
+/** Receivers by name: names are shared between devices. */
 const receivers = new Map();
 
 /**
  * @typedef {object} HostOptions
  * @property {string} patcherPath a `.maxpat` file
- * @property {string} [scriptFolder] where `js` finds its file; without it, beside the patcher
+ * @property {string} [scriptFolder] folder of the script; by default that of the patcher
  * @property {any} [live] the model of Live; without it there is no LiveAPI
- * @property {any} [device] the device in it
+ * @property {any} [device] the device in the model
  * @property {import('./max_world.js').Clock} [clock]
  * @property {import('./max_world.js').Net} [net]
  * @property {{sampleRate?: number, trackInput: (startSeconds: number, frames: number) =>
- *   Float32Array[]}} [audio] what comes in on the track, by the clock's seconds; without it silence
- * @property {Record<string, any>} [parameters] as `save` gave them; without them the initial ones
- * @property {string} [os] what `max.os` says
+ *   Float32Array[]}} [audio] the track's input, by the clock's seconds; silence by default
+ * @property {Record<string, any>} [parameters] as returned by `save`; by default the initial values
+ * @property {string} [os] the value of `max.os`
  */
 
 class Host {
@@ -57,15 +57,15 @@ class Host {
     devices += 1;
     this.prefix = String(devices).padStart(3, '0');
 
-    /** OSC messages that left the device, and where they went. */
+    /** OSC messages that the device has sent, with their ports. */
     this.sent = [];
-    /** OSC messages that reached it. */
+    /** OSC messages that the device has received. */
     this.received = [];
-    /** Lines of Max's console; those of errors begin with `error: `. */
+    /** Lines of Max's console; errors begin with `error: `. */
     this.console = [];
-    /** Pages that the browser was asked for. */
+    /** Pages that the device has opened in the browser. */
     this.launched = [];
-    /** Hears of each box that shows something else than before. */
+    /** Called for each box whose text changes. */
     this.onChange = () => {};
 
     this.boxes = [];
@@ -89,7 +89,7 @@ class Host {
     return this.audio?.sampleRate ?? 48000;
   }
 
-  /** Live's class, for the script by the rules and for the host itself at any time. */
+  /** The class LiveAPI: for the script with its rules, for the host itself at any time. */
   attach(rules) {
     if (this.live === undefined) {
       return class NoLive {
@@ -101,9 +101,9 @@ class Host {
     return this.live.attach(this.device, { post: (text) => this.print(text), ...rules }).LiveAPI;
   }
 
-  // What a test does.
+  // For tests.
 
-  /** Makes the boxes, restores what is saved in the set, and tells the device that it is there. */
+  /** Creates the boxes, restores the saved values, and bangs `live.thisdevice`. */
   async load() {
     const { patcher } = JSON.parse(fs.readFileSync(this.patcherPath, 'utf8'));
     this.make(patcher);
@@ -114,13 +114,13 @@ class Host {
     this.act(() => this.begin());
   }
 
-  /** Live loads a preset: values change, and `live.thisdevice` bangs once more. */
+  /** Loads a preset, as Live does: values change, and `live.thisdevice` bangs again. */
   loadPreset(parameters = this.save()) {
     this.act(() => this.restore(parameters));
     this.act(() => this.begin());
   }
 
-  /** A click on a button, a switch or a message. */
+  /** Clicks a button, a switch or a message. */
   press(name) {
     const box = this.find(name, 'press');
     this.act(() => {
@@ -129,13 +129,13 @@ class Host {
     });
   }
 
-  /** A value that the user drags or types. */
+  /** Sets a value as a user who drags or types. */
   setValue(name, value) {
     const box = this.find(name, 'enter');
     this.act(() => box.enter(value));
   }
 
-  /** A value from automation or a mapped pad: at high priority. */
+  /** Sets a value as automation or a mapped controller: at high priority. */
   automate(name, value) {
     const box = this.find(name, 'enter');
     this.throwFailures();
@@ -144,8 +144,8 @@ class Host {
   }
 
   /**
-   * A note that is mapped to a parameter of two values. "A Note On message toggles the switch's
-   * state": Live's manual, Mapping to MIDI Notes.
+   * Plays a note that is mapped to a parameter with two values. "A Note On message toggles the
+   * switch's state": Live's manual, Mapping to MIDI Notes.
    */
   hitNote(name) {
     this.automate(name, 1 - this.value(name));
@@ -165,7 +165,7 @@ class Host {
     this.act(() => box.pressReturn());
   }
 
-  /** An item of a menu, by its text or its number from 0. */
+  /** Chooses an item of a menu, by its text or its index. */
   choose(name, item) {
     const box = this.find(name, 'choose');
     this.act(() => {
@@ -186,24 +186,24 @@ class Host {
     return [...this.find(name, 'items').items];
   }
 
-  /** What a message has set of a box's look: a colour, whether it is active. */
+  /** The value of a box's attribute that a message has set, such as a colour. */
   attribute(name, attribute) {
     return this.find(name).attributes[attribute];
   }
 
-  /** What Live writes into the set. */
+  /** The parameters as Live writes them into the set. */
   save() {
     this.throwFailures();
     return Object.fromEntries(this.parametersOf().map((box) => [box.parameter.name, box.save()]));
   }
 
-  /** What comes out of the device, of each channel, by the clock's seconds. */
+  /** The device's output for each channel, by the clock's seconds. */
   output(startSeconds, frames) {
     const box = this.boxes.find((one) => one instanceof sound['plugout~']);
     return [0, 1].map((inlet) => this.pull(box, inlet, { startSeconds, frames }));
   }
 
-  /** The device is deleted, or the set closed. */
+  /** Deletes the device, or closes the set. */
   close() {
     if (this.closed) {
       return;
@@ -215,7 +215,7 @@ class Host {
     this.throwFailures();
   }
 
-  // How the patcher is made.
+  // Creating the patcher.
 
   make(patcher) {
     const byId = new Map();
@@ -272,23 +272,23 @@ class Host {
     }
   }
 
-  // What the boxes call.
+  // For boxes.
 
-  /** Sends a message out of an outlet: to one box after the other, each to its end. */
-  send(box, outlet, told) {
+  /** Sends a message from an outlet to one box after the other, depth first. */
+  send(box, outlet, sent) {
     for (const cord of this.cords.get(`${box.saved.id} ${outlet}`) ?? []) {
-      this.deliver(cord.box, cord.inlet, told);
+      this.deliver(cord.box, cord.inlet, sent);
     }
   }
 
-  deliver(box, inlet, told) {
+  deliver(box, inlet, sent) {
     if (this.depth >= STACK_DEPTH) {
       this.fail(new Error(`stack overflow at ${box.label}`));
       return;
     }
     this.depth += 1;
     try {
-      box.receive(inlet, told);
+      box.receive(inlet, sent);
     } catch (error) {
       this.fail(error);
     } finally {
@@ -296,15 +296,15 @@ class Host {
     }
   }
 
-  sendNamed(name, told) {
-    if (name === 'max' && told.name === 'launchbrowser') {
-      this.launched.push(plain(told.args[0]));
+  sendNamed(name, sent) {
+    if (name === 'max' && sent.name === 'launchbrowser') {
+      this.launched.push(plain(sent.args[0]));
     } else {
-      (receivers.get(name) ?? []).forEach((box) => box.hearNamed(told));
+      (receivers.get(name) ?? []).forEach((box) => box.receiveNamed(sent));
     }
   }
 
-  /** A box that hears what is sent to a name, until the device goes. */
+  /** Registers a box as the receiver of a name, until the device is closed. */
   named(name, box) {
     append(receivers, name, box);
   }
@@ -333,7 +333,7 @@ class Host {
     return this.audio?.trackInput(startSeconds, frames) ?? [];
   }
 
-  /** Where Live's transport stands. */
+  /** The state of Live's transport. */
   transport() {
     if (this.song === undefined) {
       const LiveAPI = this.attach({ isReady: () => true, lowPriority: () => true });
@@ -350,7 +350,7 @@ class Host {
   }
 
   transmit(address, port, bytes) {
-    this.sent.push(...osc.decode(bytes).map((told) => ({ ...told, port })));
+    this.sent.push(...osc.decode(bytes).map((sent) => ({ ...sent, port })));
     this.net.send(address, port, bytes);
   }
 
@@ -366,13 +366,13 @@ class Host {
     this.print(`error: ${text}`);
   }
 
-  /** Something that a user would find in the console: the test is to find it too. */
+  /** Prints an error to the console, and makes the test fail. */
   fail(error) {
     this.printError(error.stack ?? String(error));
     this.failures.push(error);
   }
 
-  /** Puts work at the end of the low-priority queue. */
+  /** Appends work to the low-priority queue. */
   later(work) {
     this.queue.push(work);
   }
@@ -397,7 +397,7 @@ class Host {
     return timer;
   }
 
-  /** Runs an event, and after it whatever has been put off. */
+  /** Runs an event, and then the queued work. */
   run(priority, work) {
     if (this.closed) {
       return;
@@ -418,7 +418,7 @@ class Host {
     }
   }
 
-  // The rest.
+  // Events, queue and time.
 
   act(work) {
     this.throwFailures();
@@ -457,7 +457,7 @@ class Host {
     return this.boxes.filter((box) => box.parameter?.name !== undefined && box.save !== undefined);
   }
 
-  /** What is not saved in the set gets its initial value, and tells it as well. */
+  /** Parameters that the set has not saved get their initial values, and send them. */
   restore(parameters) {
     for (const box of this.parametersOf()) {
       box.restore(parameters[box.parameter.name] ?? box.save());
@@ -481,7 +481,7 @@ function append(map, key, value) {
   map.set(key, [...(map.get(key) ?? []), value]);
 }
 
-/** The rightmost box hears first, and of two below each other the lower one. */
+/** The rightmost box receives first; of two boxes above each other, the lower one. */
 function rightToLeft(one, other) {
   const [oneX, oneY] = one.box.saved.patching_rect ?? [0, 0];
   const [otherX, otherY] = other.box.saved.patching_rect ?? [0, 0];

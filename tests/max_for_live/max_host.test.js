@@ -15,7 +15,7 @@ const { readWave, waveFile, waveInput } = require('./max_wave.js');
 
 const PARAMETER_TYPES = { float: 0, int: 1, enum: 2, blob: 3 };
 
-/** A box of a patcher's file; places of boxes in a row go from left to right. */
+/** A box of a patcher's file. Boxes are positioned from left to right, in their order. */
 function box(id, text, more = {}) {
   const isObject = !('maxclass' in more);
   return { id, ...(isObject ? { maxclass: 'newobj' } : {}), text, varname: id, ...more };
@@ -41,16 +41,16 @@ function parameter(name, type, { initial, low, high, items } = {}) {
 const button = (id, name = id) =>
   box(id, id, { maxclass: 'live.text', mode: 0, ...parameter(name, 'enum', { items: ['', ''] }) });
 
-/** What a script of the test sees, told to the test. */
+/** A script that reports every message to the test. */
 const LISTENER = `
   inlets = 1; outlets = 2;
-  function anything() { outlet(0, '/heard', messagename, arrayfromargs(arguments)); }
-  function msg_int(n) { outlet(0, '/heard', 'int', n); }
-  function msg_float(n) { outlet(0, '/heard', 'float', n); }
-  function list() { outlet(0, '/heard', 'list', arrayfromargs(arguments)); }
+  function anything() { outlet(0, '/received', messagename, arrayfromargs(arguments)); }
+  function msg_int(n) { outlet(0, '/received', 'int', n); }
+  function msg_float(n) { outlet(0, '/received', 'float', n); }
+  function list() { outlet(0, '/received', 'list', arrayfromargs(arguments)); }
 `;
 
-/** A device from boxes and cords `from[.outlet] to[.inlet]`, which is closed with the test. */
+/** A device of boxes and cords `from[.outlet] to[.inlet]`; it closes at the end of the test. */
 async function device(t, { boxes, cords, script = LISTENER, ...options }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'max-host-'));
   const end = (text) => {
@@ -78,7 +78,7 @@ async function device(t, { boxes, cords, script = LISTENER, ...options }) {
   return { host, clock, folder };
 }
 
-/** A network on which nothing is heard but what the test says. */
+/** A network on which only the test sends. */
 function silentNet() {
   const listening = new Map();
   return {
@@ -91,16 +91,16 @@ function silentNet() {
     },
     send: () => {},
     close: () => {},
-    tell: (port, address, types, values) =>
+    deliver: (port, address, types, values) =>
       listening.get(port)?.(osc.encode({ address, types, values })),
   };
 }
 
 const HEARD = [box('js', 'js script.js'), box('udp', 'udpsend 127.0.0.1 9999')];
 const HEARD_CORDS = ['js udp'];
-const heard = (host) => host.sent.map(({ values }) => values.join(' '));
+const received = (host) => host.sent.map(({ values }) => values.join(' '));
 
-/** Boxes whose last one is heard by the script. */
+/** Adds a script that receives the messages of one box. */
 const withScript = (boxes, cords, last) => ({
   boxes: [...boxes, ...HEARD],
   cords: [...cords, ...HEARD_CORDS, `${last} js`],
@@ -117,11 +117,11 @@ test('a button sends its bang through the cords into the script and out as OSC',
   );
   host.press('Generate');
   assert.deepEqual(host.sent, [
-    { address: '/heard', types: 'sss', values: ['press', 'generate', 'bang'], port: 9999 },
+    { address: '/received', types: 'sss', values: ['press', 'generate', 'bang'], port: 9999 },
   ]);
 });
 
-test('of several cords the rightmost box hears first, then the lower one', async (t) => {
+test('of several boxes the rightmost receives first, then the lower one', async (t) => {
   const { host } = await device(t, {
     boxes: [
       box('low', 'prepend low', { patching_rect: [10, 90, 10, 10] }),
@@ -133,10 +133,10 @@ test('of several cords the rightmost box hears first, then the lower one', async
     cords: ['start low', 'start high', 'start right', 'low js', 'high js', 'right js', 'js udp'],
   });
   host.press('start');
-  assert.deepEqual(heard(host), ['right go', 'low go', 'high go']);
+  assert.deepEqual(received(host), ['right go', 'low go', 'high go']);
 });
 
-test('a trigger tells from right to left, each to its end', async (t) => {
+test('a trigger sends from right to left, depth first', async (t) => {
   const boxes = [
     box('start', '7', { maxclass: 'message' }),
     box('t', 't b i f s word'),
@@ -148,10 +148,10 @@ test('a trigger tells from right to left, each to its end', async (t) => {
   ])];
   const { host } = await device(t, { boxes: [...boxes, ...HEARD], cords: [...cords, 'js udp'] });
   host.press('start');
-  assert.deepEqual(heard(host), ['e word', 'd ', 'c 7', 'b 7', 'a bang']);
+  assert.deepEqual(received(host), ['e word', 'd ', 'c 7', 'b 7', 'a bang']);
 });
 
-test('route takes the first word away, and leaves what it does not know', async (t) => {
+test('route removes the first word, and passes on unknown messages', async (t) => {
   const boxes = [
     box('one', 'one, one 3, one two 3, other 4, 5 6', { maxclass: 'message' }),
     box('route', 'route one 5'),
@@ -160,10 +160,10 @@ test('route takes the first word away, and leaves what it does not know', async 
   const cords = ['one route', 'route a', 'route.1 b', 'route.2 c', 'a js', 'b js', 'c js'];
   const { host } = await device(t, { boxes: [...boxes, ...HEARD], cords: [...cords, 'js udp'] });
   host.press('one');
-  assert.deepEqual(heard(host), ['a bang', 'a 3', 'a two 3', 'c other 4', 'b 6']);
+  assert.deepEqual(received(host), ['a bang', 'a 3', 'a two 3', 'c other 4', 'b 6']);
 });
 
-test('a message box fills in its values and keeps what is quoted as one symbol', async (t) => {
+test('a message box inserts values and keeps quoted text as one symbol', async (t) => {
   const { host } = await device(
     t,
     withScript(
@@ -186,7 +186,7 @@ test('a message box fills in its values and keeps what is quoted as one symbol',
   );
 });
 
-/** What objects make of what comes in: outlets, messages in, and what goes out of which outlet. */
+/** Objects: number of outlets, messages in, and messages out with their outlets. */
 const OBJECTS = [
   ['prepend a b', 1, '1, x 2, bang, set c, 3', '0 a b 1, 0 a b x 2, 0 a b bang, 0 c 3'],
   ['append 7', 1, '1, x, bang, set 8, bang', '0 1 7, 0 x 7, 0 x 7, 0 x 8'],
@@ -202,7 +202,7 @@ const OBJECTS = [
   ['gate 2 2', 2, 'bang, next, bang', '0 2, 0 1'],
 ];
 
-test('objects do what their reference says', async (t) => {
+test('objects behave as their reference says', async (t) => {
   for (const [text, count, given, expected] of OBJECTS) {
     const outlets = Array.from({ length: count }, (_, at) => box(`o${at}`, `prepend /x ${at}`));
     const start = box('start', given, { maxclass: 'message' });
@@ -214,11 +214,11 @@ test('objects do what their reference says', async (t) => {
       ],
     });
     host.press('start');
-    assert.equal(heard(host).join(', '), expected, text);
+    assert.equal(received(host).join(', '), expected, text);
   }
 });
 
-test('a gate lets through what it is told to', async (t) => {
+test('a gate passes messages while it is open', async (t) => {
   const boxes = [
     box('left', '2', { maxclass: 'message' }),
     box('right', 'x', { maxclass: 'message' }),
@@ -235,7 +235,7 @@ test('a gate lets through what it is told to', async (t) => {
   assert.deepEqual(host.sent.map(({ address }) => address), ['/b']);
 });
 
-test('a message goes to a receive of that name, in another device too', async (t) => {
+test('a message goes to every receive of that name, also in another device', async (t) => {
   const name = `shared${process.pid}`;
   const boxes = [
     box('go', 'x 1', { maxclass: 'message' }),
@@ -251,8 +251,8 @@ test('a message goes to a receive of that name, in another device too', async (t
   const one = await device(t, { boxes, cords });
   const two = await device(t, { boxes, cords });
   one.host.press('go');
-  const told = ({ host }) => host.sent.map(({ address }) => address).sort();
-  assert.deepEqual([told(one), told(two)], [['/own', '/shared'], ['/shared']]);
+  const addresses = ({ host }) => host.sent.map(({ address }) => address).sort();
+  assert.deepEqual([addresses(one), addresses(two)], [['/own', '/shared'], ['/shared']]);
 });
 
 test('a menu of Live is chosen from by text, number and message', async (t) => {
@@ -268,11 +268,11 @@ test('a menu of Live is chosen from by text, number and message', async (t) => {
   host.choose('Quantization', 'Global');
   host.choose('Quantization', 1);
   host.press('m');
-  assert.deepEqual(heard(host), ['int 1', 'int 0', 'int 1', 'int 2']);
+  assert.deepEqual(received(host), ['int 1', 'int 0', 'int 1', 'int 2']);
   assert.equal(host.text('Quantization'), 'None');
 });
 
-test('a number keeps to its range and type, and tells whether it is a float', async (t) => {
+test('a number stays in its range, and is sent with its type', async (t) => {
   const boxes = [
     box('f', 'f', {
       maxclass: 'live.dial',
@@ -288,10 +288,10 @@ test('a number keeps to its range and type, and tells whether it is a float', as
   host.sent.length = 0;
   host.setValue('F', 99);
   host.setValue('I', 700.5);
-  assert.deepEqual(heard(host), ['float 4', 'int 255']);
+  assert.deepEqual(received(host), ['float 4', 'int 255']);
 });
 
-test('a switch tells 0 and 1, is set in silence, and a button refuses to be set', async (t) => {
+test('a switch sends 0 and 1, `set` sends nothing, and a button refuses `set`', async (t) => {
   const toggle = box('thru', 'off', {
     maxclass: 'live.text',
     mode: 1,
@@ -308,11 +308,11 @@ test('a switch tells 0 and 1, is set in silence, and a button refuses to be set'
   assert.equal(host.text('Thru'), 'off');
   host.press('set');
   assert.equal(host.text('Thru'), 'on');
-  assert.deepEqual(heard(host), ['int 1', 'int 0']);
+  assert.deepEqual(received(host), ['int 1', 'int 0']);
   assert.throws(() => host.press('wrong'), /button/);
 });
 
-test('a text field tells every key, and its whole text as one symbol', async (t) => {
+test('a text field sends every key, and its text as one symbol', async (t) => {
   const boxes = [
     box('field', '', { maxclass: 'textedit', outputmode: 1, keymode: 1 }),
     box('changed', 't b'),
@@ -331,7 +331,7 @@ test('a text field tells every key, and its whole text as one symbol', async (t)
   assert.equal(host.text('field'), '');
 });
 
-test('a menu is filled, chosen from, and set by name in silence', async (t) => {
+test('a menu can be filled, chosen from, and set by name without a message', async (t) => {
   const boxes = [
     box('fill', 'clear, append one, append "lofi keys", setsymbol "lofi keys"', {
       maxclass: 'message',
@@ -341,13 +341,13 @@ test('a menu is filled, chosen from, and set by name in silence', async (t) => {
   const { host } = await device(t, withScript(boxes, ['fill menu'], 'menu'));
   host.press('fill');
   assert.deepEqual([host.items('menu'), host.text('menu')], [['one', 'lofi keys'], 'lofi keys']);
-  assert.deepEqual(heard(host), []);
+  assert.deepEqual(received(host), []);
   host.choose('menu', 'one');
-  assert.deepEqual(heard(host), ['int 0']);
+  assert.deepEqual(received(host), ['int 0']);
   assert.throws(() => host.choose('menu', 'two'), /no item/);
 });
 
-test('what cannot be clicked in Max cannot be pressed', async (t) => {
+test('a box that cannot be clicked in Max cannot be pressed', async (t) => {
   for (const attribute of ['ignoreclick', 'hidden']) {
     const off = box('off', `${attribute} 1`, { maxclass: 'message' });
     const { host } = await device(t, { boxes: [off, button('b')], cords: ['off b'] });
@@ -357,7 +357,7 @@ test('what cannot be clicked in Max cannot be pressed', async (t) => {
   }
 });
 
-test('a multislider is set by its slider and a value, and not by a value alone', async (t) => {
+test('a multislider is set by an index and a value, not by a value alone', async (t) => {
   const boxes = [
     box('right', 'set 1 0.5', { maxclass: 'message' }),
     box('wrong', 'set 1', { maxclass: 'message' }),
@@ -369,7 +369,7 @@ test('a multislider is set by its slider and a value, and not by a value alone',
   assert.throws(() => host.press('wrong'), /slider/);
 });
 
-test('what is saved in a set comes back before live.thisdevice bangs', async (t) => {
+test('saved values are restored before live.thisdevice bangs', async (t) => {
   const boxes = [
     box('bars', '', {
       maxclass: 'live.numbox',
@@ -389,22 +389,22 @@ test('what is saved in a set comes back before live.thisdevice bangs', async (t)
     ],
   };
   const first = await device(t, description);
-  assert.equal(heard(first.host).at(-1), 'bang');
+  assert.equal(received(first.host).at(-1), 'bang');
   first.host.setValue('Bars', 8);
   first.host.press('keep');
   const saved = JSON.parse(JSON.stringify(first.host.save()));
   assert.deepEqual(saved, { Bars: 8, Prompt: ['warm, é'] });
   const second = await device(t, { ...description, parameters: saved });
-  assert.deepEqual(heard(second.host), ['bars 8', 'remember warm, é', 'bang']);
+  assert.deepEqual(received(second.host), ['bars 8', 'remember warm, é', 'bang']);
   second.host.loadPreset({ ...saved, Bars: 2 });
-  assert.deepEqual(heard(second.host).slice(3), ['bars 2', 'remember warm, é', 'bang']);
+  assert.deepEqual(received(second.host).slice(3), ['bars 2', 'remember warm, é', 'bang']);
 });
 
-test('metro and delay come at high priority, and the script hears them at low', async (t) => {
+test('metro and delay send at high priority, and the script receives at low', async (t) => {
   const live = { attach: (_, hooks) => ({ LiveAPI: priorityProbe(hooks) }) };
   const script = `
     outlets = 1;
-    function bang() { outlet(0, '/heard', new LiveAPI().low ? 'low' : 'high'); }
+    function bang() { outlet(0, '/received', new LiveAPI().low ? 'low' : 'high'); }
   `;
   const { host, clock } = await device(t, {
     ...withScript([button('go'), box('delay', 'delay 200'), box('metro', 'metro 50')], [
@@ -416,12 +416,12 @@ test('metro and delay come at high priority, and the script hears them at low', 
   });
   host.press('go');
   clock.advance(199);
-  assert.deepEqual(heard(host), []);
+  assert.deepEqual(received(host), []);
   clock.advance(1 + 50 + 50);
-  assert.deepEqual(heard(host), ['low', 'low', 'low']);
+  assert.deepEqual(received(host), ['low', 'low', 'low']);
 });
 
-/** A LiveAPI that only knows at which priority it was made. */
+/** A LiveAPI that only knows the priority at which it was created. */
 function priorityProbe(hooks) {
   return class {
     constructor() {
@@ -442,7 +442,7 @@ test('defer waits at high priority only, and deferlow always', async (t) => {
   const cords = ['go low', 'go defer', 'go c', 'low a', 'defer b', 'a js', 'b js', 'c js'];
   const { host } = await device(t, { boxes: [...boxes, ...HEARD], cords: [...cords, 'js udp'] });
   host.press('go');
-  assert.deepEqual(heard(host), ['defer x', 'direct x', 'deferlow x']);
+  assert.deepEqual(received(host), ['defer x', 'direct x', 'deferlow x']);
 });
 
 test('a script posts, schedules and repeats', async (t) => {
@@ -451,7 +451,7 @@ test('a script posts, schedules and repeats', async (t) => {
     var count = 0;
     var task = new Task(function (word) {
       count += 1;
-      outlet(0, '/heard', word + count, arguments.callee.task.running);
+      outlet(0, '/received', word + count, arguments.callee.task.running);
       if (count === 4) { task.cancel(); }
     }, this, ['tick']);
     task.interval = 100;
@@ -460,13 +460,13 @@ test('a script posts, schedules and repeats', async (t) => {
   const { host, clock } = await device(t, { ...withScript([button('go')], [], 'go'), script });
   host.press('go');
   clock.advance(250);
-  assert.deepEqual(heard(host), ['tick1 1', 'tick2 1', 'tick3 1']);
+  assert.deepEqual(received(host), ['tick1 1', 'tick2 1', 'tick3 1']);
   clock.advance(1000);
   assert.equal(host.sent.length, 4);
   assert.deepEqual(host.console, ['on 1 2', 'error: so 1']);
 });
 
-test('whole numbers leave a script as ints, others as floats, and arrays in a row', async (t) => {
+test('a script sends whole numbers as ints, others as floats, and arrays flattened', async (t) => {
   const script = `
     outlets = 1;
     function bang() { outlet(0, '/x', 3.0, [1.5, 'a b'], true); }
@@ -478,7 +478,7 @@ test('whole numbers leave a script as ints, others as floats, and arrays in a ro
   ]);
 });
 
-test('what a script must not send through an outlet is an error', async (t) => {
+test('sending an invalid value through an outlet is an error', async (t) => {
   const refused = ["outlet(0, '/x', NaN)", "outlet(0, '/x', {})", "outlet(1, '/x')", 'outlet(0)'];
   for (const bad of refused) {
     const script = `outlets = 1; function bang() { ${bad}; }`;
@@ -487,7 +487,7 @@ test('what a script must not send through an outlet is an error', async (t) => {
   }
 });
 
-test('an exception in a script stands in the console and fails the next call', async (t) => {
+test('an exception in a script is in the console and fails the next call', async (t) => {
   const script = 'outlets = 1; var t = new Task(function () { nowhere(); }); t.schedule(10);';
   const { host, clock } = await device(t, { ...withScript([button('go')], [], 'go'), script });
   clock.advance(10);
@@ -495,7 +495,7 @@ test('an exception in a script stands in the console and fails the next call', a
   assert.throws(() => host.press('go'), /nowhere/);
 });
 
-test('a script has ES5 and no more', async (t) => {
+test('a script has ES5 only', async (t) => {
   const laters = ['Promise', '[].find', '"".repeat', 'Object.assign', 'setTimeout', 'require'];
   for (const later of laters) {
     const script = `outlets = 1; function bang() { outlet(0, '/x', String(typeof ${later})); }`;
@@ -505,7 +505,7 @@ test('a script has ES5 and no more', async (t) => {
   }
 });
 
-test('syntax that came after ES5 is found', (t) => {
+test('newer syntax than ES5 is refused', (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'max-es5-'));
   t.after(() => fs.rmSync(folder, { recursive: true }));
   const script = path.join(folder, 'script.js');
@@ -518,7 +518,7 @@ test('syntax that came after ES5 is found', (t) => {
   }
 });
 
-test('only what a script offers can be called', async (t) => {
+test('only functions of the script can be called', async (t) => {
   const script = "outlets = 1; function inner() { outlet(0, '/x', 1); } inner.local = 1;";
   const message = (text) => box('m', text, { maxclass: 'message' });
   for (const text of ['inner', 'other', 'post']) {
@@ -528,13 +528,13 @@ test('only what a script offers can be called', async (t) => {
   }
 });
 
-test('a script writes a file and tells whether it could be opened', async (t) => {
+test('a script can write a file, and sees whether it was opened', async (t) => {
   const script = `
     outlets = 1;
     function write(path) {
       var file = new File(path, 'write', 'TEXT');
       if (file.isopen) { file.eof = 0; file.writeline('é'); file.writestring('x'); }
-      outlet(0, '/heard', file.isopen);
+      outlet(0, '/received', file.isopen);
       file.close();
     }
   `;
@@ -551,10 +551,10 @@ test('a script writes a file and tells whether it could be opened', async (t) =>
   host.press('here');
   host.press('gone');
   assert.equal(fs.readFileSync(file, 'utf8'), 'é\nx');
-  assert.deepEqual(heard(host), ['1', '0']);
+  assert.deepEqual(received(host), ['1', '0']);
 });
 
-test('an endless loop through cords and an endless queue are found', async (t) => {
+test('an endless loop through cords and an endless queue are errors', async (t) => {
   const loop = [box('go', 'x', { maxclass: 'message' }), box('p', 'prepend y')];
   const { host } = await device(t, { boxes: loop, cords: ['go p', 'p p'] });
   assert.throws(() => host.press('go'), /stack overflow/);
@@ -595,7 +595,7 @@ test('an attribute is set by its name, a label by one symbol only', async (t) =>
   assert.equal(host.text('b'), 'two');
 });
 
-test('udpreceive hears the port that it was told last, unless that is taken', async (t) => {
+test('udpreceive listens on its newest port, unless that is taken', async (t) => {
   const net = silentNet();
   net.bind(9003, () => {});
   const boxes = [
@@ -604,32 +604,32 @@ test('udpreceive hears the port that it was told last, unless that is taken', as
     box('in', 'udpreceive 9001 @defer 1'),
   ];
   const { host } = await device(t, { ...withScript(boxes, ['two in', 'three in'], 'in'), net });
-  net.tell(9001, '/a', 'if', [1, 2]);
+  net.deliver(9001, '/a', 'if', [1, 2]);
   assert.deepEqual(host.sent[0].values, ['/a', 1, 2]);
   host.press('two');
-  net.tell(9001, '/b', '', []);
-  net.tell(9002, '/c', 's', ['é']);
-  assert.deepEqual(heard(host), ['/a 1 2', '/c é']);
+  net.deliver(9001, '/b', '', []);
+  net.deliver(9002, '/c', 's', ['é']);
+  assert.deepEqual(received(host), ['/a 1 2', '/c é']);
   host.press('three');
-  net.tell(9002, '/d', '', []);
+  net.deliver(9002, '/d', '', []);
   assert.equal(host.sent.length, 2);
   assert.match(host.console[0], /9003/);
 });
 
 test('udpreceive is at high priority unless it is deferred', async (t) => {
-  // The script hears at once at low priority, and after all others at high.
-  const orders = { '@defer 1': ['/heard', '/direct'], '@defer 0': ['/direct', '/heard'] };
+  // The script receives at once at low priority, and after all others at high.
+  const orders = { '@defer 1': ['/received', '/direct'], '@defer 0': ['/direct', '/received'] };
   for (const [attribute, order] of Object.entries(orders)) {
     const net = silentNet();
     const boxes = [box('in', `udpreceive 9001 ${attribute}`), box('direct', 'prepend /direct')];
     const description = withScript(boxes, ['in direct', 'direct udp'], 'in');
     const { host } = await device(t, { ...description, net });
-    net.tell(9001, '/a', '', []);
+    net.deliver(9001, '/a', '', []);
     assert.deepEqual(host.sent.map(({ address }) => address), order);
   }
 });
 
-test('a float stays a float on its way through boxes', async (t) => {
+test('a float stays a float through all boxes', async (t) => {
   const dial = box('f', '', { maxclass: 'live.dial', ...parameter('F', 'float') });
   const filled = box('filled', '/x $1 3. 3', { maxclass: 'message' });
   const { host } = await device(t, {
@@ -660,7 +660,7 @@ test('automation and mapped pads press a button when they rise, at high priority
   assert.deepEqual(addresses, ['/direct', '/deferred', '/deferred', '/direct']);
 });
 
-test('OSC goes over a real socket, there and back', async (t) => {
+test('OSC is sent and received through a real socket', async (t) => {
   const other = dgram.createSocket('udp4');
   t.after(() => other.close());
   await new Promise((done) => other.bind(0, '127.0.0.1', done));
@@ -679,7 +679,7 @@ test('OSC goes over a real socket, there and back', async (t) => {
   const arrived = new Promise((done) => other.once('message', done));
   host.press('go');
   assert.deepEqual(osc.decode(await arrived), [
-    { address: '/heard', types: 's', values: ['bang'] },
+    { address: '/received', types: 's', values: ['bang'] },
   ]);
   const echoed = new Promise((done) => other.once('message', done));
   other.send(osc.encode({ address: '/back', types: 'i', values: [7] }), port, '127.0.0.1');
@@ -692,7 +692,7 @@ test('OSC goes over a real socket, there and back', async (t) => {
 const ramp = (first, frames) =>
   Float32Array.from({ length: frames }, (_, at) => ((first + at) % 1000) / 1000);
 
-test('a track hears a file from a moment on, or in the song\'s time', (t) => {
+test('a track\'s input plays a file from a moment on, or in the song\'s time', (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'max-wave-'));
   t.after(() => fs.rmSync(folder, { recursive: true }));
   const file = path.join(folder, 'ramp.wav');
@@ -734,7 +734,7 @@ const RECORDER = [
 ];
 const RECORDER_CORDS = ['in rec', 'in.1 rec.1', 'on rec', 'off rec', 'buf.1 bang', 'bang js'];
 
-test('record~ fills the buffer~ from plugin~, and the file is whole when it bangs', async (t) => {
+test('record~ fills the buffer~ from plugin~, and the file is complete at the bang', async (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'max-take-'));
   t.after(() => fs.rmSync(folder, { recursive: true }));
   const file = path.join(folder, 'take.wav');
@@ -752,12 +752,12 @@ test('record~ fills the buffer~ from plugin~, and the file is whole when it bang
   host.press('off');
   clock.advance(50);
   host.press('save');
-  assert.deepEqual(heard(host), []);
+  assert.deepEqual(received(host), []);
   clock.advance(1);
-  assert.deepEqual(heard(host), ['written bang']);
+  assert.deepEqual(received(host), ['written bang']);
   const { sampleRate, channels } = readWave(file);
   assert.equal(sampleRate, 1000);
-  // The file has the buffer's length, whatever was recorded.
+  // The file has the length of the buffer, not of the recording.
   assert.deepEqual(channels.map((channel) => channel.length), [300, 300]);
   assert.deepEqual(channels[0].slice(0, 200), ramp(120, 200));
   assert.deepEqual(channels[0].slice(200), new Float32Array(100));
@@ -773,10 +773,10 @@ test('a file that cannot be written is an error and no bang', async (t) => {
   host.press('save');
   clock.advance(10);
   assert.match(host.console[0], /cannot write/);
-  assert.deepEqual(heard(host), []);
+  assert.deepEqual(received(host), []);
 });
 
-test('two devices with --- names keep their buffers apart', async (t) => {
+test('two devices with --- names have separate buffers', async (t) => {
   const description = { boxes: [...RECORDER, ...HEARD], cords: [...RECORDER_CORDS, 'js udp'] };
   const one = await device(t, description);
   const two = await device(t, description);
@@ -785,7 +785,7 @@ test('two devices with --- names keep their buffers apart', async (t) => {
   assert.match(name(one), /take$/);
 });
 
-test('the device\'s output is its input times the gain, and peakamp~ tells the peak', async (t) => {
+test('the output is the input times the gain, and peakamp~ reports the peak', async (t) => {
   const { host, clock } = await device(t, {
     ...withScript(
       [
@@ -802,14 +802,14 @@ test('the device\'s output is its input times the gain, and peakamp~ tells the p
     audio: rampInput,
   });
   clock.advance(45);
-  assert.deepEqual(heard(host), ['float 0.5', 'float 0.5']);
+  assert.deepEqual(received(host), ['float 0.5', 'float 0.5']);
   assert.equal(host.output(0.01, 1)[0][0], 0.5);
   host.press('off');
   clock.advance(100);
   assert.equal(host.output(0.1, 1)[0][0], 0);
 });
 
-test('a script and a message box can ask for a page in the browser', async (t) => {
+test('a script and a message box can open a page in the browser', async (t) => {
   const script = "outlets = 1; function bang() { max.launchbrowser('file:///a b/'); }";
   const link = box('link', '; max launchbrowser http://127.0.0.1/', { maxclass: 'message' });
   const { host } = await device(t, { ...withScript([button('go'), link], [], 'go'), script });
@@ -818,12 +818,12 @@ test('a script and a message box can ask for a page in the browser', async (t) =
   assert.deepEqual(host.launched, ['file:///a b/', 'http://127.0.0.1/']);
 });
 
-test('a script hears of Live once the device is there, and what it observes', async (t) => {
+test('a script can use Live and observe it once the device is loaded', async (t) => {
   const script = `
     outlets = 1;
     var api;
     function bang() {
-      api = new LiveAPI(function (args) { outlet(0, '/heard', args, args instanceof Array); },
+      api = new LiveAPI(function (args) { outlet(0, '/received', args, args instanceof Array); },
         'live_set');
       api.property = 'tempo';
     }
@@ -842,7 +842,7 @@ test('a script hears of Live once the device is there, and what it observes', as
   clock.advance(100);
   live.song.setTempo(93.5);
   clock.advance(100);
-  const tempos = heard(host).filter((line) => line.startsWith('tempo'));
+  const tempos = received(host).filter((line) => line.startsWith('tempo'));
   assert.deepEqual(tempos, ['tempo 90 1', 'tempo 93.5 1']);
 });
 
@@ -870,7 +870,7 @@ test('an exception in an observer fails the next call', async (t) => {
   assert.throws(() => host.press('go'), /nowhere/);
 });
 
-test('plugsync~ tells where the song is', async (t) => {
+test('plugsync~ reports the position of the song', async (t) => {
   const clock = manualClock();
   const live = createLive({ clock, tempo: 90, numerator: 7, denominator: 8 });
   const track = live.song.addTrack({ name: 'mic', kind: 'audio' });

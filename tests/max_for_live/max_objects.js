@@ -1,6 +1,6 @@
 'use strict';
 
-/** Max's objects that only pass messages on. */
+/** Max's objects that only pass on messages. */
 
 const { Float, fromAtoms, isNumber, message, plain, toAtoms } = require('./max_atoms.js');
 const { parseWord, splitText } = require('./max_atoms.js');
@@ -8,20 +8,20 @@ const { Box, readParameter } = require('./max_box.js');
 
 /** @typedef {import('./max_atoms.js').Message} Message */
 
-/** Hears everything in one way. */
+/** A box that handles all messages in one method. */
 class Passing extends Box {
-  /** @param {Message} heard @param {number} inlet */
-  hear(heard, inlet) {
-    throw new Error(`${this.label} hears nothing: ${heard.name} in ${inlet}`);
+  /** @param {Message} received @param {number} inlet */
+  handle(received, inlet) {
+    throw new Error(`${this.label} accepts no message: ${received.name} in ${inlet}`);
   }
 
-  receive(inlet, heard) {
-    this.hear(heard, inlet);
+  receive(inlet, received) {
+    this.handle(received, inlet);
   }
 }
 
 class Prepend extends Passing {
-  hear({ name, args }) {
+  handle({ name, args }) {
     if (name === 'set') {
       this.args = args;
     } else {
@@ -31,7 +31,7 @@ class Prepend extends Passing {
 }
 
 class Append extends Passing {
-  hear({ name, args }) {
+  handle({ name, args }) {
     if (name === 'set') {
       this.args = args;
     } else {
@@ -49,20 +49,20 @@ class Route extends Passing {
     this.outlets = this.args.length + 1;
   }
 
-  hear(heard, inlet) {
+  handle(received, inlet) {
     if (inlet > 0) {
-      [this.args[inlet - 1]] = toAtoms(heard);
+      [this.args[inlet - 1]] = toAtoms(received);
       return;
     }
-    const atoms = toAtoms(heard);
+    const atoms = toAtoms(received);
     const at = this.args.findIndex((arg) => plain(arg) === plain(atoms[0]));
-    const byType = at < 0 ? this.args.indexOf(heard.name) : -1;
+    const byType = at < 0 ? this.args.indexOf(received.name) : -1;
     if (at >= 0) {
       this.sendAtoms(at, atoms.slice(1));
     } else if (byType >= 0) {
       this.sendAtoms(byType, atoms);
     } else {
-      this.send(this.args.length, heard);
+      this.send(this.args.length, received);
     }
   }
 }
@@ -75,15 +75,15 @@ class Select extends Passing {
     this.outlets = this.args.length + 1;
   }
 
-  hear(heard, inlet) {
-    const [first] = toAtoms(heard);
+  handle(received, inlet) {
+    const [first] = toAtoms(received);
     if (inlet === 1) {
       this.args[0] = first;
       return;
     }
-    const subject = heard.name === 'symbol' ? heard.args[0] : first;
+    const subject = received.name === 'symbol' ? received.args[0] : first;
     const at = this.args.findIndex((arg) => plain(arg) === plain(subject));
-    this.send(at < 0 ? this.args.length : at, at < 0 ? heard : message('bang'));
+    this.send(at < 0 ? this.args.length : at, at < 0 ? received : message('bang'));
   }
 }
 
@@ -92,7 +92,7 @@ const CONVERSIONS = {
   i: ([first]) => message('int', isNumber(first) ? Math.trunc(plain(first)) : 0),
   f: ([first]) => message('float', new Float(isNumber(first) ? plain(first) : 0)),
   s: ([first]) => (isNumber(first) ? message('') : message(first)),
-  l: (atoms, heard) => (heard.name === 'bang' ? message('int', 0) : heard),
+  l: (atoms, received) => (received.name === 'bang' ? message('int', 0) : received),
 };
 const LONG_NAMES = { bang: 'b', int: 'i', float: 'f', symbol: 's', list: 'l', anything: 'l' };
 
@@ -103,12 +103,12 @@ class Trigger extends Passing {
     this.outlets = this.args.length;
   }
 
-  hear(heard) {
-    const atoms = heard.name === 'bang' ? [0] : toAtoms(heard);
+  handle(received) {
+    const atoms = received.name === 'bang' ? [0] : toAtoms(received);
     for (let outlet = this.outlets - 1; outlet >= 0; outlet -= 1) {
       const format = LONG_NAMES[this.args[outlet]] ?? this.args[outlet];
       const convert = CONVERSIONS[format];
-      this.send(outlet, convert ? convert(atoms, heard) : fromAtoms([format]));
+      this.send(outlet, convert ? convert(atoms, received) : fromAtoms([format]));
     }
   }
 }
@@ -121,21 +121,21 @@ class Gate extends Passing {
     this.open = plain(this.args[1] ?? 0);
   }
 
-  hear(heard, inlet) {
+  handle(received, inlet) {
     if (inlet === 1) {
       if (this.open > 0) {
-        this.send(this.open - 1, heard);
+        this.send(this.open - 1, received);
       }
       return;
     }
-    if (heard.name === 'bang') {
+    if (received.name === 'bang') {
       this.send(0, message('int', this.open));
-    } else if (['int', 'float'].includes(heard.name)) {
-      this.open = Math.min(this.outlets, Math.max(0, Math.trunc(plain(heard.args[0]))));
-    } else if (heard.name === 'next') {
+    } else if (['int', 'float'].includes(received.name)) {
+      this.open = Math.min(this.outlets, Math.max(0, Math.trunc(plain(received.args[0]))));
+    } else if (received.name === 'next') {
       this.open = (this.open % this.outlets) + 1;
     } else {
-      throw new Error(`${this.label} does not take '${heard.name}' in its left inlet`);
+      throw new Error(`${this.label} does not take '${received.name}' in its left inlet`);
     }
   }
 }
@@ -146,15 +146,15 @@ class Change extends Box {
     this.outlets = 3;
     this.value = plain(this.args[0] ?? 0);
     this.handlers = {
-      int: ([atom]) => this.hear(atom),
-      float: ([atom]) => this.hear(atom),
+      int: ([atom]) => this.handle(atom),
+      float: ([atom]) => this.handle(atom),
       set: ([atom]) => {
         this.value = plain(atom);
       },
     };
   }
 
-  hear(atom) {
+  handle(atom) {
     const old = this.value;
     this.value = plain(atom);
     if (old === this.value) {
@@ -170,17 +170,17 @@ class Change extends Box {
 }
 
 class Deferlow extends Passing {
-  hear(heard) {
-    this.host.later(() => this.send(0, heard));
+  handle(received) {
+    this.host.later(() => this.send(0, received));
   }
 }
 
 class Defer extends Passing {
-  hear(heard) {
+  handle(received) {
     if (this.host.priority === 'low') {
-      this.send(0, heard);
+      this.send(0, received);
     } else {
-      this.host.later(() => this.send(0, heard));
+      this.host.later(() => this.send(0, received));
     }
   }
 }
@@ -303,18 +303,18 @@ class MessageBox extends Passing {
     this.words = splitText(this.saved.text ?? '');
   }
 
-  hear(heard, inlet) {
-    const typed = () => toAtoms(heard).slice(1).map((atom) => ({ word: String(plain(atom)) }));
+  handle(received, inlet) {
+    const typed = () => toAtoms(received).slice(1).map((atom) => ({ word: String(plain(atom)) }));
     if (inlet === 1) {
-      this.words = toAtoms(heard).map((atom) => ({ word: String(plain(atom)) }));
-    } else if (heard.name === 'set') {
+      this.words = toAtoms(received).map((atom) => ({ word: String(plain(atom)) }));
+    } else if (received.name === 'set') {
       this.words = typed();
-    } else if (heard.name === 'append') {
+    } else if (received.name === 'append') {
       this.words = [...this.words, ...typed()];
-    } else if (heard.name === 'prepend') {
+    } else if (received.name === 'prepend') {
       this.words = [...typed(), ...this.words];
     } else {
-      this.output(heard.name === 'bang' ? [] : toAtoms(heard));
+      this.output(received.name === 'bang' ? [] : toAtoms(received));
     }
   }
 
@@ -322,7 +322,7 @@ class MessageBox extends Passing {
     this.output([]);
   }
 
-  /** A comma ends a message; after a semicolon the first word is where it goes. */
+  /** A comma ends a message; after a semicolon the first word is the receiver's name. */
   output(values) {
     let atoms = [];
     let remote = false;
@@ -346,7 +346,7 @@ class MessageBox extends Passing {
   }
 }
 
-/** `$1` is the first value, with its type; within a word it is text. */
+/** `$1` is replaced by the first value, with its type; within a word, by its text. */
 function replaced(word, values) {
   const alone = /^\$([1-9])$/.exec(word);
   if (alone) {
@@ -372,15 +372,15 @@ class Pattr extends Passing {
     return this.shown;
   }
 
-  hear(heard) {
-    if (heard.name === 'bang') {
+  handle(received) {
+    if (received.name === 'bang') {
       this.output();
       return;
     }
-    if (heard.name === 'init') {
+    if (received.name === 'init') {
       this.atoms = this.parameter?.initial ?? this.atoms;
     } else {
-      this.atoms = toAtoms(heard);
+      this.atoms = toAtoms(received);
     }
     this.host.changed(this);
     if (this.attributes.thru === undefined || this.attributes.thru === 1) {
@@ -408,8 +408,8 @@ class Send extends Passing {
     this.outlets = 0;
   }
 
-  hear(heard) {
-    this.host.sendNamed(this.args[0], heard);
+  handle(received) {
+    this.host.sendNamed(this.args[0], received);
   }
 }
 
@@ -420,8 +420,8 @@ class Receive extends Box {
     this.host.named(this.args[0], this);
   }
 
-  hearNamed(heard) {
-    this.send(0, heard);
+  receiveNamed(received) {
+    this.send(0, received);
   }
 
   freed() {

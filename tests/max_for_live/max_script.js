@@ -1,6 +1,6 @@
 'use strict';
 
-/** Max's js object: a script in a context of its own, with what Max gives to it and no more. */
+/** Max's js object: a script in its own context, with exactly the globals that Max provides. */
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -18,7 +18,7 @@ class Js extends Box {
     this.line = '';
     this.context = vm.createContext(this.globals());
     keepEs5(this.context);
-    /** What `this` is in the script. */
+    /** The value of `this` in the script. */
     this.script = vm.runInContext('this', this.context);
     const given = new Set(Object.getOwnPropertyNames(this.context));
     new vm.Script(fs.readFileSync(this.file, 'utf8'), { filename: this.file }).runInContext(
@@ -29,7 +29,7 @@ class Js extends Box {
     this.outlets = this.context.outlets;
   }
 
-  /** What a script finds in Max. */
+  /** The globals that Max provides. */
   globals() {
     const { host } = this;
     return {
@@ -73,16 +73,16 @@ class Js extends Box {
     };
   }
 
-  receive(inlet, heard) {
-    // js never runs at high priority: what comes there waits for its turn.
+  receive(inlet, received) {
+    // js never runs at high priority: such a message waits in the queue.
     if (this.host.priority === 'high') {
-      this.host.later(() => this.hear(inlet, heard));
+      this.host.later(() => this.handle(inlet, received));
     } else {
-      this.hear(inlet, heard);
+      this.handle(inlet, received);
     }
   }
 
-  hear(inlet, { name, args }) {
+  handle(inlet, { name, args }) {
     const method = this.method(name);
     if (method === undefined) {
       throw new Error(`js: no function ${name} in ${path.basename(this.file)}`);
@@ -108,7 +108,7 @@ class Js extends Box {
     return own ?? (typeof any === 'function' && !any.local ? any : undefined);
   }
 
-  /** Runs some of the script; what it throws stands in the console and fails the test. */
+  /** Runs a part of the script; an exception is printed to the console and fails the test. */
   call(work) {
     try {
       return work();
@@ -140,7 +140,7 @@ class Js extends Box {
     this.send(outlet, fromAtoms(atomsOf(values)));
   }
 
-  /** What is posted stays on its line until a line break, or an empty post. */
+  /** Posts continue the line until a line break or an empty post. */
   post(values) {
     if (values.length === 0) {
       this.flush();
@@ -175,11 +175,11 @@ function unrolledArguments(value) {
 }
 
 /**
- * What JavaScript's values become in a cord.
+ * The atoms that JavaScript's values become in a cord.
  *
  * @param {any[]} values
  * @returns {import('./max_atoms.js').Atom[]}
- * @throws {TypeError} for what is no number, string or boolean
+ * @throws {TypeError} for a value that is no number, string or boolean
  */
 function atomsOf(values) {
   return unrolled(values).map((value) => {
@@ -205,7 +205,7 @@ function keepEs5(context) {
       keepOnly(builtin.prototype, kept.prototype);
     }
   }
-  // Arrays of Live's answers come from outside of the context.
+  // The arrays in Live's answers come from another context.
   const array = vm.runInContext('Array', context);
   Object.defineProperty(array, Symbol.hasInstance, { value: Array.isArray });
   for (const name of vm.runInContext('Object.getOwnPropertyNames(this)', context)) {
@@ -225,7 +225,7 @@ function keepOnly(object, names) {
   }
 }
 
-/** A dictionary of Max's, as far as a script fills one and Live reads it. */
+/** Max's dictionary, with the methods that a script needs to fill it and Live to read it. */
 class Dict {
   #entries = new Map();
 
@@ -238,7 +238,7 @@ class Dict {
   }
 }
 
-/** A script that measures time does it by the host's clock, as its tasks do. */
+/** Date by the host's clock, which the script's tasks use too. */
 function clockDate(clock) {
   return class ClockDate extends Date {
     constructor(...parts) {
@@ -272,7 +272,7 @@ function taskClass(js) {
       this.start(1, delayMs);
     }
 
-    /** Without a number, or with a negative one, until it is cancelled. */
+    /** Repeats that many times; without a number, or with a negative one, until it is cancelled. */
     repeat(count = -1, delayMs = 0) {
       this.start(count < 0 ? Infinity : count, delayMs);
     }
@@ -286,7 +286,7 @@ function taskClass(js) {
     wait(count, delayMs) {
       const timer = host.after(delayMs, 'low', () => {
         this.execute();
-        // It may have been cancelled or scheduled anew by its own function.
+        // Its function may have cancelled or rescheduled it.
         if (this.timer === timer && count > 1) {
           this.wait(count - 1, this.interval);
         } else if (this.timer === timer) {
@@ -312,7 +312,7 @@ function taskClass(js) {
   };
 }
 
-/** Live's class, with callbacks that run as Max runs them. */
+/** The class LiveAPI, with callbacks that run as in Max. */
 function liveApiClass(js) {
   const { host } = js;
   const wrapped = (value) => {
@@ -342,7 +342,7 @@ class File {
     this.access = access;
     this.position = 0;
     if (path.isAbsolute(name) && fs.existsSync(path.dirname(name))) {
-      // What was in the file stays, until `eof` is set.
+      // The old content stays until `eof` is set.
       this.#handle = fs.openSync(name, fs.existsSync(name) ? 'r+' : 'w+');
     }
   }

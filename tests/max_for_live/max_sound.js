@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * MSP's objects. No signal runs: whoever wants to know one asks for a span of it, and what is asked
- * asks its inputs, so that a recording holds exactly what came in through the cords.
+ * MSP's objects. Signals are computed on request: a box that needs a span of a signal requests it
+ * from its inputs, and they from theirs. So a recording has exactly what came in through the cords.
  */
 
 const fs = require('node:fs');
@@ -59,7 +59,7 @@ class Plugout extends Signal {
   }
 }
 
-/** Two inputs, each a signal or the last number. */
+/** An operator on two inputs, each a signal or the last number. */
 class Operator extends Signal {
   constructor(host, saved, typed, operate) {
     super(host, saved, typed);
@@ -187,7 +187,7 @@ class Selector extends Signal {
   }
 }
 
-/** Reports something of its input again and again, at high priority. */
+/** Reports a property of its input at intervals, at high priority. */
 class Reporter extends Signal {
   constructor(...all) {
     super(...all);
@@ -270,7 +270,7 @@ class PlugSync extends Box {
   }
 }
 
-/** Max finds a buffer~ by its name from anywhere. */
+/** Buffers by name: every object of Max can find them. */
 const buffers = new Map();
 
 class Buffer extends Box {
@@ -325,7 +325,7 @@ class Buffer extends Box {
     this.format = type;
   }
 
-  /** Whoever records into it has written up to now. */
+  /** Makes the objects that record into this buffer write all their input up to now. */
   settle() {
     for (const box of this.host.boxes) {
       if (box instanceof Record && box.args[0] === this.name) {
@@ -334,7 +334,7 @@ class Buffer extends Box {
     }
   }
 
-  /** Written later and in the background; the bang tells when it is whole. */
+  /** Writes the file later, in the background; a bang follows when it is complete. */
   write(name) {
     if (name === undefined) {
       throw new Error(`${this.label}: 'writewave' without a name asks the user`);
@@ -393,7 +393,7 @@ class Record extends Signal {
     }
   }
 
-  /** What has come in since it was switched on, as far as the buffer holds it. */
+  /** Writes the input since the start or the last call into the buffer, as far as it has room. */
   store() {
     const buffer = buffers.get(this.args[0]);
     if (this.sinceSeconds === null) {
@@ -407,9 +407,9 @@ class Record extends Signal {
     }
     const startSeconds = this.sinceSeconds;
     const rate = this.host.sampleRate;
-    const heard = Math.round((this.host.clock.now() / 1000 - startSeconds) * rate);
+    const passed = Math.round((this.host.clock.now() / 1000 - startSeconds) * rate);
     const end = Math.min(buffer.data[0].length, Math.round((this.range[1] / 1000) * rate));
-    const frames = Math.max(0, Math.min(heard, end - this.nextFrame));
+    const frames = Math.max(0, Math.min(passed, end - this.nextFrame));
     buffer.data.slice(0, this.channels).forEach((channel, inlet) => {
       channel.set(this.host.pull(this, inlet, { startSeconds, frames }), this.nextFrame);
     });

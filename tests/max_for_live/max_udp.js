@@ -55,7 +55,10 @@ class UdpReceive extends Box {
     super(...all);
     this.port = plain(this.args[0]);
     this.settable = ['defer', 'quiet'];
-    this.handlers = { port: ([port]) => this.listen(Math.trunc(plain(port))), maxqueuesize: () => {} };
+    this.handlers = {
+      port: ([port]) => this.listen(Math.trunc(plain(port))),
+      maxqueuesize: () => {},
+    };
     this.receiver = null;
   }
 
@@ -87,9 +90,9 @@ class UdpReceive extends Box {
       return;
     }
     this.host.run(this.attributes.defer === 1 ? 'low' : 'high', () => {
-      for (const heard of messages) {
-        const { address, types, values } = heard;
-        this.host.received.push(heard);
+      for (const received of messages) {
+        const { address, types, values } = received;
+        this.host.received.push(received);
         const atoms = values.map((value, at) => (types[at] === 'f' ? new Float(value) : value));
         this.send(0, message(address, ...atoms));
       }

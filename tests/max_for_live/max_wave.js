@@ -1,6 +1,6 @@
 'use strict';
 
-/** RIFF files of samples, and a track's input that is played from one. */
+/** WAV files, and a track's input that plays one. */
 
 const fs = require('node:fs');
 
@@ -10,7 +10,7 @@ const WAVE_FLOAT = 3;
 const WAVE_EXTENSIBLE = 0xfffe;
 
 /**
- * A RIFF file.
+ * The bytes of a WAV file.
  *
  * @param {Float32Array[]} channels
  * @param {number} sampleRate
@@ -49,11 +49,11 @@ function waveFile(channels, sampleRate, type) {
 }
 
 /**
- * The samples of a RIFF file of 16, 24 or 32 bits.
+ * The samples of a WAV file of 16, 24 or 32 bits.
  *
  * @param {string} path
  * @returns {{sampleRate: number, channels: Float32Array[]}}
- * @throws {Error} if it is none
+ * @throws {Error} if it is not such a file
  */
 function readWave(path) {
   const file = fs.readFileSync(path);
@@ -80,7 +80,7 @@ function readWave(path) {
 }
 
 /**
- * The input of a track on which a file is played from a moment on, or in the song's time.
+ * The input of a track that plays a file, from a moment on or in the song's time.
  *
  * @param {{clock: {now: () => number}, beats: () => {isPlaying: boolean, beats: number,
  *   tempo: number}, sampleRate?: number}} world
@@ -98,7 +98,7 @@ function waveInput({ clock, beats, sampleRate = 48000 }) {
     channels = wave.channels.length === 1 ? [wave.channels[0], wave.channels[0]] : wave.channels;
   }
 
-  /** Where the file's beginning lies, in seconds of the clock. */
+  /** Time of the file's beginning, in seconds of the clock. */
   function beginning() {
     if (startedSeconds !== null) {
       return startedSeconds;
@@ -109,13 +109,13 @@ function waveInput({ clock, beats, sampleRate = 48000 }) {
 
   return {
     sampleRate,
-    /** From now on; with `loop` over and over. A file of one channel is heard on both. */
+    /** Plays the file from now on, with `loop` repeatedly. A mono file goes to both channels. */
     play(path, { loop = false } = {}) {
       load(path);
       loops = loop;
       startedSeconds = clock.now() / 1000;
     },
-    /** Its beginning at the song's beat 0, while the song plays. */
+    /** Plays the file while the song plays, with its beginning at the song's beat 0. */
     followSong(path, { loop = false } = {}) {
       load(path);
       loops = loop;

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * What a device reaches outside of Max: time and the network. Both can be replaced in a test.
+ * The parts outside of Max that a device uses: time and the network. A test can replace both.
  *
  * @typedef {{now: () => number, setTimeout: (work: () => void, ms: number) => any,
  *   clearTimeout: (handle: any) => void}} Clock in milliseconds
@@ -23,7 +23,7 @@ function realClock() {
 }
 
 /**
- * A clock that stands until it is moved.
+ * A clock that moves only when a test advances it.
  *
  * @returns {Clock & {advance: (ms: number) => void}}
  */
@@ -65,7 +65,7 @@ function manualClock() {
 }
 
 /**
- * Real UDP on the loopback.
+ * Real UDP on the loopback interface.
  *
  * @returns {Net}
  */
@@ -87,7 +87,7 @@ function loopbackNet() {
       return { close: () => receiver.close() };
     },
     send(host, port, bytes) {
-      // An answer "nobody listens there" is not for udpsend to hear.
+      // udpsend ignores the answer that nobody listens on the port.
       sender.send(bytes, port, host, () => {});
     },
     close() {
@@ -97,7 +97,7 @@ function loopbackNet() {
 }
 
 function socket() {
-  // Without a look-up that waits, binding has succeeded or failed once `bind` returns.
+  // Without an asynchronous look-up, binding has succeeded or failed when `bind` returns.
   const lookup = (host, options, done) => done(null, host === 'localhost' ? LOOPBACK : host, 4);
   return dgram.createSocket({ type: 'udp4', lookup });
 }

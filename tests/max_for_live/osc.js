@@ -25,7 +25,7 @@ function encode({ address, types, values }) {
 function encodeValue(type, value) {
   const four = Buffer.alloc(4);
   if (type === 'i') {
-    // Max counts with 64 bits, OSC with 32: what is beyond is cut off.
+    // Max has integers of 64 bits, OSC of 32: the upper half is cut off.
     four.writeInt32BE(value | 0);
     return four;
   }
@@ -45,11 +45,11 @@ function encodeString(text) {
 }
 
 /**
- * The messages of a datagram, bundles laid open.
+ * The messages of a datagram; bundles are flattened.
  *
  * @param {Buffer} bytes
  * @returns {OscMessage[]}
- * @throws {RangeError} if it is not OSC
+ * @throws {RangeError} if the bytes are not OSC
  */
 function decode(bytes) {
   const head = readString(bytes, 0);

@@ -1,4 +1,4 @@
-"""Hum, hit the pad, and a clip stands there: a sound card (JACK), the daemon, the device."""
+"""A hum and a hit on the pad become a clip: a sound card (JACK), the daemon, the device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
-from tests.max_for_live.test_live import BAR_SECONDS, OFF_SECONDS, made, seat, sidecar
+from tests.max_for_live.test_live import (
+    BAR_SECONDS,
+    OFF_SECONDS,
+    add_connected_device,
+    sidecar,
+    wait_for_clips,
+)
 from tests.peers.daemon import DaemonProcess, running
 from tests.peers.jack import SAMPLE_RATE, JackServer, playing, without_xruns
 from tests.peers.live import live_set
@@ -32,8 +38,8 @@ def daemon(
         yield process.ready()
 
 
-def begins_at(take: NDArray[np.float32], hum: NDArray[np.float32]) -> float:
-    """Where in the hum a take begins, in seconds."""
+def offset_seconds(take: NDArray[np.float32], hum: NDArray[np.float32]) -> float:
+    """Position in the hum at which a take begins, in seconds."""
     likeness = correlate(hum, take, mode="valid", method="fft")
     return float(np.argmax(likeness)) / SAMPLE_RATE
 
@@ -51,26 +57,28 @@ def test_the_bars_that_were_just_hummed_become_a_clip(
 
     def attempt() -> dict[str, Any]:
         with live_set(require_program("node")) as live:
-            device = seat(live, "one", live.add_track("Voice"), daemon.port)
+            device = add_connected_device(live, "one", live.add_track("Voice"), daemon.port)
             device.set_value("Bars", BARS)
             start = time.perf_counter() + LEAD_SECONDS
             with playing(stereo, at_seconds=start, folder=tmp_path):
                 until(lambda: time.perf_counter() >= start, "the first beat")
                 live.call("live.song.play")
-                # In the third bar, as soon as the second is over.
+                # Early in the third bar.
                 pressed = start + (BARS + 0.3) * BAR_SECONDS
                 until(lambda: time.perf_counter() >= pressed, "the pad is hit")
                 device.call("hitNote", "Hum to Clip")
-                (clip,) = made(live, device, 1, BARS * 4.0)
-                print(f"the clip stands {time.perf_counter() - pressed:.1f} s after the hit")
+                (clip,) = wait_for_clips(live, device, 1, BARS * 4.0)
+                print(
+                    f"the clip is in its slot {time.perf_counter() - pressed:.1f} s after the hit"
+                )
             return clip
 
     clip = without_xruns(jack_server, attempt)
-    told = sidecar(clip)
-    take, take_rate = soundfile.read(told["melody"], dtype="float32", always_2d=True)
+    recorded = sidecar(clip)
+    take, take_rate = soundfile.read(recorded["melody"], dtype="float32", always_2d=True)
     assert (take_rate, len(take)) == (SAMPLE_RATE, round(BARS * BAR_SECONDS * SAMPLE_RATE))
-    # The song began with the hum, so its bars are the hum's.
-    late = begins_at(take[:, 0], stereo[:, 0])
+    # The song and the hum began together, so they have the same bar lines.
+    late = offset_seconds(take[:, 0], stereo[:, 0])
     print(f"the take begins {late * 1000:.1f} ms after the bar line")
     assert abs(late) < OFF_SECONDS
-    assert told["melody_similarity"] > 0.5
+    assert recorded["melody_similarity"] > 0.5

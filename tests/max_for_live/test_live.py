@@ -1,6 +1,6 @@
 """From a pressed button to a clip in its slot: the device, the daemon with `pocket`, real UDP.
 
-Live and Max are the model and the host of this folder; all else is what a musician has.
+Live and Max are the model and the host of this folder; everything else is what a user has.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import soxr
 from scipy.signal import correlate
 
 from bridge.timing import Meter, bars_to_frames
-from tests.peers.daemon import DaemonProcess, running
+from tests.peers.daemon import DaemonProcess
 from tests.peers.live import CallFailed, Device, LiveSet, Ref, live_set
 from tests.processes import KILL
 
@@ -27,9 +27,9 @@ EXACT_BEATS = 1e-6
 BAR_SECONDS = 2.0
 """At 120 bpm in 4/4."""
 OFF_SECONDS = 0.05
-"""How far from its bar line a recording may be: well under a chroma step of 128 ms."""
+"""Largest distance of a recording from its bar line: well under a chroma step of 128 ms."""
 TRACK_RATE = 48_000
-"""Hz that Live runs at in the host."""
+"""Sample rate of Live in the host, in Hz."""
 PATIENCE_SECONDS = 120.0
 OWN_TRACK = "Melody Bridge"
 CLIP_PROPERTIES = (
@@ -38,10 +38,36 @@ CLIP_PROPERTIES = (
 )
 
 
+class DaemonKeeper:
+    """The daemon of this module's tests. A test may kill it and start it again."""
+
+    def __init__(self, clips: Path) -> None:
+        self.clips = clips
+        self.daemon = DaemonProcess(clips)
+
+    def start(self, port: int) -> DaemonProcess:
+        """Start another daemon on the port of the one that was killed."""
+        self.daemon = DaemonProcess(self.clips, "--osc-port", str(port))
+        return self.daemon
+
+    def running(self) -> DaemonProcess:
+        """The daemon, ready; a new one if a failed test has left none."""
+        if self.daemon.process.poll() is not None:
+            self.daemon = DaemonProcess(self.clips)
+        return self.daemon.ready()
+
+
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
-    with running(tmp_path_factory.mktemp("clips-live")) as process:
-        yield process.ready()
+def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonKeeper]:
+    keeper = DaemonKeeper(tmp_path_factory.mktemp("clips-live"))
+    yield keeper
+    assert keeper.daemon.stop() == 0, keeper.daemon.errors
+    assert keeper.daemon.errors == []
+
+
+@pytest.fixture
+def daemon(keeper: DaemonKeeper) -> DaemonProcess:
+    return keeper.running()
 
 
 @pytest.fixture
@@ -54,11 +80,11 @@ def stage(node: str, port: int, **live: Any) -> Iterator[tuple[LiveSet, Ref, Dev
     """A set with a track for a voice, and a connected device on it."""
     with live_set(node, **live) as live_now:
         voice = live_now.add_track("Voice")
-        yield live_now, voice, seat(live_now, "one", voice, port)
+        yield live_now, voice, add_connected_device(live_now, "one", voice, port)
 
 
-def seat(live: LiveSet, name: str, track: Ref, port: int) -> Device:
-    """A device on that track, connected to the daemon there."""
+def add_connected_device(live: LiveSet, name: str, track: Ref, port: int) -> Device:
+    """Add a device to that track, and wait until it is connected to the daemon."""
     device = live.add_device(name, track)
     device.set_value("Daemon Port", port)
     live.until(lambda: connected(device), f"{name} is connected", PATIENCE_SECONDS)
@@ -71,13 +97,13 @@ def connected(device: Device) -> bool:
 
 
 def select_hum(live: LiveSet, track: Ref, hum: Path) -> None:
-    """A recorded hum, as a clip that is selected."""
+    """Put a recorded hum on the track and select its clip."""
     clip = live.ref("live.song.addAudioClip", track, 0, {"path": str(hum), "warping": False})
     live.call("live.song.selectClip", clip)
 
 
 def clips_on(live: LiveSet, name: str = OWN_TRACK) -> list[dict[str, Any] | None]:
-    """What stands in the slots of the track of that name; None is an empty slot."""
+    """The clips in the slots of the track of that name; None is an empty slot."""
     count = int(live.call("live.song.tracks.length"))
     for at in range(count):
         if live.call(f"live.song.tracks.{at}.name") == name:
@@ -96,8 +122,8 @@ def _clip(live: LiveSet, path: str) -> dict[str, Any] | None:
     }
 
 
-def stands(clip: dict[str, Any] | None, beats: float) -> bool:
-    """Whether it is a loop of that many beats by Live's own count."""
+def is_exact_loop(clip: dict[str, Any] | None, beats: float) -> bool:
+    """Whether the clip is a loop of that many beats by Live's own count."""
     return (
         clip is not None
         and clip["warping"]
@@ -114,20 +140,20 @@ def filled(live: LiveSet, name: str = OWN_TRACK) -> list[dict[str, Any]]:
     return [clip for clip in clips_on(live, name) if clip is not None]
 
 
-def made(live: LiveSet, device: Device, count: int, beats: float) -> list[dict[str, Any]]:
-    """The clips on the device's own track, once there are so many and each is exact."""
+def wait_for_clips(live: LiveSet, device: Device, count: int, beats: float) -> list[dict[str, Any]]:
+    """The clips on the device's own track, once there are that many and each is exact."""
 
-    def there() -> bool:
+    def are_there() -> bool:
         assert "not" not in device.text("status"), device.text("status")
         clips = filled(live)
-        return len(clips) == count and all(stands(clip, beats) for clip in clips)
+        return len(clips) == count and all(is_exact_loop(clip, beats) for clip in clips)
 
-    live.until(there, f"{count} clips of {beats} beats", PATIENCE_SECONDS)
+    live.until(are_there, f"{count} clips of {beats} beats", PATIENCE_SECONDS)
     return filled(live)
 
 
 def sidecar(clip: dict[str, Any]) -> dict[str, Any]:
-    """What the daemon has written down of how the clip was made."""
+    """The daemon's record of how the clip was made."""
     loaded = json.loads(Path(clip["file_path"]).with_suffix(".json").read_text(encoding="utf-8"))
     assert isinstance(loaded, dict)
     return loaded
@@ -144,12 +170,13 @@ def test_a_hum_becomes_a_loop_in_the_next_free_slot(
         device.set_value("Launch Quantization", 5)
         device.press("From Clip")
         device.press("Generate")
-        (clip,) = made(live, device, 1, 8.0)
+        (clip,) = wait_for_clips(live, device, 1, 8.0)
         path = Path(clip["file_path"])
         assert path.parent == daemon.clips and "lofi-keys 120bpm 2bars" in path.name
-        # The file's name without its day.
+        # The name of the file without its date.
         assert path.stem.endswith(clip["name"]) and clip["name"].startswith("lofi-keys 120bpm")
-        assert clip["launch_quantization"] == 5
+        # The device sets it last, once it has read back that the loop is exact.
+        live.until(lambda: filled(live)[0]["launch_quantization"] == 5, "the launch quantization")
         red, blue = clip["color"] >> 16, clip["color"] & 0xFF
         assert red > 0xE0 and blue < 0x80
         info = soundfile.info(path)
@@ -160,17 +187,17 @@ def test_a_hum_becomes_a_loop_in_the_next_free_slot(
         assert device.console() == []
 
 
-def test_an_odd_meter_at_an_odd_tempo_is_as_exact(node: str, daemon: DaemonProcess) -> None:
+def test_a_clip_in_an_odd_meter_at_an_odd_tempo_is_exact(node: str, daemon: DaemonProcess) -> None:
     odd = {"tempo": 93.7, "numerator": 7, "denominator": 8}
     with stage(node, daemon.port, **odd) as (live, _, device):
         device.set_value("Bars", 2)
         device.press("Generate")
-        (clip,) = made(live, device, 1, 7.0)
-        made_of = sidecar(clip)
-        assert (made_of["tempo_bpm"], made_of["meter"], made_of["bars"]) == (93.7, "7/8", 2)
+        (clip,) = wait_for_clips(live, device, 1, 7.0)
+        recorded = sidecar(clip)
+        assert (recorded["tempo_bpm"], recorded["meter"], recorded["bars"]) == (93.7, "7/8", 2)
 
 
-def test_four_variations_stand_in_four_slots_and_leave_the_occupied_ones_alone(
+def test_four_variations_go_to_four_free_slots(
     node: str, daemon: DaemonProcess, melodies: Path
 ) -> None:
     with stage(node, daemon.port, scenes=3) as (live, _, device):
@@ -186,20 +213,20 @@ def test_four_variations_stand_in_four_slots_and_leave_the_occupied_ones_alone(
             return [clip for clip in filled(live) if clip["file_path"] != str(mine)]
 
         live.until(
-            lambda: len(new()) == 4 and all(stands(clip, 4.0) for clip in new()),
+            lambda: len(new()) == 4 and all(is_exact_loop(clip, 4.0) for clip in new()),
             "four clips",
             PATIENCE_SECONDS,
         )
-        standing = clips_on(live)
-        assert [clip is not None and clip["file_path"] == str(mine) for clip in standing] == [
+        in_slots = clips_on(live)
+        assert [clip is not None and clip["file_path"] == str(mine) for clip in in_slots] == [
             *(True, False, True, False, False, False)
         ]
         assert len({clip["color"] for clip in new()}) == 4
         seeds = [sidecar(clip)["seed"] for clip in new()]
         assert sorted(seeds) == list(range(min(seeds), min(seeds) + 4))
 
-        # Discarded, one goes from its slot and its file to the folder Discarded.
-        gone = Path(str(standing[1]["file_path"] if standing[1] else ""))
+        # A discarded clip leaves its slot, and its file moves to the folder Discarded.
+        gone = Path(str(in_slots[1]["file_path"] if in_slots[1] else ""))
         device.press("Discard A")
         live.until(lambda: len(new()) == 3, "it is out of its slot")
         live.until(lambda: not gone.exists(), "its file has moved")
@@ -212,28 +239,28 @@ def test_a_prompt_arrives_as_it_was_typed(node: str, daemon: DaemonProcess) -> N
         device.type("prompt_text", prompt)
         device.set_value("Bars", 1)
         device.press("Generate")
-        (clip,) = made(live, device, 1, 4.0)
+        (clip,) = wait_for_clips(live, device, 1, 4.0)
         assert sidecar(clip)["prompt"] == prompt.replace("{tempo}", "120")
 
 
-def test_a_tempo_that_changes_meanwhile_leaves_the_clip_whole(
+def test_a_tempo_change_during_a_request_does_not_change_its_clip(
     node: str, daemon: DaemonProcess
 ) -> None:
     with stage(node, daemon.port) as (live, _, device):
         device.set_value("Bars", 2)
         device.press("Generate")
         live.call("live.song.setTempo", 77)
-        (clip,) = made(live, device, 1, 8.0)
+        (clip,) = wait_for_clips(live, device, 1, 8.0)
         assert "120bpm" in clip["name"]
         seconds = clip["warp_markers"][1]["sample_time"]
         assert seconds == pytest.approx(4.0, abs=1e-4)
 
 
-def test_two_devices_at_once_each_make_their_own(
+def test_two_devices_make_their_clips_at_once(
     node: str, daemon: DaemonProcess, melodies: Path
 ) -> None:
     with stage(node, daemon.port) as (live, _, one):
-        other = seat(live, "two", live.add_track("Guitar"), daemon.port)
+        other = add_connected_device(live, "two", live.add_track("Guitar"), daemon.port)
         for device, bars in ((one, 1), (other, 2)):
             device.set_value("Bars", bars)
             device.press("Generate")
@@ -246,28 +273,21 @@ def test_two_devices_at_once_each_make_their_own(
         assert one.text("status").strip() == other.text("status").strip() == ""
 
 
-def test_a_daemon_that_is_killed_meanwhile_makes_it_once_it_is_back(
-    node: str, tmp_path: Path, melodies: Path
+def test_a_request_is_finished_by_the_daemon_that_replaces_a_killed_one(
+    node: str, keeper: DaemonKeeper, daemon: DaemonProcess, melodies: Path
 ) -> None:
-    clips = tmp_path / "clips"
-    daemon = DaemonProcess(clips)
-    try:
-        daemon.ready()
-        with stage(node, daemon.port) as (live, voice, device):
-            select_hum(live, voice, melodies / "twinkle-hum-100bpm.wav")
-            device.press("From Clip")
-            device.set_value("Bars", 4)
-            device.press("Generate")
-            live.until(lambda: float(device.value("progress")) > 0, "it is under way")
-            port = daemon.port
-            daemon.stop(KILL)
-            assert filled(live) == []
-            live.until(lambda: not connected(device), "the device has seen it go")
-            daemon = DaemonProcess(clips, "--osc-port", str(port))
-            (clip,) = made(live, device, 1, 16.0)
-            assert sidecar(clip)["melody_similarity"] > 0.5
-    finally:
-        assert daemon.stop() == 0
+    with stage(node, daemon.port) as (live, voice, device):
+        select_hum(live, voice, melodies / "twinkle-hum-100bpm.wav")
+        device.press("From Clip")
+        device.set_value("Bars", 4)
+        device.press("Generate")
+        live.until(lambda: float(device.value("progress")) > 0, "the request is running")
+        daemon.stop(KILL)
+        assert filled(live) == []
+        live.until(lambda: not connected(device), "the device has noticed that the daemon is gone")
+        keeper.start(daemon.port)
+        (clip,) = wait_for_clips(live, device, 1, 16.0)
+        assert sidecar(clip)["melody_similarity"] > 0.5
 
 
 def test_capture_records_the_track_and_a_clip_follows_it(
@@ -288,25 +308,25 @@ def test_capture_records_the_track_and_a_clip_follows_it(
             for sent in device.call("sent")
             if sent["address"] == "/bridge/capture/file"
         )
-        told = dict(zip(message[2::2], message[3::2], strict=True))
+        options = dict(zip(message[2::2], message[3::2], strict=True))
         samples, _ = soundfile.read(message[1], dtype="float32", always_2d=True)
-        assert samples.shape[1] == 2 and told["length_seconds"] == pytest.approx(2 * BAR_SECONDS)
-        first = round(told["start_seconds"] * TRACK_RATE)
-        bars = samples[first : first + round(told["length_seconds"] * TRACK_RATE), 0]
-        # The hum runs with the song, round and round: a bar line is one of its own.
+        assert samples.shape[1] == 2 and options["length_seconds"] == pytest.approx(2 * BAR_SECONDS)
+        first = round(options["start_seconds"] * TRACK_RATE)
+        bars = samples[first : first + round(options["length_seconds"] * TRACK_RATE), 0]
+        # The hum loops in the song's time, so each bar line of the song is one of the hum.
         played = soundfile.read(hum, dtype="float32")[0]
         likeness = correlate(np.concatenate([played, played]), bars, mode="valid", method="fft")
         at_bars = float(np.argmax(likeness)) / TRACK_RATE / BAR_SECONDS
         assert abs(at_bars - round(at_bars)) * BAR_SECONDS < OFF_SECONDS
         device.press("Generate")
-        (clip,) = made(live, device, 1, 8.0)
+        (clip,) = wait_for_clips(live, device, 1, 8.0)
         assert sidecar(clip)["melody_similarity"] > 0.5
 
 
-def test_the_device_says_what_the_daemon_cannot_do(node: str, daemon: DaemonProcess) -> None:
+def test_the_device_shows_an_error_of_the_daemon(node: str, daemon: DaemonProcess) -> None:
     with stage(node, daemon.port) as (live, _, device):
-        # This daemon has no input to have heard anything on.
+        # This daemon has no input.
         device.press("Last Bars")
-        live.until(lambda: device.text("status").strip() != "", "it says so")
+        live.until(lambda: device.text("status").strip() != "", "the error is shown")
         assert "input" in device.text("status")
         assert device.text("melody") == "no melody"
