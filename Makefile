@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest
 TORCH_VERSION := $(shell sed -n 's/^torch==//p' constraints.txt)
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 .DEFAULT_GOAL := help
-.PHONY: help demo test check eval bench soak device clean
+.PHONY: help demo test check eval bench soak device docs clean
 
 help: ## show this list
 	@echo 'make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL] [SLOW=1]'
@@ -53,6 +53,9 @@ soak: $(VENV)/installed-dev ## 20 minutes of hard use: capture, rendering, kills
 
 device: $(VENV)/installed-dev ## build the Max for Live device and draw its picture
 	$(BIN)/python max_for_live/build.py
+
+docs: $(VENV)/installed ## write the table of options into docs/cli.md
+	$(BIN)/python -m bridge.tools.option_table docs/cli.md
 
 clean: ## remove the virtual environment and what was built
 	rm -rf $(VENV) build dist melody-bridge-demo

@@ -1,4 +1,4 @@
-"""Where the program starts: signals first, so that Ctrl-C is clean while the rest is imported."""
+"""The program's entry: signal handlers first, so that Ctrl-C is clean during the other imports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bridge.process import signals
 
 
 def main() -> int:
-    """Run the command line of this process, and return its exit status."""
+    """Run the command line of this process; return the exit status."""
     signals.install()
     from bridge import cli
 

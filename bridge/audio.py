@@ -1,8 +1,9 @@
-"""One audio type for the whole program, and its resampling."""
+"""One audio type for the whole program, its resampling, and decibels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import soxr
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from bridge.errors import BadArgument
 
 MODEL_SAMPLE_RATE = 32_000
-"""Hz. What every MusicGen checkpoint is trained at (its EnCodec's `sampling_rate`)."""
+"""Hz. The rate that every MusicGen checkpoint is trained at (its EnCodec's `sampling_rate`)."""
+
+Levels = TypeVar("Levels", float, NDArray[np.float64])
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +67,13 @@ class Waveform:
         return Waveform(self.samples.mean(axis=1, keepdims=True), self.sample_rate)
 
     def stereo(self) -> Waveform:
-        """Two channels: mono doubled, stereo as it is, more than two mixed down and doubled."""
+        """Two channels: stereo unchanged, mono doubled, more than two mixed to mono and doubled."""
         if self.channels == 2:
             return self
         return Waveform(np.repeat(self.mono().samples, 2, axis=1), self.sample_rate)
 
     def resampled(self, sample_rate: int) -> Waveform:
-        """The same sound at another rate (soxr, very high quality); itself when it is the same.
+        """The same sound at another rate (soxr, very high quality); itself if that is its rate.
 
         Raises:
             BadArgument: the rate is not positive.
@@ -83,3 +86,25 @@ class Waveform:
             return Waveform(self.samples, sample_rate)
         samples = soxr.resample(self.samples, self.sample_rate, sample_rate, quality="VHQ")
         return Waveform(np.ascontiguousarray(samples, dtype=np.float32), sample_rate)
+
+
+def db_to_amplitude(db: float) -> float:
+    """The amplitude ratio of a level in dB: 6.02 dB are 2."""
+    return float(10 ** (db / 20))
+
+
+def amplitude_to_db(amplitude: float) -> float:
+    """The level in dB of a positive amplitude ratio."""
+    return float(20 * np.log10(amplitude))
+
+
+def db_to_power(db: Levels) -> Levels:
+    """The power ratio of a level in dB, or of each of an array: 3.01 dB are 2."""
+    power: Levels = 10 ** (db / 10)
+    return power
+
+
+def power_to_db(power: Levels) -> Levels:
+    """The level in dB of a positive power ratio, or of each of an array."""
+    db: Levels = 10 * np.log10(power)
+    return db

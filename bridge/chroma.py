@@ -1,7 +1,7 @@
-"""Which pitch class sounds when: one-hot chroma of audio or of notes; how alike two melodies are.
+"""One-hot chroma of audio or notes, and the similarity of two melodies.
 
-What MusicGen Melody is led by: a step every 4096/32000 s (128 ms), each with the strongest of the
-twelve pitch classes, C = 0. This module knows nothing of tempo grids, files or models.
+Chroma conditions MusicGen Melody: a step every 4096/32000 s (128 ms), each with the strongest of
+the twelve pitch classes, C = 0. This module does not know tempo grids, files or models.
 """
 
 from __future__ import annotations
@@ -11,30 +11,29 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform, db_to_power
+from bridge.spectrum import hann, power_spectrogram
 from bridge.timing import Note, beats_to_seconds
 
 HOP = 4096
 """Frames at 32 kHz from step to step."""
 WINDOW = 16384
-"""Frames at 32 kHz that one step hears, its Hann window centred on the step's own time."""
+"""Frames at 32 kHz in the Hann window of one step, centred on the step's own time."""
 STEP_SECONDS = HOP / MODEL_SAMPLE_RATE
 WINDOW_SECONDS = 30
-"""What the model sees at once."""
+"""Length of the model's context."""
 WINDOW_STEPS = 235
-"""Steps of those 30 s."""
+"""Steps in those 30 s."""
 LONGEST_SECONDS = 600.0
-"""The longest piece that is made: what goes past one window is made window by window."""
+"""The longest piece; a piece longer than one window is generated window by window."""
 SILENCE_DBFS = -70.0
-"""Below this a step is silent, whatever the rest is like. 0 dBFS is a mean square of 1."""
+"""A step below this is silent, whatever the other steps are. 0 dBFS is a mean square of 1."""
 CHROMA_FLOOR_DB = -40.0
-"""Below the loudest step by this much, a step is a rest: what is left there is room and noise."""
+"""A step this far below the loudest is a rest: its sound is room and noise."""
 
 _SAMPLES_PER_STEP = 16
-_STEPS_AT_ONCE = 64
 
 
 def audio_chroma(
@@ -42,16 +41,15 @@ def audio_chroma(
 ) -> NDArray[np.float32]:
     """The strongest pitch class of each step, one-hot.
 
-    Silent steps (40 dB below the loudest, or under −70 dBFS) hold the last pitch class, and
-    leading silence takes the first that sounds; all silent, every step is C.
+    Silent steps (40 dB below the loudest, or under −70 dBFS) hold the last pitch class; leading
+    silence takes the first that sounds. If all is silent, every step is C.
 
     Args:
         waveform: any rate and channels; mixed to mono and resampled to 32 kHz here.
-        strict: what transformers' `MusicgenMelodyFeatureExtractor` gives, at every step: 30 s at
-            most, an arbitrary class where it is silent, audio shorter than a window centred in
-            one.
+        strict: at every step return what transformers' `MusicgenMelodyFeatureExtractor` returns:
+            30 s at most, an arbitrary class in silence, audio shorter than a window centred in one.
         time_scale: seconds of the waveform that one second of steps covers, positive: 2 reads it
-            at double time. The analysis moves, not the audio, so pitch stays. Not for `strict`.
+            at double tempo. The analysis moves, not the audio, so pitch stays. `strict` ignores it.
 
     Returns:
         float32 `[steps, 12]`; steps = 1 + floor(seconds / (time_scale * 128 ms)), and step k is
@@ -60,24 +58,24 @@ def audio_chroma(
     mono = _model_mono(waveform)
     if strict:
         energy = _class_energy(_official_length(mono), chroma_filter_bank(), Fraction(HOP))
-        # The official one also divides each step by its largest value; the order stays the same.
+        # The official extractor also divides each step by its maximum, which keeps the argmax.
         return one_hot(energy.astype(np.float32).argmax(axis=1))
     energy = _class_energy(mono, chroma_filter_bank(), HOP * Fraction(time_scale))
-    return one_hot(_held(_sounding_classes(energy, CHROMA_FLOOR_DB)))
+    return one_hot(_hold_rests(_sounding_classes(energy, CHROMA_FLOOR_DB)))
 
 
 def note_chroma(notes: Iterable[Note], tempo_bpm: Fraction, steps: int) -> NDArray[np.float32]:
-    """The chroma of notes, as `audio_chroma` gives it, with no audio in between.
+    """The chroma of notes, in the form of `audio_chroma`, without audio in between.
 
     Args:
         notes: in any order; of several at a time the highest is the melody.
-        tempo_bpm: what their beats are played at.
-        steps: how many steps from beat 0.
+        tempo_bpm: tempo of their beats.
+        steps: number of steps from beat 0.
 
     Returns:
         float32 `[steps, 12]`, one-hot; rests hold as in `audio_chroma`.
     """
-    return one_hot(_held(note_pitch_classes(notes, tempo_bpm, steps)))
+    return one_hot(_hold_rests(note_pitch_classes(notes, tempo_bpm, steps)))
 
 
 def pitch_classes(
@@ -88,13 +86,13 @@ def pitch_classes(
     floor_db: float = CHROMA_FLOOR_DB,
     time_scale: Fraction | int = 1,
 ) -> NDArray[np.int64]:
-    """The strongest pitch class between two frequencies at each step, and where it rests.
+    """The strongest pitch class between two frequencies at each step, and the rests.
 
-    A window is half a second long, so a rest is seen when it is longer than that.
+    A window is half a second long, so only a longer rest is found.
 
     Args:
         waveform: any rate and channels.
-        low_hz, high_hz: the band that is heard; rumble and hiss outside it are not.
+        low_hz, high_hz: the band that counts; rumble and hiss outside it do not.
         floor_db: a step this far below the loudest one (or under −70 dBFS) is a rest.
         time_scale: as in `audio_chroma`.
 
@@ -107,14 +105,14 @@ def pitch_classes(
 
 
 def note_pitch_classes(notes: Iterable[Note], tempo_bpm: Fraction, steps: int) -> NDArray[np.int64]:
-    """The pitch class that sounds longest within each step's 128 ms, of the highest notes.
+    """The pitch class of the highest note that sounds longest within each step's 128 ms.
 
     Returns:
-        int64 `[steps]`: 0 (C) to 11 (B), −1 where no note sounds at all.
+        int64 `[steps]`: 0 (C) to 11 (B), −1 where no note sounds.
     """
     line = np.full(steps * _SAMPLES_PER_STEP, -1, dtype=np.int64)
     samples_per_second = _SAMPLES_PER_STEP / STEP_SECONDS
-    # Sample i lies at (i + 0.5) / 16 of a step, and step k's span begins half a step before it.
+    # Sample i is at (i + 0.5) / 16 of a step, and step k's span begins half a step before it.
     offset = _SAMPLES_PER_STEP / 2 - 0.5
     for note in sorted(notes, key=lambda note: note.pitch):
         start = float(beats_to_seconds(note.start_beat, tempo_bpm)) * samples_per_second
@@ -129,8 +127,8 @@ def note_pitch_classes(notes: Iterable[Note], tempo_bpm: Fraction, steps: int) -
 def similarity(clip_classes: NDArray[np.int64], melody_classes: NDArray[np.int64]) -> float:
     """The share of the melody's sounding steps at which the clip has the melody's pitch class.
 
-    MusicGen's own measure (Copet et al. 2023), with the melody's rests left out. A
-    clip that rests where the melody sounds is a miss. The longer of the two is cut.
+    MusicGen's own measure (Copet et al. 2023), without the melody's rests. A clip's rest where the
+    melody sounds is a miss. The longer of the two is cut.
 
     Returns:
         0…1; NaN when the melody rests throughout.
@@ -150,7 +148,7 @@ def one_hot(classes: NDArray[np.int64]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def chroma_filter_bank() -> NDArray[np.float64]:
-    """How much each frequency of a 16384-frame window at 32 kHz says of each pitch class.
+    """Weight of each frequency of a 16384-frame window at 32 kHz for each pitch class.
 
     Ellis's `fft2chromamx`, by way of librosa and transformers' `chroma_filter_bank` with tuning 0:
     Gaussian bumps a semitone wide, each frequency's L2 norm 1, weighted by a Gaussian of two
@@ -161,7 +159,7 @@ def chroma_filter_bank() -> NDArray[np.float64]:
     """
     frequencies = np.arange(1, WINDOW) * (MODEL_SAMPLE_RATE / WINDOW)
     semitones = 12 * np.log2(frequencies / (440.0 / 16))
-    # 0 Hz has no pitch: it is put one and a half octaves below the first frequency that has.
+    # 0 Hz has no pitch: it is put one and a half octaves below the first other frequency.
     semitones = np.concatenate(([semitones[0] - 18], semitones))
     widths = np.concatenate((np.maximum(np.diff(semitones), 1.0), [1.0]))
     distances = np.mod(semitones - np.arange(12)[:, None] + 6, 12) - 6
@@ -177,8 +175,8 @@ def chroma_filter_bank() -> NDArray[np.float64]:
 @lru_cache(maxsize=8)
 def _band_filter_bank(low_hz: float, high_hz: float) -> NDArray[np.float64]:
     frequencies = np.arange(WINDOW // 2 + 1) * (MODEL_SAMPLE_RATE / WINDOW)
-    heard = (frequencies >= low_hz) & (frequencies <= high_hz)
-    return chroma_filter_bank() * heard
+    in_band = (frequencies >= low_hz) & (frequencies <= high_hz)
+    return chroma_filter_bank() * in_band
 
 
 def _model_mono(waveform: Waveform) -> NDArray[np.float32]:
@@ -186,7 +184,7 @@ def _model_mono(waveform: Waveform) -> NDArray[np.float32]:
 
 
 def _official_length(mono: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut to 30 s, or centred in a window of zeros when shorter than one."""
+    """Cut to 30 s; centre audio shorter than a window in one of zeros."""
     mono = mono[: WINDOW_SECONDS * MODEL_SAMPLE_RATE]
     missing = max(WINDOW - len(mono), 0)
     return np.pad(mono, (missing // 2, missing - missing // 2))
@@ -195,39 +193,43 @@ def _official_length(mono: NDArray[np.float32]) -> NDArray[np.float32]:
 def _class_energy(
     mono: NDArray[np.float32], bank: NDArray[np.float64], hop: Fraction
 ) -> NDArray[np.float64]:
-    """Mean square, weighted by the bank, of each pitch class: `[steps, 12]`."""
+    """Mean square of each pitch class, weighted by the bank: `[steps, 12]`."""
     steps = 1 + int(len(mono) // hop)
     if len(mono) < WINDOW:
         mono = np.pad(mono, (0, WINDOW - len(mono)))
     padded = np.pad(mono, WINDOW // 2, mode="reflect")
     starts = np.rint(np.arange(steps) * float(hop)).astype(np.int64)
-    windows = sliding_window_view(padded, WINDOW)
-    hann = _hann()
-    energy = np.empty((steps, 12))
-    # In blocks, so that minutes of audio do not become gigabytes of overlapping windows.
-    for block in range(0, steps, _STEPS_AT_ONCE):
-        here = slice(block, block + _STEPS_AT_ONCE)
-        spectrum = np.fft.rfft(windows[starts[here]] * hann)
-        energy[here] = (spectrum.real**2 + spectrum.imag**2) @ bank.T
-    # Parseval's theorem: one side of the spectrum of a windowed signal to its mean square.
-    energy *= 2 / (WINDOW * np.square(hann).sum())
+    window = hann(WINDOW)
+    energy: NDArray[np.float64] = power_spectrogram(
+        padded, window, starts, lambda power: power @ bank.T
+    )
+    # Parseval's theorem: from one side of the spectrum of a windowed signal to its mean square.
+    energy *= 2 / (WINDOW * np.square(window).sum())
     return energy
 
 
-@lru_cache(maxsize=1)
-def _hann() -> NDArray[np.float64]:
-    """The periodic Hann window, as torch's default."""
-    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
-
-
 def _sounding_classes(energy: NDArray[np.float64], floor_db: float) -> NDArray[np.int64]:
-    level = energy.sum(axis=1)
-    floor = max(level.max() * 10 ** (floor_db / 10), 10 ** (SILENCE_DBFS / 10))
-    return np.where(level >= floor, energy.argmax(axis=1), -1)
+    return np.where(is_sounding(energy.sum(axis=1), floor_db), energy.argmax(axis=1), -1)
 
 
-def _held(classes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rests filled with the class before them, leading ones with the first class, or C."""
+def is_sounding(
+    mean_square: NDArray[np.float64], floor_db: float = CHROMA_FLOOR_DB
+) -> NDArray[np.bool_]:
+    """Which steps are no rest: at most `floor_db` below the loudest, and above −70 dBFS.
+
+    Args:
+        mean_square: float64 `[steps]`, one or more.
+        floor_db: relative to the loudest step, negative.
+
+    Returns:
+        bool `[steps]`.
+    """
+    floor = max(float(mean_square.max()) * db_to_power(floor_db), db_to_power(SILENCE_DBFS))
+    return mean_square >= floor
+
+
+def _hold_rests(classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Fill rests with the class before them, leading rests with the first class, or with C."""
     sounding = np.flatnonzero(classes >= 0)
     if not len(sounding):
         return np.zeros_like(classes)

@@ -1,64 +1,61 @@
-"""What control may ask, and what the daemon tells: frozen dataclasses.
+"""The commands that a control may give and the events that the daemon publishes.
 
-OSC, MIDI and hotkeys all make the same commands, and every client hears the same events. Values are
-checked where a command is made from a message; here they have their final types.
+They are frozen dataclasses. OSC, MIDI and hotkeys make the same commands, and every client receives
+the same events. Values are checked where a message becomes a command; here they have their final
+types.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
+from bridge.errors import BridgeError
 from bridge.timing import Meter, Note
 
 PROTOCOL = 1
-"""The version of the OSC protocol that these commands and events are of."""
+"""The version of the OSC protocol of these commands and events."""
 RANDOM_SEED = -1
-"""What a seed is when one is to be drawn."""
+"""The seed that asks for a random one."""
 
 EngineState = Literal["loading", "ready", "busy", "restarting", "failed"]
 InputState = Literal["ready", "lost", "none"]
 CaptureState = Literal["waiting", "recording", "done"]
+ClockSource = Literal["osc", "midi", "link", "jack", "internal"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class ClipSettings:
-    """What a clip should be, as far as it was said; None is left to the session's defaults.
+    """The settings of a clip that were given.
 
     Attributes:
-        prompt, preset, key: text.
-        bars: 1…1000.
-        tempo_bpm: 20…999.
-        numerator, denominator: of the meter.
-        guidance_scale, temperature, top_k, variations, sample_rate: as in `config.Options`.
-        seed: 0…16777215, or −1: drawn.
+        values: by the name of an option that OSC may set (`bridge.config.options_in("osc")`), of
+            its final type; also `numerator` and `denominator` of the meter. `seed` may be
+            `RANDOM_SEED`. No value is None.
     """
 
-    prompt: str | None = None
-    preset: str | None = None
-    bars: int | None = None
-    tempo_bpm: Fraction | None = None
-    numerator: int | None = None
-    denominator: int | None = None
-    key: str | None = None
-    guidance_scale: float | None = None
-    temperature: float | None = None
-    top_k: int | None = None
-    seed: int | None = None
-    variations: int | None = None
-    sample_rate: int | None = None
+    values: Mapping[str, Any]
+
+    def __init__(self, **values: Any) -> None:
+        """Keep the values that are not None."""
+        given = {name: value for name, value in values.items() if value is not None}
+        object.__setattr__(self, "values", given)
+
+    def get(self, name: str) -> Any:
+        """The value of that name; None: not given."""
+        return self.values.get(name)
+
+    def without(self, *names: str) -> ClipSettings:
+        """All values but those."""
+        return ClipSettings(
+            **{name: self.values[name] for name in self.values if name not in names}
+        )
 
     def over(self, other: ClipSettings) -> ClipSettings:
-        """This where it says something, and the other where it does not."""
-        return ClipSettings(
-            **{
-                field.name: getattr(other, field.name)
-                if getattr(self, field.name) is None
-                else getattr(self, field.name)
-                for field in fields(self)
-            }
-        )
+        """These values, and the other settings' values for the rest."""
+        return ClipSettings(**{**other.values, **self.values})
 
 
 @dataclass(frozen=True)
@@ -78,23 +75,23 @@ class Unsubscribe:
 
 @dataclass(frozen=True)
 class Ping:
-    """Answer to this port; a subscription of it goes on for 30 s."""
+    """Answer to this port, and renew its subscription for 30 s."""
 
     port: int
 
 
 @dataclass(frozen=True)
 class Transport:
-    """The DAW's clock, as one message tells it.
+    """The DAW's clock at one moment.
 
     Attributes:
         tempo_bpm: the decimal that was meant.
         beat: quarter notes from the start of the song; may be negative in a count-in.
         is_playing: whether the playhead moves.
         meter: the time signature at the playhead.
-        bar: number of the bar that the playhead is in, counted as the DAW counts; None: not told.
-        beat_in_bar: quarter notes since that bar's line, 0 on it; None: not told.
-        received_seconds: when it arrived, on `time.perf_counter`.
+        bar: number of the bar that the playhead is in, as the DAW counts; None: not sent.
+        beat_in_bar: quarter notes since that bar's line, 0 on it; None: not sent.
+        received_seconds: when the message arrived, on `time.perf_counter`.
     """
 
     tempo_bpm: Fraction
@@ -108,17 +105,17 @@ class Transport:
 
 @dataclass(frozen=True)
 class SetDefaults:
-    """Use these values where a request says nothing."""
+    """Use these values where a request leaves them open."""
 
-    sound: ClipSettings
+    settings: ClipSettings
 
 
 @dataclass(frozen=True)
 class CaptureStart:
-    """Record from the next bar line, or from the first onset when the DAW stands.
+    """Record from the next bar line, or from the first onset when the DAW is stopped.
 
     Attributes:
-        bars: how many; None: until told to stop.
+        bars: length of the recording; None: until `CaptureStop`.
     """
 
     id: str
@@ -145,11 +142,11 @@ class CaptureFile:
     """Take a file, or part of one, as the melody.
 
     Attributes:
-        path: as it was sent, not yet judged.
+        path: as it was sent, not yet checked.
         start_seconds: where the melody begins in the file, 0 or more.
-        length_seconds: how much of it, over 0; None: to the end.
-        tempo_bpm, meter: the melody's own; None: unknown, or a MIDI file's.
-        wrap: what lies past the file's end goes on from its start.
+        length_seconds: length of the part, over 0; None: to the end.
+        tempo_bpm, meter: the melody's own; None: unknown, or the MIDI file's.
+        wrap: a part that goes past the file's end continues at its start.
     """
 
     id: str
@@ -163,10 +160,10 @@ class CaptureFile:
 
 @dataclass(frozen=True)
 class CaptureNotes:
-    """Take these notes as the melody; the same id again adds to them.
+    """Take these notes as the melody; a message with the same id adds notes.
 
     Attributes:
-        bars: how long the melody is.
+        bars: length of the melody.
     """
 
     id: str
@@ -179,27 +176,27 @@ class Generate:
     """Render clips.
 
     Attributes:
-        melody: a capture's id; `"none"`: without; None: the client's newest.
+        melody: a capture's id; `"none"`: no melody; None: the client's newest capture.
     """
 
     id: str
-    sound: ClipSettings
+    settings: ClipSettings
     melody: str | None = None
 
 
 @dataclass(frozen=True)
 class Cancel:
-    """Give that request up."""
+    """Cancel that request."""
 
     id: str
 
 
 @dataclass(frozen=True)
 class Discard:
-    """Move that request's clips, or one of them, out of the way.
+    """Move that request's clips, or one of them, to `Discarded`.
 
     Attributes:
-        index: which, from 0; None: all.
+        index: the clip's, from 0; None: all.
     """
 
     id: str
@@ -208,25 +205,25 @@ class Discard:
 
 @dataclass(frozen=True)
 class ListPresets:
-    """Tell all presets."""
+    """List all presets."""
 
     id: str
 
 
 @dataclass(frozen=True)
 class ListClips:
-    """Tell the newest clips."""
+    """List the newest clips."""
 
     id: str
 
 
 @dataclass(frozen=True)
 class NotBuilt:
-    """Something that the protocol has and this version has not.
+    """A command of the protocol that this version does not have.
 
     Attributes:
         id: the request's; `"-"` where it has none.
-        address: what was asked.
+        address: the message's OSC address.
     """
 
     id: str
@@ -235,7 +232,7 @@ class NotBuilt:
 
 @dataclass(frozen=True)
 class Panic:
-    """Stop everything now."""
+    """Cancel every request now."""
 
 
 Command = (
@@ -261,12 +258,12 @@ Command = (
 
 @dataclass(frozen=True)
 class Hello:
-    """Answers a subscription, to its port alone.
+    """The answer to a subscription, sent to its port alone.
 
     Attributes:
-        client: what the subscriber called itself.
-        takes: a folder, absolute and with forward slashes, that is there and that the daemon reads
-            from: where a client writes what it has recorded. Empty when it cannot be made.
+        client: the subscriber's name, as it was sent.
+        takes: the folder that clients write their recordings to, and the daemon reads from. It
+            exists; the path is absolute, with forward slashes. Empty when it cannot be made.
     """
 
     version: str
@@ -279,14 +276,14 @@ class Hello:
 
 @dataclass(frozen=True)
 class Pong:
-    """Answers a ping, to its port alone."""
+    """The answer to a ping, sent to its port alone."""
 
     engine_state: EngineState
 
 
 @dataclass(frozen=True)
 class EngineChanged:
-    """What the engine does now, and a sentence about it."""
+    """The engine's state, and a sentence about it."""
 
     state: EngineState
     detail: str
@@ -294,16 +291,22 @@ class EngineChanged:
 
 @dataclass(frozen=True)
 class InputChanged:
-    """What is heard, and on which device; the rate is 0 when none."""
+    """The input's state and device.
+
+    Attributes:
+        sample_rate: Hz; 0 without a device.
+        detail: one line for people; OSC does not carry it.
+    """
 
     state: InputState
     device: str
     sample_rate: int
+    detail: str = ""
 
 
 @dataclass(frozen=True)
 class CaptureChanged:
-    """How far a capture is: its length so far, and its highest peak in dBFS, −120 when silent."""
+    """A capture's state: length so far, and highest peak in dBFS, −120 when silent."""
 
     id: str
     state: CaptureState
@@ -321,7 +324,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Progress:
-    """The share of a request that is done, 0…1, and the seconds left, −1 when not known."""
+    """A request's progress: the share done, 0…1, and the seconds left, −1 when not known."""
 
     id: str
     fraction: float
@@ -334,7 +337,7 @@ class ClipReady:
 
     Attributes:
         index: from 0, best melody similarity first.
-        count: how many the request has.
+        count: the request's number of clips.
         path: absolute, with forward slashes.
         score: melody similarity 0…1; −1 without a melody.
         name: the file's name without its suffix.
@@ -356,7 +359,7 @@ class ClipReady:
 
 @dataclass(frozen=True)
 class PresetListed:
-    """One preset, its placeholders not filled in."""
+    """One preset; the placeholders of its prompt are not filled in."""
 
     id: str
     index: int
@@ -367,7 +370,7 @@ class PresetListed:
 
 @dataclass(frozen=True)
 class Done:
-    """The request is done, and this many clips or presets were told."""
+    """The request is done; `count` clips or presets were published."""
 
     id: str
     count: int
@@ -375,7 +378,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """The request ends with an error: one of the protocol's codes, and a sentence.
+    """The request ends with an error: a code of the protocol, and a sentence.
 
     Attributes:
         id: `"-"` where no request can be named.
@@ -384,6 +387,76 @@ class Failed:
     id: str
     code: str
     message: str
+
+    @classmethod
+    def of(cls, id: str, error: BridgeError) -> Failed:
+        """The event for an error that ended a request."""
+        return cls(id, error.code, str(error))
+
+
+@dataclass(frozen=True)
+class ClockChanged:
+    """The session's time has changed.
+
+    Attributes:
+        source: where the time comes from.
+        tempo_bpm: beats per minute.
+        numerator, denominator: of the meter.
+        is_playing: whether the playhead moves.
+    """
+
+    source: ClockSource
+    tempo_bpm: float
+    numerator: int
+    denominator: int
+    is_playing: bool
+
+
+@dataclass(frozen=True)
+class BeatReached:
+    """The playhead has reached this whole beat of the song; OSC does not carry it."""
+
+    beat: int
+
+
+@dataclass(frozen=True)
+class RequestBegun:
+    """A request is under way; OSC does not carry it.
+
+    Attributes:
+        kind: the kind of request, such as `"generate"` or `"capture"`.
+    """
+
+    id: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class QueueChanged:
+    """The number of requests that wait for the engine; OSC does not carry it."""
+
+    waiting: int
+
+
+@dataclass(frozen=True)
+class ClientsChanged:
+    """The subscribers to the events, such as `"live1 (7772)"`; OSC does not carry it."""
+
+    clients: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class InputOverflowed:
+    """The number of times that the input has lost audio so far; OSC does not carry it."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Listening:
+    """The daemon receives OSC on this UDP port; OSC does not carry it."""
+
+    port: int
 
 
 Event = (
@@ -398,4 +471,11 @@ Event = (
     | PresetListed
     | Done
     | Failed
+    | ClockChanged
+    | BeatReached
+    | RequestBegun
+    | QueueChanged
+    | ClientsChanged
+    | InputOverflowed
+    | Listening
 )

@@ -1,7 +1,7 @@
 """Errors named for what happened, each with the code it has on OSC and its exit status.
 
 A `BridgeError` is a mistake or a mishap that the user can act on: the message names the value
-and the remedy, and the programs print it as one line. Anything else that is raised is a defect.
+and the remedy, and the programs print it as one line. Any other exception is a defect.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import ClassVar
 
 
 class BridgeError(Exception):
-    """Base of all errors that are told to the user.
+    """Base of all errors that the user sees.
 
     Attributes:
         code: the word that `/bridge/error` carries.
-        exit_status: what a command exits with: 2 for a mistake in the input, 1 for a mishap.
+        exit_status: exit status of a command: 2 for a mistake in the input, 1 for a mishap.
     """
 
     code: ClassVar[str] = "bad-argument"
@@ -26,13 +26,13 @@ class BadArgument(BridgeError):
 
 
 class UnreadableFile(BridgeError):
-    """A file that was named is not there, or is not what its use needs."""
+    """A named file does not exist, or its content is not usable."""
 
     code = "unreadable-file"
 
 
 class PathRefused(BridgeError):
-    """A message named a file where the daemon does not read."""
+    """A message named a file in a place where the daemon does not read."""
 
     code = "path-refused"
 
@@ -68,52 +68,52 @@ class UnknownMelody(BridgeError):
 
 
 class NotEnoughBars(BridgeError):
-    """Fewer whole bars were heard, in one piece, than were asked for."""
+    """The input recorded fewer continuous bars than requested."""
 
     code = "not-enough-bars"
 
 
 class NoInput(BridgeError):
-    """There is no input to hear anything on."""
+    """There is no audio input."""
 
     code = "no-input"
     exit_status = 1
 
 
 class NotHeard(BridgeError):
-    """What was played was not heard on the input, or not clearly enough to measure by."""
+    """The input did not pick up the played sound clearly enough for a measurement."""
 
     code = "no-input"
     exit_status = 1
 
 
 class NoOutput(BridgeError):
-    """There is no output to play anything on."""
+    """There is no audio output."""
 
     code = "unsupported"
     exit_status = 1
 
 
 class QueueFull(BridgeError):
-    """More requests are waiting than the engine takes."""
+    """The queue has no room for another request."""
 
     code = "queue-full"
     exit_status = 1
 
 
 class EngineDied(BridgeError):
-    """The engine's process ended while it was at work on the request."""
+    """The engine's process ended while it worked on the request."""
 
     code = "engine-died"
     exit_status = 1
 
 
 class EngineFailed(EngineDied):
-    """The engine ran into a defect of its own; its process may live on."""
+    """The engine raised an unexpected error; its process may still run."""
 
 
 class EngineHung(BridgeError):
-    """The engine's process stood still, and was replaced."""
+    """The engine's process stopped responding and was replaced."""
 
     code = "engine-hung"
     exit_status = 1
@@ -124,7 +124,7 @@ class CheckpointUnusable(BridgeError):
 
 
 class Unsupported(BridgeError):
-    """What was asked is understood, but this version cannot do it."""
+    """The request is understood, but this version cannot do it."""
 
     code = "unsupported"
 

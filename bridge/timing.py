@@ -1,7 +1,7 @@
 """Exact musical time: tempo as a Fraction, meter, bars and beats to frames, and the take.
 
 A beat is a quarter note, as in Live. A bar is `4 * numerator / denominator` beats (7/8: 3.5).
-Nothing here rounds until a whole number of frames is asked for, and then once.
+Times are exact; only a number of frames is rounded, and only once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Meter:
         denominator: 1, 2, 4, 8 or 16, as in Live.
 
     Raises:
-        BadArgument: one of them is out of range.
+        BadArgument: the numerator or the denominator is out of range.
     """
 
     numerator: int = 4
@@ -45,10 +45,10 @@ class Meter:
         """Read `"7/8"`.
 
         Raises:
-            BadArgument: the text is not two whole numbers around a slash, or out of range.
+            BadArgument: the text is not two integers around a slash, or a number is out of range.
         """
         numerator, _, denominator = text.strip().partition("/")
-        # Python itself refuses to convert thousands of digits, with an error of its own.
+        # Python refuses to convert thousands of digits, with another error.
         if not all(part.isdecimal() and len(part) <= 4 for part in (numerator, denominator)):
             raise BadArgument(f"meter {text[:40]!r}: write it as 4/4, 3/4 or 7/8")
         return cls(int(numerator), int(denominator))
@@ -62,14 +62,28 @@ class Meter:
         return f"{self.numerator}/{self.denominator}"
 
 
+FALLBACK_TEMPO_BPM = Fraction(120)
+FALLBACK_METER = Meter(4, 4)
+
+
+def first_tempo(*candidates_bpm: Fraction | None) -> Fraction:
+    """The first tempo that is known, in beats per minute; 120 where none is."""
+    return next((tempo_bpm for tempo_bpm in candidates_bpm if tempo_bpm), FALLBACK_TEMPO_BPM)
+
+
+def first_meter(*candidates: Meter | None) -> Meter:
+    """The first meter that is known; 4/4 where none is."""
+    return next((meter for meter in candidates if meter), FALLBACK_METER)
+
+
 def parse_tempo(value: str | float | Fraction) -> Fraction:
-    """The tempo that was meant, in beats per minute, 20…999.
+    """Read a tempo in beats per minute, 20…999, as the decimal that was meant.
 
     Text and floats are read as decimals: `"93.7"` and `93.7` are 937/10, not the binary
     neighbour.
 
     Raises:
-        BadArgument: not a number, or out of range.
+        BadArgument: the value is not a number, or out of range.
     """
     try:
         tempo_bpm = value if isinstance(value, Fraction) else _decimal(str(value))
@@ -85,23 +99,28 @@ def parse_tempo(value: str | float | Fraction) -> Fraction:
 
 
 def _decimal(text: str) -> Fraction:
-    # Exactly, 1e99999999 would be computed for ever; as a float it is out of range at once.
+    # As a Fraction, 1e99999999 would take forever; as a float it is out of range at once.
     return Fraction(text if len(text) <= 40 and "e" not in text.lower() else str(float(text)))
 
 
 def beats_to_seconds(beats: Fraction | int, tempo_bpm: Fraction) -> Fraction:
-    """Exact duration of that many quarter notes, in seconds."""
+    """Exact duration of a number of quarter notes, in seconds."""
     return Fraction(beats) * 60 / tempo_bpm
 
 
 def bars_to_seconds(bars: int, meter: Meter, tempo_bpm: Fraction) -> Fraction:
-    """Exact duration of that many bars, in seconds."""
+    """Exact duration of a number of bars, in seconds."""
     return beats_to_seconds(bars * meter.beats_per_bar, tempo_bpm)
 
 
 def bars_to_frames(bars: int, meter: Meter, tempo_bpm: Fraction, sample_rate: int) -> int:
-    """Frames of that many bars: the exact duration times the rate, rounded once (half to even)."""
+    """Frames of a number of bars: exact duration times rate, rounded once (half to even)."""
     return round(bars_to_seconds(bars, meter, tempo_bpm) * sample_rate)
+
+
+def bars_text(count: int) -> str:
+    """The count in words for a message: `1 bar`, `4 bars`."""
+    return "1 bar" if count == 1 else f"{count} bars"
 
 
 @dataclass(frozen=True)
@@ -121,15 +140,15 @@ class Note:
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """A melody as it was captured or read, with what is known of its time.
+    """A melody as it was captured or read, with its tempo and meter as far as they are known.
 
     Attributes:
         source: the melody's audio, or its notes.
         tempo_bpm: its own tempo; None when unknown.
         meter: its own meter; None when unknown.
-        first_beat_seconds: where its first bar line lies, in seconds from frame 0 (audio only).
-        name: what to call it in messages, such as the file's name.
-        length_beats: how long notes go on, rests at their end included; None: until the last ends.
+        first_beat_seconds: its first bar line, in seconds from frame 0 (audio only).
+        name: its name in messages, such as the file's name.
+        length_beats: length of notes, including rests at their end; None: until the last ends.
     """
 
     source: Waveform | tuple[Note, ...]
@@ -142,16 +161,15 @@ class Take:
 
 @dataclass(frozen=True)
 class Span:
-    """Bars as they were played, on the machine's clock.
+    """Bars that were played, on the machine's clock.
 
     Attributes:
         start_seconds, end_seconds: `time.perf_counter` instants; the start is a bar line.
-        bars: whole bars from the start on; the end is the line after the last of them, or later.
-        tempo_bpm: what was told; the mean over the span when the tempo changed inside.
-        is_steady: the tempo was one and the same, so that the length is exact.
-        meter: of all its bars.
-        broken: why playback is in one piece no further, such as "the playhead jumped"; empty when
-            it is.
+        bars: complete bars from the start on; the end is the bar line after the last, or later.
+        tempo_bpm: the tempo; the mean over the span if the tempo changed inside.
+        is_steady: the tempo did not change, so that the length is exact.
+        meter: the meter of all its bars.
+        broken: why continuous playback ended, such as "the playhead jumped"; empty if it did not.
     """
 
     start_seconds: float

@@ -210,7 +210,7 @@
 					],
 					"text": "Capture",
 					"texton": "Capture",
-					"annotation": "Records this track from the next bar line on, as many bars as Bars says. When Live stands, from the first note. Press again to stop.",
+					"annotation": "Records this track from the next bar line on, for as many bars as Bars says. While Live is stopped, from the first note on. Press again to stop.",
 					"annotation_name": "Capture",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -220,7 +220,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Records this track from the next bar line on, as many bars as Bars says. When Live stands, from the first note. Press again to stop.",
+							"parameter_info": "Records this track from the next bar line on, for as many bars as Bars says. While Live is stopped, from the first note on. Press again to stop.",
 							"parameter_initial": [
 								0
 							],
@@ -263,7 +263,7 @@
 					],
 					"text": "Last bars",
 					"texton": "Last bars",
-					"annotation": "Takes the bars that you have just played: the daemon has been listening to its own input all along.",
+					"annotation": "Takes the bars that you have just played: the daemon always listens to its own input.",
 					"annotation_name": "Last Bars",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -273,7 +273,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Takes the bars that you have just played: the daemon has been listening to its own input all along.",
+							"parameter_info": "Takes the bars that you have just played: the daemon always listens to its own input.",
 							"parameter_initial": [
 								0
 							],
@@ -624,13 +624,13 @@
 						"",
 						"float"
 					],
-					"annotation": "How strictly prompt and melody are followed. 3 is what the model was made for.",
+					"annotation": "How strictly the clip follows prompt and melody. The model was made for 3.",
 					"annotation_name": "Guidance",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_annotation_name": "Guidance",
-							"parameter_info": "How strictly prompt and melody are followed. 3 is what the model was made for.",
+							"parameter_info": "How strictly the clip follows prompt and melody. The model was made for 3.",
 							"parameter_initial": [
 								3
 							],
@@ -670,13 +670,13 @@
 						"",
 						"float"
 					],
-					"annotation": "How daring the choice of sounds is: lower repeats itself, higher falls apart.",
+					"annotation": "How daring the choice of sounds is: low values repeat, high ones fall apart.",
 					"annotation_name": "Temperature",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_annotation_name": "Temperature",
-							"parameter_info": "How daring the choice of sounds is: lower repeats itself, higher falls apart.",
+							"parameter_info": "How daring the choice of sounds is: low values repeat, high ones fall apart.",
 							"parameter_initial": [
 								1
 							],
@@ -740,13 +740,13 @@
 						"",
 						"float"
 					],
-					"annotation": "How many bars are taken from what you play, and how many the clip has.",
+					"annotation": "How many bars of your playing are taken, and how many bars the clip has.",
 					"annotation_name": "Bars",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_annotation_name": "Bars",
-							"parameter_info": "How many bars are taken from what you play, and how many the clip has.",
+							"parameter_info": "How many bars of your playing are taken, and how many bars the clip has.",
 							"parameter_initial": [
 								4
 							],
@@ -810,13 +810,13 @@
 						"",
 						"float"
 					],
-					"annotation": "How many clips one request makes. Each goes to a slot of its own; the one that is most like the melody comes first.",
+					"annotation": "How many clips one request makes. Each goes to its own slot; the one that is most like the melody comes first.",
 					"annotation_name": "Variations",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_annotation_name": "Variations",
-							"parameter_info": "How many clips one request makes. Each goes to a slot of its own; the one that is most like the melody comes first.",
+							"parameter_info": "How many clips one request makes. Each goes to its own slot; the one that is most like the melody comes first.",
 							"parameter_initial": [
 								1
 							],
@@ -860,7 +860,7 @@
 					],
 					"text": "Song scale",
 					"texton": "Song scale",
-					"annotation": "Tells the model the key that is set in Live's scale chooser, while that is on.",
+					"annotation": "Gives the model the key from Live's scale chooser, while the chooser is on.",
 					"annotation_name": "Song Scale",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -870,7 +870,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Tells the model the key that is set in Live's scale chooser, while that is on.",
+							"parameter_info": "Gives the model the key from Live's scale chooser, while the chooser is on.",
 							"parameter_initial": [
 								1
 							],
@@ -933,13 +933,13 @@
 						"",
 						"float"
 					],
-					"annotation": "The same seed makes the same clip again. Unlocked, a new one is drawn for each clip.",
+					"annotation": "The same seed makes the same clip again. Unlocked, each clip gets a new seed.",
 					"annotation_name": "Seed",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
 						"valueof": {
 							"parameter_annotation_name": "Seed",
-							"parameter_info": "The same seed makes the same clip again. Unlocked, a new one is drawn for each clip.",
+							"parameter_info": "The same seed makes the same clip again. Unlocked, each clip gets a new seed.",
 							"parameter_initial": [
 								0
 							],
@@ -983,7 +983,7 @@
 					],
 					"text": "Dice",
 					"texton": "Dice",
-					"annotation": "Draws a new seed, and locks it.",
+					"annotation": "Draws a new seed and locks it.",
 					"annotation_name": "Dice",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -993,7 +993,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Draws a new seed, and locks it.",
+							"parameter_info": "Draws a new seed and locks it.",
 							"parameter_initial": [
 								0
 							],
@@ -1037,7 +1037,7 @@
 					],
 					"text": "Lock",
 					"texton": "Lock",
-					"annotation": "Keeps the seed for the clips to come.",
+					"annotation": "Keeps the seed for the next clips.",
 					"annotation_name": "Lock Seed",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -1047,7 +1047,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Keeps the seed for the clips to come.",
+							"parameter_info": "Keeps the seed for the next clips.",
 							"parameter_initial": [
 								0
 							],
@@ -1113,7 +1113,7 @@
 					],
 					"text": "Generate",
 					"texton": "Generate",
-					"annotation": "Makes a clip that follows the melody, and puts it into the next free slot.",
+					"annotation": "Makes a clip that follows the melody, and places it in the next free slot.",
 					"annotation_name": "Generate",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -1123,7 +1123,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Makes a clip that follows the melody, and puts it into the next free slot.",
+							"parameter_info": "Makes a clip that follows the melody, and places it in the next free slot.",
 							"parameter_initial": [
 								0
 							],
@@ -1166,7 +1166,7 @@
 					],
 					"text": "Cancel",
 					"texton": "Cancel",
-					"annotation": "Gives up what is being made. What is finished stays.",
+					"annotation": "Cancels the clips that are being made. Finished clips stay.",
 					"annotation_name": "Cancel",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -1176,7 +1176,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Gives up what is being made. What is finished stays.",
+							"parameter_info": "Cancels the clips that are being made. Finished clips stay.",
 							"parameter_initial": [
 								0
 							],
@@ -1293,7 +1293,7 @@
 					],
 					"text": "A",
 					"texton": "A",
-					"annotation": "Launches variation A of the newest request, in the clip's quantization. It lights up when the clip stands in its slot.",
+					"annotation": "Launches variation A of the newest request, in the clip's quantization. It lights up when the clip is in its slot.",
 					"annotation_name": "Launch A",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -1303,7 +1303,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Launches variation A of the newest request, in the clip's quantization. It lights up when the clip stands in its slot.",
+							"parameter_info": "Launches variation A of the newest request, in the clip's quantization. It lights up when the clip is in its slot.",
 							"parameter_initial": [
 								0
 							],
@@ -1410,7 +1410,7 @@
 					],
 					"text": "B",
 					"texton": "B",
-					"annotation": "Launches variation B of the newest request, in the clip's quantization. It lights up when the clip stands in its slot.",
+					"annotation": "Launches variation B of the newest request, in the clip's quantization. It lights up when the clip is in its slot.",
 					"annotation_name": "Launch B",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -1420,7 +1420,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Launches variation B of the newest request, in the clip's quantization. It lights up when the clip stands in its slot.",
+							"parameter_info": "Launches variation B of the newest request, in the clip's quantization. It lights up when the clip is in its slot.",
 							"parameter_initial": [
 								0
 							],
@@ -1527,7 +1527,7 @@
 					],
 					"text": "C",
 					"texton": "C",
-					"annotation": "Launches variation C of the newest request, in the clip's quantization. It lights up when the clip stands in its slot.",
+					"annotation": "Launches variation C of the newest request, in the clip's quantization. It lights up when the clip is in its slot.",
 					"annotation_name": "Launch C",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -1537,7 +1537,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Launches variation C of the newest request, in the clip's quantization. It lights up when the clip stands in its slot.",
+							"parameter_info": "Launches variation C of the newest request, in the clip's quantization. It lights up when the clip is in its slot.",
 							"parameter_initial": [
 								0
 							],
@@ -1644,7 +1644,7 @@
 					],
 					"text": "D",
 					"texton": "D",
-					"annotation": "Launches variation D of the newest request, in the clip's quantization. It lights up when the clip stands in its slot.",
+					"annotation": "Launches variation D of the newest request, in the clip's quantization. It lights up when the clip is in its slot.",
 					"annotation_name": "Launch D",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -1654,7 +1654,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Launches variation D of the newest request, in the clip's quantization. It lights up when the clip stands in its slot.",
+							"parameter_info": "Launches variation D of the newest request, in the clip's quantization. It lights up when the clip is in its slot.",
 							"parameter_initial": [
 								0
 							],
@@ -1836,7 +1836,7 @@
 						"",
 						"float"
 					],
-					"annotation": "When the clip begins after it was launched; Global is the setting of the set.",
+					"annotation": "When the clip starts after its launch; Global is the setting of the set.",
 					"annotation_name": "Launch Quantization",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -1859,7 +1859,7 @@
 								"1/16T",
 								"1/32"
 							],
-							"parameter_info": "When the clip begins after it was launched; Global is the setting of the set.",
+							"parameter_info": "When the clip starts after its launch; Global is the setting of the set.",
 							"parameter_initial": [
 								0
 							],
@@ -1902,7 +1902,7 @@
 					],
 					"text": "Auto-launch",
 					"texton": "Auto-launch",
-					"annotation": "Launches the first clip of a request when it is there.",
+					"annotation": "Launches the first clip of a request as soon as it is ready.",
 					"annotation_name": "Auto Launch",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -1912,7 +1912,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Launches the first clip of a request when it is there.",
+							"parameter_info": "Launches the first clip of a request as soon as it is ready.",
 							"parameter_initial": [
 								0
 							],
@@ -1955,7 +1955,7 @@
 					],
 					"text": "Thru",
 					"texton": "Thru",
-					"annotation": "Lets this track's sound through. Off: what you hum is captured and not heard.",
+					"annotation": "Lets this track's sound through. Off: your hum is captured but not heard.",
 					"annotation_name": "Thru",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -1965,7 +1965,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Lets this track's sound through. Off: what you hum is captured and not heard.",
+							"parameter_info": "Lets this track's sound through. Off: your hum is captured but not heard.",
 							"parameter_initial": [
 								1
 							],
@@ -2008,7 +2008,7 @@
 					],
 					"text": "Check",
 					"texton": "Check",
-					"annotation": "Tries on a scratch track all that the device relies on in this Live, and writes down what agrees. The track is removed again.",
+					"annotation": "Tries on a temporary track what the device relies on in this version of Live, writes a report, and removes the track.",
 					"annotation_name": "Check",
 					"parameter_enable": 1,
 					"saved_attribute_attributes": {
@@ -2018,7 +2018,7 @@
 								"off",
 								"on"
 							],
-							"parameter_info": "Tries on a scratch track all that the device relies on in this Live, and writes down what agrees. The track is removed again.",
+							"parameter_info": "Tries on a temporary track what the device relies on in this version of Live, writes a report, and removes the track.",
 							"parameter_initial": [
 								0
 							],
@@ -3010,7 +3010,7 @@
 						240.0,
 						22.0
 					],
-					"text": "route light state heard capture last_bars from_clip no_melody melody hum_to_clip preset_menu prompt_text seed dice seed_lock generate cancel time_left progress launch_a discard_a launch_b discard_b launch_c discard_c launch_d discard_d target_menu check reveal status keep_preset keep_prompt keep_target listen_on",
+					"text": "route light state daemon_level capture last_bars from_clip no_melody melody hum_to_clip preset_menu prompt_text seed dice seed_lock generate cancel time_left progress launch_a discard_a launch_b discard_b launch_c discard_c launch_d discard_d target_menu check reveal status keep_preset keep_prompt keep_target listen_on",
 					"outlettype": [
 						"",
 						"",

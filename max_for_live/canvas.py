@@ -1,7 +1,7 @@
-"""A sheet to draw a device on: shapes with smooth edges, and texts that know whether they fit.
+"""A canvas for the picture of a device: shapes with smooth edges, and texts that must fit.
 
 It knows nothing of Max or Live. Lengths are Live's pixels at 100 %, from the upper left corner of
-the device's body; its title bar lies above, at negative heights.
+the device's body; the title bar is above it, at negative heights.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Rect = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Label:
-    """A text, and the place that it has to fit into.
+    """A text, and the rectangle that it has to fit into.
 
     Attributes:
-        owner: what it belongs to, for whoever reads that it does not fit.
+        owner: name of the box that the text belongs to, for messages.
         size: of the font, in pixels.
         align: 0 left, 1 centred, 2 right.
-        lines: how many the place has room for.
-        from_top: whether the first stands at the top; else a single one is in the middle.
+        lines: how many lines the rectangle has room for.
+        from_top: whether the first line is at the top; else a single line is in the middle.
     """
 
     owner: str
@@ -44,30 +44,30 @@ class Label:
 
     @property
     def width(self) -> float:
-        """Of its place."""
+        """Width of the rectangle."""
         return self.rect[2] - self.rect[0]
 
     @property
     def height(self) -> float:
-        """Of its place."""
+        """Height of the rectangle."""
         return self.rect[3] - self.rect[1]
 
 
 class Canvas:
-    """Texts above shapes, in the order in which they come.
+    """Shapes in the order in which they are drawn, and all texts above them.
 
     Args:
-        width: of the whole.
-        title_height: above the body.
-        body_height: below that.
-        scale: pixels of the picture for each of Live's.
-        color: of what nothing is drawn on.
+        width: of the picture.
+        title_height: height of the part above the body.
+        body_height: height of the body.
+        scale: pixels of the picture for each pixel of Live.
+        color: of the background.
     """
 
-    # Below, 1 is taken off right and bottom where Pillow counts the last pixel in.
+    # Below, right and bottom are reduced by 1 where Pillow includes the last pixel.
 
     _FINER = 4
-    """The sheet's pixels for each of the picture's: averaging them is what smooths edges."""
+    """Pixels of the sheet for each pixel of the picture: their average makes smooth edges."""
 
     def __init__(
         self, width: float, title_height: int, body_height: int, scale: int, color: Color
@@ -80,20 +80,20 @@ class Canvas:
         self._size = round(width * scale), (title_height + body_height) * scale
         sheet_size = self._size[0] * self._FINER, self._size[1] * self._FINER
         self._sheet = Image.new("RGB", sheet_size, color[:3])
-        # In this mode colours are laid over each other by their opacity.
+        # In this mode Pillow blends colours by their opacity.
         self._pen = ImageDraw.Draw(self._sheet, "RGBA")
 
     def rectangle(self, rect: Rect, color: Color, radius: float = 0) -> None:
-        """Filled; nothing where it has no area."""
-        left, top, right, bottom = self._places(rect)
+        """Draw a filled rectangle; nothing if it has no area."""
+        left, top, right, bottom = self._sheet_rect(rect)
         if right > left and bottom > top:
             self._pen.rounded_rectangle(
                 (left, top, right - 1, bottom - 1), radius * self._zoom, fill=color
             )
 
     def frame(self, rect: Rect, color: Color, radius: float = 0, width: float = 1) -> None:
-        """An outline, inside the rectangle."""
-        left, top, right, bottom = self._places(rect)
+        """Draw an outline, inside the rectangle."""
+        left, top, right, bottom = self._sheet_rect(rect)
         self._pen.rounded_rectangle(
             (left, top, right - 1, bottom - 1),
             radius * self._zoom,
@@ -102,32 +102,32 @@ class Canvas:
         )
 
     def circle(self, center: Point, radius: float, color: Color) -> None:
-        """Filled."""
+        """Draw a filled circle."""
         self._pen.ellipse(self._around(center, radius), fill=color)
 
     def arc(self, center: Point, radius: float, degrees: Point, width: float, color: Color) -> None:
-        """Clockwise from the first angle to the second; 0 is at three o'clock."""
+        """Draw an arc, clockwise from the first angle to the second; 0 is at three o'clock."""
         width = round(width * self._zoom)
         self._pen.arc(self._around(center, radius), *degrees, fill=color, width=width)
 
     def line(self, start: Point, end: Point, width: float, color: Color) -> None:
-        """With round ends."""
-        places = [self._place(start), self._place(end)]
-        self._pen.line(places, fill=color, width=round(width * self._zoom))
+        """Draw a line with round ends."""
+        points = [self._sheet_point(start), self._sheet_point(end)]
+        self._pen.line(points, fill=color, width=round(width * self._zoom))
         for point in (start, end):
             self.circle(point, width / 2, color)
 
     def polygon(self, points: Sequence[Point], color: Color) -> None:
-        """Filled."""
-        self._pen.polygon([self._place(point) for point in points], fill=color)
+        """Draw a filled polygon."""
+        self._pen.polygon([self._sheet_point(point) for point in points], fill=color)
 
     def text(self, label: Label) -> None:
-        """Where it is too long it ends in an ellipsis."""
+        """Add a text. One that is too long is cut and ends in an ellipsis."""
         if label.text:
             self.labels.append(label)
 
     def picture(self, corner: float) -> Image.Image:
-        """RGBA, at the scale; transparent outside corners of that radius."""
+        """The picture: RGBA, at the scale, transparent outside corners of that radius."""
         image = self._sheet.resize(self._size, Image.Resampling.BOX)
         for label in self.labels:
             self._write(image, label)
@@ -136,8 +136,8 @@ class Canvas:
 
     def _write(self, image: Image.Image, label: Label) -> None:
         left, top = label.rect[0], label.rect[1] + self._title_height
-        # Only what is inside the label's place is seen.
-        place = Image.new(
+        # The label's rectangle clips its text.
+        clip = Image.new(
             "L",
             (math.ceil(label.width * self._scale) or 1, math.ceil(label.height * self._scale) or 1),
         )
@@ -145,57 +145,57 @@ class Canvas:
             spare = label.width - text_width(line, label.size)
             baseline = _first_baseline(label) + index * leading(label.size)
             start = spare * label.align / 2 * self._scale, round(baseline * self._scale)
-            _write_line(place, line, start, label.size * self._scale)
-        opacity = place.point(lambda value: value * label.color[3] // 255)
+            _write_line(clip, line, start, label.size * self._scale)
+        opacity = clip.point(lambda value: value * label.color[3] // 255)
         image.paste(label.color[:3], (round(left * self._scale), round(top * self._scale)), opacity)
 
     def _corners(self, radius: float) -> Image.Image:
         mask = Image.new("L", self._sheet.size)
-        whole = 0, 0, mask.width - 1, mask.height - 1
-        ImageDraw.Draw(mask).rounded_rectangle(whole, radius * self._zoom, fill=255)
+        bounds = 0, 0, mask.width - 1, mask.height - 1
+        ImageDraw.Draw(mask).rounded_rectangle(bounds, radius * self._zoom, fill=255)
         return mask.resize(self._size, Image.Resampling.BOX)
 
-    def _place(self, point: Point) -> Point:
+    def _sheet_point(self, point: Point) -> Point:
         return point[0] * self._zoom, (point[1] + self._title_height) * self._zoom
 
-    def _places(self, rect: Rect) -> tuple[int, int, int, int]:
-        left, top = self._place(rect[:2])
-        right, bottom = self._place(rect[2:])
+    def _sheet_rect(self, rect: Rect) -> tuple[int, int, int, int]:
+        left, top = self._sheet_point(rect[:2])
+        right, bottom = self._sheet_point(rect[2:])
         return round(left), round(top), round(right), round(bottom)
 
     def _around(self, center: Point, radius: float) -> Rect:
-        x, y = self._place(center)
+        x, y = self._sheet_point(center)
         reach = radius * self._zoom
         return x - reach, y - reach, x + reach - 1, y + reach - 1
 
 
 def rgba(color: str) -> Color:
-    """Of "#rrggbb" or "#rrggbbaa"."""
+    """The colour from "#rrggbb" or "#rrggbbaa"."""
     red, green, blue, *alpha = bytes.fromhex(color.removeprefix("#"))
     return red, green, blue, alpha[0] if alpha else 255
 
 
 def leading(size: float) -> float:
-    """From one baseline to the next, in pixels."""
+    """Distance from one baseline to the next, in pixels."""
     return 1.2 * size
 
 
 def misfit(label: Label) -> str:
-    """In what way a label is cut off; empty: it is not."""
+    """How a label is cut off, as a sentence; empty: it fits."""
     if label.height < _CAPITAL_HEIGHT * label.size + 2:
         return f"{label.owner}: {label.height:g} px are too low for {label.text!r}"
     lines = _wrapped(label)
     widest = max(text_width(line, label.size) for line in lines)
     if widest > label.width:
-        return f"{label.owner}: {label.text!r} is {widest:.0f} px wide, its place {label.width:.0f}"
+        return f"{label.owner}: {label.text!r} is {widest:.0f} px wide, its box {label.width:.0f}"
     if len(lines) > label.lines:
-        return f"{label.owner}: {label.text!r} takes {len(lines)} lines, there are {label.lines}"
+        return f"{label.owner}: {label.text!r} needs {len(lines)} lines, there are {label.lines}"
     return ""
 
 
 def text_width(text: str, size: float) -> float:
-    """In pixels at 100 %."""
-    # Measured large, so that it is the same at every scale.
+    """The width of a text, in pixels at 100 %."""
+    # Measured at a large size, so that the width is the same at every scale.
     font = _font(100)
     return sum(
         _ARROW_WIDTH * size if run == _ARROW else font.getlength(run) * size / 100
@@ -205,7 +205,7 @@ def text_width(text: str, size: float) -> float:
 
 _CAPITAL_HEIGHT = 0.7
 _ARROW_WIDTH = 0.95
-"""Both in parts of the font's size."""
+"""Both as fractions of the font's size."""
 _ARROW = "→"
 _ELLIPSIS = "…"
 _PLAIN = {"–": "-", "—": "-", "−": "-", "“": '"', "”": '"', "‘": "'", "’": "'"}
@@ -214,21 +214,21 @@ _PLAIN = {"–": "-", "—": "-", "−": "-", "“": '"', "”": '"', "‘": "'"
 def _first_baseline(label: Label) -> float:
     if label.from_top:
         return 3 + label.size
-    # Capitals in the middle are what makes a line of text look centred.
+    # A line of text looks centred when its capitals are in the middle.
     return (label.height + _CAPITAL_HEIGHT * label.size) / 2
 
 
 def _laid_out(label: Label) -> list[str]:
-    """The lines as they are seen."""
+    """The lines as the picture shows them."""
     lines = _wrapped(label)
-    seen = lines[: label.lines]
-    if len(lines) > len(seen):
-        seen[-1] += _ELLIPSIS
-    return [_shortened(line, label) for line in seen]
+    shown = lines[: label.lines]
+    if len(lines) > len(shown):
+        shown[-1] += _ELLIPSIS
+    return [_shortened(line, label) for line in shown]
 
 
 def _wrapped(label: Label) -> list[str]:
-    """The text in as many lines as it needs; a word that is too long for one stays whole."""
+    """The text in as many lines as it needs. A word that is longer than a line is not split."""
     if label.lines == 1:
         return [label.text]
     lines: list[str] = []
@@ -253,14 +253,14 @@ def _shortened(line: str, label: Label) -> str:
     return kept.rstrip() + _ELLIPSIS
 
 
-def _write_line(place: Image.Image, text: str, start: Point, size: float) -> None:
-    pen = ImageDraw.Draw(place)
+def _write_line(image: Image.Image, text: str, start: Point, size: float) -> None:
+    pen = ImageDraw.Draw(image)
     x, baseline = start
     for run in _runs(text):
         if run == _ARROW:
-            _write_arrow(place, (x, baseline), size)
+            _write_arrow(image, (x, baseline), size)
         else:
-            # A little bolder than the font is, for Live's is a medium one.
+            # Slightly bolder than the font, because Live's font is a medium one.
             pen.text(
                 (x, baseline),
                 run,
@@ -272,7 +272,7 @@ def _write_line(place: Image.Image, text: str, start: Point, size: float) -> Non
         x += text_width(run, size)
 
 
-def _write_arrow(place: Image.Image, start: Point, size: float) -> None:
+def _write_arrow(image: Image.Image, start: Point, size: float) -> None:
     finer = 4
     box = math.ceil(size)
     sheet = Image.new("L", (box * finer, box * finer))
@@ -286,20 +286,20 @@ def _write_arrow(place: Image.Image, start: Point, size: float) -> None:
         width=width,
         joint="curve",
     )
-    # Half as high as a capital: there a reader expects it.
+    # At half the height of a capital.
     corner = round(start[0]), round(start[1] - _CAPITAL_HEIGHT / 2 * size - box / 2)
-    place.paste(255, corner, sheet.resize((box, box), Image.Resampling.BOX))
+    image.paste(255, corner, sheet.resize((box, box), Image.Resampling.BOX))
 
 
 def _runs(text: str) -> list[str]:
-    """What the font can draw, and between it arrows, which it has not."""
+    """The text split at its arrows, which the font does not have."""
     first, *others = "".join(map(_drawable, text)).split(_ARROW)
     return [first, *(run for other in others for run in (_ARROW, other))]
 
 
 @cache
 def _drawable(character: str) -> str:
-    """The character itself, or the nearest that the font has: it knows no accents and few signs."""
+    """The character, or the nearest one of the font, which has no accents and few signs."""
     if character == _ARROW or _has_glyph(character):
         return character
     if character in _PLAIN:

@@ -1,7 +1,7 @@
 """The container of a Max for Live device: an .amxd file, frozen with the files that it needs.
 
-Its layout is not documented by its makers. This is what devices that Max has written have:
-chunks with little-endian sizes outside, a frozen payload with big-endian ones inside.
+The format is not documented. Devices that Max has written have this layout: chunks with
+little-endian sizes outside, a frozen payload with big-endian sizes inside.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Mapping
 AUDIO_EFFECT = b"aaaa"
 FROZEN = 7
 DEVICE_FLAG = 17
-"""Marks the entry of the device itself; the others have 0."""
+"""Flag of the device's own entry; the others have 0."""
 _MODIFIED_SECONDS = 3_845_923_200
-"""Seconds since 1904 that every entry has: the same bytes, whenever they are built."""
+"""Date of every entry, in seconds since 1904: fixed, so that each build gives the same bytes."""
 _PAYLOAD_HEAD_BYTES = 16
 
 
 def pack_frozen(name: str, patcher: str, texts: Mapping[str, str]) -> bytes:
-    """A frozen audio effect.
+    """The content of a frozen audio effect.
 
     Args:
-        name: of the device's own entry, with its suffix.
+        name: file name of the device's own entry.
         patcher: the patcher's JSON.
-        texts: the scripts that it loads, by file name.
+        texts: the scripts that the patcher loads, by file name.
     """
     files = [(name, b"JSON", _text(patcher) + b"\0", DEVICE_FLAG)]
     files += [(other, b"TEXT", _text(content), 0) for other, content in texts.items()]
@@ -65,5 +65,5 @@ def _entry(name: str, kind: bytes, size: int, offset: int, flag: int) -> bytes:
 
 
 def _chunk(tag: bytes, content: bytes) -> bytes:
-    """A chunk of the footer: its size counts its own eight bytes of head."""
+    """A chunk of the footer; its size includes the eight bytes of its head."""
     return tag + struct.pack(">I", 8 + len(content)) + content

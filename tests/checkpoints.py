@@ -1,7 +1,7 @@
-"""Small MusicGen Melody checkpoints of random weights, written as folders.
+"""Small MusicGen Melody checkpoints with random weights, written as folders.
 
-The weights are spread wide (standard deviation 0.2): with the usual 0.02 the conditions barely
-move the logits and every greedy answer is the same.
+The weights have a standard deviation of 0.2: with the usual 0.02 the conditions barely change the
+logits, and every greedy result is the same.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def poisons(line: Line) -> None:
 
 
 def deaf(line: Line) -> None:
-    """Read nothing."""
+    """Send one message, and never read."""
     line.send("here")
     threading.Event().wait()
 

@@ -1,11 +1,17 @@
-"""Waveform: what it refuses, mixing, and resampling."""
+"""Waveform: what it refuses, mixing, and resampling. Decibels."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from bridge.audio import Waveform
+from bridge.audio import (
+    Waveform,
+    amplitude_to_db,
+    db_to_amplitude,
+    db_to_power,
+    power_to_db,
+)
 from bridge.errors import BadArgument
 
 
@@ -15,7 +21,7 @@ def sine(hz: float, seconds: float, sample_rate: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("samples", "sample_rate", "said"),
+    ("samples", "sample_rate", "message"),
     [
         (np.zeros(8, dtype=np.float32), 44100, r"\[8\]"),
         (np.zeros((8, 0), dtype=np.float32), 44100, r"\[8, 0\]"),
@@ -25,14 +31,14 @@ def sine(hz: float, seconds: float, sample_rate: int) -> np.ndarray:
         (np.full((8, 1), -np.inf, dtype=np.float32), 44100, "infinity"),
     ],
 )
-def test_a_waveform_that_cannot_be_is_refused_with_its_value(
-    samples: np.ndarray, sample_rate: int, said: str
+def test_an_invalid_waveform_is_refused_and_the_error_quotes_the_value(
+    samples: np.ndarray, sample_rate: int, message: str
 ) -> None:
-    with pytest.raises(BadArgument, match=said):
+    with pytest.raises(BadArgument, match=message):
         Waveform(samples, sample_rate)
 
 
-def test_length_is_told_in_frames_and_seconds() -> None:
+def test_a_waveform_knows_its_length_in_frames_and_seconds() -> None:
     waveform = Waveform(np.zeros((11025, 2), dtype=np.float32), 44100)
     assert (waveform.frames, waveform.channels, waveform.seconds) == (11025, 2, 0.25)
 
@@ -56,10 +62,19 @@ def test_resampling_keeps_a_tone_in_pitch_level_and_time(sample_rate: int) -> No
     assert np.abs(resampled.samples[middle] - sine(440, 1.0, 32000)[middle]).max() < 1e-3
 
 
-def test_resampling_leaves_what_needs_none_and_takes_no_frames() -> None:
+def test_resampling_to_the_same_rate_or_of_no_frames_changes_nothing() -> None:
     waveform = Waveform(sine(440, 0.1, 32000), 32000)
     assert waveform.resampled(32000) is waveform
     empty = Waveform(np.zeros((0, 2), dtype=np.float32), 44100).resampled(32000)
     assert (empty.frames, empty.channels, empty.sample_rate) == (0, 2, 32000)
     with pytest.raises(BadArgument, match="-1"):
         waveform.resampled(-1)
+
+
+def test_twenty_decibels_are_ten_times_the_amplitude_and_a_hundred_times_the_power() -> None:
+    assert db_to_amplitude(20) == pytest.approx(10)
+    assert db_to_power(20.0) == pytest.approx(100)
+    assert amplitude_to_db(0.1) == pytest.approx(-20)
+    assert power_to_db(0.1) == pytest.approx(-10)
+    levels = np.array([-60.0, -3.0, 0.0])
+    np.testing.assert_allclose(power_to_db(db_to_power(levels)), levels, atol=1e-12)

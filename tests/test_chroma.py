@@ -66,7 +66,7 @@ def test_strict_is_the_official_extractor_at_every_step(name: str) -> None:
     assert classes_of(audio_chroma(golden(name), strict=True)) == expected
 
 
-def test_strict_hears_thirty_seconds_like_the_official_extractor() -> None:
+def test_strict_reads_thirty_seconds_like_the_official_extractor() -> None:
     low, high = tones((hz(60), 30.0)), tones((hz(67), 10.0))
     joined = Waveform(np.concatenate([low.samples, high.samples]), 32000)
     assert classes_of(audio_chroma(joined, strict=True)) == [C] * WINDOW_STEPS
@@ -128,7 +128,7 @@ def test_a_quiet_recording_sounds_and_what_is_below_70_dbfs_does_not() -> None:
     assert set(classes_of(audio_chroma(tones((None, 1.0))))) == {C}
 
 
-def test_rests_are_told_and_only_the_band_is_heard() -> None:
+def test_rests_are_found_and_only_the_band_counts() -> None:
     rumble = tones((50.0, 3.0), level=0.9).samples + tones((3520.0, 3.0), level=0.9).samples
     hum = tones((hz(57), 1.0), (None, 1.0), (hz(59), 1.0)).samples
     classes = pitch_classes(Waveform((rumble + hum).astype(np.float32), 32000))
@@ -137,14 +137,14 @@ def test_rests_are_told_and_only_the_band_is_heard() -> None:
     assert set(classes[-7:]) == {B}
 
 
-def test_double_time_moves_the_steps_and_not_the_pitch() -> None:
+def test_time_scale_moves_the_steps_and_not_the_pitch() -> None:
     melody = tones((hz(60), 4.0), (hz(65), 4.0))
     halved = tones((hz(60), 2.0), (hz(65), 2.0))
     assert classes_of(audio_chroma(melody, time_scale=2)) == classes_of(audio_chroma(halved))
     stretched = classes_of(audio_chroma(halved, time_scale=Fraction(1, 2)))
-    whole = classes_of(audio_chroma(melody))
-    assert len(stretched) == len(whole)
-    assert sum(a != b for a, b in zip(stretched, whole, strict=True)) <= 1
+    original = classes_of(audio_chroma(melody))
+    assert len(stretched) == len(original)
+    assert sum(a != b for a, b in zip(stretched, original, strict=True)) <= 1
 
 
 def test_thirty_seconds_take_well_under_a_third_of_a_second() -> None:
@@ -166,9 +166,11 @@ def test_notes_give_the_chroma_of_their_own_sound() -> None:
     notes = [note(i, 1, pitch) for i, pitch in enumerate(pitches)]
     audio = tones(*((hz(pitch), 0.6) for pitch in pitches))
     written = note_chroma(notes, Fraction(100), 38)
-    heard = audio_chroma(audio)
-    assert len(heard) == 38
-    assert sum(a != b for a, b in zip(classes_of(written), classes_of(heard), strict=True)) <= 3
+    from_audio = audio_chroma(audio)
+    assert len(from_audio) == 38
+    assert (
+        sum(a != b for a, b in zip(classes_of(written), classes_of(from_audio), strict=True)) <= 3
+    )
 
 
 def test_the_highest_of_several_notes_is_the_melody() -> None:
@@ -178,7 +180,7 @@ def test_the_highest_of_several_notes_is_the_melody() -> None:
     assert set(classes[17:]) == {G}
 
 
-def test_rests_between_notes_are_told_and_held() -> None:
+def test_rests_between_notes_are_found_and_held() -> None:
     notes = [note(2, 1, 64), note(6, 1, 67)]
     classes = note_pitch_classes(notes, Fraction(120), 40)
     assert set(classes[:7]) == {-1}
@@ -209,7 +211,7 @@ def test_similarity_is_the_share_of_sounding_steps_that_agree() -> None:
 
 
 @pytest.mark.parametrize("name", ["twinkle", "frere", "saints", "scarborough"])
-def test_each_tune_is_alike_itself_and_unlike_the_others(name: str) -> None:
+def test_each_tune_is_similar_to_itself_and_not_to_the_others(name: str) -> None:
     tune = pitch_classes(golden(name))
     noisy = golden(name).samples + np.random.default_rng(2).normal(
         0, 0.01, golden(name).samples.shape

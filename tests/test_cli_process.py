@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
-import resource
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+if sys.platform == "win32":
+    pytest.skip("terminals, limits and signals are POSIX's", allow_module_level=True)
 
 HUM = Path(__file__).parent / "melodies" / "scarborough-hum-90bpm.wav"
 ENVIRONMENT = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
@@ -98,6 +99,8 @@ def test_no_bar_is_drawn_into_a_pipe(tmp_path: Path, model: Path) -> None:
 
 
 def test_a_full_disk_is_a_one_line_error_and_leaves_no_file(tmp_path: Path, model: Path) -> None:
+    import resource
+
     def no_file_over_64_kib() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))
 
@@ -136,6 +139,8 @@ def on_a_terminal(
     Returns:
         The text sent to the terminal, the exit status, and the bytes on stdout.
     """
+    import pty
+
     terminal, program_side = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "bridge", *arguments],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import pytest
 import bridge
 
 PACKAGE = Path(bridge.__file__).parent
-VOCABULARY = {"audio", "timing", "chroma", "commands", "errors"}
+VOCABULARY = {"audio", "timing", "chroma", "spectrum", "commands", "errors"}
 GROUND = {
     "config": set[str](),
     "process": set[str](),
@@ -130,8 +129,8 @@ def test_the_package_itself_imports_nothing() -> None:
         "tools.calibrate",
     ],
 )
-def test_importing_loads_neither_torch_nor_portaudio(module: str) -> None:
-    unwanted = sorted(TORCH | {"sounddevice", "matplotlib"})
+def test_importing_loads_neither_torch_nor_portaudio_nor_scipy(module: str) -> None:
+    unwanted = sorted(TORCH | {"sounddevice", "matplotlib", "scipy"})
     script = f"import sys, bridge.{module}; print([m for m in {unwanted} if m in sys.modules])"
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
@@ -154,6 +153,8 @@ def test_importing_loads_neither_torch_nor_portaudio(module: str) -> None:
     ids=" ".join,
 )
 def test_help_and_refusals_take_well_under_a_second(arguments: list[str]) -> None:
+    if sys.platform == "win32":
+        pytest.skip("processor time of children is POSIX's")
     # Alternately, and as a ratio: a busy machine slows both down.
     pairs = [
         (processor_seconds("-m", "bridge", *arguments), processor_seconds("-c", "import numpy"))
@@ -165,6 +166,10 @@ def test_help_and_refusals_take_well_under_a_second(arguments: list[str]) -> Non
 
 def processor_seconds(*arguments: str) -> float:
     """The processor time that Python takes with these arguments."""
+    if sys.platform == "win32":
+        raise NotImplementedError("needs POSIX")
+    import resource
+
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, *arguments], capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -175,3 +180,25 @@ def third_party(path: Path) -> set[str]:
     """The top-level packages that a file imports, without the standard library's and ours."""
     first = {name.split(".")[0] for name in imported(path)}
     return first - set(sys.stdlib_module_names) - {"bridge", "__future__"}
+
+
+POSIX_ONLY = {
+    *("crypt", "fcntl", "grp", "nis", "posix", "pty", "pwd", "readline", "resource", "spwd"),
+    *("syslog", "termios", "tty"),
+}
+"""Modules of the standard library that Windows lacks."""
+
+
+def test_no_module_imports_what_windows_lacks_when_it_is_imported() -> None:
+    for module, path in modules():
+        pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+        while pending:
+            node = pending.pop()
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                continue
+            if isinstance(node, ast.Import):
+                names = {alias.name.split(".")[0] for alias in node.names}
+                assert not names & POSIX_ONLY, f"{module} imports {names}"
+            elif isinstance(node, ast.ImportFrom) and node.module is not None:
+                assert node.module.split(".")[0] not in POSIX_ONLY, f"{module}: {node.module}"
+            pending += ast.iter_child_nodes(node)

@@ -1,4 +1,4 @@
-"""Exact time: tempo as it was meant, meters, and frames rounded once."""
+"""Exact time: tempo as the decimal that was meant, meters, and frames rounded once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bridge.errors import BadArgument
 from bridge.timing import (
     Meter,
+    bars_text,
     bars_to_frames,
     bars_to_seconds,
     beats_to_seconds,
@@ -44,7 +45,7 @@ def test_a_bar_is_counted_in_quarter_notes(text: str, beats: Fraction) -> None:
 
 
 @pytest.mark.parametrize("text", ["4", "4/", "/4", "4/3", "0/4", "100/4", "4/32", "-3/4", "a/b"])
-def test_a_meter_that_live_does_not_know_is_refused(text: str) -> None:
+def test_a_meter_that_live_does_not_have_is_refused(text: str) -> None:
     with pytest.raises(BadArgument, match="meter"):
         Meter.parse(text)
 
@@ -75,8 +76,12 @@ def test_frames_are_within_half_a_frame_of_the_exact_time(
 
 
 @pytest.mark.parametrize("text", ["1e99999999", "-1e99999999", "9" * 5000, "1/0", "1e-99999999"])
-def test_a_number_that_would_be_computed_for_ever_is_refused_at_once(text: str) -> None:
+def test_a_number_that_takes_forever_to_compute_is_refused_at_once(text: str) -> None:
     with pytest.raises(BadArgument, match="tempo"):
         parse_tempo(text)
     with pytest.raises(BadArgument, match="meter"):
         Meter.parse(f"{text}/4")
+
+
+def test_one_bar_is_written_in_the_singular() -> None:
+    assert [bars_text(count) for count in (0, 1, 2)] == ["0 bars", "1 bar", "2 bars"]

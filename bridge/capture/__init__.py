@@ -1,1 +1,1 @@
-"""Cuts takes out of what is heard: between bar lines, or from the first onset on."""
+"""Cuts takes from the recorded input: between bar lines, or from the first onset on."""

@@ -1,8 +1,8 @@
-"""Which frames of the ring become a take: `start` and `last`, as the protocol means them.
+"""Begin a capture: `start` and `last`, as the protocol defines them.
 
-A capture is polled, every 20 ms or so, with the present instant; it looks at no clock of its own.
-Where it lies is worked out anew at each poll, for the beat clock tells a bar line better as time
-goes on, and settled when the ring has all of it.
+A capture is polled about every 20 ms with the current time; it reads no clock of its own. Each poll
+computes the take's frames in the ring again, because the beat clock's estimate of a bar line
+improves with time. They are final when the ring has all of them.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from bridge.timing import bars_to_seconds
 __all__ = ["Capture", "last", "start"]
 
 LAST_QUARTER = 0.75
-"""Pressed in this part of a bar, `last` waits for its end."""
+"""`last` waits for the end of the bar when this share of it has been played."""
 STOPPED_BARS = 2
 """After the DAW has stopped, `last` still takes the bars it played, until its last bar line is this
-many bars ago: then what was played since is meant."""
+many bars ago. After that it takes what was played since."""
 
 
 def start(source: Source, bars: int | None, now_seconds: float) -> Capture:
-    """Record from the next bar line, or from the first onset when the DAW stands.
+    """Record from the next bar line, or from the first onset when the DAW is stopped.
 
     Args:
-        bars: how many; None: until it is stopped, or 115 s are full.
+        bars: how many; None to record until `Capture.stop`, at most 115 s.
 
     Raises:
         BadArgument: so many bars are longer than 115 s.
@@ -39,14 +39,15 @@ def start(source: Source, bars: int | None, now_seconds: float) -> Capture:
 
 
 def last(source: Source, bars: int, now_seconds: float) -> Capture:
-    """Take the bars that end at the last bar line; pressed in a bar's last quarter, at its end.
+    """Take the bars that end at the last bar line, or in a bar's last quarter, at its end.
 
-    When the DAW stands, take the last phrase: from its onset if that was within the last `bars` + 1
-    bars, else the bars that end now. What was played until a moment ago counts as playing. A gap
-    of up to a tenth of a second, where the input lost a few blocks, is silent and does no harm.
+    When the DAW is stopped, take the last phrase: from its onset if that was within the last
+    `bars` + 1 bars, otherwise the bars that end now. For `STOPPED_BARS` bars after its last bar
+    line, a stopped DAW counts as playing. A gap of up to a tenth of a second, where the input lost
+    a few blocks, is silent in the take and is accepted.
 
     Raises:
-        NotEnoughBars: so many bars are longer than 115 s, or the DAW has not come to a bar line.
+        NotEnoughBars: so many bars are longer than 115 s, or the DAW has not reached a bar line.
     """
     clock = source.clock
     most = source.most_bars(now_seconds)
@@ -58,7 +59,7 @@ def last(source: Source, bars: int, now_seconds: float) -> Capture:
             end_seconds = clock.next_bar_line(now_seconds) or end_seconds
         if end_seconds is None:
             raise NotEnoughBars(
-                f"0 of {bars} bars: playback has not come to a bar line yet; ask again after it"
+                f"0 of {bars} bars: playback has not reached a bar line yet; ask again after it"
             )
         return LastBars(source, bars, end_seconds)
     if end_seconds is not None and clock.tempo_bpm and clock.meter:
@@ -72,5 +73,5 @@ def _too_many(source: Source, bars: int, most: int, now_seconds: float) -> str:
     tempo_bpm, meter = source.tempo_now(now_seconds)
     return (
         f"{bars} bars of {meter} at {float(tempo_bpm):g} bpm: no take lasts over "
-        f"{LONGEST_SECONDS:g} s, so {most} are the most"
+        f"{LONGEST_SECONDS:g} s, so at most {most} bars fit"
     )

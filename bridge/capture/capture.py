@@ -1,4 +1,4 @@
-"""What every capture is to those who wait for it."""
+"""The base class of captures."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from bridge.errors import NoInput
 from bridge.soundcard.level import LOWEST_DB, peak_db
 from bridge.timing import Meter, Span, Take
 
-LOST_AGO_SECONDS = 8.0
-"""What was hummed longer before the input was lost than this is no longer what is meant."""
+MAX_LOST_SECONDS = 8.0
+"""When the input was lost longer ago, what it recorded before that is not what was requested."""
 SHORT_GAP_SECONDS = 0.1
-"""Lost by the input at once, it costs a melody at most one 128 ms step of its chroma."""
-LOST = "the input was lost before anything was recorded: plug it in again, or choose another"
+"""A gap of this length costs a melody at most one 128 ms step of its chroma."""
+LOST_BEFORE_RECORDING = (
+    "the input was lost before anything was recorded: plug it in again, or choose another"
+)
 
 
 class Capture(ABC):
     """One capture, until it is done.
 
     Attributes:
-        state: `waiting` for what begins it, `recording`, or `done`.
+        state: `waiting` for its bar line or onset, `recording`, or `done`.
         seconds: how long it is so far.
         peak_db: its highest peak so far in dBFS, -120 when silent.
         take: the result, once it is done. It begins on a bar line, or at an onset.
-        remarks: sentences on what is not as was asked for.
+        remarks: sentences on how the take differs from what was requested.
     """
 
     def __init__(self, source: Source) -> None:
@@ -36,42 +38,42 @@ class Capture(ABC):
         self.take: Take | None = None
         self.remarks: tuple[str, ...] = ()
         self._source = source
-        self._stopped: float | None = None
-        self._is_lost = False
+        self._stop_seconds: float | None = None
+        self._input_lost = False
         self._seen_frame = -1
 
     @abstractmethod
     def poll(self, now_seconds: float) -> None:
-        """See how far it is; `take` is there when it is done, and then this does nothing.
+        """Update the capture; set `take` when it is done. After that, do nothing.
 
         Raises:
-            NotEnoughBars: there are fewer bars than were asked for.
+            NotEnoughBars: there are fewer bars than requested.
             NoInput: the input was lost before anything was recorded.
-            SilentMelody: nothing was heard.
+            SilentMelody: the input was silent.
         """
 
     def stop(self, now_seconds: float) -> None:
-        """End what `start` began: in bars at the next bar line, else at once."""
-        if self._stopped is None:
-            self._stopped = now_seconds
+        """End a recording: at the next bar line if it counts bars, otherwise at once."""
+        if self._stop_seconds is None:
+            self._stop_seconds = now_seconds
 
     def lost(self, now_seconds: float) -> None:
-        """The ring gets no more: the next poll makes do with what it has."""
-        self._is_lost = True
+        """Record that the input is lost: the next poll uses what the ring has."""
+        self._input_lost = True
 
-    def _remark_lost(self, seconds: float) -> None:
-        """Say that what is taken ends so long before what was asked for.
+    def _remark_missing_end(self, seconds: float) -> None:
+        """Add a remark that the take ends so many seconds early.
 
         Raises:
-            NoInput: so long that something else is meant.
+            NoInput: more than `MAX_LOST_SECONDS` are missing.
         """
-        if seconds > LOST_AGO_SECONDS:
+        if seconds > MAX_LOST_SECONDS:
             raise NoInput(f"the input was lost {seconds:.0f} s before: plug it in again")
         if seconds > SHORT_GAP_SECONDS:
             self.remarks += (f"the input was lost: the take ends {seconds:.1f} s earlier",)
 
-    def _follow(self, start_frame: int) -> None:
-        """Tell how long it is, and how loud."""
+    def _measure_progress(self, start_frame: int) -> None:
+        """Update `seconds` and `peak_db` from the ring."""
         ring = self._source.ring
         written = ring.frames_written
         first = max(start_frame, self._seen_frame, ring.oldest_frame)
@@ -88,15 +90,15 @@ class Capture(ABC):
         meter: Meter,
         *remarks: str,
     ) -> None:
-        """Make the take, if the ring has it all or gets no more."""
+        """Make the take if the ring has all of it, or if the input is lost."""
         source = self._source
         if not source.has(start_frame, frames):
-            if not self._is_lost:
+            if not self._input_lost:
                 return
-            heard = source.ring.frames_written - start_frame
-            if heard <= 0:
-                raise NoInput(LOST)
-            frames = min(frames, heard)
+            available = source.ring.frames_written - start_frame
+            if available <= 0:
+                raise NoInput(LOST_BEFORE_RECORDING)
+            frames = min(frames, available)
             remarks += ("the input was lost: the take ends there",)
         waveform, missing = source.cut(start_frame, frames)
         if missing > 0:
@@ -107,6 +109,6 @@ class Capture(ABC):
         self.state = "done"
 
 
-def tempo_remark(span: Span) -> str:
-    """A span's tempo, for a sentence."""
-    return f"{float(span.tempo_bpm):g}"
+def tempo_change_remark(span: Span) -> str:
+    """The remark on a span whose tempo changes."""
+    return f"the tempo changed: the take has its mean, {float(span.tempo_bpm):g} bpm"

@@ -1,4 +1,4 @@
-"""What a capture draws on: the ring, the beat clock, and what lies between playing and hearing."""
+"""What a capture reads: the ring of the input, the beat clock, and the input's latency."""
 
 from __future__ import annotations
 
@@ -11,34 +11,33 @@ from numpy.typing import NDArray
 
 from bridge.audio import Waveform
 from bridge.chroma import SILENCE_DBFS
-from bridge.config import DEFAULT_TEMPO_BPM
 from bridge.errors import SilentMelody
 from bridge.soundcard.ring import Ring
-from bridge.timing import Meter, Span, bars_to_frames, bars_to_seconds
+from bridge.timing import Meter, Span, bars_to_frames, bars_to_seconds, first_tempo
 
 LONGEST_SECONDS = 115.0
-"""Of a take: the ring holds 120 s, and what began it must still be there when it ends."""
+"""Longest take: the ring holds 120 s, and the take's first frame must still be there at its end."""
 _SILENT_BLOCK_SECONDS = 0.1
 _EXACT_SECONDS = 0.02
-"""A span that is as near as this to whole bars is whole: the clock itself is not more sure."""
+"""A span this close to whole bars has whole bars: the beat clock is no more accurate."""
 
 
 class Clock(Protocol):
-    """What a capture asks the beat clock; all instants are `time.perf_counter` seconds."""
+    """What a capture needs of the beat clock; all instants are `time.perf_counter` seconds."""
 
     @property
     def tempo_bpm(self) -> Fraction | None:
-        """As the DAW told it last; None before it did."""
+        """The DAW's newest tempo; None before its first packet."""
 
     @property
     def meter(self) -> Meter | None:
-        """As the DAW told it last; None before it did."""
+        """The DAW's newest meter; None before its first packet."""
 
     def is_playing(self, seconds: float) -> bool:
         """Whether the playhead moves at that instant."""
 
     def bar_fraction(self, seconds: float) -> float | None:
-        """How much of the bar is over, 0 up to 1; None when not playing."""
+        """Share of the current bar that has been played, 0 up to 1; None when not playing."""
 
     def bar_line_at_or_before(self, seconds: float) -> float | None:
         """The last bar line that was played up to that instant."""
@@ -47,10 +46,10 @@ class Clock(Protocol):
         """The first bar line after that instant that was played or will be."""
 
     def bars_ending(self, end_seconds: float, bars: int) -> Span:
-        """The bars up to the last bar line by that instant, as many as are in one piece."""
+        """Find the continuous bars up to the last bar line by that instant."""
 
     def bars_from(self, start_seconds: float, until_seconds: float, bars: int | None) -> Span:
-        """What was played in one piece from that bar line on."""
+        """Find what was played continuously from that bar line on."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,11 @@ class Source:
     Attributes:
         ring: of the input.
         clock: of the DAW.
-        input_latency_seconds: how much later the ring has what a musician played at an instant;
-            may be negative. Every instant is looked up that much later.
-        tempo_bpm: the session's tempo, for when the DAW stands; None: not known.
+        input_latency_seconds: delay from when a musician plays to when the ring has it; may be
+            negative. Every instant is looked up that much later.
+        tempo_bpm: the session's tempo, used while the DAW is stopped; None when unknown.
         meter: the session's meter.
-        name: what to call the take.
+        name: of the take.
     """
 
     ring: Ring
@@ -75,24 +74,24 @@ class Source:
     name: str
 
     def tempo_now(self, now_seconds: float) -> tuple[Fraction, Meter]:
-        """The DAW's tempo and meter when it plays, else the session's; 120 when not known."""
+        """The DAW's tempo and meter when it plays, otherwise the session's; 120 when unknown."""
         clock = self.clock
         if clock.is_playing(now_seconds) and clock.tempo_bpm and clock.meter:
             return clock.tempo_bpm, clock.meter
-        return self.tempo_bpm or DEFAULT_TEMPO_BPM, self.meter
+        return first_tempo(self.tempo_bpm), self.meter
 
     def most_bars(self, now_seconds: float) -> int:
-        """How many bars of the present tempo and meter a take can have."""
+        """The most bars of the current tempo and meter that a take can have."""
         tempo_bpm, meter = self.tempo_now(now_seconds)
         return int(LONGEST_SECONDS / bars_to_seconds(1, meter, tempo_bpm))
 
     def frame_at(self, seconds: float) -> int:
-        """The frame that has what was played at an instant; it may not be written yet, or gone."""
+        """The frame of what was played at an instant; it may be in the future, or overwritten."""
         if not self.ring.frames_written:
             return 0
         return round(self.ring.frame_at(seconds + self.input_latency_seconds))
 
-    def heard_until(self) -> float:
+    def recorded_until(self) -> float:
         """The instant up to which the ring has what was played."""
         if not self.ring.frames_written:
             return float("-inf")
@@ -100,15 +99,15 @@ class Source:
         return newest - self.input_latency_seconds
 
     def frames_of(self, span: Span) -> int:
-        """How long a span is: exactly so many bars, unless it ends within one or changes tempo."""
+        """Frames in a span: its bars exactly, unless it ends within a bar or changes tempo."""
         seconds = span.end_seconds - span.start_seconds
-        whole = bars_to_seconds(span.bars, span.meter, span.tempo_bpm)
-        if span.is_steady and abs(seconds - whole) < _EXACT_SECONDS:
+        bars_seconds = bars_to_seconds(span.bars, span.meter, span.tempo_bpm)
+        if span.is_steady and abs(seconds - bars_seconds) < _EXACT_SECONDS:
             return bars_to_frames(span.bars, span.meter, span.tempo_bpm, self.ring.sample_rate)
         return round(seconds * self.ring.sample_rate)
 
     def has(self, start_frame: int, frames: int) -> bool:
-        """Whether the ring has as much from there on, what was lost on the way counted in."""
+        """Whether the ring has that many frames from there on, lost frames included."""
         written = self.ring.frames_written
         if start_frame >= written:
             return False
@@ -118,10 +117,10 @@ class Source:
         return self.ring.seconds_at(written) >= end_seconds
 
     def cut(self, start_frame: int, frames: int) -> tuple[Waveform, float]:
-        """The ring's samples from there on, bit for bit, and the seconds that are missing in it.
+        """Copy the ring's samples from there on; also return how many seconds are missing.
 
-        Frames that were lost are silent, so that what follows them keeps its time. So is what is
-        not there at the end.
+        Samples are bit for bit those of the ring. Lost frames become silence, so that what follows
+        them keeps its time, and so do frames that are missing at the end.
 
         Raises:
             SilentMelody: nothing in it is above -70 dBFS.
@@ -135,18 +134,18 @@ class Source:
         filled = 0
         while stop > max(start_frame, ring.oldest_frame):
             first = max(start_frame, ring.continuous_from(stop - 1))
-            place = 0
+            offset = 0
             if first > start_frame:
-                place = round((ring.seconds_at(first) - begin) * ring.sample_rate)
-            piece = ring.read(first, stop)[: max(0, frames - place)]
-            samples[place : place + len(piece)] = piece
+                offset = round((ring.seconds_at(first) - begin) * ring.sample_rate)
+            piece = ring.read(first, stop)[: max(0, frames - offset)]
+            samples[offset : offset + len(piece)] = piece
             filled += len(piece)
             stop = first
-        _check_sounds(samples, ring.sample_rate)
+        _check_not_silent(samples, ring.sample_rate)
         return Waveform(samples, ring.sample_rate), (frames - filled) / ring.sample_rate
 
 
-def _check_sounds(samples: NDArray[np.float32], sample_rate: int) -> None:
+def _check_not_silent(samples: NDArray[np.float32], sample_rate: int) -> None:
     if not samples.any():
         raise SilentMelody(
             "the input gave exact silence: check that the microphone is on, and that this program "

@@ -1,6 +1,6 @@
-"""From what the model played to a clip: on the grid, exact bars, a closed loop, one loudness.
+"""From generated audio to a clip: on the grid, exact bars, a closed loop, a common loudness.
 
-It does not know where the audio came from, nor where it goes.
+This package does not know where the audio comes from or where it goes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from bridge.timing import Meter, bars_to_frames, bars_to_seconds
 __all__ = ["FinishedClip", "Ranked", "finish", "played_tempo", "rank", "surplus_seconds"]
 
 PREROLL_SECONDS = 0.0015
-"""Kept before a bar line that is cut to, so that its attack is whole."""
+"""Audio kept before the bar line at which a clip is cut, so that its attack is complete."""
 LOWEST_SAMPLE_RATE = 8000
 
 
@@ -40,12 +40,12 @@ class FinishedClip:
     Attributes:
         waveform: stereo, exactly the bars' frames at the target rate, finite.
         beat_offset_ms: median distance of its onsets to the sixteenth grid; None without onsets.
-        fitted: whether a pulse was found, and put on the grid.
-        stretch_ratio: how much longer it was made, 1 when not stretched.
-        source_offset_seconds: where its first bar line lay in what was played.
+        fitted: whether a pulse was found and put on the grid.
+        stretch_ratio: clip duration over source duration; 1 when not stretched.
+        source_offset_seconds: position of its first bar line in the generated audio.
         loudness_lufs: integrated loudness; None when under 0.4 s or silent.
         true_peak_dbtp: true peak; −inf when silent.
-        remarks: what a person should know of how it was made.
+        remarks: what a person should know about how it was made.
     """
 
     waveform: Waveform
@@ -67,20 +67,21 @@ def finish(
     sample_rate: int,
     melody_classes: NDArray[np.int64] | None = None,
 ) -> FinishedClip:
-    """Make a clip of what was played.
+    """Make a clip from generated audio.
 
     Args:
         waveform: any rate and channels; best `surplus_seconds` longer than the clip. With less,
-            the search is narrower and the loop's fade shorter, and in the end silence is added.
-        bars: how many, positive.
-        tempo_bpm: the tempo that the clip must have.
-        meter: its meter.
+            the search is narrower and the loop's fade shorter; if it is too short, silence is
+            added at the end.
+        bars: length of the clip, positive.
+        tempo_bpm: tempo of the clip.
+        meter: meter of the clip.
         sample_rate: Hz of the clip, 8000 or more.
-        melody_classes: int64 `[steps]`, the pitch class of the melody that led it at each 128 ms
-            of the clip, −1 at rests; None when none did.
+        melody_classes: int64 `[steps]`, the pitch class of the conditioning melody at each 128 ms
+            of the clip, −1 at rests; None without a melody.
 
     Raises:
-        BadArgument: fewer bars than one, or too low a rate.
+        BadArgument: less than one bar, or too low a rate.
     """
     if bars < 1:
         raise BadArgument(f"{bars} bars: a clip has at least 1")
@@ -121,19 +122,19 @@ def finish(
 def _latency_seconds(
     waveform: Waveform, clip_seconds: float, melody_classes: NDArray[np.int64] | None
 ) -> float:
-    """How much later than its melody a sound begins, as far as it is long enough to cut it off.
+    """Time by which the sound begins later than its melody, limited to the surplus audio.
 
-    What is shorter than `LATE_SECONDS` is closed by the seam.
+    0 for a delay of at most `LATE_SECONDS`: the loop's seam covers that.
     """
-    sung = np.flatnonzero(melody_classes >= 0) if melody_classes is not None else np.zeros(1)
-    rest = float(sung[0]) * STEP_SECONDS if sung.size else 0.0
+    sounding = np.flatnonzero(melody_classes >= 0) if melody_classes is not None else np.zeros(1)
+    rest = float(sounding[0]) * STEP_SECONDS if sounding.size else 0.0
     late = opening_silence_seconds(waveform) - rest
     spare = waveform.seconds - clip_seconds
     return min(late, spare) if late > LATE_SECONDS and spare > 0 else 0.0
 
 
 def surplus_seconds(bars: int, tempo_bpm: Fraction, meter: Meter) -> float:
-    """How much longer than the clip the engine should play: to fit it, and to close the loop."""
+    """Audio to generate beyond the clip's length, for fitting it and for closing the loop."""
     return fit_surplus_seconds(bars, tempo_bpm, meter) + FADE_SECONDS
 
 

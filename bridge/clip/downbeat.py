@@ -1,8 +1,8 @@
-"""Which line of a pulse's grid is the bar line.
+"""The line of a pulse's grid that is the bar line.
 
-Bass drum and bass mark the bar, the snare its back beats, chords change on it, and a melody that
-led the piece says where it was begun. Where these do not tell, the earliest line is taken: the
-model begins on one.
+Bass drum and bass mark the bar, the snare marks its back beats, chords change on it, and the
+conditioning melody shows where it began. If these do not decide, the earliest line wins: the model
+begins on a bar line.
 """
 
 from __future__ import annotations
@@ -23,26 +23,27 @@ from bridge.timing import Meter
 FINEST_BEATS = Fraction(1, 4)
 """Every bar is a whole number of sixteenths."""
 EARLY_SECONDS = 0.03
-"""A bar line may lie that much before frame 0: the model began a little late."""
+"""A bar line may be this much before frame 0: the model began a little late."""
 ACCENT_REACH_SECONDS = 0.03
-"""An accent counts for the grid line that it is that close to."""
+"""An accent counts for the grid line within this distance."""
 LOW_WEIGHT = 1.0
 FULL_WEIGHT = 0.5
 SNARE_WEIGHT = 0.5
-HEARD_SHARE = 0.15
-"""A band with less accent than this share of all bands' counts in proportion."""
+AUDIBLE_SHARE = 0.15
+"""A band whose accents are less than this share of all accents counts in proportion."""
 HARMONY_WEIGHT = 2.0
-"""What the change of harmony (0…1) weighs beside the accents."""
+"""Weight of the change of harmony (0…1) relative to the accents."""
 MELODY_WEIGHT = 2.5
-"""What the melody's similarity weighs beside the accents, as far as it exceeds this:"""
+"""Weight of the melody's similarity relative to the accents, above `MELODY_CHANCE`."""
 MELODY_CHANCE = 0.25
+"""Similarity up to this can be chance, and counts as 0."""
 LATE_COST = 0.25
-"""What a whole bar of searching costs: taken from the score in proportion."""
+"""Subtracted from the score of a line one bar late, and in proportion from earlier ones."""
 
 
 @dataclass(frozen=True)
 class _Accents:
-    """How strong a bar's slots are expected to be, each `[slots]`, 0…1."""
+    """Expected strength of a bar's slots, each `[slots]`, 0…1."""
 
     low: NDArray[np.float64]
     full: NDArray[np.float64]
@@ -58,15 +59,16 @@ def find_downbeat(
     latest_seconds: float,
     likeness: Callable[[float], float] | None = None,
 ) -> float:
-    """Where the first bar line lies.
+    """Find the first bar line.
 
     Args:
-        waveform: what was played; `onsets` and `pulse` are its own.
-        latest_seconds: no later than this; a line within a bar of the start is looked for anyway.
-        likeness: how well the melody fits a clip that begins at that time, 0…1.
+        waveform: the generated audio; `onsets` and `pulse` are its own.
+        latest_seconds: the search ends here, or a bar after the first grid line if that is earlier.
+            The first grid line is always a candidate.
+        likeness: how well the melody fits a clip that begins at a given time, 0…1.
 
     Returns:
-        Seconds from frame 0 as played, −0.03 or more; a line of the pulse's grid.
+        Seconds from frame 0 of the generated audio, −0.03 or more; a line of the pulse's grid.
     """
     unit_beats = min(pulse.grid_beats, FINEST_BEATS)
     unit_seconds = pulse.grid_seconds * float(unit_beats / pulse.grid_beats)
@@ -107,7 +109,7 @@ def _accent(
     unit: float,
     slots: int,
 ) -> NDArray[np.float64]:
-    """The strength near each slot of the bar, `[slots]`."""
+    """Mean of the strongest accent near each slot of the bar, `[slots]`."""
     centres = np.round(times / step_seconds).astype(int)
     reach = max(1, int(min(ACCENT_REACH_SECONDS, unit / 2) / step_seconds))
     near = centres[:, None] + np.arange(-reach, reach + 1)
@@ -124,14 +126,14 @@ def _profile(values: NDArray[np.float64], slots: int) -> NDArray[np.float64]:
     return profile
 
 
-def _scaled(profile: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The profile made to add up to 1, or to less where it is little of the whole."""
-    enough = max(profile.sum(), HEARD_SHARE * whole.sum())
+def _scaled(profile: NDArray[np.float64], full: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The profile scaled to a sum of 1, or less where it is a small part of the full band's."""
+    enough = max(profile.sum(), AUDIBLE_SHARE * full.sum())
     return profile / enough if enough > 0 else profile
 
 
 def _accents(meter: Meter, slots: int) -> _Accents:
-    """What a bar of that meter is expected to stress."""
+    """The accents expected in a bar of a meter."""
     position = [slot * meter.beats_per_bar / slots for slot in range(slots)]
     compound = is_compound(meter)
     odd = meter.denominator >= 8 and not compound and meter.numerator % 2 == 1
@@ -143,7 +145,7 @@ def _accents(meter: Meter, slots: int) -> _Accents:
     on_eighth = np.array([at % Fraction(1, 2) == 0 for at in position])
     back = on_beat & np.array([(at / beat) % 2 == 1 for at in position])
     if odd or meter.numerator % 3 == 0:
-        # A waltz has its second and third beat; of an odd bar only the first is known.
+        # A waltz stresses its second and third beat; of an odd bar only the first is known.
         back = on_beat & ~on_bar
     return _Accents(
         low=np.select([on_bar, on_half], [1.0, 0.6], 0.0),

@@ -1,6 +1,6 @@
-"""On the grid: find the pulse and the first bar line, and stretch to the known tempo.
+"""Fitting to the grid: find the pulse and the first bar line, and stretch to the known tempo.
 
-Only where the pulse is sure; otherwise the audio is left as it was made, and that is told.
+This needs a reliable pulse. Without one the audio stays as it was generated, and a remark says so.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from bridge.clip.pulse import TEMPO_RANGE, Pulse, find_pulse
 from bridge.timing import Meter, bars_to_seconds
 
 SEARCH_SECONDS = 2.0
-"""The first bar line is looked for within a bar, and within this time."""
+"""The search for the first bar line covers at most a bar, and at most this time."""
 DRIFT_SECONDS = 0.008
-"""A clip that is off by less at its end is not stretched: that is below what one hears, and
-stretching costs a little of every attack."""
+"""A clip whose end is off by less than this is not stretched: the drift is inaudible, and
+stretching weakens every attack a little."""
 NEAR_SECONDS = 0.005
-"""A bar line this close to the start is the start: nothing is cut."""
-SHARPER = 4
+"""A bar line this close to the start counts as the start, and nothing is cut."""
+SUBSTEPS = 4
 """The melody is compared at a quarter of a chroma step, so that every grid line can be tried."""
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What was played, at the known tempo.
+    """Generated audio at the known tempo.
 
     Attributes:
-        waveform: all of it, at the rate it had, stretched by `stretch_ratio`.
-        fitted: whether the pulse was sure and there was enough to bring onto the grid; False
-            leaves the waveform as it was.
-        stretch_ratio: seconds out a second in; 1 when it was not stretched.
-        start_seconds: the first bar line in `waveform`; negative when it lies before frame 0.
-        source_offset_seconds: the same in what was played.
+        waveform: all of the audio, at its own rate, stretched by `stretch_ratio`.
+        fitted: whether the pulse was reliable and there was enough audio to bring onto the grid;
+            False leaves the waveform unchanged.
+        stretch_ratio: output seconds per input second; 1 when it was not stretched.
+        start_seconds: the first bar line in `waveform`; negative when it is before frame 0.
+        source_offset_seconds: the same before the stretch.
         remarks: what a person should know.
     """
 
@@ -54,9 +54,9 @@ class Fitted:
 
 
 def played_tempo(waveform: Waveform, tempo_bpm: Fraction, meter: Meter) -> float | None:
-    """The tempo in bpm that is played, if it is within ±8 % of that one; None when not sure.
+    """The played tempo in bpm, if it is within ±8 % of `tempo_bpm`; None when not reliable.
 
-    A piece at half or double the tempo has the same grid, and is found at the tempo itself.
+    A piece at half or double the tempo has the same grid, and is found at `tempo_bpm` itself.
     """
     pulse = find_pulse(find_onsets(waveform), tempo_bpm, meter)
     return None if pulse is None else float(tempo_bpm) * pulse.ratio
@@ -70,12 +70,12 @@ def fit_to_grid(
     meter: Meter,
     melody_classes: NDArray[np.int64] | None = None,
 ) -> Fitted:
-    """Bring what was played to the known tempo, and find its first bar line.
+    """Bring generated audio to the known tempo, and find its first bar line.
 
     Args:
-        waveform: longer than the clip, by `fit_surplus_seconds` for every search to be possible.
-        melody_classes: int64 `[steps]`, the pitch classes of the melody that led it, a step each
-            128 ms of the clip, −1 at rests; the bar line is where they fit best.
+        waveform: best `fit_surplus_seconds` longer than the clip, so that every search is possible.
+        melody_classes: int64 `[steps]`, the pitch classes of the conditioning melody, a step each
+            128 ms of the clip, −1 at rests; they help to find the bar line.
     """
     onsets = find_onsets(waveform)
     pulse = find_pulse(onsets, tempo_bpm, meter)
@@ -102,7 +102,7 @@ def fit_to_grid(
     if away * clip_seconds < DRIFT_SECONDS or away < 2 * pulse.ratio_error:
         ratio = 1.0
     if (waveform.seconds - start) * ratio < clip_seconds - 1 / waveform.sample_rate:
-        # A hole at the seam is heard before a beat that drifts is.
+        # A hole at the seam is easier to hear than a beat that drifts.
         return Fitted(
             waveform,
             remarks=(
@@ -121,23 +121,23 @@ def fit_to_grid(
 
 
 def fit_surplus_seconds(bars: int, tempo_bpm: Fraction, meter: Meter) -> float:
-    """How much longer than the clip the played audio should be: slow playing, and the search."""
+    """Audio needed beyond the clip's length, for slow playing and for the search."""
     clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))
     bar_seconds = float(bars_to_seconds(1, meter, tempo_bpm))
     return clip_seconds * (1 / (1 - TEMPO_RANGE) - 1) + min(bar_seconds, SEARCH_SECONDS)
 
 
 def stretched(waveform: Waveform, ratio: float) -> Waveform:
-    """The same sound, `ratio` times as long, at the same pitch; itself at 1.
+    """Stretch to `ratio` times the length at the same pitch; ratio 1 returns the waveform itself.
 
-    What lies at second t comes to lie at t * ratio, within a millisecond: python-stretch takes
-    its own latency out.
+    Sound at second t moves to t * ratio, within a millisecond: python-stretch compensates its own
+    latency.
     """
     if ratio == 1.0 or waveform.frames == 0:
         return waveform
     stretch = Stretch(0)
     stretch.preset(waveform.channels, waveform.sample_rate)
-    # Silence around it, so that the first attack is seen by whole windows as any other is.
+    # Silence around it: full windows then cover the first attack, as they cover any other.
     around = stretch.blockSamples()
     stretch.setTimeFactor(1 / ratio)
     samples = np.pad(waveform.samples, ((around, around), (0, 0)))
@@ -150,17 +150,20 @@ def stretched(waveform: Waveform, ratio: float) -> Waveform:
 def _likeness(
     waveform: Waveform, pulse: Pulse, melody_classes: NDArray[np.int64] | None
 ) -> Callable[[float], float] | None:
-    """How like the melody a clip is that begins at that second as played; None without one."""
+    """Similarity to the melody of a clip that begins at a given second before the stretch.
+
+    None without a melody.
+    """
     if melody_classes is None or not (melody_classes >= 0).any():
         return None
     step = Fraction(1 / pulse.ratio).limit_denominator(10**6)
-    classes = pitch_classes(waveform, time_scale=step / SHARPER)
-    sharp_seconds = STEP_SECONDS * float(step) / SHARPER
+    classes = pitch_classes(waveform, time_scale=step / SUBSTEPS)
+    substep_seconds = STEP_SECONDS * float(step) / SUBSTEPS
 
     def likeness(start_seconds: float) -> float:
-        first = round(start_seconds / sharp_seconds)
-        places = first + SHARPER * np.arange(melody_classes.size)
-        return similarity(classes[places.clip(0, classes.size - 1)], melody_classes)
+        first = round(start_seconds / substep_seconds)
+        substeps = first + SUBSTEPS * np.arange(melody_classes.size)
+        return similarity(classes[substeps.clip(0, classes.size - 1)], melody_classes)
 
     return likeness
 

@@ -1,9 +1,9 @@
-"""The seam: exact frames, and what was generated past the end led into the start.
+"""The loop's seam: exact frames, and a cross-fade from the audio past the end into the start.
 
 The first frame of a loop is played after its last. What really followed the last frame is known,
-because more was generated than the clip holds: so the loop begins as that, and becomes the clip's
-own beginning. Under an attack this takes 1.5 ms and the attack is whole; in a pad it takes a
-quarter of a second.
+because the model generated more than the clip holds. So the loop begins with that audio and fades
+into the clip's own beginning. Under an attack the fade takes 1.5 ms and the attack stays complete;
+in a pad it takes a quarter of a second.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.audio import Waveform
+from bridge.audio import Waveform, db_to_amplitude
 from bridge.clip.onsets import AHEAD_WINDOWS, LAG_HOPS, WINDOW_SECONDS, band_levels
 
 FADE_SECONDS = 0.25
 """The longest cross-fade."""
 BEAT_FADE_SECONDS = 0.06
-"""The longest where a beat falls on frame 0: a bowed note's beginning has to be heard."""
+"""The longest cross-fade with a beat on frame 0: a bowed note's beginning must stay audible."""
 FADE_SHARE = 0.25
-"""It is no longer than this share of the clip."""
+"""A cross-fade is no longer than this share of the clip."""
 ATTACK_IN_SECONDS = 0.0003
 ATTACK_OUT_SECONDS = 0.0015
-"""Under an attack: how fast the beginning comes, and what was past the end goes."""
+"""Under an attack: fade-in time of the beginning, fade-out time of the audio past the end."""
 SHORT_SECONDS = 0.005
-"""Where nothing was generated past the end: fade-out at the end, and where the audio ends early."""
+"""Fade-out at the end when there is no audio past it, and where the audio ends early."""
 FALL_SECONDS = (0.02, 0.13)
-"""An attack is loudest within the first, and has fallen by `FALL_DB` within the second."""
+"""An attack is loudest within the first time, and has fallen by `FALL_DB` within the second."""
 FALL_DB = 3.4
 QUIET_DB = -60.0
-"""Below the clip's peak; so quiet a beginning is a late start, if it is no longer than this:"""
+"""Relative to the clip's peak: a beginning below this level is quiet."""
 LATE_SECONDS = 0.1
+"""A quiet beginning up to this length is a late start; a longer one is a rest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class Loop:
     """A clip that can follow itself.
 
     Attributes:
-        waveform: exactly as many frames as were asked for.
+        waveform: exactly the requested number of frames.
         remarks: what a person should know.
     """
 
@@ -55,7 +56,7 @@ def close_loop(source: Waveform, *, start_frame: int, frames: int, on_beat: bool
     Args:
         source: any rate and channels.
         start_frame: the clip's first frame; negative when the source begins after it.
-        frames: how many, positive.
+        frames: length of the clip, positive.
         on_beat: whether a beat is known to fall on the first frame.
     """
     remarks = []
@@ -82,7 +83,11 @@ def close_loop(source: Waveform, *, start_frame: int, frames: int, on_beat: bool
 def _cut(
     samples: NDArray[np.float32], start: int, frames: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
-    """The clip with silence where the source has nothing, what follows it, and its late frames."""
+    """Cut the clip, padded with silence.
+
+    Returns:
+        The clip, the audio that follows it, and the frames of silence before the source begins.
+    """
     late = min(max(0, -start), frames)
     kept = samples[max(0, start) : max(0, start + frames)]
     head = np.pad(kept, ((late, frames - late - kept.shape[0]), (0, 0)))
@@ -90,33 +95,33 @@ def _cut(
 
 
 def _late_start(head: NDArray[np.float32], sample_rate: int) -> int:
-    """Frames of quiet that the clip begins with, 0 when so many that they are a rest."""
+    """Quiet frames at the clip's beginning; 0 when there are so many that they are a rest."""
     late = _quiet_frames(head)
     return late if late <= LATE_SECONDS * sample_rate else 0
 
 
 def opening_silence_seconds(waveform: Waveform) -> float:
-    """How long it takes until something sounds, within 60 dB of the peak; 0 where nothing does."""
+    """Time until the first sound within 60 dB of the peak; 0 for silence."""
     return _quiet_frames(waveform.samples) / waveform.sample_rate
 
 
 def _quiet_frames(samples: NDArray[np.float32]) -> int:
     level = np.abs(samples).max(axis=1)
-    sounding = level > level.max(initial=0.0) * 10 ** (QUIET_DB / 20)
+    sounding = level > level.max(initial=0.0) * db_to_amplitude(QUIET_DB)
     return int(sounding.argmax()) if sounding.any() else 0
 
 
 def _begins_with_attack(head: NDArray[np.float32], sample_rate: int) -> bool:
     """Whether a sound begins at frame 0 and falls at once, as drums and plucks do.
 
-    The level before frame 0 is not known, and a pad that starts at full level is no attack: so it
-    is the fall that tells.
+    The level before frame 0 is unknown, and a pad that starts at full level is not an attack, so
+    the fall decides.
     """
     seen = round((FALL_SECONDS[1] + WINDOW_SECONDS) * sample_rate)
     level, _, step_seconds = band_levels(Waveform(head[:seen], sample_rate))
-    # Windows that begin at frame 0 or later: one across it would see the cut as an attack.
-    whole = LAG_HOPS + math.ceil((1 - AHEAD_WINDOWS) * WINDOW_SECONDS / step_seconds)
-    mean = level.mean(axis=1)[whole:]
+    # The first window that begins at frame 0 or later: one across the cut would see an attack.
+    first = LAG_HOPS + math.ceil((1 - AHEAD_WINDOWS) * WINDOW_SECONDS / step_seconds)
+    mean = level.mean(axis=1)[first:]
     early, late = (round(seconds / step_seconds) for seconds in FALL_SECONDS)
     if mean.size <= early:
         return False
@@ -126,7 +131,7 @@ def _begins_with_attack(head: NDArray[np.float32], sample_rate: int) -> bool:
 def _under_attack(
     head: NDArray[np.float32], tail: NDArray[np.float32], late: int, rate: int, longest: int
 ) -> None:
-    """What was past the end gives way at once; the attack is never turned down."""
+    """Fade the audio past the end out at once; the attack keeps its level."""
     fade = min(longest - late, round(ATTACK_OUT_SECONDS * rate))
     _fade_in(head[late:], min(fade, round(ATTACK_IN_SECONDS * rate)))
     gain = np.ones(late + fade)
@@ -135,7 +140,7 @@ def _under_attack(
 
 
 def _cross_fade(head: NDArray[np.float32], tail: NDArray[np.float32], late: int) -> None:
-    """Equal power for sounds that are not alike, equal gain for those that are."""
+    """Cross-fade at equal power between unlike sounds, at equal gain between like ones."""
     length = tail.shape[0]
     rise = np.zeros(length)
     through = (np.arange(length - late) + 0.5) / (length - late)

@@ -1,6 +1,6 @@
-"""How loud a clip is, and the one gain that makes it as loud as the others.
+"""Loudness of a clip, and the gain that makes all clips equally loud.
 
-A gain and no limiter: a limiter that works across the seam would have to know that the clip loops,
+It is a gain and not a limiter: a limiter across the seam would have to know that the clip loops,
 and a drum's attack is worth more than a decibel.
 """
 
@@ -12,21 +12,21 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from bridge.audio import Waveform
+from bridge.audio import Waveform, amplitude_to_db, db_to_amplitude
 
 TARGET_LUFS = -14.0
 CEILING_DBTP = -1.0
 MARGIN_DB = 0.1
-"""Kept below the ceiling: meters interpolate differently, and 24 bits round."""
+"""Margin below the ceiling: meters interpolate differently, and 24 bits round."""
 SILENT_DBTP = -80.0
-"""Below this there is nothing worth making louder."""
+"""A clip whose true peak is below this counts as silent, and is not made louder."""
 BLOCK_SECONDS = 0.4
 """ITU-R BS.1770 measures loudness in blocks of this length; a shorter clip has none."""
 OVERSAMPLING = 4
 """ITU-R BS.1770-4, annex 2: true peak at 48 kHz."""
 _REST_FRAMES = 256
 _FRAMES_AT_ONCE = 65_536
-"""Minutes of audio must not become gigabytes of oversampled ones."""
+"""Oversampled at once: all of minutes of audio would take gigabytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Loud:
     Attributes:
         waveform: the clip.
         loudness_lufs: integrated loudness; None for one under 0.4 s, or silent.
-        true_peak_dbtp: greatest level between samples as well; −inf when silent.
+        true_peak_dbtp: greatest level, between samples too; −inf when silent.
     """
 
     waveform: Waveform
@@ -45,16 +45,16 @@ class Loud:
 
 
 def normalised(waveform: Waveform) -> Loud:
-    """−14 LUFS, or as near to it as a true peak of −1 dBTP allows; silence as it is.
+    """Bring a clip to −14 LUFS, or as near as a true peak of −1 dBTP allows; leave silence alone.
 
-    A clip shorter than 0.4 s has no loudness: its true peak is brought to −1 dBTP. One that stays
-    below −80 dBTP is silent.
+    A clip shorter than 0.4 s has no loudness: its true peak becomes −1 dBTP. A clip below −80 dBTP
+    counts as silent.
     """
     peak = true_peak_dbtp(waveform)
     if peak < SILENT_DBTP:
         return Loud(waveform, None, peak)
     loudest = _amplified(waveform, CEILING_DBTP - MARGIN_DB - peak)
-    # Measured there: what is below −70 LUFS does not count, and a quiet clip is not to be gated.
+    # Measured at that level: BS.1770 drops blocks below −70 LUFS, which would gate a quiet clip.
     loudness = loudness_lufs(loudest)
     too_loud = 0.0 if loudness is None else max(0.0, loudness - TARGET_LUFS)
     return Loud(
@@ -68,7 +68,7 @@ def loudness_lufs(waveform: Waveform) -> float | None:
     """Integrated loudness (ITU-R BS.1770-4); None under 0.4 s, or below −70 LUFS throughout."""
     if waveform.seconds < BLOCK_SECONDS:
         return None
-    # It takes half a second to import scipy: what is refused must not wait for that.
+    # Importing scipy takes half a second: a request that is refused must not wait for that.
     from pyloudnorm import Meter as LoudnessMeter
 
     meter = LoudnessMeter(waveform.sample_rate, block_size=BLOCK_SECONDS)
@@ -90,7 +90,7 @@ def true_peak_dbtp(waveform: Waveform) -> float:
     for piece in (rest, *once, rest, *seam, rest):
         peak = max(peak, _peak(finer.resample_chunk(piece.astype(np.float64))))
     last = finer.resample_chunk(np.zeros((0, waveform.channels)), last=True)
-    return float(20 * np.log10(max(peak, _peak(last))))
+    return amplitude_to_db(max(peak, _peak(last)))
 
 
 def _peak(samples: NDArray[np.float32] | NDArray[np.float64]) -> float:
@@ -98,5 +98,5 @@ def _peak(samples: NDArray[np.float32] | NDArray[np.float64]) -> float:
 
 
 def _amplified(waveform: Waveform, gain_db: float) -> Waveform:
-    gain = np.float32(10 ** (gain_db / 20))
+    gain = np.float32(db_to_amplitude(gain_db))
     return Waveform(waveform.samples * gain, waveform.sample_rate)

@@ -1,7 +1,7 @@
-"""The tempo that is really played, near one that was asked for, and where its grid lies.
+"""The tempo that is really played, near a known one, and the phase of its grid.
 
-MusicGen lands within a few beats a minute of a prompted tempo, so only that neighbourhood is
-searched; double and half tempo are the same grid and never told apart.
+MusicGen lands within a few beats per minute of a prompted tempo, so the search covers only that
+neighbourhood. Double and half tempo have the same grid and are not distinguished.
 """
 
 from __future__ import annotations
@@ -16,34 +16,33 @@ from bridge.clip.onsets import Onsets
 from bridge.timing import Meter, beats_to_seconds
 
 TEMPO_RANGE = 0.08
-"""The played tempo is looked for within this share of the known one."""
+"""The search for the played tempo covers this share of the known one on both sides."""
 GRID_SECONDS = (0.08, 0.25)
-"""A pulse's grid is the sixteenth note, halved or doubled until it lies between these."""
+"""A pulse's grid is the sixteenth note, halved or doubled until it is between these."""
 LEVEL_WEIGHTS = {"grid": 1.0, "eighth": 1.0, "beat": 1.0, "bar": 0.5}
-"""What each metrical level says: the finer how much exactly, the coarser which tempo it is."""
+"""Weight of each metrical level: fine levels make the tempo precise, coarse ones unambiguous."""
 NEAR_KNOWN = 0.06
 """Standard deviation of the played tempo around the known one, as a share of it."""
 HIT_SECONDS = 0.015
-"""An onset that close to a grid line is on it..."""
 HIT_SHARE = 0.15
-"""...or that share of the grid, whichever is less."""
+"""An onset is on a grid line within this time or this share of the grid, whichever is less."""
 FEWEST_ONSETS = 6
 FEWEST_A_BEAT = 0.3
-"""Fewer onsets than that are no pulse."""
+"""Fewer onsets than these, in all or per beat, are not a pulse."""
 SURE = 4.0
-"""Standard deviations by which hits must exceed what random onsets would give."""
+"""Standard deviations by which hits must exceed those of random onsets."""
 FEWEST_HITS = 0.5
-"""The share of the onsets' weight that must lie on the grid: swung off-beats do not."""
+"""Least share of the onsets' weight on the grid. It is below 1: swung off-beats are not on it."""
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """A grid that the onsets lie on.
+    """The grid of a piece's onsets.
 
     Attributes:
         ratio: played tempo over known tempo, 0.92…1.08.
         ratio_error: its standard error.
-        phase_seconds: a grid line, in seconds from frame 0 of what was played.
+        phase_seconds: a grid line, in seconds from frame 0 of the audio.
         grid_beats: quarter notes from grid line to grid line.
         grid_seconds: seconds from grid line to grid line, as played.
         hits: share of the onsets' weight on the grid, 0…1.
@@ -58,7 +57,7 @@ class Pulse:
 
 
 def find_pulse(onsets: Onsets, tempo_bpm: Fraction, meter: Meter) -> Pulse | None:
-    """The pulse within ±8 % of the known tempo; None when there is none that is sure."""
+    """The pulse within ±8 % of the known tempo; None when no pulse is reliable."""
     grid_beats = _grid_beats(tempo_bpm)
     known_seconds = float(beats_to_seconds(grid_beats, tempo_bpm))
     span = onsets.strength.size * onsets.step_seconds
@@ -73,7 +72,7 @@ def find_pulse(onsets: Onsets, tempo_bpm: Fraction, meter: Meter) -> Pulse | Non
 
 
 def is_compound(meter: Meter) -> bool:
-    """Whether its beats are dotted, as in 6/8, 9/8 and 12/8."""
+    """Whether a meter's beats are dotted, as in 6/8, 9/8 and 12/8."""
     return meter.denominator >= 8 and meter.numerator % 3 == 0 and meter.numerator > 3
 
 
@@ -87,7 +86,7 @@ def _grid_beats(tempo_bpm: Fraction) -> Fraction:
 
 
 def _levels(grid_beats: Fraction, meter: Meter) -> list[tuple[Fraction, float]]:
-    """Metrical levels no finer than the grid: quarter notes a pulse, and weight."""
+    """Metrical levels no finer than the grid: length in quarter notes, and weight."""
     beat = Fraction(12, meter.denominator) if is_compound(meter) else Fraction(1)
     named = {
         "grid": grid_beats,
@@ -101,7 +100,7 @@ def _levels(grid_beats: Fraction, meter: Meter) -> list[tuple[Fraction, float]]:
 def _candidates(
     onsets: Onsets, tempo_bpm: Fraction, levels: list[tuple[Fraction, float]], grid_seconds: float
 ) -> list[float]:
-    """The few most likely ratios of the played tempo to the known one, by the comb's response."""
+    """The three most likely ratios of played to known tempo, by the response of a comb."""
     span = onsets.strength.size * onsets.step_seconds
     # The finest level's response is about grid / span wide.
     count = 1 + 2 * max(8, int(np.ceil(4 * TEMPO_RANGE * span / grid_seconds)))
@@ -122,21 +121,22 @@ def _candidates(
 def _response(
     weight: NDArray[np.float64], first: float, further: float, count: int
 ) -> NDArray[np.float64]:
-    """Magnitude of the weights' spectrum, at `first` turns a step and every `further` turns more.
+    """Magnitude of the weights' spectrum at `count` frequencies from `first`, `further` apart.
 
-    By Bluestein's chirp z-transform (1970), so that minutes do not take the square of their time.
+    Frequencies are in cycles per step. A chirp z-transform computes them, so that the time does not
+    grow with the square of the audio's length.
 
     Returns:
         float64 `[count]`.
     """
-    steps = np.arange(max(weight.size, count))
-    chirp = np.exp(1j * np.pi * further * steps**2)
-    turned = weight * np.exp(2j * np.pi * first * steps[: weight.size]) * chirp[: weight.size]
-    size = 1 << (weight.size + count - 2).bit_length()
-    against = np.zeros(size, dtype=np.complex128)
-    against[:count] = chirp[:count].conj()
-    against[size - weight.size + 1 :] = chirp[weight.size - 1 : 0 : -1].conj()
-    return np.abs(np.fft.ifft(np.fft.fft(turned, size) * np.fft.fft(against))[:count])
+    # Importing scipy takes half a second: a request that is refused must not wait for that.
+    from scipy.signal import zoom_fft
+
+    last = first + (count - 1) * further
+    magnitude: NDArray[np.float64] = np.abs(
+        zoom_fft(weight, [first, last], count, fs=1.0, endpoint=True)
+    )
+    return magnitude
 
 
 def _prior(ratio: float) -> float:
@@ -144,7 +144,7 @@ def _prior(ratio: float) -> float:
 
 
 def _fitted(onsets: Onsets, known_seconds: float, ratio: float, grid_beats: Fraction) -> Pulse:
-    """Least squares of the onsets on their nearest grid lines, outliers left out by and by."""
+    """Fit a grid to the onsets by least squares, with fewer outliers each round."""
     times, weights = onsets.times, onsets.weights
     period = known_seconds / ratio
     turns = np.arange(64) / 64 * period
@@ -189,7 +189,7 @@ def _hit_seconds(grid_seconds: float) -> float:
 
 
 def _is_sure(pulse: Pulse, onsets: Onsets) -> bool:
-    """Whether so many onsets on the grid cannot be chance, after a search for the best grid."""
+    """Whether more onsets are on the grid than chance and the search for the best grid explain."""
     if abs(pulse.ratio - 1) > TEMPO_RANGE + 0.005:
         return False
     chance = 2 * _hit_seconds(pulse.grid_seconds) / pulse.grid_seconds

@@ -1,4 +1,4 @@
-"""Which of several variations follows the melody best."""
+"""Ranking of variations by how well they follow the melody."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Ranked:
     """One of several clips.
 
     Attributes:
-        index: its place in the sequence that was given.
-        melody_similarity: share of the melody's sounding steps it has the pitch class of, 0…1;
-            NaN without a melody.
+        index: its index in the sequence that was given.
+        melody_similarity: share of the melody's sounding steps at which the clip has the same
+            pitch class, 0…1; NaN without a melody.
     """
 
     index: int
@@ -30,7 +30,9 @@ class Ranked:
 def rank(
     waveforms: Sequence[Waveform], melody_classes: NDArray[np.int64] | None
 ) -> tuple[Ranked, ...]:
-    """The clips, most like the melody first; equals, and all without a melody, as they came.
+    """Sort clips by melody similarity, best first; equal ones keep their order.
+
+    Without a melody all are equal.
 
     Args:
         melody_classes: int64 `[steps]`, a pitch class each 128 ms of the clip, −1 at rests.

@@ -1,9 +1,8 @@
-"""The beat clock: where the DAW is, at any instant, from the packets that tell of it.
+"""The beat clock: the DAW's position at any instant, computed from its transport packets.
 
-Fed with `/bridge/transport`, and asked by whoever needs a beat or a bar line. It knows the last
-three minutes, and goes on ahead at the tempo that was told last. Packets are late, get lost, and
-overtake one another: no answer hangs on when a single one arrived. Nothing here looks at the time;
-all instants are `time.perf_counter` seconds.
+`/bridge/transport` feeds it. It remembers the last three minutes, and extrapolates at the newest
+tempo. Packets are late, get lost, and overtake one another, so no answer depends on when a single
+packet arrived. Nothing here reads the time; all instants are `time.perf_counter` seconds.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from math import floor, inf
 from bridge.clock.segment import (
     AHEAD_SECONDS,
     FAR_SECONDS,
-    FELL_SILENT,
     JUMPED,
     LATE_SECONDS,
     NEAR_SECONDS,
+    NO_PACKETS,
     STARTED,
     STOPPED,
     Grid,
@@ -30,25 +29,25 @@ from bridge.errors import NotEnoughBars
 from bridge.timing import Meter, Span
 
 KEPT_SECONDS = 180.0
-"""How far back it is known; the ring of the input holds 120 s."""
+"""How much history the clock keeps; the ring of the input holds 120 s."""
 SILENCE_SECONDS = 5.0
-"""Unheard of for that long, a DAW that was playing counts as not playing."""
+"""A DAW that was playing counts as stopped after this long without a packet."""
 
-_MOST_ENTRIES = 400
-"""Starts, stops and jumps in three minutes: a flood must not fill the memory."""
-_AGREE_SECONDS = 0.035
-"""Two packets from where the playhead went are late on the old clock alike, to their jitter."""
-_ALIKE_SECONDS = 0.1
-"""Those that a hold-up let through together do not confirm one another."""
-_EXACTLY = 1e-6
-"""Of a bar: a rounding error is no bar less."""
-_YOUNG_PACKETS = 2
-"""What rests on no more than these may be a mistake."""
+_MAX_ENTRIES = 400
+"""Starts, stops and jumps to keep of three minutes: a flood must not fill the memory."""
+_SAME_LATENESS_SECONDS = 0.035
+"""After a jump, packets are equally late on the old segment, to within this jitter."""
+_APART_SECONDS = 0.1
+"""Packets closer together than this may come from one network delay: they confirm no jump."""
+_ROUNDING_BARS = 1e-6
+"""Rounding error to allow when whole bars are counted."""
+_UNSURE_PACKETS = 2
+"""A segment of no more packets than this may be a mistake."""
 
 
 @dataclass(frozen=True)
 class _Pause:
-    """The DAW standing at a beat from an instant on."""
+    """The DAW is stopped at a beat, from an instant on."""
 
     start_seconds: float
     beat: float
@@ -58,34 +57,39 @@ class BeatClock:
     """Beats, bar lines and bars as the DAW plays them.
 
     Attributes:
-        tempo_bpm: as it was told last, exactly; None before the first packet.
-        meter: as it was told last; None before the first packet.
-        heard_seconds: when the newest packet arrived; None before the first.
+        tempo_bpm: the newest packet's, exact; None before the first packet.
+        meter: the newest packet's; None before the first packet.
+        last_packet_seconds: when the newest packet arrived; None before the first.
     """
 
     def __init__(self) -> None:
         self.tempo_bpm: Fraction | None = None
         self.meter: Meter | None = None
-        self.heard_seconds: float | None = None
+        self.last_packet_seconds: float | None = None
         self._history: list[PlaybackSegment | _Pause] = []
         self._suspect: tuple[Transport, float] | None = None
 
     def update(self, packet: Transport) -> None:
-        """Take in a packet; its `received_seconds` is not before the last one's."""
+        """Add a packet; its `received_seconds` is not before the last one's."""
         seconds = packet.received_seconds
         self._end_if_silent(seconds)
         if not packet.is_playing:
             self._pause(packet)
-        elif not self._goes_on(packet):
+        elif not self._extend(packet):
             self._begin(packet)
-        self.tempo_bpm, self.meter, self.heard_seconds = packet.tempo_bpm, packet.meter, seconds
+        self.tempo_bpm, self.meter, self.last_packet_seconds = (
+            packet.tempo_bpm,
+            packet.meter,
+            seconds,
+        )
         self._forget(seconds - KEPT_SECONDS)
 
     def is_gone(self, seconds: float) -> bool:
-        """Whether the DAW was playing when it was last heard of, more than 5 s before."""
+        """Whether the newest packet said that the DAW plays, and is more than 5 s old."""
         entry = self._history[-1] if self._history else None
         return (
-            isinstance(entry, PlaybackSegment) and seconds > entry.heard_seconds + SILENCE_SECONDS
+            isinstance(entry, PlaybackSegment)
+            and seconds > entry.last_packet_seconds + SILENCE_SECONDS
         )
 
     def is_playing(self, seconds: float) -> bool:
@@ -93,120 +97,122 @@ class BeatClock:
         return self._playing_at(seconds) is not None
 
     def beat_at(self, seconds: float) -> float | None:
-        """Quarter notes from the start of the song at that instant; None before all history."""
+        """Quarter notes from the start of the song at that instant; None before the history."""
         entry = self._entry_at(seconds)
         if isinstance(entry, PlaybackSegment):
-            return entry.beat_at(min(seconds, entry.heard_seconds + SILENCE_SECONDS))
+            return entry.beat_at(min(seconds, entry.last_packet_seconds + SILENCE_SECONDS))
         return None if entry is None else entry.beat
 
     def bar_fraction(self, seconds: float) -> float | None:
-        """How much of the bar is over at that instant, 0 up to 1; None when not playing."""
-        stretch = self._playing_at(seconds)
-        if stretch is None:
+        """Share of the current bar that has been played, 0 up to 1; None when not playing."""
+        segment = self._playing_at(seconds)
+        if segment is None:
             return None
-        position = stretch.position_at(seconds)
-        grid = stretch.grid_at(position)
+        position = segment.position_at(seconds)
+        grid = segment.grid_at(position)
         return (position - grid.line) % grid.bar_beats / grid.bar_beats
 
     def bar_line_at_or_before(self, seconds: float) -> float | None:
-        """The instant of the last bar line that was played up to there; None if there is none."""
-        for stretch in reversed(list(self._stretches())):
-            until = min(stretch.position_at(seconds), stretch.end_position)
-            line = stretch.grid_at(until).line_at_or_before(until)
-            if line >= stretch.first_position:
-                # What is on the line by position may be a microsecond before it by time.
-                return min(seconds, stretch.seconds_at(line))
+        """The instant of the last bar line that was played by then; None if there is none."""
+        for segment in reversed(list(self._segments())):
+            until = min(segment.position_at(seconds), segment.end_position)
+            line = segment.grid_at(until).line_at_or_before(until)
+            if line >= segment.first_position:
+                # Rounding may put a line a microsecond after `seconds`.
+                return min(seconds, segment.seconds_at(line))
         return None
 
     def next_bar_line(self, seconds: float) -> float | None:
-        """The instant of the first bar line after there that was played or will be.
+        """The instant of the first later bar line that was played or will be.
 
-        None when none is in sight: the DAW stands.
+        None when no bar line will come: the DAW is stopped.
         """
-        for stretch in self._stretches():
-            if seconds > stretch.heard_seconds + SILENCE_SECONDS:
+        for segment in self._segments():
+            if seconds > segment.last_packet_seconds + SILENCE_SECONDS:
                 continue
-            after = max(stretch.position_at(seconds), stretch.first_position)
-            line = stretch.line_after(after)
-            if stretch.seconds_at(line) <= seconds:
-                line = stretch.line_after(line)
-            if line <= stretch.end_position:
-                return stretch.seconds_at(line)
+            after = max(segment.position_at(seconds), segment.first_position)
+            line = segment.line_after(after)
+            if segment.seconds_at(line) <= seconds:
+                line = segment.line_after(line)
+            if line <= segment.end_position:
+                return segment.seconds_at(line)
         return None
 
     def bars_ending(self, end_seconds: float, bars: int) -> Span:
-        """The bars up to the last bar line by that instant, as many of them as are in one piece.
+        """Find the continuous bars up to the last bar line by that instant.
 
-        A loop that goes back by whole bars goes on in one piece, a change of tempo too. A line
-        that comes up to 50 ms later counts: where it lies is told better as time goes on.
+        Neither a loop that goes back by whole bars nor a tempo change breaks continuity. A line up
+        to 50 ms later counts too: the estimate of its position improves with time.
 
         Args:
-            bars: the most that are wanted, 1 or more.
+            bars: the most to return, 1 or more.
 
         Returns:
-            A span of 0 to `bars` bars; with fewer than asked for, `broken` tells why.
+            A span of 0 to `bars` bars; with fewer than requested, `broken` says why.
 
         Raises:
             NotEnoughBars: the DAW has not played by then.
         """
-        stretch = self._stretch_around(end_seconds)
-        near = self._near_beats
-        limit = min(stretch.position_at(end_seconds + NEAR_SECONDS), stretch.end_position + near)
-        line = stretch.grid_at(limit).line_at_or_before(limit)
-        # Where the meter changes, the bar before it is the old meter's.
-        grid = stretch.grid_at(line - 2 * near)
-        line = grid.line_at_or_before(line + near)
-        begin, why = stretch.grid_from(grid)
-        whole = max(0, floor((line - begin) / grid.bar_beats + _EXACTLY))
-        count = min(bars, whole)
-        return _span(stretch, grid, line - count * grid.bar_beats, line, why * (whole < bars))
+        segment = self._segment_around(end_seconds)
+        near_beats = self._near_beats
+        limit = min(
+            segment.position_at(end_seconds + NEAR_SECONDS), segment.end_position + near_beats
+        )
+        line = segment.grid_at(limit).line_at_or_before(limit)
+        # At a change of meter, the bar before the line has the old meter.
+        grid = segment.grid_at(line - 2 * near_beats)
+        line = grid.line_at_or_before(line + near_beats)
+        begin, why = segment.grid_from(grid)
+        whole_bars = max(0, floor((line - begin) / grid.bar_beats + _ROUNDING_BARS))
+        count = min(bars, whole_bars)
+        return _span(segment, grid, line - count * grid.bar_beats, line, why * (whole_bars < bars))
 
     def bars_from(
         self, start_seconds: float, until_seconds: float, bars: int | None = None
     ) -> Span:
-        """What was played in one piece from a bar line on, up to an instant.
+        """Find what was played continuously from a bar line on, up to an instant.
 
         Args:
-            start_seconds: near that bar line, which is told better as time goes on.
+            start_seconds: near that bar line; the estimate of its position improves with time.
             until_seconds: now.
-            bars: end after so many; None: do not.
+            bars: end after so many; None for no limit.
 
         Returns:
-            A span that ends with the last of the bars, or where it is broken, or else at
+            A span that ends with the last of the bars, or where continuity breaks, or else at
             `until_seconds`.
 
         Raises:
             NotEnoughBars: the DAW has not played by then.
         """
-        stretch = self._stretch_around(start_seconds)
-        near = self._near_beats
-        position = stretch.position_at(start_seconds)
-        grid = stretch.grid_at(position + near)
+        segment = self._segment_around(start_seconds)
+        near_beats = self._near_beats
+        position = segment.position_at(start_seconds)
+        grid = segment.grid_at(position + near_beats)
         line = grid.line_at_or_before(position + grid.bar_beats / 2)
-        end, why = stretch.grid_to(grid)
-        if not stretch.ended and self.is_gone(until_seconds):
-            end, why = stretch.position_at(stretch.heard_seconds), FELL_SILENT
-        last_line = grid.line_at_or_before(end + near) if why else end
-        if abs(end - last_line) < near:
+        end, why = segment.grid_to(grid)
+        if not segment.ended and self.is_gone(until_seconds):
+            end, why = segment.position_at(segment.last_packet_seconds), NO_PACKETS
+        last_line = grid.line_at_or_before(end + near_beats) if why else end
+        if abs(end - last_line) < near_beats:
             end = last_line
-        wanted = inf if bars is None else line + bars * grid.bar_beats
-        now = stretch.position_at(until_seconds)
-        stop = max(line, min(end, wanted, now))
-        return _span(stretch, grid, line, stop, why * (end < wanted and end <= now))
+        requested_end = inf if bars is None else line + bars * grid.bar_beats
+        now = segment.position_at(until_seconds)
+        stop = max(line, min(end, requested_end, now))
+        return _span(segment, grid, line, stop, why * (end < requested_end and end <= now))
 
     @property
     def _near_beats(self) -> float:
         return NEAR_SECONDS * float(self.tempo_bpm or 0) / 60
 
-    def _stretches(self) -> Iterator[PlaybackSegment]:
+    def _segments(self) -> Iterator[PlaybackSegment]:
         return (entry for entry in self._history if isinstance(entry, PlaybackSegment))
 
-    def _stretch_around(self, seconds: float) -> PlaybackSegment:
-        """The one that was played at that instant, or else last before it."""
-        for stretch in reversed(list(self._stretches())):
-            if stretch.earliest_seconds <= seconds + NEAR_SECONDS:
-                return stretch
-        raise NotEnoughBars("the DAW has not played: start it, or capture while it stands")
+    def _segment_around(self, seconds: float) -> PlaybackSegment:
+        """The segment that was playing at that instant, or else the last one before it."""
+        for segment in reversed(list(self._segments())):
+            if segment.earliest_seconds <= seconds + NEAR_SECONDS:
+                return segment
+        raise NotEnoughBars("the DAW has not played: start it, or capture while it is stopped")
 
     def _entry_at(self, seconds: float) -> PlaybackSegment | _Pause | None:
         for entry in reversed(self._history):
@@ -216,17 +222,20 @@ class BeatClock:
 
     def _playing_at(self, seconds: float) -> PlaybackSegment | None:
         entry = self._entry_at(seconds)
-        if isinstance(entry, PlaybackSegment) and seconds <= entry.heard_seconds + SILENCE_SECONDS:
+        if (
+            isinstance(entry, PlaybackSegment)
+            and seconds <= entry.last_packet_seconds + SILENCE_SECONDS
+        ):
             return entry
         return None
 
     def _end_if_silent(self, seconds: float) -> None:
         entry = self._history[-1] if self._history else None
         if isinstance(entry, PlaybackSegment) and self.is_gone(seconds):
-            entry.end(FELL_SILENT)
+            entry.end(NO_PACKETS)
 
     def _pause(self, packet: Transport) -> None:
-        """The DAW stands, as the packet says."""
+        """Record that the DAW is stopped at the packet's beat."""
         entry = self._history[-1] if self._history else None
         start_seconds = packet.received_seconds
         if isinstance(entry, PlaybackSegment) and not entry.ended:
@@ -236,98 +245,101 @@ class BeatClock:
             self._history.append(_Pause(start_seconds, packet.beat))
         self._suspect = None
 
-    def _goes_on(self, packet: Transport) -> bool:
-        """Take it into the current stretch, or leave it as late; False: it begins another."""
-        stretch = self._history[-1] if self._history else None
-        if not isinstance(stretch, PlaybackSegment):
+    def _extend(self, packet: Transport) -> bool:
+        """Add the packet to the current segment, or ignore it as late.
+
+        Returns False when the packet begins another segment.
+        """
+        segment = self._history[-1] if self._history else None
+        if not isinstance(segment, PlaybackSegment):
             return self._was_sent_before_the_stop(packet)
-        if stretch.ended:
+        if segment.ended:
             return False
-        late = stretch.lateness(packet)
+        late = segment.lateness(packet)
         if -AHEAD_SECONDS <= late <= LATE_SECONDS:
-            stretch.add(packet)
+            segment.add(packet)
             self._suspect = None
             return True
         if LATE_SECONDS < late < FAR_SECONDS:
-            if not self._is_confirmed(packet, late):
+            if not self._confirms_jump(packet, late):
                 return True
         else:
             self._suspect = None
-        lap_beats = stretch.lap_of(packet)
+        lap_beats = segment.lap_of(packet)
         if lap_beats is not None:
-            stretch.add(packet, lap_beats)
+            segment.add(packet, lap_beats)
             self._suspect = None
             return True
-        if stretch.was_due(packet):
+        if segment.was_due(packet):
             return True
-        if stretch.packets > _YOUNG_PACKETS:
+        if segment.packets > _UNSURE_PACKETS:
             return False
-        return self._corrects(stretch, packet)
+        return self._replace_mistaken_segment(segment, packet)
 
-    def _is_confirmed(self, packet: Transport, late: float) -> bool:
-        """Whether a packet before this one was as late: then it was no delay, but a jump."""
+    def _confirms_jump(self, packet: Transport, late: float) -> bool:
+        """Whether an earlier packet was equally late: then the playhead has jumped."""
         suspect = self._suspect
-        if suspect is None or abs(suspect[1] - late) > _AGREE_SECONDS:
+        if suspect is None or abs(suspect[1] - late) > _SAME_LATENESS_SECONDS:
             self._suspect = packet, late
             return False
-        return packet.received_seconds >= suspect[0].received_seconds + _ALIKE_SECONDS
+        return packet.received_seconds >= suspect[0].received_seconds + _APART_SECONDS
 
-    def _corrects(self, young: PlaybackSegment, packet: Transport) -> bool:
-        """Take back a stretch that one late packet has made, and judge this packet again."""
+    def _replace_mistaken_segment(self, young: PlaybackSegment, packet: Transport) -> bool:
+        """Drop a segment that one late packet began, and classify this packet again."""
         self._history.pop()
         before = self._history[-1] if self._history else None
         if isinstance(before, PlaybackSegment) and before.ended == JUMPED:
             before.reopen()
-            return self._goes_on(packet)
+            return self._extend(packet)
         self._history.append(PlaybackSegment(packet, young.began, young.after_seconds))
         return True
 
     def _was_sent_before_the_stop(self, packet: Transport) -> bool:
-        """Whether it was overtaken by the packet that told of the stop."""
+        """Whether the packet that reported the stop overtook this one."""
         before = self._history[-2] if len(self._history) > 1 else None
         if not (isinstance(before, PlaybackSegment) and before.ended == STOPPED):
             return False
         late = before.lateness(packet)
         if late >= FAR_SECONDS or packet.beat + before.lap_beats >= before.end_position:
             return False
-        # Two alike were not overtaken: it plays again.
-        return not self._is_confirmed(packet, late)
+        # Two equally late packets were not overtaken: the DAW plays again.
+        return not self._confirms_jump(packet, late)
 
     def _begin(self, packet: Transport) -> None:
-        """Playback began, or went on elsewhere."""
+        """Begin a segment: playback started, or jumped."""
         seconds = packet.received_seconds
         entry = self._history[-1] if self._history else None
         if isinstance(entry, PlaybackSegment):
             if not entry.ended:
                 entry.end(JUMPED)
-            stretch = PlaybackSegment(packet, entry.ended, entry.end_seconds)
+            segment = PlaybackSegment(packet, entry.ended, entry.end_seconds)
         elif entry is None:
-            stretch = PlaybackSegment(packet, STARTED, -inf)
+            segment = PlaybackSegment(packet, STARTED, -inf)
         else:
-            # It began where it stood, or somewhere else altogether.
+            # Playback began at the beat of the pause, or at another one.
             since = (packet.beat - entry.beat) * float(60 / packet.tempo_bpm)
             after = seconds - since if since >= 0 else -inf
-            stretch = PlaybackSegment(packet, STARTED, max(entry.start_seconds, after))
-        self._history.append(stretch)
+            segment = PlaybackSegment(packet, STARTED, max(entry.start_seconds, after))
+        self._history.append(segment)
         self._suspect = None
 
     def _forget(self, before_seconds: float) -> None:
-        """Drop what was over before that instant."""
+        """Drop the history that ended before that instant."""
         over = 0
         while over + 1 < len(self._history):
             if self._history[over + 1].start_seconds >= before_seconds:
                 break
             over += 1
-        del self._history[: max(over, len(self._history) - _MOST_ENTRIES)]
+        del self._history[: max(over, len(self._history) - _MAX_ENTRIES)]
         oldest = self._history[0]
         if isinstance(oldest, PlaybackSegment):
             oldest.forget(before_seconds)
 
 
-def _span(stretch: PlaybackSegment, grid: Grid, start: float, end: float, broken: str) -> Span:
-    """The span between two positions, the first of them on a bar line."""
-    start_seconds, end_seconds = stretch.seconds_at(start), stretch.seconds_at(end)
-    steady = stretch.steady_tempo(start, end)
+def _span(segment: PlaybackSegment, grid: Grid, start: float, end: float, broken: str) -> Span:
+    """Return the span between two positions, the first of them on a bar line."""
+    start_seconds, end_seconds = segment.seconds_at(start), segment.seconds_at(end)
+    steady = segment.steady_tempo(start, end)
     mean = steady
     if mean is None:
         beats_per_minute = (end - start) / (end_seconds - start_seconds) * 60
@@ -335,7 +347,7 @@ def _span(stretch: PlaybackSegment, grid: Grid, start: float, end: float, broken
     return Span(
         start_seconds=start_seconds,
         end_seconds=end_seconds,
-        bars=floor((end - start) / grid.bar_beats + _EXACTLY),
+        bars=floor((end - start) / grid.bar_beats + _ROUNDING_BARS),
         tempo_bpm=mean,
         is_steady=steady is not None,
         meter=grid.meter,

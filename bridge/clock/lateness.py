@@ -1,7 +1,7 @@
-"""When packets were due, from when they arrived: the low envelope of their delays.
+"""When packets were due, estimated from when they arrived: the low envelope of their delays.
 
-A packet is never early, so those that hurried most tell the time. This module knows nothing of
-beats: it is given, for each packet, how much later it arrived than some steady scale says.
+A packet is never early, so the least delayed packets show the true time. This module knows nothing
+of beats: for each packet it gets the offset of its arrival from a steady time scale.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from math import floor, inf
 
 WINDOW_SECONDS = 8.0
-"""What is looked at around an instant: at five packets a second, forty of them."""
+"""Window around an instant; it holds forty packets at five a second."""
 RECENT_SECONDS = 3.0
 RISE_SECONDS = 0.015
 """When the envelope of the last 3 s is this much above that of all 8, the scale has moved (a tempo
-change that was lost, a packet that was early by a fault) and what is older counts no more."""
+change was lost, or a faulty packet came early), and older packets no longer count."""
 _RECENT_PACKETS = 10
-"""Fewer would be all late by chance now and then."""
+"""With fewer, all of them are sometimes late by chance."""
 _APART_SECONDS = 0.005
-"""Closer together, the one that was less late stands for both: a flood must not fill the memory."""
+"""Of two packets closer together, only the less late one is kept: a flood must not fill memory."""
 _PACKETS_A_RANK = 16
 _SURE_PACKETS = 7
 
@@ -27,8 +27,8 @@ _SURE_PACKETS = 7
 class LatenessEnvelope:
     """The offsets of packets over time, and their low envelope at any instant.
 
-    The envelope is a line through a point a second. Each point rests on the 8 s around it, or on
-    the last 8 s where there is nothing newer, so it settles 4 s later.
+    The envelope is a line through one point per second. Each point is computed from the 8 s around
+    it, or from the last 8 s where nothing is newer, so it is final 4 s later.
     """
 
     def __init__(self) -> None:
@@ -40,11 +40,11 @@ class LatenessEnvelope:
         return len(self._seconds)
 
     def add(self, seconds: float, offset: float) -> None:
-        """Take in a packet.
+        """Add a packet.
 
         Args:
             seconds: when it arrived; not before the last one.
-            offset: seconds that it arrived after what the steady scale says.
+            offset: seconds by which it arrived later than the steady scale says.
         """
         settled = -inf
         if self._seconds and self._seconds[0] + WINDOW_SECONDS <= self._seconds[-1]:
@@ -57,13 +57,13 @@ class LatenessEnvelope:
             self._offsets.append(offset)
 
     def offset_at(self, seconds: float) -> float:
-        """What to add to the steady scale at that instant, in seconds; needs one packet or more."""
+        """Seconds to add to the steady scale at that instant; needs one packet or more."""
         before = floor(seconds)
         low, high = self._point(before), self._point(before + 1)
         return low + (high - low) * (seconds - before)
 
     def forget(self, before_seconds: float) -> None:
-        """Drop what arrived before, but for the newest packet."""
+        """Drop the packets that arrived before that instant, except the newest."""
         if self._seconds and self._seconds[0] < before_seconds - WINDOW_SECONDS:
             count = min(bisect_left(self._seconds, before_seconds), len(self._seconds) - 1)
             del self._seconds[:count], self._offsets[:count]
@@ -86,12 +86,13 @@ class LatenessEnvelope:
 
 
 def low_envelope(offsets: Sequence[float]) -> float:
-    """Where a packet without delay would lie.
+    """Estimate the offset of a packet without delay.
 
-    One of the lowest, the rank rising with their number so that a single freak decides nothing,
-    less what the lowest of so many evenly spread delays lies above their lower end on average:
-    the gap between two of them. The gap is that of the lower half, whatever the late ones do; of
-    few packets it is hardly known, and counts for less.
+    It is one of the lowest offsets, less the expected distance of the lowest of so many uniformly
+    distributed delays from their lower end: the gap between neighbours. The rank of the chosen
+    offset rises with their number, so that a single outlier decides nothing. The gap is measured in
+    the lower half, so that late packets do not change it; with few packets it is uncertain, and
+    counts for less.
     """
     ordered = sorted(offsets)
     rank = 1 + len(ordered) // _PACKETS_A_RANK

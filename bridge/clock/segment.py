@@ -1,8 +1,8 @@
-"""One stretch of playback in one piece: from its packets to beats at any instant, and back.
+"""One segment of continuous playback: from its packets to the beat at any instant, and back.
 
-Positions count quarter notes on through loops: a position is the song's beat plus what the laps so
-far have gone back by. Tempo makes a steady scale of them, exact but for where it begins; how late
-packets are on that scale tells where.
+Positions count quarter notes, and count on through loops: a position is the song's beat plus the
+beats by which the laps so far have gone back. The tempo turns positions into a steady time scale,
+exact except for its origin; the lateness of packets on that scale gives the origin.
 """
 
 from __future__ import annotations
@@ -18,44 +18,44 @@ from bridge.commands import Transport
 from bridge.timing import Meter
 
 JITTER_SECONDS = 0.03
-"""What packets are late by as a matter of course."""
+"""Usual delay of a packet, at most."""
 AHEAD_SECONDS = 0.06
-"""More than this before its time, a packet tells of a jump."""
+"""A packet that is earlier than this shows a jump."""
 LATE_SECONDS = 0.12
-"""More than this after its time, a packet is late, or tells of a jump: a DAW may read its beat up
-to a tenth of a second before it sends it."""
+"""A packet that is later than this was delayed, or shows a jump. A DAW may read its beat up to a
+tenth of a second before it sends it."""
 FAR_SECONDS = 1.0
-"""No packet is as late as this: it tells of a jump."""
+"""No packet is delayed by as much as this: it shows a jump."""
 PHASE_SECONDS = 0.02
-"""A loop keeps the bar lines where they were, to this."""
+"""A loop keeps the bar lines in phase, to within this."""
 NEAR_SECONDS = 0.05
-"""Closer than this to a bar line is on it."""
-UNHEARD_SECONDS = 0.25
-"""Playback may have begun this long before its first packet: one of five a second can be lost."""
+"""An instant closer than this to a bar line counts as on it."""
+LOST_START_SECONDS = 0.25
+"""Playback may have begun this long before its first packet: at five a second, one can be lost."""
 
 STARTED, STOPPED = "playback began", "playback stopped"
 JUMPED, METER_CHANGED = "the playhead jumped", "the meter changed"
-FELL_SILENT = "nothing was heard of the DAW for a while"
+NO_PACKETS = "the DAW sent nothing for a while"
 
-_GRADUAL = 0.02
-"""Tempos this close, as a ratio, are taken for a ramp from one to the other; a change by more for a
-step, which is told when it comes."""
-_REGROUPED_BEATS = 0.125
-"""Bar lines that move by more than this have moved; less is the DAW reading two clocks."""
+_RAMP_RATIO = 0.02
+"""A change of tempo by no more than this ratio counts as a ramp; a larger one as a step, which the
+DAW reports when it happens."""
+_MOVED_LINE_BEATS = 0.125
+"""Bar lines that differ by more than this have moved; a DAW that reads two clocks causes less."""
 _EDGE_BEATS = 0.05
-"""A tempo that reaches into a span by less is not in it."""
-_MOST_PIECES = 4000
-"""A ramp of three minutes, told twenty times a second."""
+"""A tempo that overlaps a span by less than this does not count."""
+_MAX_PIECES = 4000
+"""Enough for a ramp of three minutes at twenty packets a second."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """From a position on: bars of one meter.
+    """Bars of one meter, from a position on.
 
     Attributes:
-        position: where it begins; not always on one of its lines.
+        position: where the grid begins; not always on one of its lines.
         meter: of its bars.
-        line: the position of one of its bar lines, anywhere.
+        line: the position of any one of its bar lines.
     """
 
     position: float
@@ -68,16 +68,16 @@ class Grid:
         return float(self.meter.beats_per_bar)
 
     def line_at_or_before(self, position: float) -> float:
-        """The position of the last bar line up to there."""
+        """The position of the last bar line up to that position."""
         return position - (position - self.line) % self.bar_beats
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """From a position on: one tempo, one lap.
+class _TempoPiece:
+    """One tempo and one lap, from a position on.
 
-    `seconds` is when it begins, on the steady scale; `lap_beats` is what to take off a position to
-    get the song's beat.
+    `seconds` is when it begins, on the steady scale; the song's beat is a position less
+    `lap_beats`.
     """
 
     position: float
@@ -91,10 +91,10 @@ class PlaybackSegment:
     """Playback from one packet on, until it stops or jumps.
 
     Attributes:
-        began: why it began where it did, `STARTED`, `JUMPED` or `FELL_SILENT`.
-        ended: why it is over, `STOPPED`, `JUMPED` or `FELL_SILENT`; empty while it goes on.
-        after_seconds: it began after this instant.
-        heard_seconds: when its newest packet arrived.
+        began: why it began where it did: `STARTED`, `JUMPED` or `NO_PACKETS`.
+        ended: why it ended: `STOPPED`, `JUMPED` or `NO_PACKETS`; empty while it goes on.
+        after_seconds: an instant before which it did not begin.
+        last_packet_seconds: when its newest packet arrived.
     """
 
     def __init__(self, packet: Transport, began: str, after_seconds: float) -> None:
@@ -103,23 +103,25 @@ class PlaybackSegment:
         if into_bar is None:
             into_bar = position % float(packet.meter.beats_per_bar)
         self.began, self.ended = began, ""
-        self.after_seconds = max(after_seconds, seconds - UNHEARD_SECONDS)
-        self.heard_seconds = seconds
-        self._arrivals = LatenessEnvelope()
-        self._arrivals.add(seconds, 0.0)
+        self.after_seconds = max(after_seconds, seconds - LOST_START_SECONDS)
+        self.last_packet_seconds = seconds
+        self._envelope = LatenessEnvelope()
+        self._envelope.add(seconds, 0.0)
         self._first_seconds, self._first_position = seconds, position
         self._last_position = self._end_position = position
         self._grids = [Grid(position, packet.meter, position - into_bar)]
-        self._pieces = [_Piece(position, seconds, float(60 / packet.tempo_bpm), packet.tempo_bpm)]
+        self._pieces = [
+            _TempoPiece(position, seconds, float(60 / packet.tempo_bpm), packet.tempo_bpm)
+        ]
 
     @property
     def packets(self) -> int:
-        """How many it rests on."""
-        return len(self._arrivals)
+        """How many packets it has."""
+        return len(self._envelope)
 
     @property
     def lap_beats(self) -> float:
-        """What its loops have gone back by, all together."""
+        """Beats by which its loops have gone back, in total."""
         return self._pieces[-1].lap_beats
 
     @property
@@ -129,56 +131,56 @@ class PlaybackSegment:
 
     @property
     def first_position(self) -> float:
-        """No bar line before this position is part of it."""
+        """The position before which no bar line belongs to it."""
         return self.position_at(self.after_seconds - NEAR_SECONDS)
 
     @property
     def earliest_seconds(self) -> float:
-        """No bar line before this instant is part of it."""
+        """The instant before which no bar line belongs to it."""
         return self.after_seconds - NEAR_SECONDS
 
     @property
     def end_position(self) -> float:
-        """How far it is known to have gone; for ever, while it goes on."""
+        """The position up to which it is known to have played; infinity while it goes on."""
         return self._end_position if self.ended else inf
 
     @property
     def end_seconds(self) -> float:
-        """When it came there."""
+        """The instant of `end_position`."""
         return self.seconds_at(self._end_position) if self.ended else inf
 
     def lateness(self, packet: Transport, lap_beats: float | None = None) -> float:
-        """Seconds that the packet arrived after it was due, if it is of this stretch.
+        """Seconds from when the packet was due to when it arrived, if it is of this segment.
 
         Args:
-            lap_beats: of the lap that it is from; None: the current one.
+            lap_beats: of the packet's lap; None for the current lap.
         """
         lap_beats = self.lap_beats if lap_beats is None else lap_beats
-        return self._on_scale(packet.received_seconds) - self._due(packet, lap_beats)
+        return self._scale_from_seconds(packet.received_seconds) - self._due_time(packet, lap_beats)
 
     def add(self, packet: Transport, lap_beats: float | None = None) -> None:
-        """Take in a packet of this stretch, which may be the first of another lap."""
+        """Add a packet of this segment, which may be the first of another lap."""
         lap_beats = self.lap_beats if lap_beats is None else lap_beats
-        position, due = packet.beat + lap_beats, self._due(packet, lap_beats)
-        # One that was overtaken by a newer one has nothing to say but how late it is.
+        position, due = packet.beat + lap_beats, self._due_time(packet, lap_beats)
+        # A packet that a newer one overtook only shows how late it is.
         if position >= self._last_position or lap_beats != self.lap_beats:
-            self._bend(position, due)
-            self._turn(position, lap_beats)
-            self._regroup(packet, position)
+            self._fit_tempo(position, due)
+            self._start_lap(position, lap_beats)
+            self._update_grid(packet, position)
             if packet.tempo_bpm != self._pieces[-1].tempo_bpm:
-                self._put(
+                self._add_piece(
                     position,
                     tempo_bpm=packet.tempo_bpm,
                     beat_seconds=float(60 / packet.tempo_bpm),
                 )
             self._last_position = max(position, self._last_position)
-        self._arrivals.add(packet.received_seconds, packet.received_seconds - due)
-        self.heard_seconds = packet.received_seconds
+        self._envelope.add(packet.received_seconds, packet.received_seconds - due)
+        self.last_packet_seconds = packet.received_seconds
 
     def lap_of(self, packet: Transport) -> float | None:
-        """The `lap_beats` with which the packet is of this stretch, a loop having gone back.
+        """The `lap_beats` of the packet if a loop has gone back within this segment.
 
-        None unless it went back by whole bars, and bar lines are where they would have been.
+        None unless it went back by whole bars, and the bar lines stayed in phase.
         """
         grid = self._grids[-1]
         now = self.position_at(packet.received_seconds)
@@ -190,39 +192,39 @@ class PlaybackSegment:
         return lap_beats if -PHASE_SECONDS <= late <= LATE_SECONDS else None
 
     def was_due(self, packet: Transport) -> bool:
-        """Whether it is a packet of the lap that has just ended, only late."""
+        """Whether it is a late packet of the lap that has just ended."""
         laps = [piece.lap_beats for piece in self._pieces if piece.lap_beats != self.lap_beats]
         return bool(laps) and -PHASE_SECONDS < self.lateness(packet, laps[-1]) < FAR_SECONDS
 
     def stop(self, packet: Transport) -> None:
-        """Playback stopped, and this is the packet that says so."""
+        """End the segment with the packet that reports the stop."""
         position = packet.beat + self.lap_beats
         if not -AHEAD_SECONDS <= self.lateness(packet) <= FAR_SECONDS:
-            # The playhead is back where it had been started.
+            # The DAW has moved the playhead back to where it started.
             position = self.position_at(packet.received_seconds)
         self.ended, self._end_position = STOPPED, max(position, self._last_position)
 
     def end(self, why: str) -> None:
-        """Playback went on somewhere else, or nowhere: it is known up to its newest packet."""
+        """End the segment at its newest packet: nothing is known of what came after."""
         self.ended, self._end_position = why, self._last_position
 
     def reopen(self) -> None:
-        """What ended it was a mistake."""
+        """Undo an end that was a mistake."""
         self.ended = ""
 
     def position_at(self, seconds: float) -> float:
-        """The position at an instant, before the stretch and after it too."""
-        scale = self._on_scale(seconds)
+        """The position at an instant, extrapolated before and after the segment."""
+        scale = self._scale_from_seconds(seconds)
         piece = self._pieces[max(0, bisect_right(self._pieces, scale, key=_seconds) - 1)]
         return piece.position + (scale - piece.seconds) / piece.beat_seconds
 
     def seconds_at(self, position: float) -> float:
         """The instant of a position."""
-        scale = self._scale_at(position)
-        # How late packets are changes by a millisecond a second: the newest is near enough to look
-        # it up by.
-        near = scale + self._arrivals.offset_at(self.heard_seconds)
-        return scale + self._arrivals.offset_at(near)
+        scale = self._scale_from_position(position)
+        # The offset changes by a millisecond a second, so the newest one is close enough to look
+        # the right one up.
+        approximate = scale + self._envelope.offset_at(self.last_packet_seconds)
+        return scale + self._envelope.offset_at(approximate)
 
     def beat_at(self, seconds: float) -> float:
         """The song's beat at an instant."""
@@ -230,11 +232,11 @@ class PlaybackSegment:
         return position - self._piece_at(position).lap_beats
 
     def grid_at(self, position: float) -> Grid:
-        """The bars around a position; the first ones for what is before."""
+        """The grid at a position; the first grid for earlier positions."""
         return self._grids[max(0, bisect_right(self._grids, position, key=_position) - 1)]
 
     def line_after(self, position: float) -> float:
-        """The position of the first bar line after there."""
+        """The position of the first bar line after that position."""
         grid = self.grid_at(position)
         line = grid.line_at_or_before(position) + grid.bar_beats
         for later in self._grids[self._grids.index(grid) + 1 :]:
@@ -244,13 +246,13 @@ class PlaybackSegment:
         return line
 
     def grid_from(self, grid: Grid) -> tuple[float, str]:
-        """The position from which on those bars are in one piece, and why not before."""
+        """The position from which that grid is continuous, and why not earlier."""
         if grid is self._grids[0]:
             return self.first_position, self.began
         return max(grid.position, self.first_position), METER_CHANGED
 
     def grid_to(self, grid: Grid) -> tuple[float, str]:
-        """The position up to which they are, and why; infinity while they go on."""
+        """The position up to which it is continuous, and why; infinity while it goes on."""
         if grid is self._grids[-1]:
             return self.end_position, self.ended
         return self._grids[self._grids.index(grid) + 1].position, METER_CHANGED
@@ -267,58 +269,60 @@ class PlaybackSegment:
         return tempo_bpm
 
     def forget(self, before_seconds: float) -> None:
-        """Drop what is known of the time before, and what a flood of changes has left."""
-        self._arrivals.forget(before_seconds)
-        past = bisect_right(self._pieces, self._on_scale(before_seconds), key=_seconds) - 1
-        del self._pieces[: max(0, past, len(self._pieces) - _MOST_PIECES)]
+        """Drop what is older than that instant, and what exceeds the limits after a flood."""
+        self._envelope.forget(before_seconds)
+        past = (
+            bisect_right(self._pieces, self._scale_from_seconds(before_seconds), key=_seconds) - 1
+        )
+        del self._pieces[: max(0, past, len(self._pieces) - _MAX_PIECES)]
         past = bisect_right(self._grids, self._pieces[0].position, key=_position) - 1
-        del self._grids[: max(0, past, len(self._grids) - _MOST_PIECES)]
+        del self._grids[: max(0, past, len(self._grids) - _MAX_PIECES)]
 
-    def _piece_at(self, position: float) -> _Piece:
+    def _piece_at(self, position: float) -> _TempoPiece:
         return self._pieces[max(0, bisect_right(self._pieces, position, key=_position) - 1)]
 
-    def _on_scale(self, seconds: float) -> float:
-        return seconds - self._arrivals.offset_at(seconds)
+    def _scale_from_seconds(self, seconds: float) -> float:
+        return seconds - self._envelope.offset_at(seconds)
 
-    def _scale_at(self, position: float) -> float:
+    def _scale_from_position(self, position: float) -> float:
         piece = self._piece_at(position)
         return piece.seconds + (position - piece.position) * piece.beat_seconds
 
-    def _due(self, packet: Transport, lap_beats: float) -> float:
+    def _due_time(self, packet: Transport, lap_beats: float) -> float:
         """When the packet was due, on the scale.
 
-        Where it tells another tempo, that began some time after the packet before. So this lies
-        between what the two tempos give: halfway for a small change, which is a ramp; at the old
-        tempo for a large one; and when it came it decides where that is out of the question.
+        If it has a new tempo, the tempo changed some time since the packet before. So the due time
+        is between the results of the two tempos: halfway for a small change, which is a ramp; that
+        of the old tempo for a large one. Where the arrival contradicts this, the arrival decides.
         """
         position, last = packet.beat + lap_beats, self._last_position
-        old = self._scale_at(position)
+        old = self._scale_from_position(position)
         if position <= last or packet.tempo_bpm == self._pieces[-1].tempo_bpm:
             return old
-        new = self._scale_at(last) + (position - last) * float(60 / packet.tempo_bpm)
-        gradual = abs(packet.tempo_bpm / self._pieces[-1].tempo_bpm - 1) <= _GRADUAL
+        new = self._scale_from_position(last) + (position - last) * float(60 / packet.tempo_bpm)
+        gradual = abs(packet.tempo_bpm / self._pieces[-1].tempo_bpm - 1) <= _RAMP_RATIO
         likely = (old + new) / 2 if gradual else old
-        came = self._on_scale(packet.received_seconds)
-        if -JITTER_SECONDS / 2 <= came - likely <= JITTER_SECONDS + PHASE_SECONDS:
+        arrived = self._scale_from_seconds(packet.received_seconds)
+        if -JITTER_SECONDS / 2 <= arrived - likely <= JITTER_SECONDS + PHASE_SECONDS:
             return likely
-        return min(max(came, min(old, new)), max(old, new))
+        return min(max(arrived, min(old, new)), max(old, new))
 
-    def _bend(self, position: float, due: float) -> None:
-        """Make the scale since the newest packet lead to that position at that time."""
-        last, steady = self._last_position, self._scale_at(position)
+    def _fit_tempo(self, position: float, due: float) -> None:
+        """Change the tempo since the newest packet so that the position is reached when due."""
+        last, steady = self._last_position, self._scale_from_position(position)
         if due != steady:
-            beat_seconds = (due - self._scale_at(last)) / (position - last)
+            beat_seconds = (due - self._scale_from_position(last)) / (position - last)
             tempo_bpm = Fraction(60 / beat_seconds).limit_denominator(1000)
-            self._put(last, tempo_bpm=tempo_bpm, beat_seconds=beat_seconds)
+            self._add_piece(last, tempo_bpm=tempo_bpm, beat_seconds=beat_seconds)
 
-    def _turn(self, position: float, lap_beats: float) -> None:
-        """Begin another lap: at a bar line since the newest packet, if there is one."""
+    def _start_lap(self, position: float, lap_beats: float) -> None:
+        """Begin another lap, at a bar line since the newest packet if there is one."""
         if lap_beats != self.lap_beats:
             line = self._grids[-1].line_at_or_before(position)
-            self._put(line if line > self._last_position else position, lap_beats=lap_beats)
+            self._add_piece(line if line > self._last_position else position, lap_beats=lap_beats)
 
-    def _regroup(self, packet: Transport, position: float) -> None:
-        """Begin another grid of bars, if the packet tells one."""
+    def _update_grid(self, packet: Transport, position: float) -> None:
+        """Begin another grid if the packet's meter or bar lines differ."""
         grid, bar_beats = self._grids[-1], float(packet.meter.beats_per_bar)
         if packet.beat_in_bar is not None:
             line = position - packet.beat_in_bar
@@ -327,22 +331,22 @@ class PlaybackSegment:
         else:
             return
         moved = abs(remainder(line - grid.line, bar_beats))
-        if packet.meter != grid.meter or moved > _REGROUPED_BEATS:
+        if packet.meter != grid.meter or moved > _MOVED_LINE_BEATS:
             self._grids.append(Grid(max(line, self._last_position), packet.meter, line))
 
-    def _put(self, position: float, **changes: Any) -> None:
-        """Begin another piece with what changes in it, no earlier than the newest one."""
+    def _add_piece(self, position: float, **changes: Any) -> None:
+        """Begin another piece with these changes, no earlier than the newest one."""
         newest = self._pieces[-1]
         position = max(position, newest.position)
-        seconds = self._scale_at(position)
+        seconds = self._scale_from_position(position)
         if position == newest.position:
             self._pieces.pop()
         self._pieces.append(replace(newest, position=position, seconds=seconds, **changes))
 
 
-def _position(item: _Piece | Grid) -> float:
+def _position(item: _TempoPiece | Grid) -> float:
     return item.position
 
 
-def _seconds(piece: _Piece) -> float:
+def _seconds(piece: _TempoPiece) -> float:
     return piece.seconds

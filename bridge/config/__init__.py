@@ -1,39 +1,33 @@
-"""What a person sets: options, the files they are written in, and presets."""
+"""The user's settings: the table of options, configuration files, and presets."""
 
 from bridge.config.options import (
-    CLIP_OPTIONS,
-    DEFAULT_METER,
     DEFAULT_OSC_PORT,
-    DEFAULT_TEMPO_BPM,
-    FILE_OPTIONS,
+    OPTIONS,
+    Option,
     Options,
+    Place,
     RunOptions,
     merge,
     merge_run,
-)
-from bridge.config.readers import (
-    MAX_PROMPT_CHARACTERS,
-    MAX_SEED,
-    MAX_VARIATIONS,
-    NO_INPUT,
-    fill_prompt,
+    options_in,
     read_value,
 )
+from bridge.config.prompt import fill_prompt
+from bridge.config.readers import MAX_SEED, MAX_VARIATIONS, NO_INPUT
 
 __all__ = [
-    "CLIP_OPTIONS",
-    "DEFAULT_METER",
     "DEFAULT_OSC_PORT",
-    "DEFAULT_TEMPO_BPM",
-    "FILE_OPTIONS",
-    "MAX_PROMPT_CHARACTERS",
     "MAX_SEED",
     "MAX_VARIATIONS",
     "NO_INPUT",
+    "OPTIONS",
+    "Option",
     "Options",
+    "Place",
     "RunOptions",
     "fill_prompt",
     "merge",
     "merge_run",
+    "options_in",
     "read_value",
 ]

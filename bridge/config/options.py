@@ -1,127 +1,308 @@
-"""What a render is asked to do: one frozen, validated `Options`, from flags and TOML.
+"""The table of options: one entry defines an option, and the places where it may be set.
 
-A value may come from a flag (text), a preset or the user's own `config.toml` (typed). All three
-pass the same readers, so that a range is written once and a mistake reads the same everywhere.
-Nothing here touches the file system.
+An entry is a field of `Options` (one request for clips) or of `RunOptions` (the daemon). Flags and
+their help, the configuration file, presets, OSC keys, the engine's request, the sidecar and the
+table in docs/cli.md all follow from it. Nothing here touches the file system.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from bridge.config.readers import MAX_SEED, READERS, read_value
+from bridge.config.readers import (
+    DEVICE,
+    FOLDERS,
+    INPUT,
+    KEY,
+    MAX_SEED,
+    MAX_VARIATIONS,
+    METER,
+    PATH,
+    PICTURE,
+    PROMPT,
+    SWITCH,
+    TEMPO,
+    Reader,
+    ints,
+    numbers,
+    text,
+)
 from bridge.errors import BadArgument
 from bridge.timing import Meter
 
-DEFAULT_TEMPO_BPM = Fraction(120)
-DEFAULT_METER = Meter(4, 4)
 DEFAULT_OSC_PORT = 7771
-CLIP_OPTIONS = ("bars", "guidance_scale", "temperature", "top_k", "variations")
-"""What a preset may set beside its prompt. Tempo, meter and key are the session's."""
-FILE_OPTIONS = (
-    *("osc_port", "input", "input_latency_ms", "melody_roots", "clips", "model", "device"),
-    *("sample_rate", *CLIP_OPTIONS),
-)
-"""What the user's `config.toml` may set."""
+POSITIONAL = "positional"
+"""In place of a flag: the command line takes the option by its position."""
+
+Place = Literal["render", "run", "file", "preset", "osc"]
+"""Where an option may be set: a flag of `render`, a flag of `run`, config.toml, a preset, OSC."""
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """How the daemon runs.
+class Option:
+    """One entry of the table.
 
     Attributes:
-        osc_port: UDP port on 127.0.0.1, 1…65535; 0: any that is free.
-        input: name or part of it, or index of the device to hear; `"none"`; None: the default one.
-        input_latency_ms: how much later than it was played a sound is captured, −500…500.
-        melody_roots: folders that a message may name files in, beside home, temp and volumes.
-        clips: the clips folder; None: the usual one.
-        model, device: as in `Options`.
-        sample_rate: Hz of the clips, where a request says nothing.
-        defaults: what else a request that says nothing means, by field of `Options`.
-
-    Raises:
-        BadArgument: a value is out of its range.
+        name: the key in files and OSC, and the field's name.
+        reader: reads a value; has the type and range.
+        default: the value where nobody sets it; None: decided later, as `default_text` says.
+        help: what the option does.
+        places: where it may be set.
+        flag: on the command line; empty: positional.
+        metavar: the value's name in help.
+        default_text: the default, for people.
+        group: the heading in `render --help`.
+        example: a TOML value for the configuration file, where the default is None.
+        in_request: the engine's request has a field of this name.
+        in_sidecar: a clip's sidecar records the value under this name.
     """
 
-    osc_port: int = DEFAULT_OSC_PORT
-    input: str | int | None = None
-    input_latency_ms: float = 0.0
-    melody_roots: tuple[Path, ...] = ()
-    clips: Path | None = None
-    model: str = "pocket"
-    device: str = "auto"
-    sample_rate: int = 44_100
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    name: str
+    reader: Reader
+    default: Any
+    help: str
+    places: tuple[Place, ...]
+    flag: str = ""
+    metavar: str = ""
+    default_text: str = ""
+    group: str = ""
+    example: str = ""
+    in_request: bool = False
+    in_sidecar: bool = False
 
-    def __post_init__(self) -> None:
-        _check_fields(self)
+    @property
+    def limits(self) -> str:
+        """The permitted values and the default, such as `"1 to 16; default: 1"`."""
+        return "; ".join(filter(None, (self.reader.range, f"default: {self.default_text}")))
+
+    def read(self, raw: object) -> Any:
+        """Read a value from text or TOML.
+
+        Raises:
+            BadArgument: the value is of the wrong type or out of range.
+        """
+        return self.reader(self.name, raw)
 
 
-def merge_run(*layers: Mapping[str, Any]) -> RunOptions:
-    """The daemon's options from layers of raw values by name, strongest first; None: not given.
+def _option(reader: Reader, default: Any, help: str, **details: Any) -> Any:
+    """A dataclass field that is an entry of the table; `_entries` gives it its name."""
+    option = Option("", reader, default, help, **details)
+    return field(default=default, metadata={"option": option})
 
-    Raises:
-        BadArgument: a value cannot be read or is out of range, or a name is unknown.
-    """
-    values = _merged(layers)
-    defaults = {name: values.pop(name) for name in CLIP_OPTIONS if name in values}
-    return RunOptions(**values, defaults=defaults)
+
+def _shared(name: str) -> Any:
+    """The entry of that name in `Options`, as a field of `RunOptions` too."""
+    (shared,) = (each for each in fields(Options) if each.name == name)
+    return field(default=shared.default, metadata=shared.metadata)
 
 
 @dataclass(frozen=True)
 class Options:
-    """One request for clips, as far as it can be judged without opening a file.
-
-    Attributes:
-        melody: an audio or MIDI file to follow; None: text only.
-        prompt: what to sound like; `{tempo}` and `{key}` are filled in. None: melody only.
-        preset: the name of the preset that the values came from, if any.
-        bars: length of a clip, 1…1000.
-        tempo_bpm: 20…999; None: the MIDI file's, else 120.
-        meter: None: the MIDI file's, else 4/4.
-        melody_tempo_bpm: the melody's own tempo, 20…999; None: the file's, if it knows.
-        key: such as `"A minor"`, for the prompt.
-        model: `"pocket"`, a folder, or a Hugging Face id.
-        seed: 0…16777215; None: one is drawn. Variation i uses `seed + i`.
-        variations: number of clips, 1…16.
-        guidance_scale: 1 (none)…20.
-        temperature: 0.01…10.
-        top_k: 0 (all)…65536.
-        greedy: take the likeliest token instead of sampling.
-        unconditional: follow neither melody nor prompt.
-        sample_rate: Hz of the clip, 8000…192000.
-        device: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:N"` or `"mps"`.
-        out: a `.wav` file or a folder; None: the clips folder.
-        plot: a `.png` file for the picture; None: no picture.
+    """One request for clips, checked as far as that needs no file.
 
     Raises:
-        BadArgument: a value is out of its range, or two do not go together.
+        BadArgument: a value is out of its range, or two values contradict each other.
     """
 
-    melody: Path | None = None
-    prompt: str | None = None
-    preset: str | None = None
-    bars: int = 4
-    tempo_bpm: Fraction | None = None
-    meter: Meter | None = None
-    melody_tempo_bpm: Fraction | None = None
-    key: str | None = None
-    model: str = "pocket"
-    seed: int | None = None
-    variations: int = 1
-    guidance_scale: float = 3.0
-    temperature: float = 1.0
-    top_k: int = 250
-    greedy: bool = False
-    unconditional: bool = False
-    sample_rate: int = 44_100
-    device: str = "auto"
-    out: Path | None = None
-    plot: Path | None = None
+    melody: Path | None = _option(
+        PATH,
+        None,
+        "an audio or MIDI file to follow",
+        places=("render",),
+        flag=POSITIONAL,
+        metavar="MELODY",
+        default_text="text only",
+    )
+    prompt: str | None = _option(
+        PROMPT,
+        None,
+        "what it sounds like; {tempo} and {key} are filled in, or added",
+        places=("render", "preset", "osc"),
+        metavar="TEXT",
+        default_text="melody only",
+        group="music",
+    )
+    preset: str | None = _option(
+        text(80),
+        None,
+        "a named sound; `melody-bridge presets` lists them",
+        places=("render", "osc"),
+        metavar="NAME",
+        default_text="none",
+        group="music",
+        in_sidecar=True,
+    )
+    bars: int = _option(
+        ints(1, 1000),
+        4,
+        "length of a clip in bars",
+        places=("render", "file", "preset", "osc"),
+        metavar="N",
+        group="music",
+    )
+    tempo_bpm: Fraction | None = _option(
+        TEMPO,
+        None,
+        "tempo of the clip in beats per minute",
+        places=("render", "osc"),
+        flag="--tempo",
+        metavar="BPM",
+        default_text="the DAW's or the MIDI file's, else 120",
+        group="music",
+    )
+    meter: Meter | None = _option(
+        METER,
+        None,
+        "time signature of the clip",
+        places=("render",),
+        metavar="N/D",
+        default_text="the DAW's or the MIDI file's, else 4/4",
+        group="music",
+    )
+    melody_tempo_bpm: Fraction | None = _option(
+        TEMPO,
+        None,
+        "the melody's own tempo, where the clip's is another",
+        places=("render",),
+        flag="--melody-tempo",
+        metavar="BPM",
+        default_text="the clip's",
+        group="music",
+    )
+    key: str | None = _option(
+        KEY,
+        None,
+        "key and mode, for the prompt",
+        places=("render", "osc"),
+        metavar="KEY",
+        default_text="none",
+        group="music",
+        in_sidecar=True,
+    )
+    model: str = _option(
+        text(4096),
+        "pocket",
+        "the checkpoint: pocket, a folder, or a Hugging Face id",
+        places=("render", "run", "file"),
+        metavar="MODEL",
+        group="model",
+    )
+    seed: int | None = _option(
+        ints(0, MAX_SEED),
+        None,
+        "seed of the first variation; the next takes the next",
+        places=("render", "osc"),
+        metavar="N",
+        default_text="drawn",
+        group="model",
+    )
+    variations: int = _option(
+        ints(1, MAX_VARIATIONS),
+        1,
+        "number of clips, best first",
+        places=("render", "file", "preset", "osc"),
+        metavar="N",
+        group="model",
+        in_request=True,
+    )
+    guidance_scale: float = _option(
+        numbers(1, 20),
+        3.0,
+        "how strictly it follows; 1: no guidance, half the work",
+        places=("render", "file", "preset", "osc"),
+        metavar="X",
+        group="model",
+        in_request=True,
+        in_sidecar=True,
+    )
+    temperature: float = _option(
+        numbers(0.01, 10),
+        1.0,
+        "how freely it chooses",
+        places=("render", "file", "preset", "osc"),
+        metavar="X",
+        group="model",
+        in_request=True,
+        in_sidecar=True,
+    )
+    top_k: int = _option(
+        ints(0, 65_536),
+        250,
+        "choose from the likeliest N codes; 0: from all",
+        places=("render", "file", "preset", "osc"),
+        metavar="N",
+        group="model",
+        in_request=True,
+        in_sidecar=True,
+    )
+    top_p: float | None = _option(
+        numbers(0.001, 1),
+        None,
+        "choose from the likeliest codes that add up to this share",
+        places=("render", "file", "preset", "osc"),
+        metavar="X",
+        default_text="the checkpoint's, usually all",
+        example="0.95",
+        group="model",
+        in_request=True,
+        in_sidecar=True,
+    )
+    greedy: bool = _option(
+        SWITCH,
+        False,
+        "always take the likeliest code",
+        places=("render",),
+        default_text="sampling",
+        group="model",
+        in_sidecar=True,
+    )
+    unconditional: bool = _option(
+        SWITCH,
+        False,
+        "follow neither melody nor prompt",
+        places=("render",),
+        default_text="off",
+        group="model",
+        in_sidecar=True,
+    )
+    sample_rate: int = _option(
+        ints(8000, 192_000),
+        44_100,
+        "sample rate of the clips in Hz; best the DAW's own",
+        places=("render", "run", "file", "osc"),
+        metavar="HZ",
+        group="output",
+    )
+    device: str = _option(
+        DEVICE,
+        "auto",
+        "what the model runs on",
+        places=("render", "run", "file"),
+        metavar="NAME",
+        group="model",
+    )
+    out: Path | None = _option(
+        PATH,
+        None,
+        "a .wav file or a folder for the clips",
+        places=("render",),
+        metavar="FILE_OR_FOLDER",
+        default_text="the clips folder",
+        group="output",
+    )
+    plot: Path | None = _option(
+        PICTURE,
+        None,
+        "draw melody and clip",
+        places=("render",),
+        metavar="PNG",
+        default_text="no picture",
+        group="output",
+    )
 
     def __post_init__(self) -> None:
         _check_fields(self)
@@ -146,23 +327,138 @@ class Options:
                 "each variation takes the next seed"
             )
 
+    def request_values(self) -> dict[str, Any]:
+        """The values that the engine's request takes unchanged, by its field names."""
+        return {
+            option.name: getattr(self, option.name)
+            for option in OPTIONS.values()
+            if option.in_request
+        }
 
-def _check_fields(options: Options | RunOptions) -> None:
-    """Have every field read as its option is, where it is one."""
-    for each in fields(options):
-        value = getattr(options, each.name)
-        if value is not None and each.name in READERS:
-            READERS[each.name](value)
+    def sidecar_values(self) -> dict[str, Any]:
+        """The values that a clip's sidecar records unchanged, by its field names."""
+        return {
+            option.name: getattr(self, option.name)
+            for option in OPTIONS.values()
+            if option.in_sidecar
+        }
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of the daemon.
+
+    Attributes:
+        defaults: values for requests that leave them open, by field of `Options`.
+
+    Raises:
+        BadArgument: a value is out of its range.
+    """
+
+    osc_port: int = _option(
+        ints(0, 65_535),
+        DEFAULT_OSC_PORT,
+        "the daemon's UDP port on 127.0.0.1; 0: a free one",
+        places=("run", "file"),
+        metavar="N",
+    )
+    input: str | int | None = _option(
+        INPUT,
+        None,
+        "the device to record; `melody-bridge devices` lists them",
+        places=("run", "file"),
+        metavar="NAME|INDEX|none",
+        default_text="the system's default",
+        example='"none"',
+    )
+    input_latency_ms: float = _option(
+        numbers(-500, 500),
+        0.0,
+        "how much later than it was played a sound arrives; `melody-bridge calibrate` measures it",
+        places=("file",),
+    )
+    melody_roots: tuple[Path, ...] = _option(
+        FOLDERS,
+        (),
+        "folders that a message may name melody files in, beside home, temp folder and volumes",
+        places=("file",),
+        default_text="none",
+        example='["~/Samples"]',
+    )
+    clips: Path | None = _option(
+        PATH,
+        None,
+        "the folder for the clips",
+        places=("run", "file"),
+        metavar="FOLDER",
+        default_text="Music/Melody Bridge in the home folder",
+        example='"~/Music/Melody Bridge"',
+    )
+    model: str = _shared("model")
+    device: str = _shared("device")
+    sample_rate: int = _shared("sample_rate")
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_fields(self)
+
+
+def _entries(*tables: type[Options] | type[RunOptions]) -> Iterator[Option]:
+    for table in tables:
+        for each in fields(table):
+            if "option" in each.metadata:
+                option: Option = each.metadata["option"]
+                flag = option.flag or f"--{each.name.replace('_', '-')}"
+                default = option.default
+                number = f"{default:g}" if isinstance(default, float) else str(default)
+                yield replace(
+                    option,
+                    name=each.name,
+                    flag="" if flag == POSITIONAL else flag,
+                    default_text=option.default_text or number,
+                )
+
+
+OPTIONS: Mapping[str, Option] = {option.name: option for option in _entries(Options, RunOptions)}
+"""Every option by its name."""
+
+
+def options_in(place: Place) -> tuple[Option, ...]:
+    """The options that may be set in that place, in the table's order."""
+    return tuple(option for option in OPTIONS.values() if place in option.places)
+
+
+def read_value(name: str, raw: object) -> Any:
+    """One option's value from text or TOML, of the type that its field declares.
+
+    Raises:
+        BadArgument: no option has that name, or the value is of the wrong type or out of range.
+    """
+    if name not in OPTIONS:
+        raise BadArgument(f"unknown option {name!r}: the options are {', '.join(OPTIONS)}")
+    return OPTIONS[name].read(raw)
 
 
 def merge(*layers: Mapping[str, Any]) -> Options:
-    """Options from layers of raw values by field name, the strongest first; None is not given.
+    """Options from layers of raw values by field name, the strongest first; None: not given.
 
     Raises:
         BadArgument: a value cannot be read or is out of range, a name is unknown, or two values
-            do not go together.
+            contradict each other.
     """
     return Options(**_merged(layers))
+
+
+def merge_run(*layers: Mapping[str, Any]) -> RunOptions:
+    """The daemon's options from layers of raw values by name, strongest first; None: not given.
+
+    Raises:
+        BadArgument: a value cannot be read or is out of range, or a name is unknown.
+    """
+    values = _merged(layers)
+    own = {each.name for each in fields(RunOptions)}
+    defaults = {name: values.pop(name) for name in tuple(values) if name not in own}
+    return RunOptions(**values, defaults=defaults)
 
 
 def _merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -172,3 +468,11 @@ def _merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             if raw is not None and name not in values:
                 values[name] = read_value(name, raw)
     return values
+
+
+def _check_fields(options: Options | RunOptions) -> None:
+    """Check every field by its entry's reader."""
+    for each in fields(options):
+        value = getattr(options, each.name)
+        if value is not None and each.name in OPTIONS:
+            read_value(each.name, value)

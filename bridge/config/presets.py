@@ -1,4 +1,4 @@
-"""Presets: named sounds, each a TOML file, bundled or the user's own."""
+"""Presets: named sounds, each in a TOML file; bundled, or the user's own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config.files import read_toml, read_values, user_folder
-from bridge.config.options import CLIP_OPTIONS
-from bridge.config.readers import read_value
+from bridge.config.options import read_value
 from bridge.errors import BadArgument, UnknownPreset, UnreadableFile
 
 _PACKAGE = Path(str(files("bridge")))
@@ -22,10 +21,10 @@ class Preset:
     """One preset.
 
     Attributes:
-        name: what it is asked for by.
+        name: the name that users choose it by.
         description: one line for the list; may be empty.
         values: option values by field name of `bridge.config.Options`, `prompt` among them.
-        path: the file it came from.
+        path: the file.
     """
 
     name: str
@@ -43,25 +42,25 @@ def find_preset(name: str) -> Preset:
     """The preset of that name, the user's own before a bundled one.
 
     Raises:
-        UnknownPreset: there is none.
-        UnreadableFile: the file that would be it is not a valid preset.
+        UnknownPreset: no preset has that name.
+        UnreadableFile: the file of that name is not a valid preset.
     """
     presets, broken = list_presets()
-    wanted = name.casefold()
+    key = name.casefold()
     for preset in presets:
-        if preset.name.casefold() == wanted:
+        if preset.name.casefold() == key:
             return preset
-    for error_path, error in broken.items():
-        if error_path.stem.casefold() == wanted:
+    for path, error in broken.items():
+        if path.stem.casefold() == key:
             raise error
     names = [preset.name for preset in presets]
-    close = difflib.get_close_matches(wanted, names, n=1)
+    close = difflib.get_close_matches(key, names, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     raise UnknownPreset(f"no preset is called {name!r}: {hint}`melody-bridge presets` lists them")
 
 
 def list_presets() -> tuple[list[Preset], dict[Path, UnreadableFile]]:
-    """All presets by name, the user's own in place of bundled ones; and the files that are none."""
+    """All presets by name, the user's own in place of bundled ones; and the invalid files."""
     found: dict[str, Preset] = {}
     broken: dict[Path, UnreadableFile] = {}
     for folder in (bundled_folder(), user_folder() / "presets"):
@@ -78,8 +77,8 @@ def read_preset(path: Path) -> Preset:
     """Read and check one preset file.
 
     Raises:
-        UnreadableFile: it cannot be read, is not TOML, lacks its name or prompt, or a value is
-            unknown or out of range.
+        UnreadableFile: the file cannot be read, is not TOML, lacks its name or prompt, or has a
+            value that is unknown or out of range.
     """
     table = read_toml(path)
     try:
@@ -87,13 +86,13 @@ def read_preset(path: Path) -> Preset:
         description = table.pop("description", "")
         if not isinstance(description, str):
             raise BadArgument(f"description {description!r}: write text")
-        values = {"prompt": read_value("prompt", table.pop("prompt", None))}
-        return Preset(name, description, values | read_values(table, CLIP_OPTIONS), path)
+        read_value("prompt", table.get("prompt"))
+        return Preset(name, description, read_values(table, "preset"), path)
     except BadArgument as error:
         raise UnreadableFile(f"preset {str(path)!r}: {error}") from error
 
 
 def bundled_folder() -> Path:
-    """Where the presets lie that came with the program: in the wheel, or in the repository."""
+    """The folder of the bundled presets: in the wheel, or in the repository."""
     installed = _PACKAGE / "data" / "presets"
     return installed if installed.is_dir() else _PACKAGE.parent / "presets"

@@ -1,6 +1,7 @@
-"""How each option is read, from text or from TOML: its type, its range, and what a mistake says.
+"""Readers of option values: each turns text or a TOML value into the value's final type.
 
-Nothing here touches the file system.
+A reader raises `BadArgument` that names the option, the value and the remedy. Nothing here touches
+the file system.
 """
 
 from __future__ import annotations
@@ -8,35 +9,52 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bridge.errors import BadArgument
-from bridge.timing import Meter, parse_tempo
+from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, Meter, parse_tempo
 
 MAX_SEED = 16_777_215
-"""2²⁴ − 1: every seed up to here survives a float32, which is all that some controllers send."""
+"""2²⁴ − 1: a float32 holds every seed up to here, and some controllers send only floats."""
 MAX_VARIATIONS = 16
 MAX_PROMPT_CHARACTERS = 1000
 NO_INPUT = "none"
-"""What the input is called when nothing is to be heard."""
+"""The name of the input that records nothing."""
+
+Kind = Literal["number", "text", "switch", "path", "paths"]
 
 
-def read_value(name: str, raw: object) -> Any:
-    """One option's value from text or TOML, of the type that `Options` declares.
+@dataclass(frozen=True)
+class Reader:
+    """A reader of one type of value.
 
-    Raises:
-        BadArgument: no option has that name, or the value is of the wrong type or out of range.
+    Attributes:
+        read: called with the option's name and a raw value; returns the final value.
+        kind: the kind of value, which decides how OSC carries it.
+        range: the permitted values, for help and docs, such as `"1 to 1000"`; may be empty.
     """
-    if name not in READERS:
-        raise BadArgument(f"unknown option {name!r}: the options are {', '.join(READERS)}")
-    return READERS[name](raw)
+
+    read: Callable[[str, object], Any]
+    kind: Kind
+    range: str = ""
+
+    def __call__(self, name: str, raw: object) -> Any:
+        """Read a value.
+
+        Raises:
+            BadArgument: the value is of the wrong type or out of range.
+        """
+        return self.read(name, raw)
 
 
-def _ints(name: str, low: int, high: int) -> Callable[[object], int]:
-    def read(raw: object) -> int:
+def ints(low: int, high: int) -> Reader:
+    """Whole numbers in that range, both ends included."""
+
+    def read(name: str, raw: object) -> int:
         if isinstance(raw, str):
             text = raw.strip()
             raw = int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else raw
@@ -46,11 +64,13 @@ def _ints(name: str, low: int, high: int) -> Callable[[object], int]:
             raise BadArgument(f"{name} {raw}: the range is {low} to {high}")
         return raw
 
-    return read
+    return Reader(read, "number", f"{low} to {high}")
 
 
-def _number(name: str, low: float, high: float) -> Callable[[object], float]:
-    def read(raw: object) -> float:
+def numbers(low: float, high: float) -> Reader:
+    """Numbers in that range, both ends included."""
+
+    def read(name: str, raw: object) -> float:
         try:
             value = math.nan if isinstance(raw, bool) else float(raw)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError):
@@ -61,67 +81,63 @@ def _number(name: str, low: float, high: float) -> Callable[[object], float]:
             raise BadArgument(f"{name} {raw}: the range is {low:g} to {high:g}")
         return value
 
-    return read
+    return Reader(read, "number", f"{low:g} to {high:g}")
 
 
-def _tempo(name: str) -> Callable[[object], Fraction]:
-    def read(raw: object) -> Fraction:
-        # Plain decimals only: as a fraction, 1e99999999 takes for ever.
-        decimal = isinstance(raw, str) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,12})?", raw.strip())
-        number = isinstance(raw, int | float | Fraction) and not isinstance(raw, bool)
-        if not (decimal or number):
-            raise BadArgument(f"{name} {raw!r}: write beats per minute, such as 93.7")
-        try:
-            return parse_tempo(raw)  # type: ignore[arg-type]
-        except BadArgument as error:
-            raise BadArgument(str(error).replace("tempo", name, 1)) from error
-
-    return read
+def _tempo(name: str, raw: object) -> Fraction:
+    # Plain decimals only: a fraction of 1e99999999 would take for ever.
+    decimal = isinstance(raw, str) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,12})?", raw.strip())
+    number = isinstance(raw, int | float | Fraction) and not isinstance(raw, bool)
+    if not (decimal or number):
+        raise BadArgument(f"{name} {raw!r}: write beats per minute, such as 93.7")
+    try:
+        return parse_tempo(raw)  # type: ignore[arg-type]
+    except BadArgument as error:
+        raise BadArgument(str(error).replace("tempo", name, 1)) from error
 
 
-def _meter(raw: object) -> Meter:
+def _meter(name: str, raw: object) -> Meter:
     if isinstance(raw, Meter):
         return raw
     if not isinstance(raw, str) or not re.fullmatch(r"[0-9]{1,4}/[0-9]{1,4}", raw.strip()):
-        raise BadArgument(f"meter {raw!r}: write it as 4/4, 3/4 or 7/8")
+        raise BadArgument(f"{name} {raw!r}: write it as 4/4, 3/4 or 7/8")
     return Meter.parse(raw)
 
 
-def _switch(name: str) -> Callable[[object], bool]:
-    def read(raw: object) -> bool:
-        if not isinstance(raw, bool):
-            raise BadArgument(f"{name} {raw!r}: write true or false")
-        return raw
-
-    return read
+def _switch(name: str, raw: object) -> bool:
+    if not isinstance(raw, bool):
+        raise BadArgument(f"{name} {raw!r}: write true or false")
+    return raw
 
 
-def _text(name: str, longest: int) -> Callable[[object], str]:
-    def read(raw: object) -> str:
+def text(longest: int) -> Reader:
+    """Text of that many characters at most, on one line."""
+
+    def read(name: str, raw: object) -> str:
         if not isinstance(raw, str):
             raise BadArgument(f"{name} {raw!r}: write text")
-        text = " ".join(raw.split())
-        if not text:
+        line = " ".join(raw.split())
+        if not line:
             raise BadArgument(f"{name}: empty; write something, or leave it out")
-        if len(text) > longest:
-            raise BadArgument(f"{name}: {len(text)} characters; the limit is {longest}")
-        # Cs: lone surrogates, which is how Python carries bytes that are not UTF-8.
-        if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
-            raise BadArgument(f"{name} {text!r}: it holds control characters, or is not UTF-8")
-        return text
+        if len(line) > longest:
+            raise BadArgument(f"{name}: {len(line)} characters; the limit is {longest}")
+        # Cs: lone surrogates, by which Python represents bytes that are not UTF-8.
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in line):
+            raise BadArgument(f"{name} {line!r}: it holds control characters, or is not UTF-8")
+        return line
 
-    return read
+    return Reader(read, "text")
 
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
-def _prompt(raw: object) -> str:
-    text = _text("prompt", MAX_PROMPT_CHARACTERS)(raw)
-    for word in _PLACEHOLDER.findall(text):
+def _prompt(name: str, raw: object) -> str:
+    prompt = str(text(MAX_PROMPT_CHARACTERS)(name, raw))
+    for word in _PLACEHOLDER.findall(prompt):
         if word not in ("tempo", "key"):
-            raise BadArgument(f"prompt: {{{word}}} is unknown; {{tempo}} and {{key}} are filled in")
-    return text
+            raise BadArgument(f"{name}: {{{word}}} is unknown; {{tempo}} and {{key}} are filled in")
+    return prompt
 
 
 _MODES = (
@@ -133,114 +149,61 @@ _ACCIDENTALS = {"♯": "#", " sharp": "#", "♭": "b", " flat": "b"}
 _KEY = re.compile(r"([A-Ga-g])(#|♯|b|♭| sharp| flat)? ?([A-Za-z]*)")
 
 
-def _key(raw: object) -> str:
+def _key(name: str, raw: object) -> str:
     text = " ".join(raw.replace("-", " ").split()) if isinstance(raw, str) else ""
     match = _KEY.fullmatch(text)
     mode = _SHORT_MODES.get(match[3], match[3].lower()) if match else ""
     if match is None or mode not in _MODES:
-        raise BadArgument(f"key {raw!r}: write a note and a mode, such as A minor or Eb major")
+        raise BadArgument(f"{name} {raw!r}: write a note and a mode, such as A minor or Eb major")
     accidental = match[2] or ""
     return f"{match[1].upper()}{_ACCIDENTALS.get(accidental, accidental)} {mode}"
 
 
-def _model(raw: object) -> str:
-    return _text("model", 4096)(raw)
-
-
-def _device(raw: object) -> str:
+def _device(name: str, raw: object) -> str:
     if not isinstance(raw, str) or not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?|mps", raw):
-        raise BadArgument(f"device {raw!r}: write auto, cpu, cuda, cuda:N or mps")
+        raise BadArgument(f"{name} {raw!r}: write auto, cpu, cuda, cuda:N or mps")
     return raw
 
 
-def _path(name: str) -> Callable[[object], Path]:
-    def read(raw: object) -> Path:
-        if not isinstance(raw, str | Path) or not str(raw).strip():
-            raise BadArgument(f"{name} {raw!r}: write a path")
-        if "\0" in str(raw):
-            raise BadArgument(f"{name} {str(raw)!r}: a path holds no zero byte")
-        return Path(raw).expanduser()
-
-    return read
+def _path(name: str, raw: object) -> Path:
+    if not isinstance(raw, str | Path) or not str(raw).strip():
+        raise BadArgument(f"{name} {raw!r}: write a path")
+    if "\0" in str(raw):
+        raise BadArgument(f"{name} {str(raw)!r}: a path holds no zero byte")
+    return Path(raw).expanduser()
 
 
-def _plot(raw: object) -> Path:
-    path = _path("plot")(raw)
+def _picture(name: str, raw: object) -> Path:
+    path = _path(name, raw)
     if path.suffix.lower() != ".png":
-        raise BadArgument(f"plot {str(path)!r}: the picture is a PNG, so name a .png file")
+        raise BadArgument(f"{name} {str(path)!r}: the picture is a PNG, so name a .png file")
     return path
 
 
-def _input(raw: object) -> str | int:
+def _input(name: str, raw: object) -> str | int:
     if isinstance(raw, int) or (isinstance(raw, str) and raw.strip().isdecimal()):
-        return _ints("input", 0, 9999)(raw)
-    name = _text("input", 200)(raw)
-    return NO_INPUT if name.lower() == NO_INPUT else name
+        return int(ints(0, 9999)(name, raw))
+    device = str(text(200)(name, raw))
+    return NO_INPUT if device.lower() == NO_INPUT else device
 
 
-def _paths(name: str) -> Callable[[object], tuple[Path, ...]]:
-    def read(raw: object) -> tuple[Path, ...]:
-        if not isinstance(raw, list | tuple):
-            raise BadArgument(f"{name} {raw!r}: write a list of folders, such as ['~/Samples']")
-        paths = tuple(_path(name)(each) for each in raw)
-        for path in paths:
-            if not path.is_absolute():
-                raise BadArgument(f"{name} {str(path)!r}: write the whole path, from the root or ~")
-        return paths
-
-    return read
+def _folders(name: str, raw: object) -> tuple[Path, ...]:
+    if not isinstance(raw, list | tuple):
+        raise BadArgument(f"{name} {raw!r}: write a list of folders, such as ['~/Samples']")
+    paths = tuple(_path(name, each) for each in raw)
+    for path in paths:
+        if not path.is_absolute():
+            raise BadArgument(f"{name} {str(path)!r}: write the whole path, from the root or ~")
+    return paths
 
 
-READERS: Mapping[str, Callable[[object], Any]] = {
-    "melody": _path("melody"),
-    "prompt": _prompt,
-    "preset": _text("preset", 80),
-    "bars": _ints("bars", 1, 1000),
-    "tempo_bpm": _tempo("tempo"),
-    "meter": _meter,
-    "melody_tempo_bpm": _tempo("melody tempo"),
-    "key": _key,
-    "model": _model,
-    "seed": _ints("seed", 0, MAX_SEED),
-    "variations": _ints("variations", 1, MAX_VARIATIONS),
-    "guidance_scale": _number("guidance scale", 1, 20),
-    "temperature": _number("temperature", 0.01, 10),
-    "top_k": _ints("top-k", 0, 65_536),
-    "greedy": _switch("greedy"),
-    "unconditional": _switch("unconditional"),
-    "sample_rate": _ints("sample rate", 8000, 192_000),
-    "device": _device,
-    "out": _path("out"),
-    "plot": _plot,
-    "osc_port": _ints("osc_port", 0, 65_535),
-    "input": _input,
-    "input_latency_ms": _number("input_latency_ms", -500, 500),
-    "melody_roots": _paths("melody_roots"),
-    "clips": _path("clips"),
-}
-"""How each option is read, by its field in `Options` or `RunOptions`."""
-
-
-def fill_prompt(prompt: str, *, tempo_bpm: Fraction, key: str | None) -> str:
-    """The prompt that the model gets: placeholders filled in, tempo and key always told.
-
-    `{tempo}` becomes the nearest whole number: models know tempo as a word. A part between commas
-    that is only `{key}` goes when no key is given. A prompt that names no tempo, or not the key
-    that was asked for, has it added at the end, because a clip can be stretched onto the grid by
-    a few per cent only.
-
-    Raises:
-        BadArgument: the prompt works `{key}` into a sentence, and no key is given.
-    """
-    parts = [part.strip() for part in prompt.split(",")]
-    if key is None:
-        parts = [part for part in parts if part != "{key}"]
-        if any("{key}" in part for part in parts):
-            raise BadArgument(f"prompt {prompt!r} asks for a key: give one, such as A minor")
-    text = ", ".join(part for part in parts if part)
-    text = text.replace("{tempo}", str(round(tempo_bpm))).replace("{key}", key or "")
-    if not re.search(r"(?:\b|\d)bpm\b", text, re.IGNORECASE):
-        text += f", {round(tempo_bpm)} bpm"
-    if key is not None and not re.search(rf"(?<!\w){re.escape(key)}(?!\w)", text, re.IGNORECASE):
-        text += f", {key}"
-    return text.removeprefix(", ")
+TEMPO = Reader(_tempo, "number", f"{MIN_TEMPO_BPM} to {MAX_TEMPO_BPM}")
+METER = Reader(_meter, "text", "such as 4/4 or 7/8")
+SWITCH = Reader(_switch, "switch")
+PROMPT = Reader(_prompt, "text", f"up to {MAX_PROMPT_CHARACTERS} characters")
+KEY = Reader(_key, "text", "such as A minor or Eb major")
+DEVICE = Reader(_device, "text", "auto, cpu, cuda, cuda:N or mps")
+PATH = Reader(_path, "path")
+PICTURE = Reader(_picture, "path", "a .png file")
+INPUT = Reader(_input, "text", "a name, part of one, an index, or none")
+FOLDERS = Reader(_folders, "paths", "absolute folders")

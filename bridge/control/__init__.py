@@ -1,5 +1,6 @@
-"""Where commands come from, and where events go."""
+"""Controls: the sources of commands, and the destinations of events."""
 
-from bridge.control.osc import OscEndpoint, Stats, Subscriber
+from bridge.control.control import Control, OnCommand
+from bridge.control.osc import OscControl, OscEndpoint, Stats, Subscriber
 
-__all__ = ["OscEndpoint", "Stats", "Subscriber"]
+__all__ = ["Control", "OnCommand", "OscControl", "OscEndpoint", "Stats", "Subscriber"]

@@ -1,4 +1,4 @@
-"""The addresses of protocol 1 (OSC.md) as tables: what each takes, and what it means."""
+"""The OSC addresses of protocol 1 (docs/osc.md), as tables of their arguments."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from bridge.commands import (
     CaptureStop,
     ClipReady,
     ClipSettings,
+    ClockChanged,
     Command,
     Discard,
     Done,
@@ -43,7 +44,7 @@ from bridge.commands import (
     Transport,
     Unsubscribe,
 )
-from bridge.config import MAX_SEED, MAX_VARIATIONS
+from bridge.config import MAX_SEED, MAX_VARIATIONS, options_in
 from bridge.control.arguments import (
     Reader,
     between,
@@ -62,24 +63,24 @@ from bridge.errors import BadArgument, UnknownAddress
 from bridge.timing import Meter, Note
 
 NO_ID = "-"
-"""What stands for the id where no request can be named."""
+"""The id where no request can be named."""
 MAX_BEAT = 1_000_000_000
 MAX_BAR = 1_000_000_000
 MAX_BEATS_PER_BAR = 396
-"""Of 99/1, the longest meter."""
+"""Beats in a bar of 99/1, the longest meter."""
 MAX_FILE_SECONDS = 86_400
 SHORTEST = 0.001
-"""Of a note in beats, and of a part of a file in seconds: less than anyone plays."""
+"""Shortest note in beats, and shortest part of a file in seconds: shorter than anyone plays."""
 _SHOWN_CHARACTERS = 60
 
 
 def read_command(address: str, arguments: Sequence[Argument], received_seconds: float) -> Command:
-    """The command that a message asks for.
+    """The command of a message.
 
     Any number may be an int or a float: a float is the shortest decimal that gives its float32, and
-    a whole one is that integer. Where text is meant, a number is its text, and an option's empty
-    text is as good as none: Max sends empty symbols. Of a key given twice the last counts. What
-    follows the arguments of the table is a newer client's, and is left alone.
+    a whole float is that integer. A number in place of text is read as text. An option with empty
+    text is not set: Max sends empty symbols. Of a key given twice the last counts. Further
+    arguments after those of the table are ignored: a newer client may send them.
 
     Args:
         received_seconds: when the message arrived, on `time.perf_counter`.
@@ -111,9 +112,9 @@ def read_command(address: str, arguments: Sequence[Argument], received_seconds: 
 
 
 def request_id(address: str, arguments: Sequence[Argument]) -> str:
-    """The id that an answer to a message carries; `"-"` where none can be read.
+    """The id for an answer to a message; `"-"` where none can be read.
 
-    An unknown address may be a newer client's: when it begins with text, that is taken for its id.
+    An unknown address may be a newer client's: a text as first argument is taken for the id.
     """
     form = _FORMS.get(address)
     first = arguments[0] if arguments else None
@@ -125,10 +126,18 @@ def request_id(address: str, arguments: Sequence[Argument]) -> str:
 
 
 def event_message(event: Event) -> tuple[str, tuple[int | float | str, ...]]:
-    """An event's address and arguments; text that must not be cut is `Uncut`."""
+    """An event's address and arguments; text that must not be cut is `Uncut`.
+
+    Fields after those of the table are not sent.
+    """
     address, types = _EVENTS[type(event)]
-    values = zip(types, astuple(event), strict=True)
+    values = zip(types, astuple(event), strict=False)
     return address, tuple(of_type(value) for of_type, value in values)
+
+
+def is_carried(event: Event) -> bool:
+    """Whether the protocol has an address for the event."""
+    return type(event) in _EVENTS
 
 
 _EVENTS: Mapping[type[Event], tuple[str, tuple[Callable[[Any], int | float | str], ...]]] = {
@@ -146,25 +155,27 @@ _EVENTS: Mapping[type[Event], tuple[str, tuple[Callable[[Any], int | float | str
     PresetListed: ("/bridge/preset", (Uncut, int, int, str, str)),
     Done: ("/bridge/done", (Uncut, int)),
     Failed: ("/bridge/error", (Uncut, Uncut, str)),
+    ClockChanged: ("/bridge/clock", (str, float, int, int, int)),
 }
-"""Where each event is told, and the types of its fields, in their order."""
+"""The address of each event that OSC carries, and the types of its fields, in their order."""
 
 
 def _hint(word: str, known: Iterable[str], prefix: str = "") -> str:
-    # Without the prefix that all have, and strictly: a flood of misspelled words has to stay cheap.
-    rests = [one.removeprefix(prefix) for one in known]
-    close = get_close_matches(word.removeprefix(prefix)[:_SHOWN_CHARACTERS], rests, 1, 0.75)
+    # Compared without the common prefix and with a strict cutoff: a flood of misspelled words has
+    # to stay cheap.
+    names = [name.removeprefix(prefix) for name in known]
+    close = get_close_matches(word.removeprefix(prefix)[:_SHOWN_CHARACTERS], names, 1, 0.75)
     return f"; did you mean {prefix}{close[0]}?" if close else ""
 
 
 @dataclass(frozen=True)
 class _Form:
-    """What an address takes.
+    """The arguments of an address.
 
     Attributes:
-        make: the command, from its arguments by name.
+        make: makes the command from its arguments by name.
         required, optional: readers of the first arguments, by name and in order.
-        rest: reads all that follow; None: they are left alone.
+        rest: reads the arguments that follow; None: they are ignored.
     """
 
     make: Callable[..., Command]
@@ -174,12 +185,12 @@ class _Form:
 
 
 def _pairs(keys: Mapping[str, Reader]) -> Callable[[Sequence[Argument]], dict[str, Any]]:
-    """Reads options: a key, its value, and so on."""
+    """A reader of options: pairs of a key and a value."""
 
     def read(arguments: Sequence[Argument]) -> dict[str, Any]:
         given: dict[str, Argument] = {}
-        for at in range(0, len(arguments), 2):
-            key, *value = arguments[at : at + 2]
+        for start in range(0, len(arguments), 2):
+            key, *value = arguments[start : start + 2]
             if not isinstance(key, str) or key not in keys:
                 word = str(key)[:_SHOWN_CHARACTERS]
                 raise BadArgument(
@@ -222,12 +233,12 @@ def _capture_file(
     return CaptureFile(meter=meter, **values)
 
 
-def _generate(id: str, melody: str | None = None, **sound: Any) -> Generate:
-    return Generate(id, ClipSettings(**sound), melody)
+def _generate(id: str, melody: str | None = None, **settings: Any) -> Generate:
+    return Generate(id, ClipSettings(**settings), melody)
 
 
-def _set_defaults(**sound: Any) -> SetDefaults:
-    return SetDefaults(ClipSettings(**sound))
+def _set_defaults(**settings: Any) -> SetDefaults:
+    return SetDefaults(ClipSettings(**settings))
 
 
 _NOTE: Mapping[str, Reader] = {
@@ -236,20 +247,15 @@ _NOTE: Mapping[str, Reader] = {
     "length_beats": exact(SHORTEST, MAX_BEAT),
 }
 _METER: Mapping[str, Reader] = {"numerator": integer(1, 99), "denominator": _denominator}
-_SOUND: Mapping[str, Reader] = {
-    "prompt": text_option,
-    "preset": text_option,
-    "bars": number_option,
-    "tempo_bpm": number_option,
+_SETTINGS: Mapping[str, Reader] = {
+    **{
+        option.name: text_option if option.reader.kind == "text" else number_option
+        for option in options_in("osc")
+    },
     **_METER,
-    "key": text_option,
-    "guidance_scale": number_option,
-    "temperature": number_option,
-    "top_k": number_option,
     "seed": integer(RANDOM_SEED, MAX_SEED),
-    "variations": number_option,
-    "sample_rate": number_option,
 }
+"""The options of the table that OSC may set; a meter comes as two numbers, a seed may be random."""
 _FILE: Mapping[str, Reader] = {
     "start_seconds": between(0, MAX_FILE_SECONDS),
     "length_seconds": between(SHORTEST, MAX_FILE_SECONDS),
@@ -276,14 +282,14 @@ _FORMS: Mapping[str, _Form] = {
         },
         {"bar": integer(-MAX_BAR, MAX_BAR), "beat_in_bar": between(0, MAX_BEATS_PER_BAR)},
     ),
-    "/bridge/set": _Form(_set_defaults, rest=_pairs(_SOUND)),
+    "/bridge/set": _Form(_set_defaults, rest=_pairs(_SETTINGS)),
     "/bridge/capture/start": _Form(CaptureStart, _ID, _BARS),
     "/bridge/capture/stop": _Form(CaptureStop, _ID),
     "/bridge/capture/last": _Form(CaptureLast, {**_ID, **_BARS}),
     "/bridge/capture/file": _Form(_capture_file, {**_ID, "path": path}, rest=_pairs(_FILE)),
     "/bridge/capture/notes": _Form(CaptureNotes, {**_ID, **_BARS}, rest=_read_notes),
     "/bridge/generate": _Form(
-        _generate, _ID, rest=_pairs({**_SOUND, "melody": optional_identifier})
+        _generate, _ID, rest=_pairs({**_SETTINGS, "melody": optional_identifier})
     ),
     "/bridge/cancel": _Form(Cancel, _ID),
     "/bridge/discard": _Form(Discard, _ID, _INDEX),

@@ -1,7 +1,7 @@
-"""Readers of single OSC arguments: each gives a value of its final type, or says what is wrong.
+"""Readers of single OSC arguments: each returns a value of its final type, or raises `BadArgument`.
 
-Those that a render on the command line has too go through `config.read_value`: one range, and one
-sentence when it is broken.
+Options that the command line has too go through `config.read_value`: they have one range and one
+error message.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bridge.control.packets import Argument
 from bridge.errors import BadArgument
 
 Reader = Callable[[str, Argument], Any]
-"""Given an argument's name and value; raises BadArgument that tells both."""
+"""Called with an argument's name and value; raises a `BadArgument` that names both."""
 
 MAX_ID_CHARACTERS = 64
 _SHOWN_CHARACTERS = 60
@@ -26,7 +26,7 @@ _MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 def integer(low: int, high: int) -> Reader:
-    """A whole number in that range, both ends included; 4.0 is one."""
+    """A whole number in that range, both ends included; 4.0 counts as 4."""
 
     def read(name: str, raw: Argument) -> int:
         value = number(name, raw)
@@ -50,7 +50,7 @@ def between(low: float, high: float) -> Reader:
 
 
 def exact(low: float, high: float) -> Reader:
-    """A number in that range, both ends included, as the fraction of the decimal that was meant."""
+    """A number in that range, both ends included, as the exact fraction of the decimal meant."""
 
     def read(name: str, raw: Argument) -> Fraction:
         value = number(name, raw)
@@ -66,12 +66,12 @@ def switch(name: str, raw: Argument) -> bool:
 
 
 def number_option(name: str, raw: Argument) -> Any:
-    """An option of `config.Options` that is a number."""
+    """A number for an option of `config.Options`."""
     return read_value(name, number(name, raw))
 
 
 def text_option(name: str, raw: Argument) -> str | None:
-    """An option of `config.Options` that is text; None when it is empty."""
+    """Text for an option of `config.Options`; None when it is empty."""
     value = text(name, raw)
     return str(read_value(name, value)) if value.strip() else None
 
@@ -92,19 +92,19 @@ def optional_identifier(name: str, raw: Argument) -> str | None:
 
 
 def client_name(name: str, raw: Argument) -> str:
-    """What a client calls itself: an id, or nothing."""
+    """A client's name: an id, or empty."""
     return optional_identifier(name, raw) or ""
 
 
 def path(name: str, raw: Argument) -> str:
-    """A path as it was sent; whether it may be read is for others to judge."""
+    """A path as it was sent; `melody.allowed_paths` decides whether it may be read."""
     if not isinstance(raw, str):
         raise BadArgument(f"{name} {_shown(raw)}: send it as text")
     return raw
 
 
 def number(name: str, raw: Argument) -> int | float:
-    """The number that was meant: the shortest decimal that gives the float32; whole ones as int."""
+    """The number meant: the shortest decimal that gives the float32; an int when it is whole."""
     if isinstance(raw, str) or raw is None:
         raise BadArgument(f"{name} {_shown(raw)}: send it as a number, an int or a float")
     if not math.isfinite(raw):
@@ -113,15 +113,15 @@ def number(name: str, raw: Argument) -> int | float:
         return int(raw)
     if abs(raw) > _MAX_FLOAT32:
         return raw
-    # A double arrives as it is: only what a float32 can hold was a float32.
+    # A double stays as it is: only a value that a float32 can hold was sent as a float32.
     nearest = np.float32(raw)
     return float(str(nearest)) if float(nearest) == raw else raw
 
 
 def text(name: str, raw: Argument) -> str:
-    """Text; a number is read as its own, so that a prompt or a client may be called 90."""
+    """Text, or the text of a number, so that a prompt or a client's name may be 90."""
     if raw is None:
-        raise BadArgument(f"{name}: its type is none of int, float and string")
+        raise BadArgument(f"{name}: the type is none of int, float and string")
     return raw if isinstance(raw, str) else str(number(name, raw))
 
 

@@ -1,8 +1,8 @@
-"""The daemon's OSC endpoint: commands in, events out to whoever subscribed.
+"""The daemon's OSC endpoint: it receives commands, and sends events to all subscribers.
 
-It listens on 127.0.0.1 only, and sends only to ports of this machine that a client named. Whatever
-comes in, it goes on: a datagram that is not OSC is counted and dropped, what cannot be done is
-answered by an error, and a flood is answered no more than `MAX_REFUSALS_A_SECOND` times a second.
+It listens on 127.0.0.1 only, and sends only to ports of this machine that a client named. No input
+stops it: a datagram that is not OSC is counted and dropped, a message that cannot be carried out is
+answered by an error, and a flood gets at most `MAX_REFUSALS_A_SECOND` answers a second.
 """
 
 from __future__ import annotations
@@ -16,8 +16,20 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bridge.commands import Command, Event, Failed, Hello, Ping, Pong, Subscribe, Unsubscribe
-from bridge.control.addresses import NO_ID, event_message, read_command, request_id
+from bridge.commands import (
+    ClientsChanged,
+    Command,
+    Event,
+    Failed,
+    Hello,
+    Listening,
+    Ping,
+    Pong,
+    Subscribe,
+    Unsubscribe,
+)
+from bridge.control.addresses import NO_ID, event_message, is_carried, read_command, request_id
+from bridge.control.control import OnCommand
 from bridge.control.packets import Argument, InvalidPacket, read_packet, write_message
 from bridge.control.ports import dropped, holder
 from bridge.errors import BadArgument, BridgeError, UnknownAddress, Unsupported
@@ -26,9 +38,11 @@ HOST = "127.0.0.1"
 SUBSCRIPTION_SECONDS = 30.0
 MAX_SUBSCRIBERS = 64
 MAX_REFUSALS_A_SECOND = 100
-"""More than any client makes by mistake; each goes to every subscriber."""
+"""Limit of error answers. No client makes more mistakes; every subscriber gets each answer."""
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
-"""Holds 5,000 messages that come at once; Linux's own default lost 95 % of them, as measured."""
+"""Holds 5,000 messages that arrive at once; with Linux's default, 95 % of them were lost."""
+WATCH_SECONDS = 0.5
+"""How often the endpoint is checked for changed subscribers and dropped datagrams."""
 _ERROR_ADDRESS, _ = event_message(Failed("", "", ""))
 
 _log = logging.getLogger(__name__)
@@ -36,12 +50,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Subscriber:
-    """Who gets the events.
+    """A client that receives the events.
 
     Attributes:
-        port: of this machine.
-        client: what it calls itself; may be empty.
-        expires_seconds: when it is forgotten, on `time.perf_counter`.
+        port: its port on this machine.
+        client: its name; may be empty.
+        expires_seconds: when the subscription ends, on `time.perf_counter`.
     """
 
     port: int
@@ -51,16 +65,16 @@ class Subscriber:
 
 @dataclass
 class Stats:
-    """What has passed since the endpoint was opened.
+    """Counters since the endpoint was opened.
 
     Attributes:
-        received: datagrams.
-        invalid: of those, the ones that were not OSC.
-        refused: messages that were answered by an error, or would have been but for their number.
+        received: datagrams received.
+        invalid: received datagrams that were not OSC.
+        refused: messages that were answered by an error, or only counted because of their number.
         sent: datagrams handed to the system.
-        unsent: events, one for each port, that the system would not take at once or that fit no
+        unsent: events, one for each port, that the system did not take at once or that fit no
             datagram.
-        dropped: datagrams that the system threw away before they were received; None: not told.
+        dropped: datagrams that the system dropped before they were received; None: not known.
     """
 
     received: int = 0
@@ -72,10 +86,10 @@ class Stats:
 
 
 class OscEndpoint(asyncio.DatagramProtocol):
-    """Hears commands and tells events, in one event loop's thread. `open` makes it.
+    """Receives commands and sends events, in one event loop's thread. `open` makes it.
 
     Attributes:
-        port: where it listens.
+        port: the UDP port that it listens on.
     """
 
     def __init__(
@@ -84,12 +98,14 @@ class OscEndpoint(asyncio.DatagramProtocol):
         on_command: Callable[[Command], None],
         hello: Callable[[str], Hello],
         pong: Callable[[], Pong],
+        greeting: Callable[[], Iterable[Event]],
         clock: Callable[[], float],
     ) -> None:
-        """As `open` says, on a socket that asyncio will read."""
+        """Take the arguments of `open`, and a bound socket that asyncio will read."""
         self._socket = bound
         self.port: int = bound.getsockname()[1]
-        self._on_command, self._hello, self._pong, self._clock = on_command, hello, pong, clock
+        self._on_command, self._hello, self._pong = on_command, hello, pong
+        self._greeting, self._clock = greeting, clock
         self._stats = Stats()
         self._subscribers: dict[int, Subscriber] = {}
         self._refused_this_second = 0
@@ -104,46 +120,54 @@ class OscEndpoint(asyncio.DatagramProtocol):
         on_command: Callable[[Command], None],
         hello: Callable[[str], Hello],
         pong: Callable[[], Pong],
+        greeting: Callable[[], Iterable[Event]] = tuple,
         clock: Callable[[], float] = time.perf_counter,
     ) -> OscEndpoint:
         """Listen on a port of 127.0.0.1.
 
         Args:
             port: 0 takes a free one.
-            on_command: gets every command but `Subscribe`, `Unsubscribe` and `Ping`, which end
-                here. A `BridgeError` that it raises is answered as the request's error; so is
-                anything else, after it was logged.
+            on_command: called with every command except `Subscribe`, `Unsubscribe` and `Ping`,
+                which the endpoint handles. A `BridgeError` that it raises becomes the request's
+                error event; any other exception too, after it is logged.
             hello: makes the answer to a subscription, given the client's name.
             pong: makes the answer to a ping.
-            clock: seconds; subscriptions expire by it, and commands are stamped with it.
+            greeting: makes the events that bring a subscriber up to date, sent to its port alone
+                after the hello.
+            clock: returns seconds; it times subscriptions and stamps commands.
 
         Raises:
             BadArgument: the port is taken, or this user may not listen on it.
         """
         bound = _bind(port)
         _, endpoint = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: cls(bound, on_command, hello, pong, clock), sock=bound
+            lambda: cls(bound, on_command, hello, pong, greeting, clock), sock=bound
         )
         return endpoint
 
     @property
     def subscribers(self) -> tuple[Subscriber, ...]:
-        """Who gets the events now."""
+        """The clients whose subscriptions have not expired."""
         now = self._clock()
-        for one in [one for one in self._subscribers.values() if one.expires_seconds <= now]:
-            _log.info("client %r on port %d has gone quiet", one.client, one.port)
-            del self._subscribers[one.port]
+        for subscriber in tuple(self._subscribers.values()):
+            if subscriber.expires_seconds <= now:
+                _log.info(
+                    "the subscription of client %r on port %d has expired",
+                    subscriber.client,
+                    subscriber.port,
+                )
+                del self._subscribers[subscriber.port]
         return tuple(self._subscribers.values())
 
     @property
     def stats(self) -> Stats:
-        """What has passed so far."""
+        """The counters so far."""
         descriptor = self._socket.fileno()
         return replace(self._stats, dropped=None if descriptor < 0 else dropped(descriptor))
 
     def send(self, event: Event) -> None:
-        """Tell every subscriber. Never waits, and never fails: what cannot be sent is counted."""
-        self._send_to([one.port for one in self.subscribers], event)
+        """Send an event to every subscriber. It never waits or fails; unsent events are counted."""
+        self._send_to([subscriber.port for subscriber in self.subscribers], event)
 
     async def close(self) -> None:
         """Stop listening and sending; the port is free when this returns."""
@@ -153,19 +177,19 @@ class OscEndpoint(asyncio.DatagramProtocol):
         await self._closed.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """For asyncio: the socket is open."""
+        """Keep the transport; asyncio calls it when the socket is open."""
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """For asyncio: the socket is closed."""
+        """End `close`; asyncio calls it when the socket is closed."""
         self._closed.set()
 
     def error_received(self, exc: Exception) -> None:
-        """For asyncio: nobody listens on a port that was sent to; its subscription will expire."""
+        """Log that nobody listens on a subscriber's port; its subscription will expire."""
         _log.debug("sending failed: %s", exc)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """For asyncio: a datagram has come."""
+        """Handle a datagram; asyncio calls it."""
         now = self._clock()
         self._stats.received += 1
         try:
@@ -184,54 +208,56 @@ class OscEndpoint(asyncio.DatagramProtocol):
             return
         id = request_id(address, arguments)
         try:
-            self._do(read_command(address, arguments, now))
+            self._carry_out(read_command(address, arguments, now))
         except UnknownAddress as error:
             self._refuse(id, error.code, str(error))
         except BridgeError as error:
-            # Without an id, the address is all that a client can know its message by.
+            # Without an id, a client can recognise its message by the address only.
             self._refuse(id, error.code, f"{address}: {error}" if id == NO_ID else str(error))
         except Exception:
-            answered = self._refuse(
+            was_answered = self._refuse(
                 id, Unsupported.code, f"the daemon failed at {address}: its log says why"
             )
-            if answered:
+            if was_answered:
                 _log.exception("failed at %s %s", address, arguments)
 
-    def _do(self, command: Command) -> None:
+    def _carry_out(self, command: Command) -> None:
         match command:
             case Subscribe(port, client):
-                self._check_foreign(port)
+                self._check_not_own(port)
                 self._subscribe(port, client)
-                self._send_to([port], self._hello(client))
+                for event in (self._hello(client), *self._greeting()):
+                    self._send_to([port], event)
             case Unsubscribe(port):
                 self._subscribers.pop(port, None)
             case Ping(port):
-                self._check_foreign(port)
-                for one in self.subscribers:
-                    if one.port == port:
-                        self._subscribe(port, one.client)
+                self._check_not_own(port)
+                for subscriber in self.subscribers:
+                    if subscriber.port == port:
+                        self._subscribe(port, subscriber.client)
                 self._send_to([port], self._pong())
             case _:
                 self._on_command(command)
 
-    def _check_foreign(self, port: int) -> None:
+    def _check_not_own(self, port: int) -> None:
         if port == self.port:
             raise BadArgument(f"port {port} is the daemon's own: listen on another and name that")
 
     def _subscribe(self, port: int, client: str) -> None:
-        """Begin a subscription, or go on with it; the newest name of a port is its client's."""
-        known = {one.port: one for one in self.subscribers}
+        """Begin or renew a subscription; a port's newest name replaces the earlier one."""
+        known = {subscriber.port: subscriber for subscriber in self.subscribers}
         if port not in known or known[port].client != client:
             _log.info("client %r listens on port %d", client, port)
         if port not in known and len(known) >= MAX_SUBSCRIBERS:
-            # Room is made, for one that is refused could not even be told: it has no subscription.
-            # Clients that are there renew theirs, so what expires first is likeliest abandoned.
-            del self._subscribers[min(known.values(), key=lambda one: one.expires_seconds).port]
+            # A refused client would not learn why, as it has no subscription: so make room. Live
+            # clients renew their subscriptions; the one that expires first is likely abandoned.
+            oldest = min(known.values(), key=lambda subscriber: subscriber.expires_seconds)
+            del self._subscribers[oldest.port]
         expires_seconds = self._clock() + SUBSCRIPTION_SECONDS
         self._subscribers[port] = Subscriber(port, client, expires_seconds)
 
     def _refuse(self, id: str, code: str, message: str) -> bool:
-        """Answer by an error, if not too many were this second; returns whether it was."""
+        """Send an error event, unless too many were sent this second. Return whether it was."""
         self._stats.refused += 1
         self._refused_this_second += 1
         if self._end_of_second is None:
@@ -243,10 +269,10 @@ class OscEndpoint(asyncio.DatagramProtocol):
         return True
 
     def _sum_up(self) -> None:
-        unsaid = self._refused_this_second - MAX_REFUSALS_A_SECOND
+        unanswered = self._refused_this_second - MAX_REFUSALS_A_SECOND
         self._refused_this_second, self._end_of_second = 0, None
-        if unsaid > 0:
-            message = f"{unsaid} more messages were refused within a second: send fewer"
+        if unanswered > 0:
+            message = f"{unanswered} more messages were refused within a second: send fewer"
             _log.warning("%s", message)
             self.send(Failed(NO_ID, BadArgument.code, message))
 
@@ -255,16 +281,90 @@ class OscEndpoint(asyncio.DatagramProtocol):
             datagram = write_message(*event_message(event))
         except (ValueError, OverflowError, struct.error) as error:
             self._stats.unsent += 1
-            _log.error("cannot tell an event: %s", error)
+            _log.error("cannot send an event: %s", error)
             return
         for port in ports:
-            # Past asyncio, which would keep what the system does not take: without bound, and late.
+            # Not through asyncio: it would queue what the system does not take, without bound.
             try:
                 self._socket.sendto(datagram, (HOST, port))
             except OSError:
                 self._stats.unsent += 1
             else:
                 self._stats.sent += 1
+
+
+class OscControl:
+    """OSC as a `Control`."""
+
+    def __init__(
+        self,
+        port: int,
+        *,
+        hello: Callable[[str], Hello],
+        pong: Callable[[], Pong],
+        greeting: Callable[[], Iterable[Event]],
+        on_event: Callable[[Event], None],
+    ) -> None:
+        """Open nothing before `start`.
+
+        Args:
+            port, hello, pong, greeting: as in `OscEndpoint.open`.
+            on_event: called with `Listening`, and with `ClientsChanged` on every change.
+        """
+        self._port, self._hello, self._pong, self._greeting = port, hello, pong, greeting
+        self._on_event = on_event
+        self._endpoint: OscEndpoint | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._clients: tuple[str, ...] = ()
+        self._dropped = 0
+
+    async def start(self, on_command: OnCommand) -> None:
+        """Listen on the port.
+
+        Raises:
+            BadArgument: the port is taken, or this user may not listen on it.
+        """
+        self._endpoint = await OscEndpoint.open(
+            self._port,
+            on_command=on_command,
+            hello=self._hello,
+            pong=self._pong,
+            greeting=self._greeting,
+        )
+        self._on_event(Listening(self._endpoint.port))
+        self._watching = asyncio.create_task(self._watch(self._endpoint))
+
+    def publish(self, event: Event) -> None:
+        """Send an event to every subscriber, if the protocol has an address for it."""
+        if self._endpoint is not None and is_carried(event):
+            self._endpoint.send(event)
+
+    async def close(self) -> None:
+        """Free the port."""
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._endpoint is not None:
+            await self._endpoint.close()
+
+    async def _watch(self, endpoint: OscEndpoint) -> None:
+        while True:
+            clients = tuple(
+                f"{subscriber.client or 'unnamed'} ({subscriber.port})"
+                for subscriber in endpoint.subscribers
+            )
+            if clients != self._clients:
+                self._clients = clients
+                self._on_event(ClientsChanged(clients))
+            dropped = endpoint.stats.dropped or 0
+            if dropped > self._dropped:
+                _log.warning(
+                    "%d messages arrived faster than they could be read, and were dropped: "
+                    "send fewer",
+                    dropped - self._dropped,
+                    extra={"fields": {"event": "dropped", "dropped": dropped}},
+                )
+                self._dropped = dropped
+            await asyncio.sleep(WATCH_SECONDS)
 
 
 def _bind(port: int) -> socket.socket:
@@ -284,7 +384,7 @@ def _bind(port: int) -> socket.socket:
         ) from error
     size = RECEIVE_BUFFER_BYTES
     while size > bound.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF):
-        # Linux gives what it can; macOS refuses what is over its limit.
+        # Linux grants as much as it can; macOS refuses a size over its limit.
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
             break

@@ -1,4 +1,4 @@
-"""What Linux tells of UDP sockets: who holds a port, and how many datagrams it dropped."""
+"""Facts about UDP sockets from Linux: who holds a port, and how many datagrams were dropped."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import NamedTuple
 
 
 def holder(port: int) -> str | None:
-    """Who has that UDP port open, such as `"pd (process 4711)"`; None where it cannot be told.
+    """Name the process that has a UDP port open, such as `"pd (process 4711)"`.
 
-    Processes of other users cannot be looked into, and there is nothing to look into but on Linux.
+    None when it is unknown: other systems than Linux have no such list, and processes of other
+    users are hidden.
     """
     links = {f"socket:[{row.inode}]" for row in _udp_sockets() if row.port == port}
     if not links:
         return None
     for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # Not ours to see, or gone by now.
+        with suppress(OSError):  # Another user's process, or one that has ended.
             if any(os.readlink(file) in links for file in (process / "fd").iterdir()):
                 name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
                 return f"{name} (process {process.name})"
@@ -26,7 +27,11 @@ def holder(port: int) -> str | None:
 
 
 def dropped(descriptor: int) -> int | None:
-    """Datagrams that did not fit the buffer of a socket, by its descriptor; None: not told."""
+    """Count the datagrams that did not fit a socket's buffer; None when unknown.
+
+    Args:
+        descriptor: the socket's file descriptor.
+    """
     inode = os.fstat(descriptor).st_ino
     return next((row.drops for row in _udp_sockets() if row.inode == inode), None)
 

@@ -1,12 +1,12 @@
-"""The clips on disk as clients have them: told when they are made, listed, and discarded."""
+"""The clips on disk: published when they are made, listed, and discarded."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TypeVar
 
 from bridge.commands import ClipReady, Discard, Done
+from bridge.daemon.bounded import Bounded
 from bridge.daemon.requests import REMEMBERED, RequestRegistry
 from bridge.delivery import History, KnownClip
 from bridge.errors import BadArgument
@@ -15,13 +15,11 @@ from bridge.rendering.render import RenderedClip
 
 LISTED_CLIPS = 20
 NO_SCORE = -1.0
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
+"""The score of a clip that follows no melody."""
 
 
 class ClipRegistry:
-    """One clips folder. For the event loop's thread; files are read and moved in others.
+    """The clips of one folder. For the event loop's thread; other threads read and move files.
 
     Args:
         history: used by one thread at a time.
@@ -30,14 +28,14 @@ class ClipRegistry:
     def __init__(self, requests: RequestRegistry, history: History) -> None:
         self._requests, self._history = requests, history
         self._files = asyncio.Lock()
-        self._made: dict[str, Sequence[KnownClip]] = {}
-        self._listed: dict[str, Sequence[KnownClip]] = {}
-        self._discarded: dict[tuple[str, int | None], Done] = {}
+        self._made: Bounded[str, Sequence[KnownClip]] = Bounded(REMEMBERED)
+        self._listed: Bounded[str, Sequence[KnownClip]] = Bounded(REMEMBERED)
+        self._discarded: Bounded[tuple[str, int | None], Done] = Bounded(REMEMBERED)
 
     async def add(
         self, request: str, plan: RenderPlan, clips: Sequence[RenderedClip]
     ) -> Sequence[KnownClip]:
-        """Remember what a request has made and written."""
+        """Remember the clips that a request has written."""
         known = [
             KnownClip(
                 path=clip.path,
@@ -54,52 +52,46 @@ class ClipRegistry:
         ]
         async with self._files:
             self._history.add(known)
-        _remember(self._made, request, known)
+        self._made[request] = known
         return known
 
     async def list(self, request: str) -> None:
-        """Tell the newest clips, which can then be discarded by this request's id and an index."""
+        """Publish the newest clips; this request's id and an index can then discard them."""
         async with self._files:
             clips = await asyncio.to_thread(self._history.newest, LISTED_CLIPS)
-        _remember(self._listed, request, clips)
+        self._listed[request] = clips
         self.publish(request, clips)
 
     def publish(self, request: str, clips: Sequence[KnownClip]) -> None:
-        """Tell clips as what a request came to, and end it."""
+        """Publish clips as the result of a request, and end it."""
         for index, clip in enumerate(clips):
             self._requests.publish(_event(request, index, len(clips), clip))
         self._requests.publish(Done(request, len(clips)))
 
     async def discard(self, command: Discard) -> Done:
-        """Move clips out of the way, once however often it is asked for.
+        """Move clips to `Discarded`. A command that is sent again only gets the same answer again.
 
         Raises:
             UnknownId: that request has no clips.
-            BadArgument: it has none of that index, or they cannot be moved.
+            BadArgument: the request has no clip of that index, or the clips cannot be moved.
         """
-        asked = (command.id, command.index)
+        key = (command.id, command.index)
         async with self._files:
-            if asked not in self._discarded:
-                moved = await asyncio.to_thread(self._moved, command)
-                _remember(self._discarded, asked, Done(command.id, moved))
-        return self._discarded[asked]
+            if key not in self._discarded:
+                count = await asyncio.to_thread(self._move, command)
+                self._discarded[key] = Done(command.id, count)
+            return self._discarded[key]
 
-    def _moved(self, command: Discard) -> int:
+    def _move(self, command: Discard) -> int:
+        """Move the clips, and return how many."""
         clips = self._made.get(command.id) or self._listed.get(command.id)
         if clips is None:
-            # Of an earlier run of the daemon.
+            # An earlier run of the daemon may have made them.
             return self._history.discard(command.id, command.index)
         index = command.index
         if index is not None and index >= len(clips):
             raise BadArgument(f"index {index}: {command.id!r} has {len(clips)} clips, from 0")
         return self._history.discard_clips(clips if index is None else [clips[index]])
-
-
-def _remember(book: dict[Key, Value], key: Key, value: Value) -> None:
-    """Write it down, and forget the oldest beyond what a ledger remembers."""
-    book[key] = value
-    if len(book) > REMEMBERED:
-        del book[next(iter(book))]
 
 
 def _event(request: str, index: int, count: int, clip: KnownClip) -> ClipReady:

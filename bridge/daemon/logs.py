@@ -1,4 +1,4 @@
-"""What the daemon says: lines for people on stderr, or JSON lines for programs on stdout."""
+"""The daemon's log: plain lines for people on stderr, or JSON lines for programs on stdout."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from typing import Any
 
 STDOUT, STDERR = 1, 2
 MOST_WAITING = 10_000
-"""Lines that are kept for a reader who is slow."""
+"""Lines that wait for a slow reader."""
 PATIENCE_SECONDS = 1.0
+"""How long `Writer.finish` waits for the reader."""
 PLAIN, PLAIN_TIME = "%(asctime)s %(message)s", "%H:%M:%S"
 FIELDS = "fields"
-"""The attribute of a log record that holds what a program wants to know of it."""
+"""The attribute of a log record that holds its values for JSON lines."""
 
 
 def log_fields(**fields: Any) -> dict[str, Any]:
@@ -30,12 +31,12 @@ def log_fields(**fields: Any) -> dict[str, Any]:
 def set_up(*, as_json: bool, screen: logging.Handler | None = None) -> Iterator[None]:
     """Send the daemon's log to its reader for as long as the block runs.
 
-    Lines are written by a thread: a reader that stops reading, such as a paused pager, must not
-    stop the daemon. Beyond `MOST_WAITING` lines the newest are left out, and counted.
+    A thread writes the lines: a reader that stops reading, such as a paused pager, must not stop
+    the daemon. Beyond `MOST_WAITING` lines the newest are dropped and counted.
 
     Args:
-        as_json: one JSON object a line on stdout.
-        screen: who shows it otherwise; None: plain lines on stderr.
+        as_json: write one JSON object a line on stdout.
+        screen: shows the log otherwise; None: plain lines on stderr.
     """
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
@@ -61,22 +62,22 @@ class Writer(logging.Handler):
         self._descriptor = descriptor
         self.setFormatter(formatter)
         self._lines: queue.Queue[bytes | None] = queue.Queue(MOST_WAITING)
-        self._left_out = 0
+        self._dropped = 0
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Have a line written, when those before it are."""
+        """Queue a line."""
         try:
-            if self._left_out:
-                left_out, self._left_out = self._left_out, 0
-                self._put(_told_of_left_out(record, left_out))
+            if self._dropped:
+                dropped, self._dropped = self._dropped, 0
+                self._put(_dropped_record(record, dropped))
             self._put(record)
         except queue.Full:
-            self._left_out += 1
+            self._dropped += 1
 
     def finish(self) -> None:
-        """Write what is waiting, unless nobody reads it within a second."""
+        """Write the lines that wait; give up when nobody reads them within a second."""
         with suppress(queue.Full):
             self._lines.put(None, timeout=PATIENCE_SECONDS)
             self._thread.join(PATIENCE_SECONDS)
@@ -86,7 +87,7 @@ class Writer(logging.Handler):
         self._lines.put_nowait(line.encode("utf-8", "backslashreplace"))
 
     def _write(self) -> None:
-        # The reader may go, as `| head` does; the daemon stays.
+        # The reader may close its end, as `| head` does; the daemon goes on.
         with suppress(OSError):
             while (line := self._lines.get()) is not None:
                 rest = memoryview(line)
@@ -94,14 +95,14 @@ class Writer(logging.Handler):
                     rest = rest[os.write(self._descriptor, rest) :]
 
 
-def _told_of_left_out(beside: logging.LogRecord, count: int) -> logging.LogRecord:
+def _dropped_record(following: logging.LogRecord, count: int) -> logging.LogRecord:
     return logging.LogRecord(
-        beside.name, logging.WARNING, "", 0, "%d lines were not read in time", (count,), None
+        following.name, logging.WARNING, "", 0, "%d lines were not read in time", (count,), None
     )
 
 
 class PlainFormatter(logging.Formatter):
-    """One line: the time, the sentence, and in front of it what is worse than information."""
+    """One line: the time, the level where it is above INFO, and the sentence."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter`."""
@@ -110,7 +111,7 @@ class PlainFormatter(logging.Formatter):
 
 
 def plain(record: logging.LogRecord) -> str:
-    """A record's sentence on one line, with its level where that is more than information."""
+    """A record's sentence on one line, with its level where that is above INFO."""
     sentence = " ".join(record.getMessage().split())
     level = f"{record.levelname.lower()}: " if record.levelno > logging.INFO else ""
     return level + sentence

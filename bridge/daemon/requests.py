@@ -1,7 +1,7 @@
-"""What every request has come to: done once, ended once, and told again to whoever asks again.
+"""The requests of all clients: each runs once, ends once, and is replayed when it is sent again.
 
-UDP loses messages, so a client sends a request again when it hears nothing. The ledger knows the
-request by its id, and answers with what it had told so far.
+UDP loses messages, so a client sends a request again when it receives no event. The registry knows
+the request by its id, and replays what was published of it so far.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from bridge.commands import (
     Failed,
     PresetListed,
     Progress,
+    RequestBegun,
 )
+from bridge.daemon.bounded import Bounded
 from bridge.errors import BadArgument, QueueFull, UnknownId
 
 REMEMBERED = 1000
-"""Ended requests that are still answered for."""
+"""Ended requests that can still be replayed."""
 MOST_OPEN = 64
-"""Requests that may be under way at a time, those that wait for their melody among them."""
+"""Requests under way at a time, including those that wait for their melody."""
+DEFECT = "this is a defect of melody-bridge: its log says more"
+"""The message of a request that ends with an unexpected exception."""
 
 RequestEvent = CaptureChanged | ClipReady | Done | Failed | PresetListed | Progress
 """Events of one request."""
@@ -34,10 +38,10 @@ class Entry:
     """One request.
 
     Attributes:
-        kind: what was asked, as the protocol calls it.
-        state: the last progress or capture event.
-        items: the clips or presets told.
-        ending: how it ended; None: it has not.
+        kind: the kind of request, such as `"generate"`.
+        state: the newest progress or capture event.
+        items: the clips or presets that were published.
+        ending: the event that ended the request; None: it is under way.
     """
 
     id: str
@@ -51,62 +55,61 @@ class RequestRegistry:
     """All requests by id.
 
     Args:
-        tell: sends an event to every client.
+        publish: sends an event to every client.
     """
 
     def __init__(self, publish: Callable[[Event], None]) -> None:
         self._send = publish
-        self._entries: dict[str, Entry] = {}
+        self._open: dict[str, Entry] = {}
+        self._ended: Bounded[str, Entry] = Bounded(REMEMBERED)
 
     def begin(self, id: str, kind: str) -> bool:
-        """Enter a request; False when it was there, and has been answered with its last state.
+        """Enter a request. Return False when it is known; its state is then replayed.
 
         Raises:
             BadArgument: the id belongs to a request of another kind.
-            QueueFull: too many are under way.
+            QueueFull: too many requests are under way.
         """
-        entry = self._entries.get(id)
+        entry = self._find(id)
         if entry is not None:
             if entry.kind != kind:
                 raise BadArgument(f"id {id!r} is taken by a {entry.kind}: use another for a {kind}")
             self._replay(entry)
             return False
-        under_way = sum(one.ending is None for one in self._entries.values())
-        if under_way >= MOST_OPEN:
-            raise QueueFull(f"{under_way} requests are under way: wait, or cancel some")
-        self._entries[id] = Entry(id, kind)
-        self._forget_oldest()
+        if len(self._open) >= MOST_OPEN:
+            raise QueueFull(f"{len(self._open)} requests are under way: wait, or cancel some")
+        self._open[id] = Entry(id, kind)
+        self._send(RequestBegun(id, kind))
         return True
 
     def is_open(self, id: str) -> bool:
-        """Whether that request is there and has not ended."""
-        entry = self._entries.get(id)
-        return entry is not None and entry.ending is None
+        """Whether that request is known and has not ended."""
+        return id in self._open
 
     def kind(self, id: str) -> str | None:
-        """What was asked by that id; None when nothing was."""
-        entry = self._entries.get(id)
+        """The kind of the request with that id; None when none is known."""
+        entry = self._find(id)
         return None if entry is None else entry.kind
 
     def open_ids(self) -> list[str]:
-        """Requests under way, in the order they came."""
-        return [entry.id for entry in self._entries.values() if entry.ending is None]
+        """The ids of the requests under way, in the order they came."""
+        return list(self._open)
 
     def replay(self, id: str) -> None:
-        """Answer once more with what was told of a request so far.
+        """Publish again what was published of a request so far.
 
         Raises:
-            UnknownId: there is none of that id.
+            UnknownId: no request has that id.
         """
-        entry = self._entries.get(id)
+        entry = self._find(id)
         if entry is None:
             raise UnknownId(f"no request has the id {id!r}: it may have been another daemon's")
         self._replay(entry)
 
     def publish(self, event: RequestEvent) -> None:
-        """Send an event of a request, and remember it. What comes after its end is dropped."""
-        entry = self._entries.get(event.id)
-        if entry is None or entry.ending is not None:
+        """Send an event of a request, and remember it; drop it when the request has ended."""
+        entry = self._open.get(event.id)
+        if entry is None:
             return
         match event:
             case Progress() | CaptureChanged():
@@ -115,13 +118,11 @@ class RequestRegistry:
                 entry.items.append(event)
             case Done() | Failed():
                 entry.ending = event
+                self._ended[event.id] = self._open.pop(event.id)
         self._send(event)
 
-    def progress(self, id: str) -> float | None:
-        """The share of a request that is done, as last told; None where it has none."""
-        entry = self._entries.get(id)
-        state = entry.state if entry is not None else None
-        return state.fraction if isinstance(state, Progress) else None
+    def _find(self, id: str) -> Entry | None:
+        return self._open.get(id) or self._ended.get(id)
 
     def _replay(self, entry: Entry) -> None:
         for item in entry.items:
@@ -129,8 +130,3 @@ class RequestRegistry:
         last = entry.ending or entry.state
         if last is not None:
             self._send(last)
-
-    def _forget_oldest(self) -> None:
-        ended = [entry.id for entry in self._entries.values() if entry.ending is not None]
-        for id in ended[: max(len(ended) - REMEMBERED, 0)]:
-            del self._entries[id]

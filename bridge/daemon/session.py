@@ -1,7 +1,8 @@
-"""What the daemon does with a command: captures become melodies, melodies become clips.
+"""The session: it handles every command, and turns captured melodies into clips.
 
-It runs in the event loop and never blocks it: files are read and written, and clips finished, in
-threads; the model runs in a process of its own.
+A `Generate` command goes top-down through `_generate`, `_render`, `_plan`, `_decode` and `_write`.
+Everything runs in the event loop and never blocks it: threads read and write files and finish
+clips; the model runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform
-from bridge.clock.beat_clock import BeatClock
+from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     Cancel,
     CaptureFile,
@@ -45,41 +46,66 @@ from bridge.commands import (
     SetDefaults,
     Transport,
 )
-from bridge.config import DEFAULT_METER, DEFAULT_TEMPO_BPM, Options, RunOptions, presets
-from bridge.daemon.captures import DEFECT, CaptureEntry, CaptureRegistry, client_of
+from bridge.config import RunOptions, presets
+from bridge.daemon.captures import CaptureEntry, CaptureRegistry, client_of
 from bridge.daemon.clips import ClipRegistry
-from bridge.daemon.defaults import options_of
+from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.eta import FinishingTimes, TimeLeft
-from bridge.daemon.requests import RequestRegistry
+from bridge.daemon.requests import DEFECT, RequestRegistry
+from bridge.daemon.snapshot import GENERATE
 from bridge.delivery import History, KnownClip, write_take
 from bridge.engine import Request
-from bridge.engine.process.supervisor import Supervisor
+from bridge.engine.process.host import EngineHost
+from bridge.engine.process.job import Result
 from bridge.errors import BridgeError, Cancelled, Unsupported
 from bridge.rendering import outputs
 from bridge.rendering.plan import RenderPlan, prepare
-from bridge.rendering.render import RenderedClip, finish_clips, request_for, write_clips
-from bridge.timing import Meter
+from bridge.rendering.render import (
+    RankedClip,
+    RenderedClip,
+    finish_clips,
+    request_for,
+    write_clips,
+)
+from bridge.timing import FALLBACK_METER, FALLBACK_TEMPO_BPM, Meter, first_tempo
 
-GENERATE = "generate"
-"""What the ledger calls a request for clips."""
 NO_MELODY = "none"
-"""What `melody` is in a request that follows none."""
+"""The value of `melody` in a request that follows no melody."""
 GENERATING_SHARE = 0.95
-"""Of a request's progress, which the steps of decoding are; the rest is finishing and writing."""
+"""Share of the progress bar that decoding takes; the rest is finishing and writing."""
 STOPPING = "the daemon is being stopped"
 UNKNOWN_SECONDS = -1.0
+"""The time left of a request whose pace is not known."""
 
-Made = TypeVar("Made")
+Value = TypeVar("Value")
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, eq=False)
+class _ClipRequest:
+    """A `Generate` command with everything that is settled when it arrives.
+
+    Attributes:
+        melody: the capture to follow, finished or not; None: no melody.
+        defaults: the session's settings.
+        tempo_bpm, meter: the clip's; None: the melody's own, or the fallback.
+    """
+
+    command: Generate
+    melody: CaptureEntry | None
+    defaults: ClipSettings
+    tempo_bpm: Fraction | None
+    meter: Meter | None
+
+
 class Session:
-    """One daemon's work. All of it belongs to the event loop's thread.
+    """The commands of all clients and the tasks that they start. For the event loop's thread.
 
     Args:
         folder: the clips folder.
-        tell: sends an event to every client.
+        publish: sends an event to every client.
+        defaults: the session's own settings.
         history: of the clips folder.
     """
 
@@ -90,39 +116,40 @@ class Session:
         *,
         publish: Callable[[Event], None],
         requests: RequestRegistry,
-        clock: BeatClock,
+        defaults: SessionDefaults,
+        session_time: SessionTime,
         captures: CaptureRegistry,
-        engine: Supervisor,
+        engine: EngineHost,
         history: History,
     ) -> None:
         self._options, self._folder, self._publish = options, folder, publish
-        self._requests, self._clock, self._captures = requests, clock, captures
+        self._requests, self._captures = requests, captures
+        self._defaults, self._time = defaults, session_time
         self._engine, self._clips = engine, ClipRegistry(requests, history)
-        self._sound = ClipSettings()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
         self._take_files = threading.Lock()
         self._discarding: set[asyncio.Task[None]] = set()
-        self._finishing = FinishingTimes()
+        self._finishing_times = FinishingTimes()
 
     def warm_up(self) -> None:
-        """Have imported, in a thread, what the first request would have to wait seconds for."""
+        """Import, in a thread, the libraries that would delay the first request by seconds."""
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
 
     def handle(self, command: Command) -> None:
-        """Do what was asked, or begin it.
+        """Carry out a command, or start its task.
 
         Raises:
-            BridgeError: it cannot be done.
+            BridgeError: the command cannot be carried out.
         """
         if self._stopping:
             raise Cancelled(STOPPING)
         now_seconds = time.perf_counter()
         match command:
             case Transport():
-                self._clock.update(command)
-            case SetDefaults(sound):
-                self._set(sound)
+                self._time.clock.update(command)
+            case SetDefaults(settings):
+                self._defaults.set(settings)
             case CaptureStart() | CaptureLast() | CaptureFile() | CaptureNotes():
                 self._captures.begin(command, now_seconds)
             case CaptureStop(id):
@@ -142,33 +169,21 @@ class Session:
             case NotBuilt(_, address):
                 raise Unsupported(f"{address} is not built yet in this version")
 
-    def session_time(self) -> tuple[Fraction | None, Meter]:
-        """Tempo and meter of the session: as set, else the DAW's; 4/4, and no tempo, else."""
-        tempo_bpm, meter = self._time(ClipSettings())
-        return tempo_bpm, meter or DEFAULT_METER
-
     def cancel_all(self, because: str) -> None:
-        """Give up everything that is under way; what is being written is still written."""
+        """Cancel every request under way; files that are being written are still finished."""
         for id in self._requests.open_ids():
             self._cancel(id, because)
 
     async def stop(self) -> None:
-        """Give up everything, take no more, and wait until it has ended."""
+        """Refuse further commands, cancel every request, and wait until all have ended."""
         self._stopping = True
         self.cancel_all(STOPPING)
         if tasks := {*self._tasks.values(), *self._discarding}:
             await asyncio.wait(tasks)
 
-    def _set(self, sound: ClipSettings) -> None:
-        before = self._sound
-        if sound.prompt is not None or sound.preset is not None:
-            # How it should sound is one thing: what is said of it now replaces what was.
-            before = replace(before, prompt=None, preset=None)
-        self._sound = sound.over(before)
-
     def _cancel(self, id: str, because: str = "cancelled by its client") -> None:
         if not self._requests.is_open(id):
-            # It came too late, which is nobody's mistake: how it ended is told again.
+            # A cancel that arrives too late is no mistake: replay how the request ended.
             self._requests.replay(id)
             return
         task = self._tasks.get(id)
@@ -178,124 +193,117 @@ class Session:
             self._captures.cancel(id, because)
 
     def _generate(self, command: Generate) -> None:
-        sound, defaults = command.sound, self._sound
-        tempo_bpm, meter = self._time(sound)
-
-        async def render(id: str) -> None:
-            self._requests.publish(Progress(id, 0.0, UNKNOWN_SECONDS))
-            await self._render(command, captured, defaults, tempo_bpm, meter)
-
         if not self._requests.begin(command.id, GENERATE):
             return
         try:
-            # Now, and not when its turn comes: the client may have captured something else by then.
-            captured = self._melody(command)
+            # Settled now: until the clip is rendered, the client may capture another melody or set
+            # other defaults.
+            request = _ClipRequest(
+                command,
+                self._melody_of(command),
+                self._defaults.settings,
+                self._time.tempo_bpm(command.settings),
+                self._time.meter(command.settings),
+            )
         except BridgeError as error:
-            self._requests.publish(Failed(command.id, error.code, str(error)))
+            self._requests.publish(Failed.of(command.id, error))
             return
+
+        async def render(id: str) -> None:
+            self._requests.publish(Progress(id, 0.0, UNKNOWN_SECONDS))
+            await self._render(request)
+
         self._start(command.id, render)
 
-    def _melody(self, command: Generate) -> CaptureEntry | None:
+    def _melody_of(self, command: Generate) -> CaptureEntry | None:
         if command.melody == NO_MELODY:
             return None
         if command.melody is not None:
             return self._captures.find(command.melody)
         return self._captures.newest(client_of(command.id))
 
-    def _time(self, sound: ClipSettings) -> tuple[Fraction | None, Meter | None]:
-        """Tempo and meter by what was said, else the session's defaults, else the DAW's."""
-        said = sound.over(self._sound)
-        meter = self._clock.meter
-        if said.numerator is not None or said.denominator is not None:
-            base = meter or DEFAULT_METER
-            meter = Meter(said.numerator or base.numerator, said.denominator or base.denominator)
-        return said.tempo_bpm or self._clock.tempo_bpm, meter
+    async def _render(self, request: _ClipRequest) -> None:
+        """Plan, decode, finish and write the clips, then publish them."""
+        id = request.command.id
+        if request.melody is not None:
+            # Shielded: cancelling this request does not cancel its melody.
+            await asyncio.shield(request.melody.take)
+        plan = await asyncio.to_thread(self._plan, request)
+        engine_request = request_for(plan)
+        time_left = TimeLeft(
+            self._finishing_times, engine_request.seconds * engine_request.variations
+        )
+        decoded = await self._decode(id, engine_request, time_left)
+        finished = await asyncio.to_thread(finish_clips, plan, decoded.waveforms)
+        clips = await uncancellable(self._write(request, plan, finished, decoded.remarks))
+        time_left.finished(time.perf_counter())
+        self._clips.publish(id, clips)
 
-    async def _render(
-        self,
-        command: Generate,
-        captured: CaptureEntry | None,
-        defaults: ClipSettings,
-        tempo_bpm: Fraction | None,
-        meter: Meter | None,
-    ) -> None:
-        if captured is not None:
-            # Shielded: to give this request up is not to give its melody up.
-            await asyncio.shield(captured.take)
-
-        def planned() -> tuple[RenderPlan, Request]:
-            options = self._options_of(command, captured, defaults, tempo_bpm, meter)
-            plan = prepare(options, captured.take.result() if captured is not None else None)
-            return plan, request_for(plan)
-
-        plan, request = await asyncio.to_thread(planned)
-        left = TimeLeft(self._finishing, request.seconds * request.variations)
-        job = self._engine.submit(request, partial(self._publish_progress, command.id, left))
-        try:
-            result = await job.result()
-        except asyncio.CancelledError:
-            job.cancel()
-            raise
-        made = await asyncio.to_thread(finish_clips, plan, result.waveforms)
-        engine = self._engine.facts
-        if engine is None:
-            raise RuntimeError("a job has a result, so its engine has told what it is")
-
-        def written() -> tuple[RenderedClip, ...]:
-            with outputs.all_or_nothing() as written:
-                return write_clips(
-                    plan,
-                    made,
-                    engine,
-                    written,
-                    recipe={"request": command.id, **(captured.recipe if captured else {})},
-                    remarks=(*(captured.remarks if captured else ()), *result.remarks),
-                )
-
-        async def delivered() -> Sequence[KnownClip]:
-            return await self._clips.add(command.id, plan, await asyncio.to_thread(written))
-
-        clips = await uncancellable(delivered())
-        left.finished(time.perf_counter())
-        self._clips.publish(command.id, clips)
-
-    def _options_of(
-        self,
-        command: Generate,
-        captured: CaptureEntry | None,
-        defaults: ClipSettings,
-        tempo_bpm: Fraction | None,
-        meter: Meter | None,
-    ) -> Options:
+    def _plan(self, request: _ClipRequest) -> RenderPlan:
+        """Settle the request's options and read its melody; for a thread."""
         settled: dict[str, Any] = {
-            "tempo_bpm": tempo_bpm,
-            "meter": meter,
+            "tempo_bpm": request.tempo_bpm,
+            "meter": request.meter,
             "model": self._options.model,
             "device": self._options.device,
             "out": self._folder,
         }
-        if captured is not None:
-            settled["melody"] = self._kept(captured, tempo_bpm or DEFAULT_TEMPO_BPM)
-        if command.melody == NO_MELODY:
+        take = None
+        if request.melody is not None:
+            take = request.melody.take.result()
+            settled["melody"] = self._melody_file(request.melody, first_tempo(request.tempo_bpm))
+        if request.command.melody == NO_MELODY:
             settled["unconditional"] = True
-        last = {"sample_rate": self._options.sample_rate, **self._options.defaults}
-        return options_of(command.sound, defaults, settled=settled, last=last)
+        options = self._defaults.options_for(request.command.settings, request.defaults, settled)
+        return prepare(options, take)
 
-    def _kept(self, captured: CaptureEntry, tempo_bpm: Fraction) -> Path:
-        """The file that the melody lies in; one that was played is written once it is used."""
+    def _melody_file(self, melody: CaptureEntry, tempo_bpm: Fraction) -> Path:
+        """The file that holds the melody. A take from the input is written when first used."""
         # Two requests may render from it at once, each in a thread.
         with self._take_files:
-            if captured.path is None:
-                take = captured.take.result()
-                captured.path = write_take(
-                    self._folder, take, title=captured.id, tempo_bpm=tempo_bpm
-                )
-            return captured.path
+            if melody.path is None:
+                take = melody.take.result()
+                melody.path = write_take(self._folder, take, title=melody.id, tempo_bpm=tempo_bpm)
+            return melody.path
 
-    def _publish_progress(self, id: str, left: TimeLeft, share: float) -> None:
-        seconds = left.after(share, time.perf_counter())
+    async def _decode(self, id: str, request: Request, time_left: TimeLeft) -> Result:
+        """Run the request on the engine; cancel it there when this task is cancelled."""
+        job = self._engine.submit(request, partial(self._publish_progress, id, time_left))
+        try:
+            return await job.result()
+        except asyncio.CancelledError:
+            job.cancel()
+            raise
+
+    def _publish_progress(self, id: str, time_left: TimeLeft, share: float) -> None:
+        seconds = time_left.after(share, time.perf_counter())
         eta_seconds = UNKNOWN_SECONDS if seconds is None else seconds
         self._requests.publish(Progress(id, share * GENERATING_SHARE, eta_seconds))
+
+    async def _write(
+        self,
+        request: _ClipRequest,
+        plan: RenderPlan,
+        finished: Sequence[RankedClip],
+        remarks: Sequence[str],
+    ) -> Sequence[KnownClip]:
+        """Write the clips, all of them or none, and remember them."""
+        id, melody, engine = request.command.id, request.melody, self._engine.facts
+        if engine is None:
+            raise RuntimeError("an engine that has a result has facts")
+
+        def write() -> tuple[RenderedClip, ...]:
+            with outputs.all_or_nothing() as written:
+                return write_clips(
+                    plan,
+                    finished,
+                    engine,
+                    written,
+                    recipe={"request": id, **(melody.recipe if melody else {})},
+                    remarks=(*(melody.remarks if melody else ()), *remarks),
+                )
+
+        return await self._clips.add(id, plan, await asyncio.to_thread(write))
 
     async def _list_presets(self, id: str) -> None:
         found, broken = await asyncio.to_thread(presets.list_presets)
@@ -306,12 +314,15 @@ class Session:
         self._requests.publish(Done(id, len(found)))
 
     def _discard(self, command: Discard) -> None:
-        """Answered to the id of the clips, which has had its own end: so not by the ledger."""
+        """Move clips to `Discarded`, and reply under the id of the request that made them.
+
+        That request has already ended, so the reply bypasses the registry.
+        """
 
         async def discard(id: str) -> None:
             self._publish(await self._clips.discard(command))
 
-        task = asyncio.create_task(self._ended(command.id, discard, self._publish))
+        task = asyncio.create_task(self._run_to_end(command.id, discard, self._publish))
         self._discarding.add(task)
         task.add_done_callback(self._discarding.discard)
 
@@ -320,37 +331,37 @@ class Session:
             self._start(id, work)
 
     def _start(self, id: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-        task = asyncio.create_task(self._ended(id, work, self._requests.publish))
+        task = asyncio.create_task(self._run_to_end(id, work, self._requests.publish))
         self._tasks[id] = task
 
-        def over(task: asyncio.Task[None]) -> None:
+        def on_done(task: asyncio.Task[None]) -> None:
             self._tasks.pop(id, None)
             if task.cancelled():
-                # Before it began, as by a bundle that asks and cancels: nothing of it has run.
+                # Cancelled before its first step, as by a bundle that generates and cancels.
                 self._requests.publish(Failed(id, Cancelled.code, "cancelled before it began"))
 
-        task.add_done_callback(over)
+        task.add_done_callback(on_done)
 
-    async def _ended(
+    async def _run_to_end(
         self,
         id: str,
         work: Callable[[str], Coroutine[Any, Any, None]],
         publish: Callable[[Failed], None],
     ) -> None:
-        """Do the work; whatever goes wrong is told as the request's end."""
+        """Do the work, and publish any error as the request's end."""
         try:
             await work(id)
         except asyncio.CancelledError as error:
             publish(Failed(id, Cancelled.code, str(error) or "cancelled"))
         except BridgeError as error:
-            publish(Failed(id, error.code, str(error)))
+            publish(Failed.of(id, error))
         except Exception:
             _log.exception("request %s failed", id)
             publish(Failed(id, Unsupported.code, DEFECT))
 
 
 def _warm_up() -> None:
-    """Finish a clip of nothing: some of the libraries import the most of themselves when used."""
+    """Finish a clip of a plain beat: some libraries import most of their modules on first use."""
     from bridge.clip import finish
 
     beat = np.zeros((MODEL_SAMPLE_RATE // 2, 2), np.float32)
@@ -358,14 +369,14 @@ def _warm_up() -> None:
     finish(
         Waveform(np.tile(beat, (5, 1)), MODEL_SAMPLE_RATE),
         bars=1,
-        tempo_bpm=Fraction(120),
-        meter=DEFAULT_METER,
+        tempo_bpm=FALLBACK_TEMPO_BPM,
+        meter=FALLBACK_METER,
         sample_rate=MODEL_SAMPLE_RATE,
     )
 
 
-async def uncancellable(work: Coroutine[Any, Any, Made]) -> Made:
-    """The result, also when this task is cancelled meanwhile: then it was too late for that."""
+async def uncancellable(work: Coroutine[Any, Any, Value]) -> Value:
+    """Run to the result, also when this task is cancelled meanwhile: the cancel is too late."""
     task = asyncio.ensure_future(work)
     while not task.done():
         with suppress(asyncio.CancelledError):

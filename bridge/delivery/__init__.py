@@ -1,4 +1,4 @@
-"""Where finished clips go, and the takes that led them; which clips there are."""
+"""Writing finished clips and captured takes to disk, and the history of clips."""
 
 from bridge.delivery.history import History, KnownClip
 from bridge.delivery.takes import takes_folder, write_take

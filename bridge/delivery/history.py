@@ -1,7 +1,7 @@
-"""Which clips there are: read from their sidecars, so that a restart forgets nothing.
+"""The history of clips, read from their sidecars, so that a restart loses nothing.
 
-No list is kept beside the files. A clip that somebody deletes is gone from the history, one that is
-copied in with its sidecar is in it.
+The files are the only list. A clip that somebody deletes leaves the history; a clip that is copied
+in with its sidecar joins it at the next start.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from bridge.errors import BadArgument, UnknownId
 from bridge.timing import Meter, parse_tempo
 
 DISCARDED = "Discarded"
-"""The folder in the clips folder that discarded clips move to."""
+"""Folder inside the clips folder for discarded clips."""
 KEPT_SECONDS = 7 * 24 * 3600
-"""How long a discarded clip stays: an undo in the DAW may bring it back."""
+"""Lifetime of a discarded clip: an undo in the DAW may need it again."""
 _UNREADABLE = (
     *(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, ArithmeticError),
 )
-"""What a file of somebody else's can raise."""
+"""Errors that reading another program's file can raise."""
 REMEMBERED = 200
-"""Newest clips that are known; older ones are files like any other."""
+"""Number of clips in the history; older ones are files like any other."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class KnownClip:
     Attributes:
         path: absolute.
         request: the id of the request that made it; empty when none did.
-        index: its place in that request, from 0.
+        index: its index in that request, from 0.
         melody_similarity: 0…1; None without a melody.
     """
 
@@ -56,35 +56,35 @@ class KnownClip:
 
 
 class History:
-    """The newest clips of a folder. For one thread at a time; it reads and moves files."""
+    """The newest clips of a folder. It reads and moves files; use it from one thread at a time."""
 
     def __init__(self, folder: Path) -> None:
-        """Read the folder; one that is not there yet is empty."""
+        """Read the folder; a missing folder has no clips."""
         self._folder = folder.absolute()
         self._clips = _read_newest(self._folder)
         _clear_discarded(self._folder / DISCARDED)
 
     def add(self, clips: Sequence[KnownClip]) -> None:
-        """Remember clips that have just been written, the first of them as the newest."""
+        """Add clips that have just been written, the newest first."""
         self._clips = [*clips, *self._clips][:REMEMBERED]
 
     def newest(self, count: int) -> list[KnownClip]:
-        """As many clips as are still there, newest first."""
+        """Up to `count` clips whose files still exist, newest first."""
         self._clips = [clip for clip in self._clips if clip.path.exists()]
         return self._clips[:count]
 
     def discard(self, request: str, index: int | None = None) -> int:
         """Move a request's clips, or one of them, with their sidecars to `Discarded`.
 
-        Ids begin anew with a client, so an older request may have had the same one: of each index
-        the newest clip is meant.
+        Each client numbers its requests from the start, so an older one may have the same id: the
+        newest clip of each index is discarded.
 
         Returns:
-            How many were moved: a clip that somebody removed is no error.
+            How many were moved: a clip that somebody removed is not an error.
 
         Raises:
-            UnknownId: that request made no clip that is known.
-            BadArgument: it made none of that index, or they cannot be moved.
+            UnknownId: the history has no clip of this request.
+            BadArgument: the request has no clip of this index, or its clips cannot be moved.
         """
         newest: dict[int, KnownClip] = {}
         for clip in self._clips:
@@ -120,7 +120,7 @@ class History:
 
 def _read_newest(folder: Path) -> list[KnownClip]:
     dated = []
-    # A clip may vanish, or the folder be unreadable: then there is less to know.
+    # A clip may vanish, or the folder may be unreadable: the history is then shorter.
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(SIDECAR) and not entry.name.startswith("."):
@@ -133,13 +133,13 @@ def _read_newest(folder: Path) -> list[KnownClip]:
             clips.append((written, clip))
         if len(clips) == REMEMBERED:
             break
-    # A request's best clip is written last; a coarse clock may show it no later than the others.
+    # A request's best clip is written last; a coarse file clock may give all of them one time.
     clips.sort(key=lambda dated: (-dated[0], dated[1].index))
     return [clip for _, clip in clips]
 
 
 def _read(sidecar: Path) -> KnownClip | None:
-    """The clip that a sidecar is of; None when there is none, or it was not written here."""
+    """Read a sidecar; None if its clip is gone, or if another program wrote it."""
     path = sidecar.with_suffix(".wav")
     try:
         fields: dict[str, Any] = json.loads(sidecar.read_text(encoding="utf-8"))
@@ -157,13 +157,13 @@ def _read(sidecar: Path) -> KnownClip | None:
             sample_rate=read_value("sample_rate", fields["sample_rate"]),
             melody_similarity=None if similarity is None else float(similarity),
         )
-    # Whatever is in it, a file of another program must not keep the daemon from starting.
+    # A file of another program must not keep the daemon from starting, whatever it contains.
     except (*_UNREADABLE, BadArgument):
         return None
 
 
 def _tempo(fields: object) -> Fraction:
-    """A sidecar holds a decimal as a number, and other fractions as text."""
+    """Read a tempo: sidecars have decimals as numbers, and other fractions as text."""
     if isinstance(fields, str) and "/" in fields:
         numerator, _, denominator = fields.partition("/")
         return parse_tempo(Fraction(int(numerator), int(denominator)))
@@ -171,7 +171,7 @@ def _tempo(fields: object) -> Fraction:
 
 
 def _move(clip: Path, folder: Path) -> bool:
-    """Move a clip and its sidecar under a name that is free; False when it was gone."""
+    """Move a clip and its sidecar to a free name in the folder; False if the clip is gone."""
     if not clip.exists():
         return False
     folder.mkdir(exist_ok=True)
@@ -180,7 +180,7 @@ def _move(clip: Path, folder: Path) -> bool:
         number += 1
         target = folder / f"{clip.stem} {number}{clip.suffix}"
     os.replace(clip, target)
-    # Its age in there counts from now.
+    # Its week in this folder starts now.
     os.utime(target)
     sidecar = clip.with_suffix(SIDECAR)
     if sidecar.exists():
@@ -190,7 +190,7 @@ def _move(clip: Path, folder: Path) -> bool:
 
 
 def _clear_discarded(folder: Path) -> None:
-    """Remove what was discarded more than a week ago."""
+    """Delete clips that were discarded more than a week ago."""
     oldest = time.time() - KEPT_SECONDS
     for path in (*folder.glob("*.wav"), *folder.glob(f"*{SIDECAR}")):
         with suppress(OSError):

@@ -1,7 +1,7 @@
-"""The bytes of a loop: 24-bit PCM with `smpl` and `acid` chunks.
+"""The WAV format of a loop: 24-bit PCM with `smpl` and `acid` chunks.
 
-Layout of the chunks: the RIFF specification's `smpl`, and Sonic Foundry's `acid` as libsndfile
-reads it.
+The chunks follow the RIFF specification's `smpl`, and Sonic Foundry's `acid` as libsndfile reads
+it.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ FULL_SCALE = 2 ** (BITS - 1)
 PCM = 1
 MIDDLE_C = 60
 ACID_STRETCH = 4
-"""The flag that says the tempo is meant; no root note is claimed."""
+"""The flag for a valid tempo, without the one for a root note."""
 ACID_CONSTANT = 0x8000
-"""What every writer of acid chunks puts there."""
+"""A constant field of unknown meaning, as every writer of acid chunks sets it."""
 LARGEST_BYTES = 2**32 - 1
 
 
 def wav_bytes(waveform: Waveform, *, bars: int, tempo_bpm: Fraction, meter: Meter) -> bytes:
-    """A whole WAV file that loops from its first frame to its last.
+    """A complete WAV file that loops from its first frame to its last.
 
     The `acid` chunk counts whole beats, so a clip of a half-beat (one bar of 7/8) has none.
 
     Raises:
-        BadArgument: the clip has no frame, or is beyond what a WAV can hold (4 GiB).
+        BadArgument: the clip has no frame, or is larger than a WAV can be (4 GiB).
     """
     if not waveform.frames:
         raise BadArgument("a clip without a frame cannot be written")
@@ -54,12 +54,12 @@ def wav_bytes(waveform: Waveform, *, bars: int, tempo_bpm: Fraction, meter: Mete
 def pcm24(samples: NDArray[np.float32]) -> bytes:
     """float32 `[frames, channels]` as interleaved little-endian 24-bit, rounded, full scale 2²³."""
     scaled = np.rint(samples.astype(np.float64) * FULL_SCALE)
-    whole = scaled.clip(-FULL_SCALE, FULL_SCALE - 1).astype("<i4")
-    return np.ascontiguousarray(whole).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    integers = scaled.clip(-FULL_SCALE, FULL_SCALE - 1).astype("<i4")
+    return np.ascontiguousarray(integers).view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
-    """A chunk begins on an even byte; its size does not count the filler."""
+    """A RIFF chunk, padded to an even length; its size field does not count the padding."""
     return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
 
 
@@ -72,7 +72,7 @@ def _format(waveform: Waveform) -> bytes:
 
 
 def _sampler_loop(waveform: Waveform) -> bytes:
-    """One forward loop over everything, for ever. Its end is the last frame played."""
+    """One endless forward loop over all frames. The end field is the last frame that is played."""
     nanoseconds = round(10**9 / waveform.sample_rate)
     header = struct.pack("<9I", 0, 0, nanoseconds, MIDDLE_C, 0, 0, 0, 1, 0)
     return header + struct.pack("<6I", 0, 0, 0, waveform.frames - 1, 0, 0)

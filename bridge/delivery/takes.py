@@ -1,4 +1,4 @@
-"""Captured melodies as files, so that a clip can be made again from what was hummed for it."""
+"""Captured melodies as files, so that a clip can be made again from its melody."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import mido
 import soundfile
 
 from bridge.audio import Waveform
-from bridge.delivery.wav import plain_name, write_whole
+from bridge.delivery.wav import plain_name, write_atomically
 from bridge.errors import BadArgument
 from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, Note, Take
 
 TAKES = "Takes"
-"""The folder in the clips folder that they go to."""
+"""Folder inside the clips folder for takes."""
 TICKS_PER_BEAT = 960
 VELOCITY = 100
 
 
 def takes_folder(clips: Path) -> Path:
-    """The folder for takes in the clips folder, made when it is not there.
+    """Return the folder for takes, and create it if it does not exist.
 
     Raises:
-        BadArgument: it cannot be made.
+        BadArgument: the folder cannot be created.
     """
     folder = clips / TAKES
     try:
@@ -42,18 +42,18 @@ def write_take(clips: Path, take: Take, *, title: str, tempo_bpm: Fraction) -> P
 
     Args:
         clips: the clips folder.
-        title: what to call it beside its day and tempo.
-        tempo_bpm: the tempo it is told to have, where it knows none of its own.
+        title: part of the file's name, beside the day and the tempo.
+        tempo_bpm: the tempo of a take that has none of its own.
 
     Raises:
         DiskFull: no space, or a limit on file sizes.
-        BadArgument: the folder cannot be made or written to.
+        BadArgument: the folder cannot be created or written to.
     """
     tempo_bpm = take.tempo_bpm or tempo_bpm
     stem = f"{date.today().isoformat()} {plain_name(title)} {float(tempo_bpm):.6g}bpm"
     if isinstance(take.source, Waveform):
-        return write_whole(clips / TAKES, f"{stem}.wav", _wav(take.source))
-    return write_whole(clips / TAKES, f"{stem}.mid", _midi(take, take.source, tempo_bpm))
+        return write_atomically(clips / TAKES, f"{stem}.wav", _wav(take.source))
+    return write_atomically(clips / TAKES, f"{stem}.mid", _midi(take, take.source, tempo_bpm))
 
 
 def _wav(waveform: Waveform) -> bytes:
@@ -63,7 +63,7 @@ def _wav(waveform: Waveform) -> bytes:
 
 
 def _midi(take: Take, notes: tuple[Note, ...], tempo_bpm: Fraction) -> bytes:
-    """One track; it ends where the take does, rests after the last note included."""
+    """A MIDI file with one track, which ends with the take, including rests after the last note."""
     bounded = min(max(tempo_bpm, Fraction(MIN_TEMPO_BPM)), Fraction(MAX_TEMPO_BPM))
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("set_tempo", tempo=round(60_000_000 / bounded)))
@@ -75,7 +75,7 @@ def _midi(take: Take, notes: tuple[Note, ...], tempo_bpm: Fraction) -> bytes:
                 denominator=take.meter.denominator,
             )
         )
-    # An end before a start at the same tick: else a note repeated would end the new one.
+    # At one tick, ends come before starts: else the end of a repeated note would end the new one.
     changes = sorted(
         change
         for note in notes

@@ -1,10 +1,10 @@
-"""Clips as files: named by the bridge, whole or not there at all, never over another.
+"""Clips as files: named by the bridge, complete or absent, and never overwriting another file.
 
-A clip is written beside its place under a name no one opens (`.name.wav.part`), brought to disk,
-and renamed. The sidecar comes first, so that whoever sees the clip finds how it was made. The part
-is also the reservation of the name: it is created exclusively and locked while it is written, so
-that two writers never take one name, and what a killed writer left behind can be told from work in
-progress and cleared away.
+A clip is written under a temporary name in its folder (`.name.wav.part`), synced to disk, and
+renamed. The sidecar comes first, so that whoever sees the clip finds how it was made. The part file
+also reserves the name: it is created exclusively, and locked while it is written. So two writers
+never take one name, and a part file that a killed writer left can be distinguished from work in
+progress and removed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import json
 import math
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import date
 from fractions import Fraction
@@ -30,23 +31,18 @@ from bridge.delivery.riff import wav_bytes
 from bridge.errors import BadArgument, DiskFull
 from bridge.timing import Meter
 
-try:
-    import fcntl
-except ImportError:  # Windows, where a file in use cannot be removed: a stale part stays there.
-    fcntl = None  # type: ignore[assignment]
-
 PART = ".part"
 SIDECAR = ".json"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """No space, no quota, or a limit on the file's size."""
 LONGEST_TITLE = 48
-"""Letters of a clip's title in its name; a file name holds 255 bytes."""
+"""Most letters of a title in a clip's name; a file name can have 255 bytes."""
 
 
 def clip_name(
     title: str, *, tempo_bpm: Fraction, bars: int, seed: int, day: date | None = None
 ) -> str:
-    """What to call a clip, such as `2026-11-22 lofi-keys 120bpm 4bars seed7`.
+    """A clip's name, such as `2026-11-22 lofi-keys 120bpm 4bars seed7`.
 
     Args:
         title: a preset's or a melody's name; anything but letters and digits becomes a hyphen.
@@ -58,7 +54,7 @@ def clip_name(
 
 
 def plain_name(title: str) -> str:
-    """The title as part of a file's name: letters and digits, anything else a hyphen."""
+    """A title as part of a file's name: letters and digits; a hyphen replaces anything else."""
     hyphened = re.sub(r"[\W_]+", "-", title.lower()).strip("-")
     return hyphened[:LONGEST_TITLE].rstrip("-") or "clip"
 
@@ -73,42 +69,44 @@ def write_clip(
     tempo_bpm: Fraction,
     meter: Meter,
 ) -> Path:
-    """Write a clip and its sidecar; the clip appears whole, after the sidecar, or not at all.
+    """Write a clip and its sidecar; the clip appears complete, after the sidecar, or not at all.
 
-    A name that is taken gets ` 2`, ` 3` and so on. Whatever interrupts it, Ctrl-C included, leaves
-    nothing; what a killed writer left is cleared by the next.
+    A taken name gets ` 2`, ` 3` and so on. An interrupted write, by Ctrl-C for instance, leaves no
+    file; the next writer removes the files of a killed one.
 
     Args:
-        out: a file ending in `.wav`, or else a folder; made if it is not there.
+        out: a file ending in `.wav`, or else a folder, which is created if it does not exist.
         metadata: everything needed to make the clip again: JSON's types, fractions, paths and
             numpy numbers; NaN and infinities become null.
-        name: the clip's name in a folder, from `clip_name`.
+        name: the clip's name if `out` is a folder, from `clip_name`.
 
     Returns:
         The clip's path. The sidecar is beside it, with `.json` in place of `.wav`.
 
     Raises:
         DiskFull: no space, or a limit on file sizes.
-        BadArgument: the folder cannot be made or written to.
+        BadArgument: the folder cannot be created or written to.
     """
-    folder, stem = _place(Path(out), name)
+    folder, stem = _folder_and_stem(Path(out), name)
     sound = wav_bytes(waveform, bars=bars, tempo_bpm=tempo_bpm, meter=meter)
     text = json.dumps(_plain(metadata), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    return write_whole(folder, f"{stem}.wav", sound, sidecar=text.encode())
+    return write_atomically(folder, f"{stem}.wav", sound, sidecar=text.encode())
 
 
-def write_whole(folder: Path, name: str, content: bytes, *, sidecar: bytes | None = None) -> Path:
-    """Write a file that appears whole or not at all, its sidecar before it.
+def write_atomically(
+    folder: Path, name: str, content: bytes, *, sidecar: bytes | None = None
+) -> Path:
+    """Write a file that appears complete or not at all, after its sidecar.
 
     Args:
-        name: what to call it, `.wav` or `.mid`; a name that is taken gets ` 2`, ` 3` and so on.
+        name: the file's name, `.wav` or `.mid`; a taken name gets ` 2`, ` 3` and so on.
 
     Returns:
         The file's path.
 
     Raises:
         DiskFull: no space, or a limit on file sizes.
-        BadArgument: the folder cannot be made or written to.
+        BadArgument: the folder cannot be created or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -135,27 +133,27 @@ def write_whole(folder: Path, name: str, content: bytes, *, sidecar: bytes | Non
     return path
 
 
-def _place(out: Path, name: str) -> tuple[Path, str]:
+def _folder_and_stem(out: Path, name: str) -> tuple[Path, str]:
     if out.suffix.lower() == ".wav" and not out.is_dir():
         return out.parent, out.stem
     return out, name
 
 
 def clear_stale_parts(folder: Path) -> None:
-    """Remove what killed writers left in a folder, and nothing that is being written.
+    """Remove the files of killed writers from a folder, and none that is being written.
 
-    A clip's part is there as long as anything of it is unfinished, so it stands for them all: the
-    sidecar's part, and a sidecar whose clip never came.
+    A clip's part file exists as long as the clip is unfinished. So a stale one also marks the
+    sidecar's part file, and a sidecar without a clip, as stale.
     """
     for part in (*folder.glob(f".*.wav{PART}"), *folder.glob(f".*.mid{PART}")):
-        # Not ours to remove, or gone by now: then it is not in the way either.
+        # If it belongs to another user, or is gone by now, it is not in the way either.
         with contextlib.suppress(OSError), FileIO(part, "rb+") as file:
             if not _locked(file) or not _is_still(file, part):
                 continue
             clip = folder / part.name.removeprefix(".").removesuffix(PART)
             sidecar = clip.with_suffix(SIDECAR)
-            # Nothing is written under a name before it is known to be free: an empty part may be
-            # that of a name that another's sidecar has.
+            # A writer writes nothing before it knows that the name is free. So an empty part file
+            # may have the name of another clip, whose sidecar must stay.
             if os.fstat(file.fileno()).st_size:
                 _part_of(sidecar).unlink(missing_ok=True)
                 if not clip.exists():
@@ -165,7 +163,7 @@ def clear_stale_parts(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _reserved(folder: Path, name: str) -> Iterator[tuple[FileIO, Path]]:
-    """A part of a name that is free, open and locked, and the path it is for; removed after."""
+    """Reserve a free name: its part file, open and locked, and the final path. Removed at exit."""
     stem, suffix = os.path.splitext(name)
     for number in itertools.count(1):
         clip = folder / f"{stem if number == 1 else f'{stem} {number}'}{suffix}"
@@ -175,25 +173,28 @@ def _reserved(folder: Path, name: str) -> Iterator[tuple[FileIO, Path]]:
         except FileExistsError:
             continue
         with file:
-            mine = True
+            is_ours = True
             try:
-                # One who clears parts away may have come before the lock: then it is theirs.
-                with contextlib.suppress(OSError):  # A mount without locks: nobody clears it up.
-                    mine = _locked(file) and _is_still(file, part)
-                # Only now: a writer that was faster has renamed its part, and its clip is there.
+                # Another writer may have removed the part file before it was locked.
+                with contextlib.suppress(OSError):  # A mount without locks: nobody removes it.
+                    is_ours = _locked(file) and _is_still(file, part)
+                # Checked last: by now the clip of a faster writer exists under its final name.
                 taken = clip.exists() or clip.with_suffix(SIDECAR).exists()
-                if mine and not taken:
+                if is_ours and not taken:
                     yield file, clip
                     return
             finally:
-                if mine and _is_still(file, part):
+                if is_ours and _is_still(file, part):
                     part.unlink(missing_ok=True)
 
 
 def _locked(file: FileIO) -> bool:
-    """Lock a file for as long as it is open; False when another holds it."""
-    if fcntl is None:
+    """Lock a file for as long as it is open; False when another process has the lock."""
+    if sys.platform == "win32":
+        # Windows removes no file that is in use; a stale part file stays there.
         return True
+    import fcntl
+
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -202,7 +203,7 @@ def _locked(file: FileIO) -> bool:
 
 
 def _is_still(file: FileIO, path: Path) -> bool:
-    """Whether the open file is the one at that path: neither renamed nor removed since."""
+    """Whether an open file is still the one at its path: neither renamed nor removed."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
@@ -221,10 +222,10 @@ def _write_sidecar(clip: Path, content: bytes) -> None:
 
 
 def _fill(file: FileIO, content: bytes) -> None:
-    """Write, and wait until it is on the disk."""
+    """Write all of the content, and wait until it is on the disk."""
     rest = memoryview(content)
     while rest:
-        # At a limit a write is short, and the next one fails.
+        # At a size limit a write is short, and the next one fails.
         rest = rest[file.write(rest) :]
     os.fsync(file.fileno())
 
@@ -234,7 +235,7 @@ def _part_of(path: Path) -> Path:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring the folder's entries to disk, where the system can: Windows and some mounts cannot."""
+    """Sync the folder's entries to disk, where the system can: Windows and some mounts cannot."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -244,7 +245,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold: exact decimals as numbers, other fractions and paths as text."""
+    """Convert to JSON's types: exact decimals become numbers, other fractions and paths text."""
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,11 +1,11 @@
 """The engine as a library: a MusicGen Melody checkpoint in, codes and audio out.
 
-It knows nothing of bars, tempo or files of music: a request is text, chroma and seconds.
+It does not know bars, tempo or music files: a request is text, chroma and seconds.
 
     engine = load("pocket")
     waveforms = engine.generate(Request(prompt="warm rhodes, lo-fi drums", seconds=8.0, seed=7))
 
-Importing this package takes no torch: `load` does, once its arguments are checked.
+Importing this package does not import torch; `load` does, after it has checked its arguments.
 """
 
 from bridge.engine.engine import Engine, load

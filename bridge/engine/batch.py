@@ -1,8 +1,8 @@
-"""The tensors of sequences that are decoded side by side, and one step over them.
+"""The tensors of several sequences that are decoded together, and one step over them.
 
-All of them are made once and stay where they are, and a step is told nothing by the host: where it
-is, what is given, how tokens are drawn, all lies on the device. So a step can be captured, and
-nothing is read back until someone asks for the tokens.
+The tensors are made once and never move. A step takes no value from the host: its position, the
+given tokens and the sampling settings are all on the device. So a step can be captured, and nothing
+is read back before the tokens are asked for.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from bridge.engine.sampler import Sampler, Sampling, gumbel_noise, noise_keys
 Tensor = torch.Tensor
 
 DRAWN = -1
-"""Stands where a token is to be drawn."""
+"""Marks a token that the step draws."""
 NOISE_STEPS = 32
-"""The noise of so many steps is hashed at once: a dozen kernels, not a dozen a step."""
+"""The noise of this many steps is hashed at once: a dozen kernels, not a dozen a step."""
 SPAN_BLOCK = 256
-"""A captured step looks at whole blocks of the cache: one graph a block."""
+"""A captured step reads the cache in blocks of this many positions: one graph for each number of
+blocks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +36,9 @@ class WindowPlan:
 
     Attributes:
         given: int64 `[K, columns]`, the delayed tokens from the start token's column on; `DRAWN`
-            where one is to be drawn.
+            where the step draws one.
         seed: of the noise.
-        sampling: how it is drawn.
+        sampling: how tokens are drawn.
     """
 
     given: NDArray[np.int64]
@@ -49,10 +50,10 @@ class Batch:
     """B sequences, each of one row, or of two with guidance: conditional and unconditional.
 
     Attributes:
-        size: B.
-        rows: of a sequence.
-        capacity: places of the cache.
-        positions: `[capacity, H]`.
+        size: B, the number of sequences.
+        rows: rows of a sequence.
+        capacity: positions of the cache.
+        positions: the sinusoids of the positions, `[capacity, H]`.
     """
 
     def __init__(
@@ -65,11 +66,11 @@ class Batch:
         columns: int,
         capture: GraphCapture | None,
     ) -> None:
-        """Make room; nothing runs.
+        """Allocate the tensors; nothing runs.
 
         Args:
-            columns: tokens of a codebook in a window, the start token's among them, at most.
-            capture: makes a step one launch; None: steps are run as they are.
+            columns: most tokens of a codebook in a window, including the start token.
+            capture: turns a step into one launch; None runs steps as they are.
         """
         self.size, self.rows, self.capacity = size, rows, capacity
         self._decoder = decoder
@@ -78,10 +79,10 @@ class Batch:
         units, unit_rows = (size, rows) if decoder.exact else (1, size * rows)
         self._cache = decoder.cache(units, unit_rows, capacity)
         if capture is not None:
-            # What is masked is read all the same, and a NaN left there would come through.
+            # Masked positions are read as well, and a NaN there would reach the result.
             self._cache.zero_()
         self.positions = decoder.positions(capacity)
-        self._places = torch.arange(capacity, device=device)
+        self._cache_positions = torch.arange(capacity, device=device)
         self._tokens = torch.zeros(
             (size, decoder.num_codebooks, columns), dtype=torch.int64, device=device
         )
@@ -89,7 +90,7 @@ class Batch:
             (NOISE_STEPS, size, decoder.num_codebooks, decoder.codebook_size), device=device
         )
         self._sampler = Sampler(size, decoder.codebook_size, device)
-        # Where the step is: in the cache, among the tokens, and in the noise.
+        # The step's position in the cache, its column of tokens, and its row of noise.
         self._at = torch.zeros(3, dtype=torch.int64, device=device)
         self._keys = torch.zeros(size, dtype=torch.int64, device=device)
         self._graphs: dict[int, Step] = {}
@@ -102,17 +103,17 @@ class Batch:
         return self._cache[:, :, 0, :, index * self.rows : (index + 1) * self.rows]
 
     def prepare(self, length: int | None = None) -> None:
-        """Capture what steps up to that place of the cache take; what was begun is lost.
+        """Capture the steps up to that length of the cache. Loses a window that was begun.
 
         Args:
-            length: of prefix and tokens together; None: the whole capacity.
+            length: of prefix and tokens together; None: the full capacity.
         """
         if self._capture is None:
             return
         end = whole_blocks(length or self.capacity)
         for span in range(SPAN_BLOCK, end + 1, SPAN_BLOCK):
             if span not in self._graphs:
-                # The rehearsals move on, and must find a place within the tensors.
+                # The capture's trial runs advance the position, which must stay in the tensors.
                 self._at.zero_()
                 self._graphs[span] = self._capture(partial(self._step, span, captured=True))
 
@@ -123,9 +124,9 @@ class Batch:
 
         Args:
             plans: one a sequence.
-            prefix: places before the start token's.
-            column: the one whose tokens the first step reads.
-            first_step: the number of the step, in the whole piece, that draws what follows it.
+            prefix: positions before the start token.
+            column: the column that the first step reads.
+            first_step: the number of the first step in the complete piece; it selects the noise.
         """
         given = np.stack([plan.given for plan in plans])
         self._tokens[:, :, : given.shape[2]] = torch.from_numpy(given)
@@ -140,15 +141,15 @@ class Batch:
         """Draw the next column."""
         if self._column == self._noise_end:
             self._make_noise()
-        place = self._prefix + self._column
+        span = self._prefix + self._column + 1
         self._column += 1
         if self._capture is None:
-            self._step(place + 1, captured=False)
+            self._step(span, captured=False)
         else:
-            self._graphs[whole_blocks(place + 1)]()
+            self._graphs[whole_blocks(span)]()
 
     def drawn(self, first: int, end: int) -> NDArray[np.int64]:
-        """Columns of tokens, `[B, K, end - first]`. It waits for the device."""
+        """Columns of tokens, `[B, K, end - first]`. Waits for the device."""
         return self._tokens[:, :, first:end].cpu().numpy()
 
     def _make_noise(self) -> None:
@@ -165,12 +166,12 @@ class Batch:
         self._noise_end = self._column + NOISE_STEPS
 
     def _step(self, span: int, *, captured: bool) -> None:
-        """The step itself, all of it on the device."""
+        """One step, entirely on the device."""
         slot, column, noise_row = torch.split(self._at, 1)
         following = column + 1
         mask = None
         if captured:
-            mask = (self._places[:span] <= slot)[None, None, None]
+            mask = (self._cache_positions[:span] <= slot)[None, None, None]
         logits = self._decoder.step(
             self._tokens.index_select(2, column)[:, :, 0],
             self._cache,
@@ -189,6 +190,6 @@ class Batch:
         self._at.add_(1)
 
 
-def whole_blocks(places: int) -> int:
-    """The fewest whole blocks, in places, that hold so many."""
-    return -(-places // SPAN_BLOCK) * SPAN_BLOCK
+def whole_blocks(positions: int) -> int:
+    """A number of positions, rounded up to whole blocks."""
+    return -(-positions // SPAN_BLOCK) * SPAN_BLOCK

@@ -1,7 +1,7 @@
-"""Where a checkpoint lies, and whether its files can be used at all.
+"""Finds a checkpoint, and checks that its files can be used.
 
-Nothing here reads a weight or imports torch: a wrong name, a folder of something else or pickled
-weights are told at once.
+Nothing here reads a weight or imports torch, so a wrong name, a folder of something else, or
+pickled weights are reported at once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bridge.errors import BadArgument, CheckpointUnusable
 
 POCKET = "pocket"
 COMPOSITE = "musicgen_melody"
-"""`model_type` of a whole checkpoint: text encoder, codec and decoder."""
+"""`model_type` of a complete checkpoint: text encoder, codec and decoder."""
 DECODER = "musicgen_melody_decoder"
 """`model_type` of a decoder alone."""
 FIRST_TRANSFORMERS = (5, 18)
@@ -33,10 +33,10 @@ _TOKENIZERS = ("tokenizer.json", "spiece.model")
 
 @dataclass(frozen=True)
 class Location:
-    """A checkpoint whose files are there.
+    """A checkpoint whose files exist.
 
     Attributes:
-        name: what it was asked for by, without its revision.
+        name: the name that the caller gave, without its revision.
         folder: holds `config.json` and the safetensors.
         revision: the commit on Hugging Face; None for a folder and for `pocket`.
         model_type: `musicgen_melody` or `musicgen_melody_decoder`.
@@ -53,15 +53,15 @@ def find(
 ) -> Location:
     """Locate a checkpoint: `pocket`, a folder, or a Hugging Face id, `owner/name[@revision]`.
 
-    What was fetched from Hugging Face before is used again without asking the network, so an id
-    without a revision stays at the commit it had when it was first fetched.
+    Files that were fetched from Hugging Face are used again without the network, so an id without a
+    revision stays at the commit of the first time.
 
     Args:
-        fetch: False: only what is on this machine already.
+        fetch: False finds only what is on this machine already.
 
     Raises:
         BadArgument: a revision of something that has none, or two revisions.
-        CheckpointUnusable: no such folder, nothing fetched and no network, no MusicGen Melody
+        CheckpointUnusable: no such folder, not fetched and no network, no MusicGen Melody
             configuration, or no safetensors.
     """
     name = os.fspath(model)
@@ -98,7 +98,7 @@ def check_transformers(installed: str | None = None) -> None:
     """Refuse a transformers that would ignore the conditions.
 
     Raises:
-        CheckpointUnusable: it is older than 5.18.
+        CheckpointUnusable: transformers is older than 5.18.
     """
     installed = installed or version("transformers")
     if tuple(map(int, re.findall(r"\d+", installed)[:2])) < FIRST_TRANSFORMERS:
@@ -112,7 +112,7 @@ def read_config(name: str, folder: Path) -> dict[str, Any]:
     """The folder's `config.json`.
 
     Raises:
-        CheckpointUnusable: it is missing, or is not a JSON object.
+        CheckpointUnusable: the file is missing, or is not a JSON object.
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -128,7 +128,7 @@ def read_config(name: str, folder: Path) -> dict[str, Any]:
 
 
 def _fetched(hub_id: str, revision: str | None, *, fetch: bool) -> Location:
-    """The snapshot in Hugging Face's cache, fetched when it is not whole."""
+    """The snapshot in Hugging Face's cache, fetched if it is incomplete."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils.tqdm import (
         are_progress_bars_disabled,
@@ -151,8 +151,8 @@ def _fetched(hub_id: str, revision: str | None, *, fetch: bool) -> Location:
     try:
         try:
             folder = snapshot(cached=True)
-            # Another program that needed only a part of it leaves it so.
-            if not _is_whole(hub_id, folder):
+            # Another program may have fetched only the part that it needs.
+            if not _is_complete(hub_id, folder):
                 raise FileNotFoundError
         except FileNotFoundError:
             if not fetch:
@@ -177,14 +177,14 @@ def _fetched(hub_id: str, revision: str | None, *, fetch: bool) -> Location:
 
 
 def _checked_files(name: str, folder: Path) -> str:
-    """The `model_type`, when configuration and weights are those of MusicGen Melody."""
+    """The `model_type`, after checking that configuration and weights are MusicGen Melody's."""
     model_type = read_config(name, folder).get("model_type")
     if model_type not in (COMPOSITE, DECODER):
         raise CheckpointUnusable(
             f"model {name!r} is of type {model_type!r}, not a MusicGen Melody checkpoint "
             f"({COMPOSITE!r}), such as facebook/musicgen-stereo-melody"
         )
-    # Without either, transformers makes up an empty tokenizer.
+    # With neither file, transformers would make an empty tokenizer.
     if model_type == COMPOSITE and not any((folder / file).is_file() for file in _TOKENIZERS):
         raise CheckpointUnusable(
             f"model {name!r} has no tokenizer: {' or '.join(_TOKENIZERS)} is missing; copy it from "
@@ -205,7 +205,7 @@ def _checked_files(name: str, folder: Path) -> str:
     )
 
 
-def _is_whole(name: str, folder: Path) -> bool:
+def _is_complete(name: str, folder: Path) -> bool:
     try:
         needs_tokenizer = read_config(name, folder).get("model_type") == COMPOSITE
     except CheckpointUnusable:
@@ -215,7 +215,7 @@ def _is_whole(name: str, folder: Path) -> bool:
 
 
 def missing_weights(folder: Path) -> list[str]:
-    """Names of the safetensors files that should be in the folder and are not."""
+    """Names of the safetensors files that the folder lacks."""
     if (folder / _WEIGHTS).is_file():
         return []
     index = folder / f"{_WEIGHTS}.index.json"

@@ -1,4 +1,4 @@
-"""The codec: codes to audio in a stream, and audio through both of its halves."""
+"""The codec: decodes codes to audio as a stream, and reconstructs audio by encoder and decoder."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from bridge.errors import CheckpointUnusable
 Tensor = torch.Tensor
 
 _BLOCK_STEPS = 100
-"""Codec steps that pass through the layers at once. More leave the processor's cache: of pocket's
-codec, on one core, a step took 1.7 times as long in blocks of 500 (measured)."""
+"""Codec steps that pass through the layers at once. More do not fit the processor's cache: with
+pocket's codec, on one core, a step took 1.7 times as long in blocks of 500 (measured)."""
 
 
 class CodecDecoder:
-    """The codec's decoder with its weight norm folded, in float32; once a checkpoint.
+    """The codec's decoder with its weight norm folded, in float32; one for each checkpoint.
 
     Attributes:
         hop: frames of a codec step.
-        lag_frames: frames that wait for the codes to come: 2402, which is 75.06 ms, for the 32 kHz
-            codec. Each layer lets wait, where L of its inputs do: a convolution of k
-            inputs of dilation d, alone or in a residual block, L + (k - 1) * d // 2; a transposed
-            convolution of stride s, L * s + ceil(s / 2); ELU and LSTM, L. So 3, then 28, 29, 148,
-            149, 598, 599, 2398, 2399 and 2402.
+        lag_frames: frames that wait for later codes: 2402, which is 75.06 ms, for the 32 kHz codec.
+            When L inputs of a layer wait, these outputs wait: L + (k - 1) * d // 2 of a convolution
+            of k inputs with dilation d, alone or in a residual block; L * s + ceil(s / 2) of a
+            transposed convolution of stride s; L of ELU and LSTM. So 3, then 28, 29, 148, 149, 598,
+            599, 2398, 2399 and 2402.
     """
 
     def __init__(self, codec: Any, channels: int) -> None:
         """Fold the weights.
 
         Args:
-            codec: transformers' `EncodecModel`, float32, on its device. It is not changed, but its
-                LSTM is used.
-            channels: 1 or 2, each of which passes alone through the codec, which is mono.
+            codec: transformers' `EncodecModel`, float32, on its device. It stays unchanged; the
+                decoder uses its LSTM.
+            channels: 1 or 2; each passes alone through the codec, which is mono.
 
         Raises:
-            CheckpointUnusable: a codec that cannot be streamed, or is not mono.
+            CheckpointUnusable: the codec cannot be streamed, or is not mono.
         """
         _check(codec.config)
         self._channels = channels
@@ -58,20 +58,20 @@ class CodecDecoder:
             self.lag_frames = layer.lag(self.lag_frames)
 
     def stream(self, variations: int) -> CodecStream:
-        """Begin a piece of so many variations."""
-        # On a CPU the rounding of a convolution may depend on the size of the batch, and its cache
-        # has room for one variation at a time. A GPU is kept busy by all of them at once.
+        """Begin a piece with that many variations."""
+        # On a CPU the rounding of a convolution may depend on the size of the batch, and the cache
+        # has room for one variation at a time. A GPU needs all of them at once to be busy.
         together = 1 if self._embeddings.device.type == "cpu" else variations
         groups = [[LayerState() for _ in self._layers] for _ in range(variations // together)]
         return CodecStream(self, together, groups)
 
     def advance(self, states: list[LayerState], codes: Tensor, *, last: bool) -> Tensor:
-        """Codes through all layers.
+        """Pass codes through all layers.
 
         Args:
             states: one a layer; changed in place.
             codes: int64 `[B, K * channels, S]`, S >= 0.
-            last: none come after these.
+            last: whether these are the last codes.
 
         Returns:
             float32 `[B, channels, frames]`.
@@ -87,19 +87,19 @@ class CodecDecoder:
         codebooks = rows // self._channels
         codes = codes.view(variations, codebooks, self._channels, steps)
         firsts = torch.arange(codebooks, device=codes.device) * self._codebook_size
-        places = (codes + firsts[:, None, None]).permute(0, 2, 3, 1).flatten(0, 1)
-        return self._embeddings[places].sum(2)  # of [B * channels, S, K, C]
+        indices = (codes + firsts[:, None, None]).permute(0, 2, 3, 1).flatten(0, 1)
+        return self._embeddings[indices].sum(2)  # of [B * channels, S, K, C]
 
 
 @dataclass
 class CodecStream:
-    """One piece on its way through the codec; of `CodecDecoder.stream`. Not safe between threads.
+    """The decoding of one piece; `CodecDecoder.stream` makes it. Not thread-safe.
 
     Attributes:
-        decoder: what it passes through.
+        decoder: the layers.
         together: variations that pass as one batch.
-        states: of each such batch, one a layer.
-        ended: whether the last codes have come.
+        states: for each such batch, one a layer.
+        ended: whether the last codes have been decoded.
     """
 
     decoder: CodecDecoder
@@ -109,42 +109,43 @@ class CodecStream:
 
     @torch.inference_mode()
     def decode(self, codes: Tensor, *, last: bool = False) -> Tensor:
-        """The sound that the next codes make final. How the codes are cut changes no sample by more
-        than float32's rounding (1e-6).
+        """The audio that the next codes make final.
+
+        The sizes of the calls change no sample by more than float32's rounding (1e-6).
 
         Args:
-            codes: int64 `[variations, K * channels, S]` on the codec's device, S >= 0. Of stereo
+            codes: int64 `[variations, K * channels, S]` on the codec's device, S >= 0. In stereo
                 the even codebooks are left, the odd ones right.
-            last: none come after these.
+            last: whether these are the last codes.
 
         Returns:
-            float32 `[variations, channels, frames]` on the codec's device: `decoder.lag_frames`
-            behind the codes, and none while these are fewer; after the last, as many as there
-            are steps times `decoder.hop`.
+            float32 `[variations, channels, frames]` on the codec's device. The audio ends
+            `decoder.lag_frames` before the end of the codes; after the last codes, all calls
+            together have returned steps times `decoder.hop` frames.
 
         Raises:
-            RuntimeError: the last codes have come already.
+            RuntimeError: the last codes have been decoded already.
         """
         if self.ended:
             raise RuntimeError("the piece has ended; begin another stream")
         self.ended = last
         blocks = torch.split(codes, _BLOCK_STEPS, dim=2)
-        sounds = []
+        parts = []
         with _exact(codes.device):
             for number, block in enumerate(blocks, start=1):
                 ends = last and number == len(blocks)
-                parts = zip(torch.split(block, self.together), self.states, strict=True)
-                sounds.append(
+                groups = zip(torch.split(block, self.together), self.states, strict=True)
+                parts.append(
                     torch.cat(
-                        [self.decoder.advance(states, part, last=ends) for part, states in parts]
+                        [self.decoder.advance(states, group, last=ends) for group, states in groups]
                     )
                 )
-        return torch.cat(sounds, dim=2)
+        return torch.cat(parts, dim=2)
 
 
 def _check(config: Any) -> None:
-    """Refuse what is not in MusicGen's codecs and would not stream, or not as transformers does."""
-    wanted = {
+    """Refuse options that no MusicGen codec has and that would not stream as in transformers."""
+    allowed = {
         "audio_channels": (1,),
         "norm_type": ("weight_norm",),
         "pad_mode": PAD_MODES,
@@ -152,7 +153,7 @@ def _check(config: Any) -> None:
         "normalize": (False,),
         "chunk_length_s": (None,),
     }
-    for name, values in wanted.items():
+    for name, values in allowed.items():
         value = getattr(config, name)
         if value not in values:
             raise CheckpointUnusable(
@@ -162,7 +163,7 @@ def _check(config: Any) -> None:
 
 
 def _exact(device: torch.device) -> AbstractContextManager[None]:
-    """Inside, cuDNN computes float32 as float32: TF32's 10 bits would be heard at -60 dB."""
+    """Have cuDNN compute in full float32, inside: TF32's 10 bits would be audible at -60 dB."""
     if device.type != "cuda":
         return nullcontext()
     guard: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
@@ -176,14 +177,14 @@ def reconstruct(checkpoint: Checkpoint, waveform: Waveform) -> Waveform:
         waveform: at least one frame. Channels pass one by one through the codec, which is mono.
 
     Returns:
-        float32 at the checkpoint's rate and channels, as many frames as the input at that rate.
+        float32 with the checkpoint's rate and channels; as many frames as the input at that rate.
     """
     channels = checkpoint.audio_channels
-    sound = waveform.mono() if channels == 1 else waveform.stereo()
-    sound = sound.resampled(checkpoint.sample_rate)
-    padded = math.ceil(sound.frames / checkpoint.hop) * checkpoint.hop
+    source = waveform.mono() if channels == 1 else waveform.stereo()
+    source = source.resampled(checkpoint.sample_rate)
+    padded = math.ceil(source.frames / checkpoint.hop) * checkpoint.hop
     samples = np.zeros((channels, 1, padded), dtype=np.float32)
-    samples[:, 0, : sound.frames] = sound.samples.T
+    samples[:, 0, : source.frames] = source.samples.T
     codec = checkpoint.model.audio_encoder
     with torch.inference_mode():
         encoded = codec.encode(
@@ -192,5 +193,5 @@ def reconstruct(checkpoint: Checkpoint, waveform: Waveform) -> Waveform:
         )
         codes = encoded.audio_codes[:, :, : checkpoint.num_codebooks // channels]
         audio = codec.decode(codes, encoded.audio_scales).audio_values  # [channels, 1, padded]
-    heard = audio[:, 0, : sound.frames].float().cpu().numpy()
-    return Waveform(np.ascontiguousarray(heard.T), checkpoint.sample_rate)
+    decoded = audio[:, 0, : source.frames].float().cpu().numpy()
+    return Waveform(np.ascontiguousarray(decoded.T), checkpoint.sample_rate)

@@ -3,7 +3,7 @@
 The weights are those of transformers' `MusicgenMelodyForCausalLM`, fused: query, key and value in
 one matrix, the heads of all codebooks in one, and their embeddings in one table.
 
-It knows nothing of delays, sampling or text: tokens and states in, logits out.
+It does not know delays, sampling or text: tokens and states in, logits out.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from torch.nn import functional
 Tensor = torch.Tensor
 
 CPU_BLOCKS = 4
-"""A float32 matrix is cut into so many on the CPU, where a product of few rows is else the work
-of a single core: MKL shares out the blocks of a batched product, and nothing of one (README)."""
+"""Blocks of a float32 matrix on the CPU. MKL gives a product of few rows to a single core, but
+shares the blocks of a batched product among cores (README)."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Norm:
-    """A layer norm, without what a module's call costs."""
+    """A layer norm, without the cost of calling a module."""
 
     weight: Tensor  # [H]
     bias: Tensor  # [H]
@@ -32,7 +32,7 @@ class _Norm:
 
     @classmethod
     def of(cls, module: Any) -> _Norm:
-        """transformers' own."""
+        """The same norm as a module's."""
         return cls(module.weight.detach(), module.bias.detach(), float(module.eps))
 
     def __call__(self, hidden: Tensor) -> Tensor:
@@ -55,14 +55,15 @@ class _Layer:
 class Decoder:
     """The decoder of one checkpoint.
 
-    In float32 each sequence is a unit of its own, whose rows alone make up a product: so its logits
-    are bit for bit the same beside any other. In the smaller types all rows are one unit.
+    A unit is the rows that go into one matrix product. In float32 each sequence is its own unit, so
+    its logits are bit for bit the same whatever other sequences are in the batch. In the smaller
+    types all rows are one unit.
 
     Attributes:
         hidden_size: H.
         heads: of attention.
         num_codebooks: K.
-        codebook_size: V; the token V is the start and the padding.
+        codebook_size: V; token V is the start token and the padding.
         blocks: G, into which the heads are grouped.
         exact: whether each sequence is its own unit.
     """
@@ -70,7 +71,8 @@ class Decoder:
     def __init__(self, causal_lm: Any) -> None:
         """Fuse the weights.
 
-        In float32 on the CPU they are copied; elsewhere transformers' own become views of them.
+        In float32 on the CPU they are copied; otherwise transformers' parameters become views of
+        the fused ones.
 
         Args:
             causal_lm: a `MusicgenMelodyForCausalLM` on its device, in its number type.
@@ -84,8 +86,8 @@ class Decoder:
         self.exact = self.dtype is torch.float32
         self.blocks = 1
         if self.device.type == "cpu" and self.exact:
-            whole = (self.heads, int(config.ffn_dim))
-            self.blocks = max(n for n in (1, 2, CPU_BLOCKS) if not any(size % n for size in whole))
+            sizes = (self.heads, int(config.ffn_dim))
+            self.blocks = max(n for n in (1, 2, CPU_BLOCKS) if not any(size % n for size in sizes))
         self._first_rows = torch.arange(self.num_codebooks, device=self.device) * (
             self.codebook_size + 1
         )
@@ -102,17 +104,17 @@ class Decoder:
 
     @property
     def device(self) -> torch.device:
-        """Where it runs."""
+        """The device of the weights."""
         return self._embeddings.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of weights and cache."""
+        """The number type of weights and cache."""
         return self._embeddings.dtype
 
     @property
     def weight_bytes(self) -> int:
-        """What a step reads of the weights: all matrices, and next to nothing of the embeddings."""
+        """Bytes of weights that a step reads: all matrices; the embeddings hardly count."""
         matrices = [self._logit_heads]
         for layer in self._layers:
             matrices += [
@@ -124,7 +126,7 @@ class Decoder:
         return sum(matrix.nbytes for matrix in matrices)
 
     def cache(self, units: int, rows: int, capacity: int) -> Tensor:
-        """A cache of keys and of values, of which nothing is set.
+        """An uninitialized cache of keys and values.
 
         Its shape is `[layers, 2, units, G, rows, heads / G, capacity, D]`, D the size of a head.
         """
@@ -144,7 +146,7 @@ class Decoder:
         )
 
     def positions(self, count: int) -> Tensor:
-        """The sinusoids that are added to the states of the first `count` places, `[count, H]`."""
+        """The sinusoids to add to the states of the first `count` positions, `[count, H]`."""
         table: Tensor = self._sinusoids(count, self.hidden_size)
         return table.to(device=self.device, dtype=self.dtype)
 
@@ -153,15 +155,15 @@ class Decoder:
         return functional.embedding(tokens + self._first_rows, self._embeddings).sum(-2)
 
     def prefill(self, states: Tensor, cache: Tensor, positions: Tensor, start: int) -> None:
-        """Fill the cache from place `start` on with what the states leave there.
+        """Write the keys and values of states into the cache, from position `start` on.
 
-        The places before it hold what came before. No logits: what leads to the first drawn token
-        is a step.
+        The positions before `start` must be filled. Returns no logits: the first drawn token comes
+        from a step.
 
         Args:
-            states: `[N, n, H]`, without their positions.
-            cache: of those N rows of one unit, `[layers, 2, G, N, heads / G, capacity, D]`.
-            positions: of at least the cache's capacity.
+            states: `[N, n, H]`, without the sinusoids of their positions.
+            cache: of N rows of one unit, `[layers, 2, G, N, heads / G, capacity, D]`.
+            positions: the sinusoids, at least as many as the cache's capacity.
         """
         rows, count, _ = states.shape
         end = start + count
@@ -176,7 +178,7 @@ class Decoder:
             kept[0, ..., start:end, :] = key
             kept[1, ..., start:end, :] = value
             if layer is self._layers[-1]:
-                # Of the last layer nothing is wanted but what later steps look back at.
+                # Later steps need only the keys and values of the last layer.
                 return
             mixed = functional.scaled_dot_product_attention(
                 query.flatten(0, 1),
@@ -199,16 +201,15 @@ class Decoder:
         span: int,
         mask: Tensor | None,
     ) -> Tensor:
-        """One place further: write it into the cache, and predict what comes after it.
+        """Add one position to the cache, and predict the tokens after it.
 
         Args:
-            tokens: int64 `[B, K]`; a sequence's rows are all given the same.
+            tokens: int64 `[B, K]`; all rows of a sequence get the same.
             cache: of those sequences, as `cache` makes it.
-            positions: of at least the cache's capacity.
-            slot: int64 `[1]`, the place, on the device.
-            span: how much of the cache is looked at, from its start; over the slot.
-            mask: bool `[1, 1, 1, span]`, False for what is past the slot; None where the span
-                ends there.
+            positions: the sinusoids, at least as many as the cache's capacity.
+            slot: int64 `[1]`, the new position, on the device.
+            span: how many positions of the cache are read, from its start; over the slot.
+            mask: bool `[1, 1, 1, span]`, False past the slot; None where the span ends at the slot.
 
         Returns:
             float32 logits `[B, rows, K, V]`.
@@ -238,17 +239,23 @@ class Decoder:
 
 
 def column_parallel(hidden: Tensor, blocks: Tensor) -> Tensor:
-    """`[units, rows, in]` times each block of columns, `[G, in, out]`: `[units, G, rows, out]`."""
+    """Multiply `[units, rows, in]` by each block of columns `[G, in, out]`.
+
+    Returns `[units, G, rows, out]`.
+    """
     if len(blocks) == 1 and len(hidden) == 1:
         return (hidden[0] @ blocks[0])[None, None]
     if len(hidden) == 1:
         return torch.bmm(hidden.expand(len(blocks), -1, -1), blocks)[None]
-    # Unit by unit: the same product whatever stands beside it.
+    # Unit by unit, so that a product does not depend on the other units.
     return torch.stack([torch.bmm(unit.expand(len(blocks), -1, -1), blocks) for unit in hidden])
 
 
 def row_parallel(onto: Tensor, inner: Tensor, blocks: Tensor) -> Tensor:
-    """`[units, rows, out]` plus `[units, G, rows, in]` times blocks of rows, `[G, in, out]`."""
+    """Add the product of `[units, G, rows, in]` and blocks of rows `[G, in, out]` onto `onto`.
+
+    `onto` and the result are `[units, rows, out]`.
+    """
     if len(blocks) == 1 and len(inner) == 1:
         return torch.addmm(onto[0], inner[0, 0], blocks[0])[None]
     if len(inner) == 1:
@@ -271,7 +278,7 @@ def _layer(module: Any, blocks: int) -> _Layer:
 
 
 def _columns(parameters: Sequence[torch.nn.Parameter], blocks: int) -> Tensor:
-    """Weights `[out, in]` beside one another, `[G, in, all out / G]`: a part of each in a block."""
+    """Weights `[out, in]` side by side as `[G, in, all out / G]`; a block has a part of each."""
     if blocks == 1:
         return _stacked(parameters).t()[None]
     parts = [parameter.detach().view(blocks, -1, parameter.shape[1]) for parameter in parameters]
@@ -282,14 +289,14 @@ def _rows(parameter: torch.nn.Parameter, blocks: int) -> Tensor:
     """A weight `[out, in]` as `[G, in / G, out]`."""
     if blocks == 1:
         return parameter.detach().t()[None]
-    whole = parameter.detach().t().contiguous()
-    return whole.view(blocks, -1, whole.shape[1])
+    transposed = parameter.detach().t().contiguous()
+    return transposed.view(blocks, -1, transposed.shape[1])
 
 
 def _stacked(parameters: Sequence[torch.nn.Parameter]) -> Tensor:
-    """The parameters below one another; they become views of the whole, and free what they held."""
-    whole = torch.cat([parameter.detach() for parameter in parameters])
-    pieces = torch.split(whole, [len(parameter) for parameter in parameters])
-    for parameter, piece in zip(parameters, pieces, strict=True):
-        parameter.data = piece
-    return whole
+    """The parameters concatenated; each becomes a view of the result, and frees its own memory."""
+    stacked = torch.cat([parameter.detach() for parameter in parameters])
+    parts = torch.split(stacked, [len(parameter) for parameter in parameters])
+    for parameter, part in zip(parameters, parts, strict=True):
+        parameter.data = part
+    return stacked

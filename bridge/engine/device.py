@@ -1,4 +1,4 @@
-"""Which device and number type a model runs on, and what running out of memory looks like."""
+"""Chooses the device and the number type of a model, and recognizes out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _DTYPES = {
     "bfloat16": torch.bfloat16,
 }
 
-_SAID = (
+_OUT_OF_MEMORY_TEXTS = (
     "out of memory",
     "not enough memory",
     "can't allocate memory",
     "cannot allocate memory",
-    # All that oneDNN, which does the CPU's matrix products, tells of a malloc that failed.
+    # The only text from oneDNN, which does the CPU's matrix products, after a failed malloc.
     "could not create a primitive",
 )
 
@@ -30,7 +30,7 @@ def resolve_device(device: str | None) -> torch.device:
     """The device by name; None or `auto` takes CUDA, then Apple's MPS, then the CPU.
 
     Raises:
-        BadArgument: no such device, or not on this machine.
+        BadArgument: no such device, or this machine lacks it.
     """
     if device is None or device == "auto":
         if torch.cuda.is_available():
@@ -51,17 +51,19 @@ def resolve_device(device: str | None) -> torch.device:
 
 
 def describe_device(device: str | None) -> str:
-    """What a model would run on, and the memory there, for people.
+    """The device that a model would run on, and its memory, for people.
 
     Raises:
-        BadArgument: no such device, or not on this machine.
+        BadArgument: no such device, or this machine lacks it.
     """
-    place = resolve_device(device)
-    if place.type != "cuda":
-        return f"{place.type}, {torch.get_num_threads()} threads" if place.type == "cpu" else "mps"
-    free, total = torch.cuda.mem_get_info(place)
-    name = torch.cuda.get_device_name(place)
-    return f"{place}, {name}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free"
+    resolved = resolve_device(device)
+    if resolved.type == "cpu":
+        return f"cpu, {torch.get_num_threads()} threads"
+    if resolved.type != "cuda":
+        return "mps"
+    free, total = torch.cuda.mem_get_info(resolved)
+    name = torch.cuda.get_device_name(resolved)
+    return f"{resolved}, {name}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free"
 
 
 def resolve_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
@@ -88,7 +90,7 @@ def oom_as_error(remedy: str) -> Iterator[None]:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        # The failed call's frames hold tensors; without them the next request finds its room.
+        # The failed call's frames hold tensors; clearing them frees memory for the next request.
         traceback.clear_frames(error.__traceback__)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -96,8 +98,13 @@ def oom_as_error(remedy: str) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """CUDA has a class for it; the CPU's allocator, mmap and MPS say it in words."""
+    """Whether an error means out of memory.
+
+    CUDA has a class for it; the CPU's allocator, mmap and MPS only have texts.
+    """
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    said = str(error).lower()
-    return isinstance(error, (RuntimeError, OSError)) and any(words in said for words in _SAID)
+    message = str(error).lower()
+    return isinstance(error, (RuntimeError, OSError)) and any(
+        text in message for text in _OUT_OF_MEMORY_TEXTS
+    )

@@ -1,6 +1,6 @@
-"""`load` and `Engine`: what the programs see of a model.
+"""`load` and `Engine`: the public interface to a model.
 
-Nothing here imports torch until a model is loaded, after its name and its files were checked.
+Nothing here imports torch until a model is loaded, after its name and its files have been checked.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ if TYPE_CHECKING:
     from bridge.engine.weights import Checkpoint
 
 ENGINES = ("stream", "reference")
-"""Ways to generate: the bridge's own, and transformers' `generate`, which the first is held to."""
+"""Ways to generate: the bridge's own, and transformers' `generate`. Both give the same codes."""
 LARGEST_BATCH = 8
-"""Variations that are made side by side; of more the cache would fill a small device's memory."""
+"""Variations that are generated together; the cache of more would fill a small device's memory."""
 WARM_UP_SECONDS = 0.5
 TURN_SECONDS = 0.05
-"""How often what waits for another request looks whether it has been cancelled."""
+"""How often a request that waits for another one checks whether it has been cancelled."""
 Progress = Callable[[float], None]
-"""Told the share done, rising to 1, in the thread that generates; what it raises ends that."""
+"""Called with the share done, rising to 1, in the thread that generates; an error that it raises
+ends the generation."""
 
 
 def load(
@@ -54,30 +55,31 @@ def load(
 
     Args:
         model: `pocket`, a folder, or a Hugging Face id, `owner/name` or `owner/name@revision`.
-            An id is fetched once and stays at the commit it had then.
+            An id is fetched once and stays at the commit that it had then.
         revision: branch, tag or commit of an id.
         device: `auto` (None), `cpu`, `cuda`, `cuda:N` or `mps`.
         dtype: `auto` (None: bfloat16 on CUDA, else float32), `float32`, `float16` or `bfloat16`.
-        decoder: a decoder trained by itself (`MusicgenMelodyForCausalLM`), or a whole checkpoint
-            whose decoder is wanted, in place of the model's; named like `model`.
+        decoder: replaces the model's decoder; named like `model`. Either a decoder alone
+            (`MusicgenMelodyForCausalLM`), or a whole checkpoint, of which the decoder is taken.
         engine: `stream`, or `reference`: transformers' `generate`, slower, and in a single chunk.
 
     Raises:
         BadArgument: the device, number type, revision or engine does not exist.
-        CheckpointUnusable: the checkpoint is not there, not MusicGen Melody, pickled, or broken.
-        OutOfMemory: it does not fit the device.
+        CheckpointUnusable: the checkpoint is missing, not MusicGen Melody, pickled, or broken.
+        OutOfMemory: the checkpoint does not fit the device.
     """
     if engine not in ENGINES:
         raise BadArgument(f"engine {engine!r}: give {' or '.join(ENGINES)}")
     check_transformers()
     location = find(model, revision)
-    other = None if decoder is None else find(decoder)
-    # Only now: torch and transformers take seconds to import.
+    decoder_location = None if decoder is None else find(decoder)
+    # Not earlier: torch and transformers take seconds to import.
     from bridge.engine.device import resolve_device, resolve_dtype
     from bridge.engine.weights import read_checkpoint
 
-    place = resolve_device(device)
-    checkpoint = read_checkpoint(location, other, place, resolve_dtype(dtype, place))
+    torch_device = resolve_device(device)
+    torch_dtype = resolve_dtype(dtype, torch_device)
+    checkpoint = read_checkpoint(location, decoder_location, torch_device, torch_dtype)
     return Engine(location, checkpoint, reference=engine == "reference")
 
 
@@ -90,7 +92,7 @@ class Engine:
         """`load` makes it.
 
         Args:
-            reference: generate by transformers.
+            reference: generate with transformers.
         """
         from bridge.engine.pipeline import Pipeline
 
@@ -100,11 +102,11 @@ class Engine:
         self._pipeline = None if reference else Pipeline(checkpoint)
 
     def as_reference(self) -> Engine:
-        """The same model in the same memory, generating by transformers. Use one at a time."""
+        """The same model in the same memory, generating with transformers. Use one at a time."""
         return Engine(self._location, self._checkpoint, reference=True)
 
     def warm_up(self) -> None:
-        """Do once what the first request would have to wait for."""
+        """Do the one-time work now, so that the first request does not wait for it."""
         if self._pipeline is not None:
             from bridge.engine.device import oom_as_error
 
@@ -114,7 +116,7 @@ class Engine:
 
     @property
     def model_name(self) -> str:
-        """What the model was asked for by: `pocket`, an id, or a folder."""
+        """The name that the model was loaded by: `pocket`, an id, or a folder."""
         return self._location.name
 
     @property
@@ -149,24 +151,24 @@ class Engine:
 
     @property
     def pipeline(self) -> Pipeline:
-        """What it generates by.
+        """The parts that generate.
 
         Raises:
-            Unsupported: a reference has none.
+            Unsupported: a reference engine has none.
         """
         if self._pipeline is None:
-            raise Unsupported("a reference engine generates by transformers, and has no pipeline")
+            raise Unsupported("a reference engine generates with transformers, and has no pipeline")
         return self._pipeline
 
     def stream(self, request: Request, *, progress: Progress | None = None) -> Stream:
-        """The request's chunks, made as they are asked for: the first is one step, later ones grow.
+        """The request's chunks, each made when it is asked for.
 
-        More than 8 variations come in a single chunk. Iterating raises `Cancelled` and
-        `OutOfMemory`.
+        The first chunk is one step; later ones grow. More than 8 variations come in a single
+        chunk. Iterating raises `Cancelled` and `OutOfMemory`.
 
         Raises:
             BadArgument: `continue_from` does not fit the checkpoint's codebooks.
-            Unsupported: it is longer than the engine can make.
+            Unsupported: the piece is longer than the engine can make.
         """
         steps = self._checked_steps(request)
         if self._pipeline is None:
@@ -187,13 +189,13 @@ class Engine:
     ) -> list[Waveform] | list[list[Waveform]]:
         """The audio of one request, a waveform a variation, or of several, a list a request.
 
-        Requests of equal length, with prompts of equal length, are made side by side; each sounds
+        Requests of equal length, with prompts of equal length, are generated together; each sounds
         as it does when it is made alone (in float32 to the bit).
 
         Raises:
             BadArgument: `continue_from` does not fit the checkpoint's codebooks.
-            Unsupported: it is longer than the engine can make.
-            OutOfMemory: it does not fit the device.
+            Unsupported: a piece is longer than the engine can make.
+            OutOfMemory: a request does not fit the device.
         """
         if isinstance(request, Request):
             return self._joined(self.stream(request, progress=progress))
@@ -209,8 +211,8 @@ class Engine:
         for index, each in enumerate(request):
             for row in self._rows(each):
                 prefix = self._pipeline.conditioner.length(each.prompt)
-                alike = (steps[index], prefix, row.before, row.guided)
-                groups.setdefault(alike, []).append((index, row))
+                key = (steps[index], prefix, row.before, row.guided)
+                groups.setdefault(key, []).append((index, row))
         made: list[list[Waveform]] = [[] for _ in request]
         for done, ((length, *_), members) in enumerate(groups.items()):
             batches = _batches([row for _, row in members], LARGEST_BATCH)
@@ -221,7 +223,7 @@ class Engine:
         return made
 
     def reconstruct(self, waveform: Waveform) -> Waveform:
-        """The sound through the codec alone: what is left of it without the decoder's mistakes.
+        """The waveform through the codec alone, so without the decoder's mistakes.
 
         Args:
             waveform: any rate and channels; mixed to mono for a mono checkpoint, and mono doubled
@@ -233,7 +235,7 @@ class Engine:
 
         Raises:
             BadArgument: no frames.
-            OutOfMemory: it does not fit the device.
+            OutOfMemory: the waveform does not fit the device.
         """
         if waveform.frames == 0:
             raise BadArgument("a sound to reconstruct has at least one frame, got none")
@@ -275,7 +277,7 @@ class Engine:
         return steps
 
     def _check_length(self, before: int, steps: int) -> None:
-        """Of what is continued and what is made."""
+        """Raise `Unsupported` where the continued and the new steps together are too many."""
         window = self._pipeline is None
         longest = WINDOW_SECONDS if window else LONGEST_SECONDS
         if before + steps > longest * self.frame_rate:
@@ -289,7 +291,7 @@ class Engine:
 
     @contextmanager
     def _turn(self, cancelled: threading.Event) -> Iterator[None]:
-        """Wait until nothing else is being made, or it is cancelled."""
+        """Wait until no other request uses the model. Raise `Cancelled` once that is set."""
         while not self._busy.acquire(timeout=TURN_SECONDS):
             if cancelled.is_set():
                 raise Cancelled("cancelled before it began")
@@ -307,11 +309,11 @@ class Engine:
         progress: Progress | None,
         cancelled: threading.Event,
     ) -> Generator[Chunk, None, None]:
-        """Of rows that fit one batch chunk by chunk, of more all in one."""
+        """One batch chunk by chunk; several batches in a single chunk."""
         if len(batches) == 1:
             yield from self._batch_chunks(batches[0], steps, progress, cancelled)
             return
-        whole = [
+        joined_batches = [
             Chunk.joined(
                 list(
                     self._batch_chunks(
@@ -322,8 +324,8 @@ class Engine:
             for index, rows in enumerate(batches)
         ]
         yield Chunk(
-            np.concatenate([chunk.codes for chunk in whole]),
-            np.concatenate([chunk.audio for chunk in whole]),
+            np.concatenate([chunk.codes for chunk in joined_batches]),
+            np.concatenate([chunk.audio for chunk in joined_batches]),
         )
 
     def _batch_chunks(
@@ -347,7 +349,7 @@ class Engine:
                     chunk = piece.next_chunk(after_step, partial(check, 0.0))
                 yield chunk
         except OutOfMemory:
-            # What is kept for the next request may be what a smaller one lacks.
+            # The memory kept for the next request may be what a smaller request lacks.
             piece = None
             self.pipeline.forget_batches()
             raise
@@ -377,8 +379,8 @@ class Engine:
 
 def joined(audio: Sequence[NDArray[np.float32]], sample_rate: int) -> list[Waveform]:
     """The audio of consecutive chunks, `[variations, channels, frames]`: a waveform a variation."""
-    whole = np.concatenate(audio, axis=2)
-    return [Waveform(np.ascontiguousarray(row.T), sample_rate) for row in whole]
+    complete = np.concatenate(audio, axis=2)
+    return [Waveform(np.ascontiguousarray(row.T), sample_rate) for row in complete]
 
 
 def _batches(rows: Sequence[Row], largest: int) -> list[Sequence[Row]]:
@@ -386,12 +388,12 @@ def _batches(rows: Sequence[Row], largest: int) -> list[Sequence[Row]]:
 
 
 def _part(progress: Progress, index: int, count: int) -> Progress:
-    """Progress of one part among several."""
+    """The progress of one part, as a share of `count` equal parts."""
     return lambda done: progress((index + done) / count)
 
 
 def _after_step(progress: Progress | None, cancelled: threading.Event) -> Progress:
-    """What is done after every step: end it when it is cancelled, and tell how far it is."""
+    """The function to call after every step: it raises `Cancelled`, or reports the share done."""
 
     def after_step(done: float) -> None:
         if cancelled.is_set():

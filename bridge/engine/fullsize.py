@@ -1,6 +1,6 @@
 """MusicGen Melody checkpoints of the published sizes with random weights, made on the device.
 
-What a size costs in time and memory is so known without a download. They make noise.
+They measure the time and memory of a size without a download. Their output is noise.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ SIZES: dict[str, dict[str, int]] = {
 """Decoders of 48 layers: the 1.5 B of facebook/musicgen-stereo-melody and of musicgen-melody, and
 the "3.3 B" of musicgen-stereo-melody-large, 2.5 B in this architecture."""
 CODEBOOK_SIZE = 2048
-SPREAD = 0.02
-"""Standard deviation of the weights, as these models are initialized with."""
+WEIGHT_STD = 0.02
+"""Standard deviation of the weights: these models are initialized with it."""
 
 
 def random_engine(
     size: str, *, device: str | None = None, dtype: str | torch.dtype | None = None
 ) -> Engine:
-    """An engine over random weights of a size.
+    """An engine with random weights of a published size.
 
     Args:
         size: one of `SIZES`.
@@ -48,17 +48,17 @@ def random_engine(
 
     Raises:
         BadArgument: no such size, device or number type.
-        OutOfMemory: it does not fit the device.
+        OutOfMemory: the model does not fit the device.
     """
     if size not in SIZES:
         raise BadArgument(f"size {size!r}: give {', '.join(SIZES)}")
-    place = resolve_device(device)
+    torch_device = resolve_device(device)
     with (
         quiet(),
-        oom_as_error(f"size {size!r} does not fit {place}; choose a smaller type or device"),
+        oom_as_error(f"size {size!r} does not fit {torch_device}; choose a smaller type or device"),
     ):
         checkpoint = random_checkpoint(
-            full_config(**SIZES[size]), place, resolve_dtype(dtype, place)
+            full_config(**SIZES[size]), torch_device, resolve_dtype(dtype, torch_device)
         )
         return Engine(Location(f"random {size}", Path(), None, COMPOSITE), checkpoint)
 
@@ -95,7 +95,7 @@ def full_config(*, channels: int, layers: int = 48, **decoder: Any) -> Any:
 
 
 def random_checkpoint(config: Any, device: torch.device, dtype: torch.dtype) -> Checkpoint:
-    """Random weights of any configuration, drawn where they stay; the codec's are float32."""
+    """Random weights of any configuration, drawn on the device; the codec's are float32."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
@@ -116,17 +116,17 @@ def random_checkpoint(config: Any, device: torch.device, dtype: torch.dtype) -> 
 
 
 def _draw(model: Any) -> None:
-    """The matrices, and the codec's codebooks, which transformers leaves at zero."""
+    """Draw the matrices, and the codec's codebooks, which transformers leaves at zero."""
     for name, parameter in model.named_parameters():
         if parameter.dim() > 1 and not name.startswith("audio_encoder."):
-            parameter.normal_(std=SPREAD)
+            parameter.normal_(std=WEIGHT_STD)
     for name, buffer in model.named_buffers():
         if name.endswith("codebook.embed"):
             buffer.normal_(std=0.5)
 
 
 def _tokenizer() -> Any:
-    """A token a word, all of them unknown: a prompt takes about the places that it would take."""
+    """One token a word, all unknown: a prompt has about its usual number of tokens."""
     words = {"<pad>": 0, "</s>": 1, "<unk>": 2}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

@@ -1,7 +1,7 @@
-"""One step as one launch: CUDA's graphs behind the smallest seam.
+"""One step as one launch, by CUDA graphs.
 
-A capture takes what a step does, and gives back what does it again: the same kernels on the same
-tensors, without the host's part. Where there is none, the step itself is called.
+A capture records a step, and returns a function that repeats it: the same kernels on the same
+tensors, without the work of the host. On devices without captures the step itself is called.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import torch
 Step = Callable[[], None]
 GraphCapture = Callable[[Step], Step]
 WARM_UP_STEPS = 3
-"""Before a capture, as PyTorch's notes on CUDA graphs ask: libraries make their workspaces then."""
+"""Run before a capture, as PyTorch's notes on CUDA graphs ask: libraries make their workspaces."""
 
 
 def capture_for(device: torch.device) -> GraphCapture | None:
-    """How steps are captured on a device; None where they are not."""
+    """The way to capture steps on a device; None on devices that have none."""
     return _CudaCapture(device) if device.type == "cuda" else None
 
 
@@ -30,12 +30,12 @@ class _CudaCapture:
 
     def __call__(self, step: Step) -> Step:
         with torch.cuda.device(self._device):
-            aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-            aside.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(aside):
+            side_stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            side_stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side_stream):
                 for _ in range(WARM_UP_STEPS):
                     step()
-            torch.cuda.current_stream().wait_stream(aside)
+            torch.cuda.current_stream().wait_stream(side_stream)
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, pool=self._pool):
                 step()

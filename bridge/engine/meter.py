@@ -1,31 +1,31 @@
-"""What a step has to read, how fast a device's memory is, and how much of it is in use."""
+"""Measures the bytes that a step reads, and a device's memory: its speed and how much is in use."""
 
 from __future__ import annotations
 
 import math
-import resource
-import sys
 import time
 from dataclasses import dataclass
 
 import torch
 
 from bridge.engine.pipeline import Pipeline
+from bridge.process import memory
 
 MOST_COPIED_BYTES = 2**30
-"""Beyond any cache; more would only take memory."""
+"""Larger than any cache; more would only take memory."""
 LEAST_TRAFFIC_BYTES = 2**32
-"""Of a timing, so that what starts and ends it is no part worth counting."""
+"""Copied in one timing, so that its start and end do not count."""
 TIMINGS = 5
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of an engine's decoder.
+    """The sizes of an engine's decoder.
 
     Attributes:
-        weight_bytes: read in every step.
-        layers, hidden_size: of the cache, and `value_bytes` of a number in it.
+        weight_bytes: weights read in every step.
+        layers, hidden_size: of the cache.
+        value_bytes: size of a number in the cache.
         dtype: of weights and cache.
     """
 
@@ -37,7 +37,7 @@ class Sizes:
 
 
 def sizes(pipeline: Pipeline) -> Sizes:
-    """What a step has to read."""
+    """The sizes that decide what a step reads."""
     decoder = pipeline.decoder
     return Sizes(
         weight_bytes=decoder.weight_bytes,
@@ -52,8 +52,8 @@ def bandwidth_gb_s(device: str, size: int) -> float:
     """GB/s that copies read and write together, the best of several timings.
 
     Args:
-        size: bytes that source and target have together, up to 1 GiB: as many as a step reads, so
-            that where a step's weights stay in a cache, it is the cache that is measured.
+        size: bytes of source and target together, up to 1 GiB. Give as many as a step reads: where
+            the weights stay in a cache, this then measures the cache.
     """
     source = torch.zeros(
         max(min(size, MOST_COPIED_BYTES) // 2, 1), dtype=torch.uint8, device=device
@@ -73,26 +73,21 @@ def bandwidth_gb_s(device: str, size: int) -> float:
 
 
 def peak_memory_mb(device: str) -> float:
-    """The most that was in use so far: on CUDA of its memory, else of the process's."""
+    """The most memory in use so far: the GPU's on CUDA, otherwise the process's."""
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated(device) / 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    return memory.peak_bytes() / 1e6
 
 
 def memory_mb(device: str) -> float:
-    """What is in use now, likewise; where the system does not tell, the most so far."""
+    """The memory in use now, likewise; the most so far on systems that do not report it."""
     if device.startswith("cuda"):
         return torch.cuda.memory_allocated(device) / 1e6
-    try:
-        with open("/proc/self/statm", encoding="ascii") as statm:
-            return int(statm.read().split()[1]) * resource.getpagesize() / 1e6
-    except OSError:
-        return peak_memory_mb(device)
+    return memory.resident_bytes() / 1e6
 
 
 def device_name(device: str) -> str:
-    """For people: the GPU's own name, else the device and its threads."""
+    """A name for people: the GPU's own name, or the device and its threads."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     if device != "cpu":
@@ -101,7 +96,7 @@ def device_name(device: str) -> str:
 
 
 def threads() -> int:
-    """That PyTorch uses on the CPU."""
+    """Threads that PyTorch uses on the CPU."""
     return torch.get_num_threads()
 
 

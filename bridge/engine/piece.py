@@ -1,4 +1,4 @@
-"""One piece on its way: rows side by side, window after window, chunk after chunk."""
+"""The generation of one piece: several rows together, window after window, chunk after chunk."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from bridge.engine.stream import Chunk
 from bridge.engine.windows import Window, windows
 
 CHUNK_STEPS = (1, 2, 4, 8, 16, 25)
-"""By how many steps each chunk after the first grows the piece; the last one again and again."""
+"""Steps that each chunk after the first adds to the piece; the last number repeats."""
 PREFILL_STEPS = 128
-"""Known steps that are filled in at once: between them a cancel is heard."""
+"""Known steps that are prefilled in one call; between two calls a cancel takes effect."""
 AfterStep = Callable[[float], None]
 Check = Callable[[], None]
 
@@ -35,29 +35,29 @@ class Row:
 
     @property
     def before(self) -> int:
-        """Steps that it goes on from."""
+        """Steps of the codes that the row continues."""
         codes = self.request.continue_from
         return 0 if codes is None else int(codes.shape[1])
 
     @property
     def guided(self) -> bool:
-        """Whether it has an unconditional row beside the conditional one."""
+        """Whether the decoder also runs an unconditional row, for guidance."""
         return self.sampling.guidance_scale > 1
 
 
 class Piece:
-    """Rows that are made side by side. Whoever calls sees to it that only one call runs at a time.
+    """Rows that are generated together. The caller must make only one call at a time.
 
     Attributes:
         done: whether the last chunk has been made.
     """
 
     def __init__(self, pipeline: Pipeline, rows: Sequence[Row], steps: int) -> None:
-        """Nothing is computed yet.
+        """Compute nothing yet.
 
         Args:
-            rows: one or more, of prefixes of equal length, equal `before`, and all or none guided.
-            steps: to make, 1 or more.
+            rows: one or more; prefixes of equal length, equal `before`, and all or none guided.
+            steps: new steps, 1 or more.
         """
         self._pipeline = pipeline
         self._rows = rows
@@ -69,74 +69,78 @@ class Piece:
         for codes, row in zip(self._codes, rows, strict=True):
             if row.request.continue_from is not None:
                 codes[:, : self._before] = row.request.continue_from
-        self._made = self._on_message = self._before
-        late = int(pipeline.checkpoint.delays.max())
-        # As transformers does, which has no delay pattern for less.
-        planned = max(self._total, late)
-        coming = list(windows(self._before, planned, pipeline.window_steps))
+        # Steps whose codes are drawn, and steps whose audio has left in a chunk.
+        self._made = self._emitted = self._before
+        longest_delay = int(pipeline.checkpoint.delays.max())
+        # As in transformers, which has no delay pattern for fewer steps.
+        planned = max(self._total, longest_delay)
+        to_make = list(windows(self._before, planned, pipeline.window_steps))
         self._decoder_steps = (
-            sum(window.steps - window.known + late for window in coming) - planned + self._total
+            sum(window.steps - window.known + longest_delay for window in to_make)
+            - planned
+            + self._total
         )
         self._steps_done = 0
-        self._windows = iter(coming)
+        self._windows = iter(to_make)
         self._window = Window(0, 0, 0)
         self._column = 0
         self._batch: Batch | None = None
-        self._sound = _CodecOutput(pipeline, self._codes[:, :, : self._before])
+        self._codec_output = _CodecOutput(pipeline, self._codes[:, :, : self._before])
         self._chunks = 0
 
     @property
     def done(self) -> bool:
         """Whether the last chunk has been made."""
-        return self._on_message == self._total
+        return self._emitted == self._total
 
     @torch.inference_mode()
     def next_chunk(self, after_step: AfterStep, check: Check = lambda: None) -> Chunk:
         """Make the next chunk.
 
         Args:
-            after_step: called with the share done after every step; what it raises ends the piece.
-            check: called between the parts of what comes before a step; likewise.
+            after_step: called with the share done after every step; an error that it raises ends
+                the piece.
+            check: called between the parts of the work before a window's first step; likewise.
         """
         first, end = self._made, min(self._made + self._growth(), self._total)
         with self._pipeline.threads():
             while self._made < end:
-                self._go_on_to(end, after_step, check)
-            audio = self._sound.of(self._codes[:, :, first:end], last=end == self._total)
-        heard = self._on_message
-        self._on_message += audio.shape[2] // self._pipeline.checkpoint.hop
-        return Chunk(self._codes[:, :, heard : self._on_message].copy(), audio)
+                self._make_steps_to(end, after_step, check)
+            audio = self._codec_output.decode(self._codes[:, :, first:end], last=end == self._total)
+        start = self._emitted
+        self._emitted += audio.shape[2] // self._pipeline.checkpoint.hop
+        return Chunk(self._codes[:, :, start : self._emitted].copy(), audio)
 
     def close(self) -> None:
-        """Let its batch be used again."""
+        """Give the batch back, for other pieces to use."""
         batch, self._batch = self._batch, None
         if batch is not None:
             self._pipeline.give_back(batch)
 
     def _growth(self) -> int:
-        """By how many steps the next chunk grows the piece."""
+        """How many steps the next chunk adds to the piece."""
         self._chunks += 1
         if self._chunks == 1:
-            # No step sounds before the codec has seen so many.
-            return self._sound.steps_to_first
+            # The codec gives no audio before it has this many steps.
+            return self._codec_output.steps_to_first
         return CHUNK_STEPS[min(self._chunks - 2, len(CHUNK_STEPS) - 1)]
 
-    def _go_on_to(self, end: int, after_step: AfterStep, check: Check) -> None:
-        """Make steps up to that one of the piece, or up to the end of the window."""
+    def _make_steps_to(self, end: int, after_step: AfterStep, check: Check) -> None:
+        """Make the steps of the piece before `end`, or those up to the end of the window."""
         delays = self._pipeline.checkpoint.delays
-        late = int(delays.max())
+        longest_delay = int(delays.max())
         if self._batch is None or self._made == self._window.start + self._window.steps:
             self._begin_window(next(self._windows), check)
         window = self._window
         batch = self._batch
         assert batch is not None
         first, last = self._made - window.start, min(end - window.start, window.steps)
-        while self._column < last + late:
+        while self._column < last + longest_delay:
             batch.step()
             self._column += 1
             self._steps_done += 1
             after_step(self._steps_done / self._decoder_steps)
-        columns = batch.drawn(first + 1, last + 1 + late)
+        columns = batch.drawn(first + 1, last + 1 + longest_delay)
         for codebook, delay in enumerate(delays):
             self._codes[:, codebook, window.start + first : window.start + last] = columns[
                 :, codebook, delay : delay + last - first
@@ -144,7 +148,7 @@ class Piece:
         self._made = window.start + last
 
     def _begin_window(self, window: Window, check: Check) -> None:
-        """Fill the cache with the prefix and with what is known of the window's codes."""
+        """Fill the cache with the prefix and with the window's known codes."""
         pipeline, rows = self._pipeline, self._rows
         per_row = 2 if rows[0].guided else 1
         prefix = pipeline.conditioner.length(rows[0].request.prompt)
@@ -158,8 +162,8 @@ class Piece:
             check()
             conditional = caches[index][:, :, :, :1]
             if index and row.request is rows[index - 1].request:
-                before = caches[index - 1][:, :, :, :1, :, :prefix]
-                conditional[:, :, :, :, :, :prefix] = before
+                same_prefix = caches[index - 1][:, :, :, :1, :, :prefix]
+                conditional[:, :, :, :, :, :prefix] = same_prefix
             else:
                 states = pipeline.conditioner.states(row.request, window.first_chroma_step)
                 check()
@@ -188,14 +192,13 @@ class Piece:
         self._window, self._column = window, window.known
 
     def _given(self, window: Window, index: int) -> NDArray[np.int64]:
-        """A row's tokens `[K, columns]` from the start's column on, as transformers' delay pattern.
+        """A row's tokens `[K, columns]` from the start column on, in transformers' delay pattern.
 
-        Column c holds each codebook's code of step c − 1 − delay: the known ones are given, before
-        the first and past the window's last stands padding.
+        Column c holds each codebook's code of step c − 1 − delay: the code where it is known,
+        `DRAWN` where it is new, and padding before the window's first and after its last step.
         """
         delays = self._pipeline.checkpoint.delays
-        late = int(delays.max())
-        step = np.arange(window.steps + late + 1) - 1 - delays[:, None]  # [K, columns]
+        step = np.arange(window.steps + int(delays.max()) + 1) - 1 - delays[:, None]  # [K, columns]
         known = self._codes[index, :, window.start : window.start + window.known]
         tokens = np.full(step.shape, self._pipeline.checkpoint.codebook_size, dtype=np.int64)
         tokens[(step >= window.known) & (step < window.steps)] = DRAWN
@@ -204,29 +207,29 @@ class Piece:
 
 
 class _CodecOutput:
-    """The codec's stream, in whole steps."""
+    """The codec's stream, cut to whole codec steps."""
 
     def __init__(self, pipeline: Pipeline, before: NDArray[np.int64]) -> None:
-        """Begin after codes `[B, K, S]`, whose sound is not wanted."""
+        """Begin after codes `[B, K, S]`, whose audio is dropped."""
         self._device = pipeline.decoder.device
         self._hop = pipeline.checkpoint.hop
         self._stream = pipeline.codec.stream(len(before))
         self._before = before
-        self._unwanted = before.shape[2] * self._hop
+        self._to_drop = before.shape[2] * self._hop
         self.steps_to_first: int = math.ceil((pipeline.codec.lag_frames + self._hop) / self._hop)
         self._rest = np.zeros(
             (len(before), pipeline.checkpoint.audio_channels, 0), dtype=np.float32
         )
 
-    def of(self, codes: NDArray[np.int64], *, last: bool) -> NDArray[np.float32]:
-        """The sound that the next codes make certain, `[B, channels, n * hop]`."""
+    def decode(self, codes: NDArray[np.int64], *, last: bool) -> NDArray[np.float32]:
+        """The audio that is final with the next codes, `[B, channels, n * hop]`."""
         if self._before.shape[2]:
             codes = np.concatenate([self._before, codes], axis=2)
             self._before = self._before[:, :, :0]
-        sound = self._stream.decode(torch.from_numpy(codes).to(self._device), last=last)
-        unwanted = min(self._unwanted, sound.shape[2])
-        self._unwanted -= unwanted
-        heard = np.concatenate([self._rest, sound[:, :, unwanted:].cpu().numpy()], axis=2)
-        whole = heard.shape[2] // self._hop * self._hop
-        self._rest = heard[:, :, whole:]
-        return np.ascontiguousarray(heard[:, :, :whole])
+        decoded = self._stream.decode(torch.from_numpy(codes).to(self._device), last=last)
+        dropped = min(self._to_drop, decoded.shape[2])
+        self._to_drop -= dropped
+        audio = np.concatenate([self._rest, decoded[:, :, dropped:].cpu().numpy()], axis=2)
+        end = audio.shape[2] // self._hop * self._hop
+        self._rest = audio[:, :, end:]
+        return np.ascontiguousarray(audio[:, :, :end])

@@ -1,7 +1,7 @@
-"""A checkpoint's own way from requests to chunks: prefix, steps, codec, as they are asked for.
+"""The parts of one checkpoint that turn requests into chunks: prefix, decoder, codec, batches.
 
-Beside transformers' `generate` (`reference.py`) it streams, and takes a fraction of the time; its
-codes are the same.
+Unlike transformers' `generate` (`reference.py`) the pipeline streams, and takes a fraction of the
+time; the codes are the same.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from bridge.engine.prefix import Conditioner
 from bridge.engine.weights import Checkpoint
 
 IDLE_BATCHES = 2
+"""Batches that are kept for later requests."""
 SMALL_BYTES = 64 * 2**20
-"""Of a step's weights. Pocket's are 24 MB; with two threads that sleep it makes 233 steps a second
-where one makes 365 (README)."""
+"""Where idle threads sleep, a model whose step reads fewer bytes of weights runs in one thread.
+Pocket reads 24 MB: two such threads make 233 steps a second, one makes 365 (README)."""
 
 
 class Pipeline:
-    """The parts of one checkpoint. Whoever calls sees to it that only one call runs at a time."""
+    """The parts of one checkpoint. The caller must make only one call at a time."""
 
     def __init__(self, checkpoint: Checkpoint, capture: GraphCapture | None = None) -> None:
         """Fuse and fold the weights.
 
         Args:
-            capture: in place of what the device offers.
+            capture: replaces the device's own way to capture steps.
         """
         self.checkpoint = checkpoint
         self.decoder = Decoder(checkpoint.model.decoder)
@@ -45,49 +46,49 @@ class Pipeline:
 
     @property
     def window_steps(self) -> int:
-        """The most steps that the model sees at once."""
+        """The most steps that the model sees at once: a window's."""
         return int(WINDOW_SECONDS * self.checkpoint.frame_rate)
 
     def forget_batches(self) -> None:
-        """Free the memory of those that wait for their next request."""
+        """Free the memory of the batches that are kept for later requests."""
         self._idle.clear()
 
     @torch.inference_mode()
     def warm_up(self) -> None:
-        """Make, and capture, what one request with guidance takes for a whole window."""
+        """Make the batch of one request with guidance for a full window, and capture its steps."""
         batch = self.lease(1, 2, self.conditioner.length("warm"))
         batch.prepare()
         self.give_back(batch)
 
     def lease(self, size: int, rows: int, prefix: int) -> Batch:
-        """A batch with room for a window after that prefix; to be given back."""
+        """A batch with room for a window after that prefix; return it with `give_back`."""
         columns = 1 + self.window_steps + int(self.checkpoint.delays.max())
-        wanted = whole_blocks(prefix + columns)
+        capacity = whole_blocks(prefix + columns)
         batch = self._idle.pop((size, rows), None)
-        if batch is not None and batch.capacity >= wanted:
+        if batch is not None and batch.capacity >= capacity:
             return batch
         del batch
         return Batch(
             self.decoder,
             size=size,
             rows=rows,
-            capacity=wanted,
+            capacity=capacity,
             columns=columns,
             capture=self._capture,
         )
 
     def give_back(self, batch: Batch) -> None:
-        """Keep it for the next request of its size."""
+        """Keep a batch for the next request of its size."""
         self._idle[batch.size, batch.rows] = batch
         while len(self._idle) > IDLE_BATCHES:
             self._idle.popitem(last=False)
 
     @contextmanager
     def threads(self) -> Iterator[None]:
-        """Inside, as many threads as the model is fastest with.
+        """Use the number of threads that is fastest for the model, inside.
 
-        Threads that sleep when they have nothing to do (`OMP_WAIT_POLICY`, which the engine's own
-        process sets) take longer to wake than a small model's products take.
+        Idle threads that sleep (`OMP_WAIT_POLICY`, which the engine's own process sets) take longer
+        to wake than the matrix products of a small model take.
         """
         threads = torch.get_num_threads()
         asleep = os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"

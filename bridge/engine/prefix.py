@@ -1,8 +1,8 @@
-"""What stands before the audio in the decoder's sequence: the melody's chroma, then the text.
+"""The prefix: the part of the decoder's sequence before the audio, chroma first, then text.
 
-Of each part no more is computed than is new. A prompt's text states are kept. The unconditional
-row's prefix is the same for every request but for its length, and a shorter one is the beginning of
-a longer one, so there is a single one, which grows.
+Only new parts are computed. The text states of recent prompts are kept. The unconditional row's
+prefix differs between requests only in its length, and a shorter one is the beginning of a longer
+one, so a single one is kept, which grows.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Tensor = torch.Tensor
 
 KEPT_PROMPTS = 16
 NULL_BLOCK = 64
-"""Places by which the unconditional prefix grows. The blocks are always the same, so that what is
-asked first changes no bit of what is asked later."""
+"""Positions by which the unconditional prefix grows. The blocks are always the same, so that an
+earlier request changes no bit of a later one."""
 
 
 class Conditioner:
-    """The prefixes of one checkpoint, whose requests come one at a time."""
+    """Makes the prefixes of one checkpoint. Only one request may use it at a time."""
 
     def __init__(self, checkpoint: Checkpoint, decoder: Decoder) -> None:
         self._checkpoint = checkpoint
@@ -36,7 +36,7 @@ class Conditioner:
         self._null_positions = decoder.positions(1)
 
     def length(self, prompt: str | None) -> int:
-        """Places of the prefix: the chroma's, and the text's tokens."""
+        """Positions of the prefix: the steps of chroma, and the tokens of the text."""
         ids, _ = tokenize(prompt, self._checkpoint.tokenizer)
         return self._checkpoint.chroma_length + len(ids)
 
@@ -44,7 +44,7 @@ class Conditioner:
         """The conditional prefix `[1, length, H]`, in the decoder's number type.
 
         Args:
-            first_chroma_step: where the window begins in the melody, in steps of 4096/32000 s.
+            first_chroma_step: the step of the melody, of 4096/32000 s, where the window begins.
         """
         conditions = encode(
             request.prompt,
@@ -67,21 +67,21 @@ class Conditioner:
 
     def null(self, length: int) -> Tensor:
         """The cache of the unconditional prefix, `[layers, 2, G, 1, heads / G, length, D]`."""
-        have = self._null.shape[5]
-        if have < length:
+        filled = self._null.shape[5]
+        if filled < length:
             first = -(-self._checkpoint.chroma_length // NULL_BLOCK) * NULL_BLOCK
-            wanted = max(first, -(-length // NULL_BLOCK) * NULL_BLOCK)
-            grown = self._decoder.cache(1, 1, wanted)[:, :, 0]
-            grown[..., :have, :] = self._null
-            self._null, self._null_positions = grown, self._decoder.positions(wanted)
-            if not have:
+            end = max(first, -(-length // NULL_BLOCK) * NULL_BLOCK)
+            grown = self._decoder.cache(1, 1, end)[:, :, 0]
+            grown[..., :filled, :] = self._null
+            self._null, self._null_positions = grown, self._decoder.positions(end)
+            if not filled:
                 self._fill_null(0, first)
-            for start in range(max(have, first), wanted, NULL_BLOCK):
+            for start in range(max(filled, first), end, NULL_BLOCK):
                 self._fill_null(start, start + NULL_BLOCK)
         return self._null[..., :length, :]
 
     def _fill_null(self, start: int, end: int) -> None:
-        """Zero text, and chroma of class 0, as transformers gives the unconditional row."""
+        """Fill positions as transformers' unconditional row: zero text, chroma of class 0."""
         states = torch.zeros(
             (1, end - start, self._decoder.hidden_size),
             device=self._decoder.device,
@@ -94,7 +94,7 @@ class Conditioner:
         self._decoder.prefill(states, self._null, self._null_positions, start)
 
     def _text_states(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """`[1, T, H]`; a token whose mask is 0 leaves zeros."""
+        """The states of the text, `[1, T, H]`; zeros where the mask is 0."""
         model: Any = self._checkpoint.model
         states: Tensor = model.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         if model.text_encoder.config.hidden_size != self._decoder.hidden_size:
@@ -102,7 +102,7 @@ class Conditioner:
         return states * mask[..., None]
 
     def _chroma_states(self, chroma: Tensor) -> Tensor:
-        """`[1, chroma_length, H]`."""
+        """The states of the chroma, `[1, chroma_length, H]`."""
         model: Any = self._checkpoint.model
         if chroma.shape[-1] == self._decoder.hidden_size:
             return chroma

@@ -1,7 +1,7 @@
-"""A request's conditions as transformers takes them, without its processor.
+"""Turns prompt and melody into the tensors that transformers expects, without its processor.
 
 The processor's feature extractor needs torchaudio; chroma comes from `bridge.chroma` instead. A
-condition that is left out is exactly transformers' null, so that the model sees what it saw in
+condition that is left out becomes exactly transformers' null: the model sees what it saw in
 training when that condition was dropped.
 """
 
@@ -19,7 +19,7 @@ from bridge.engine.request import PITCH_CLASSES
 
 @dataclass(frozen=True, eq=False)
 class Conditions:
-    """What the model is told, for one row.
+    """The conditions of one row.
 
     Attributes:
         input_ids: int64 `[1, T]`, the prompt's tokens.
@@ -42,10 +42,10 @@ def encode(
     device: torch.device,
     dtype: torch.dtype,
 ) -> Conditions:
-    """The conditions of one row. Never padded: text length moves the positions of the audio.
+    """The conditions of one row. Never padded: the length of the text moves the audio's positions.
 
     Args:
-        first_chroma_step: the step of the melody, which repeats, that the window begins with.
+        first_chroma_step: the step of the repeating melody where the window begins.
     """
     ids, mask = tokenize(prompt, tokenizer)
     chroma = null_chroma(chroma_length)
@@ -62,12 +62,12 @@ def tokenize(prompt: str | None, tokenizer: PreTrainedTokenizerBase) -> tuple[li
     """Token ids and their mask.
 
     None gives the tokenizer's empty text with its mask at 0, as transformers'
-    `MusicgenMelodyProcessor.get_unconditional_inputs`. The ids are always passed: without them
-    `generate` feeds the decoder's start token to the text encoder, outside a small vocabulary.
+    `MusicgenMelodyProcessor.get_unconditional_inputs` does. Always pass the ids: without them
+    `generate` feeds the decoder's start token to the text encoder, which a small vocabulary lacks.
     """
     ids = list(tokenizer(prompt or "")["input_ids"])
     if not ids:
-        # A tokenizer that ends nothing with `</s>`: a masked pad stands for no text.
+        # The tokenizer adds no `</s>`: use a masked padding token for no text.
         return [tokenizer.pad_token_id or 0], [0]
     return ids, [0 if prompt is None else 1] * len(ids)
 
@@ -80,5 +80,5 @@ def null_chroma(steps: int) -> NDArray[np.float32]:
 
 
 def tile(melody: NDArray[np.float32], steps: int, first: int = 0) -> NDArray[np.float32]:
-    """Repeated in whole steps, as transformers does, and cut to `[steps, 12]` from `first` on."""
+    """The melody, repeated in whole steps as in transformers, as `[steps, 12]` from `first` on."""
     return melody[(first + np.arange(steps)) % len(melody)]

@@ -1,8 +1,8 @@
-"""Generation by transformers' own `generate`, kept plain: faster decoders are checked against it.
+"""Generates with transformers' own `generate`, kept simple; faster decoders are checked against it.
 
-Rows are made one at a time. Matrix products of another number of rows round otherwise, and a code
-that flips once changes everything after it, so only a row that is always computed alone is the
-same whatever is asked for beside it.
+Rows are made one at a time. Matrix products with another number of rows round differently, and one
+different code changes everything after it. So only a row that is always computed alone is the same
+whatever other rows there are.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ def generate_row(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """One variation: codes `[K, steps]` and their audio `[channels, steps * 640]`.
 
-    After `continue_from` both are of what is new; it is decoded together with what came before.
+    With `continue_from`, both hold the new steps only; the codec decodes old and new together.
 
     Args:
-        after_step: called with the share done, over 0 and at most 1, in each decoding step; what
-            it raises ends the generation.
+        after_step: called with the share done, over 0 and at most 1, in each decoding step; an
+            error that it raises ends the generation.
     """
     model, request = checkpoint.model, row.request
     delays = checkpoint.delays
-    late = int(delays.max())
+    longest_delay = int(delays.max())
     # transformers leaves out the delay pattern where there are fewer steps than delays.
-    total = max(row.before + steps, late)
-    record = _Record(after_step, expected=total - row.before + late)
+    total = max(row.before + steps, longest_delay)
+    record = _Record(after_step, expected=total - row.before + longest_delay)
     conditions = encode(
         request.prompt,
         request.melody,
@@ -59,9 +59,9 @@ def generate_row(
         input_ids=conditions.input_ids,
         attention_mask=conditions.attention_mask,
         input_features=conditions.input_features,
-        do_sample=False,  # the processors draw; what they leave is taken by argmax
+        do_sample=False,  # the processors draw; argmax takes their result
         guidance_scale=row.sampling.guidance_scale,
-        max_length=1 + total + late,
+        max_length=1 + total + longest_delay,
         logits_processor=_processors(row, record),
         **prefix,
     )  # [1, channels, total * 640]
@@ -73,12 +73,12 @@ def generate_row(
 def _undelayed(
     tokens: NDArray[np.int64], delays: NDArray[np.int64], steps: int
 ) -> NDArray[np.int64]:
-    """Codes `[K, steps]` from drawn tokens `[K, n]`, whose column 0 holds codebook 0's first."""
+    """Codes `[K, steps]` from drawn tokens `[K, n]`; codebook 0's first code is in column 0."""
     return np.stack([row[delay : delay + steps] for row, delay in zip(tokens, delays, strict=True)])
 
 
 def _processors(row: Row, record: _Record) -> _GuidanceFirst:
-    """transformers' own filters in its own order, the draw, and the record of it."""
+    """transformers' filters in its own order, then the draw, then the record of the tokens."""
     processors, sampling = _GuidanceFirst(), row.sampling
     if sampling.do_sample:
         if sampling.temperature != 1:
@@ -93,7 +93,7 @@ def _processors(row: Row, record: _Record) -> _GuidanceFirst:
 
 
 class _GuidanceFirst(LogitsProcessorList):
-    """Processors that let `generate` put its guidance, which it appends, ahead of them."""
+    """Puts at the front what `generate` appends: its guidance, which must come first."""
 
     def then(self, processor: LogitsProcessor) -> None:
         super().append(processor)
@@ -103,10 +103,13 @@ class _GuidanceFirst(LogitsProcessorList):
 
 
 class Draw(LogitsProcessor):
-    """Turns scores into ones whose argmax is a sample, by the same noise as the bridge's engine."""
+    """Adds the bridge engine's noise to the scores, so that their argmax is a sample."""
 
     def __init__(self, seed: int, first_step: int) -> None:
-        """The first call is for the draw of that step of the piece."""
+        """
+        Args:
+            first_step: the step of the piece that the first call draws.
+        """
         self._seed, self._step = seed, first_step
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
@@ -118,7 +121,7 @@ class Draw(LogitsProcessor):
 
 
 class _Record(LogitsProcessor):
-    """Keeps the token that each step takes, since `generate` returns audio alone."""
+    """Records the token of each step, since `generate` returns only audio."""
 
     def __init__(self, after_step: Callable[[float], None], *, expected: int) -> None:
         self._after_step = after_step
@@ -131,5 +134,5 @@ class _Record(LogitsProcessor):
         return scores
 
     def tokens(self) -> NDArray[np.int64]:
-        """`[K, n]`, in the order they were drawn."""
+        """The tokens `[K, n]`, in the order of the draws."""
         return torch.stack(self._tokens, dim=1).cpu().numpy()

@@ -1,7 +1,7 @@
-"""What can be asked of the engine: one frozen dataclass, checked where it is made.
+"""`Request`, what the engine generates from: a frozen dataclass, checked where it is made.
 
-It needs numpy alone, so that a mistake is told before torch is loaded. What only the checkpoint
-can tell (its codebooks, its frame rate) the engine checks.
+It needs numpy alone, so that a mistake is reported before torch is loaded. The engine checks what
+depends on the checkpoint (its codebooks, its frame rate).
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ class Request:
     """One piece to generate, in one or several variations.
 
     Attributes:
-        prompt: what it should sound like; None leaves text out.
+        prompt: a description of the sound; None leaves text out.
         melody: float32 `[steps, 12]`, one step or more of 4096/32000 s, one pitch class a step, C
-            first, from the piece's start; repeats when it is shorter. None leaves melody out.
-        seconds: length of what is generated, over 0 and at most 600. Over 30 it is made in windows
-            that overlap.
+            first, from the start of the piece; repeats when it is shorter. None leaves melody out.
+        seconds: length of the new audio, over 0 and at most 600. Over 30 it is made in windows that
+            overlap.
         seed: 0…2⁶³−1; variation i uses `seed + i`.
-        guidance_scale: 1 or more, how strongly the conditions are followed; 1 is without
+        guidance_scale: how strongly the music follows the conditions, 1 or more; 1 is without
             guidance and takes half the work. None: the checkpoint's.
         temperature: over 0. None: the checkpoint's.
         top_k: sample from this many codes; 0 is all of them.
-        top_p: over 0 and at most 1: sample from the likeliest codes that add up to this. None:
-            the checkpoint's.
+        top_p: over 0 and at most 1: sample from the likeliest codes whose probabilities add up to
+            this. None: the checkpoint's.
         do_sample: False takes the likeliest code at every step. None: the checkpoint's.
         variations: 1 or more.
-        continue_from: int64 `[K, S]`, codes that the piece goes on from, over 0 steps; the
-            answer holds the new codes only. None starts afresh.
+        continue_from: int64 `[K, S]`, S over 0, the codes that the piece continues; the result
+            holds the new codes only. None begins a new piece.
 
     The arrays are copied and cannot be written to.
 
     Raises:
-        BadArgument: a value is out of its range, or of another type or shape.
+        BadArgument: a value is out of range, or has the wrong type or shape.
         Unsupported: more than 600 seconds.
     """
 
@@ -72,9 +72,9 @@ class Request:
             raise Unsupported(
                 f"seconds {self.seconds!r}: a piece has at most {LONGEST_SECONDS:g}; ask for less"
             )
-        if not _is_whole(self.variations) or self.variations < 1:
+        if not _is_integer(self.variations) or self.variations < 1:
             raise BadArgument(f"variations {self.variations!r}: give a whole number, 1 or more")
-        if not _is_whole(self.seed) or not 0 <= self.seed <= LARGEST_SEED - self.variations + 1:
+        if not _is_integer(self.seed) or not 0 <= self.seed <= LARGEST_SEED - self.variations + 1:
             raise BadArgument(f"seed {self.seed!r}: give a whole number from 0 to {LARGEST_SEED}")
         self._check_sampling()
         if self.melody is not None:
@@ -92,7 +92,7 @@ class Request:
             raise BadArgument(
                 f"temperature {temperature!r}: give a number over 0, or ask for greedy decoding"
             )
-        if not _is_whole(self.top_k) or self.top_k < 0:
+        if not _is_integer(self.top_k) or self.top_k < 0:
             raise BadArgument(f"top k {self.top_k!r}: give a whole number; 0 takes every code")
         if top_p is not None and not (_is_number(top_p) and 0 < top_p <= 1):
             raise BadArgument(f"top p {top_p!r}: give a number over 0 and at most 1")
@@ -104,23 +104,23 @@ def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_whole(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _checked_melody(melody: object) -> NDArray[np.float32]:
     """A read-only float32 copy of one-hot chroma."""
-    wanted = f"a melody is float32 [1 to {LONGEST_MELODY_STEPS} steps, {PITCH_CLASSES}]"
+    expected = f"a melody is float32 [1 to {LONGEST_MELODY_STEPS} steps, {PITCH_CLASSES}]"
     if not isinstance(melody, np.ndarray):
-        raise BadArgument(f"{wanted}, got {type(melody).__name__}")
+        raise BadArgument(f"{expected}, got {type(melody).__name__}")
     steps_fit = melody.ndim == 2 and 1 <= melody.shape[0] <= LONGEST_MELODY_STEPS
     if not steps_fit or melody.shape[1] != PITCH_CLASSES or melody.dtype.kind not in "fiub":
-        raise BadArgument(f"{wanted}, got {melody.dtype} {list(melody.shape)}")
+        raise BadArgument(f"{expected}, got {melody.dtype} {list(melody.shape)}")
     one_hot = (np.count_nonzero(melody, axis=1) == 1) & (melody.max(axis=1) == 1)
     if not one_hot.all():
         step = int(np.argmin(one_hot))
         raise BadArgument(
-            f"{wanted} with a single 1 in each step and else 0, got {melody[step].tolist()} "
+            f"{expected} with a single 1 in each step and else 0, got {melody[step].tolist()} "
             f"at step {step}; bridge.chroma makes it"
         )
     return _frozen(melody.astype(np.float32))
@@ -128,13 +128,13 @@ def _checked_melody(melody: object) -> NDArray[np.float32]:
 
 def _checked_codes(codes: object) -> NDArray[np.int64]:
     """A read-only int64 copy of codes to continue from."""
-    wanted = "codes to continue from are int64 [codebooks, steps], at least one step"
+    expected = "codes to continue from are int64 [codebooks, steps], at least one step"
     if not isinstance(codes, np.ndarray):
-        raise BadArgument(f"{wanted}, got {type(codes).__name__}")
+        raise BadArgument(f"{expected}, got {type(codes).__name__}")
     if codes.ndim != 2 or codes.size == 0 or codes.dtype.kind not in "iu":
-        raise BadArgument(f"{wanted}, got {codes.dtype} {list(codes.shape)}")
+        raise BadArgument(f"{expected}, got {codes.dtype} {list(codes.shape)}")
     if int(codes.min()) < 0:
-        raise BadArgument(f"{wanted}, none negative, got {int(codes.min())}")
+        raise BadArgument(f"{expected}, none negative, got {int(codes.min())}")
     return _frozen(codes.astype(np.int64))
 
 

@@ -1,9 +1,9 @@
 """From logits to tokens, on the device: guidance, temperature, top-k, top-p and the draw.
 
-The draw takes the largest of score plus Gumbel noise, which is a sample of the scores' softmax
-(Gumbel-max). The noise of a token is a hash of its seed, step, codebook and number, and nothing
-else: it is the same beside any neighbour in the batch, on every device, however the steps are cut
-into chunks, and inside a captured graph.
+The draw takes the largest score plus Gumbel noise, which is a sample of the scores' softmax
+(Gumbel-max). The noise of a token is a hash of only its seed, step, codebook and number. So it is
+the same with any other sequences in the batch, on every device, with any chunk sizes, and in a
+captured graph.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Tensor = torch.Tensor
 _GOLDEN = 0x9E3779B97F4A7C15
 _MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 _LAST_SHIFT = 31
-"""Shift and factor of each round, and the shift after them: SplitMix64 (Steele, Lea and Flood,
-"Fast splittable pseudorandom number generators", 2014) in Vigna's public-domain form, in which the
-n-th number of a seed is the mix of seed + n * golden."""
+"""Shift and factor of each round, and the last shift: SplitMix64 (Steele, Lea and Flood, "Fast
+splittable pseudorandom number generators", 2014) in Vigna's public-domain form, where the n-th
+number of a seed is the mix of seed + n * golden."""
 _WORD = 64
 _UNIFORM_BITS = 23
-"""As many as are exact in float32 with a half added, so that 0 and 1 are never met."""
+"""The most bits that stay exact in float32 with a half added, so that 0 and 1 never occur."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Sampling:
     """How the tokens of one sequence are drawn.
 
     Attributes:
-        do_sample: False takes the likeliest.
-        guidance_scale: over 1 where there is an unconditional row, else 1.
+        do_sample: False takes the likeliest token.
+        guidance_scale: over 1 with an unconditional row, 1 without.
         temperature: over 0.
         top_k: draw from this many; 0 is all.
         top_p: over 0 and at most 1.
@@ -46,9 +46,7 @@ class Sampling:
 
 
 class Sampler:
-    """Draws for B sequences side by side. Its settings are tensors, so that a captured graph takes
-    new ones.
-    """
+    """Draws tokens for B sequences. Settings are tensors: a captured graph sees new ones."""
 
     def __init__(self, batch: int, codebook_size: int, device: torch.device) -> None:
         self._codebook_size = codebook_size
@@ -57,12 +55,12 @@ class Sampler:
         self._top_k = torch.ones((batch, 1, 1), dtype=torch.int64, device=device)
         self._most = codebook_size
         self._needs_top_p = True
-        self._alike = False
+        self._same_top_k = False
 
     def set(self, samplings: Sequence[Sampling]) -> None:
-        """From now on draw so, a sampling a sequence."""
+        """Set how to draw, a sampling for each sequence."""
         drawn = [
-            # No filter takes the likeliest away, so none has to be computed.
+            # Filters never remove the likeliest token, so greedy decoding needs none.
             one if one.do_sample else Sampling(False, one.guidance_scale, 1.0, 0, 1.0)
             for one in samplings
         ]
@@ -77,18 +75,18 @@ class Sampler:
         self._top_k.copy_(torch.tensor(kept)[:, None, None])
         self._most = max(kept)
         self._needs_top_p = any(one.top_p < 1 for one in drawn)
-        # Then nothing has to be put in order, which takes longer than finding the last one kept.
-        self._alike = len(set(kept)) == 1 and not self._needs_top_p
+        # Then no sorting is needed; it takes longer than finding the last score that is kept.
+        self._same_top_k = len(set(kept)) == 1 and not self._needs_top_p
 
     def draw(self, logits: Tensor, noise: Tensor, *, any_settings: bool) -> Tensor:
-        """One token of each codebook.
+        """Draw one token of each codebook.
 
         The order of the filters is transformers': guidance, temperature, top-k, top-p.
 
         Args:
             logits: float32 `[B, rows, K, V]`; of two rows the second is the unconditional one.
             noise: float32 `[B, K, V]`.
-            any_settings: do what any settings need, not these alone; the result is the same.
+            any_settings: compute what any settings need, not only these; the result is the same.
 
         Returns:
             int64 `[B, K]`.
@@ -103,8 +101,8 @@ class Sampler:
         return torch.addcmul(scores, noise, sampled).argmax(dim=-1)
 
     def _least(self, scores: Tensor, kept_mass: Tensor, *, any_settings: bool) -> Tensor:
-        """The least score that is kept, `[B, K, 1]`."""
-        if not any_settings and self._alike:
+        """The smallest score that the filters keep, `[B, K, 1]`."""
+        if not any_settings and self._same_top_k:
             return scores.topk(self._most, dim=-1, sorted=False).values.amin(dim=-1, keepdim=True)
         most = self._codebook_size if any_settings else self._most
         ordered = scores.topk(most, dim=-1).values
@@ -113,7 +111,7 @@ class Sampler:
             chances = ordered.masked_fill(ordered < least, -torch.inf).softmax(dim=-1)
             likelier = chances.cumsum(dim=-1) - chances
             outside = likelier >= kept_mass
-            # The first is always inside, but where rounding says that it is not.
+            # The first is always inside; rounding could put it outside.
             outside[..., 0] = False
             nucleus = ordered.masked_fill(outside, torch.inf).amin(dim=-1, keepdim=True)
             least = torch.maximum(least, nucleus)
@@ -124,16 +122,16 @@ def gumbel_noise(keys: Tensor, first_step: int, steps: int, codebooks: int, size
     """The noise of consecutive steps.
 
     Args:
-        keys: int64 `[B]`, of `noise_keys`.
-        first_step: of the piece, from 0.
-        size: tokens of a codebook.
+        keys: int64 `[B]`, from `noise_keys`.
+        first_step: the number of the first step in the piece, from 0.
+        size: V, the tokens of a codebook.
 
     Returns:
-        float32 `[steps, B, K, V]`, each the standard Gumbel noise of a hash.
+        float32 `[steps, B, K, V]`, standard Gumbel noise.
     """
     count = codebooks * size
     numbers = torch.arange(steps * count, device=keys.device).view(steps, 1, codebooks, size)
-    # Steps and tokens are far below 2^63 together; the products wrap, as the hash wants it.
+    # Steps times tokens stay far below 2^63; the products wrap, as the hash requires.
     hashed = (numbers + (first_step * count + 1)) * _signed(_GOLDEN)
     hashed = hashed + keys[:, None, None]
     for shift, factor in _MIX:
@@ -144,7 +142,7 @@ def gumbel_noise(keys: Tensor, first_step: int, steps: int, codebooks: int, size
 
 
 def noise_keys(seeds: Sequence[int], device: torch.device) -> Tensor:
-    """What each seed's noise is counted from, int64 `[B]`: far apart for seeds that are near."""
+    """The start of each seed's noise, int64 `[B]`; keys of close seeds are far apart."""
     keys = []
     for seed in seeds:
         key = (seed + _GOLDEN) % 2**_WORD
@@ -155,10 +153,10 @@ def noise_keys(seeds: Sequence[int], device: torch.device) -> Tensor:
 
 
 def _shifted(words: Tensor, bits: int) -> Tensor:
-    """To the right as unsigned; torch's own shift copies the sign."""
+    """Shift right as unsigned; torch's own shift copies the sign."""
     return (words >> bits).bitwise_and_(2 ** (_WORD - bits) - 1)
 
 
 def _signed(word: int) -> int:
-    """The same 64 bits as torch's int64 has them."""
+    """The same 64 bits as a signed number, as torch's int64 needs them."""
     return word - 2**_WORD if word >= 2 ** (_WORD - 1) else word

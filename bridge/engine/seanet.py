@@ -1,11 +1,11 @@
-"""The layers of EnCodec's decoder (SEANet), each of which goes on where it stopped.
+"""The layers of EnCodec's decoder (SEANet), as a stream: each continues where its last chunk ended.
 
-A convolution looks ahead, so its last outputs wait for the next inputs, and the padding is put on
-only where the sound begins and ends. What comes out is what transformers' `EncodecDecoder` makes of
-the whole input, to float32 rounding, however the input is cut.
+A convolution looks ahead, so its last outputs wait for the next inputs; padding is added only at
+the start and the end of the piece. The output equals that of transformers' `EncodecDecoder` for the
+complete input, to float32 rounding, however the input is cut.
 
-Tensors are `[B, T, C]`, contiguous: the layout in which the CPU's convolutions are fastest
-(channels last), in which upsampling copies nothing, and in which the end of a chunk is one slice.
+Tensors are `[B, T, C]`, contiguous: in this layout (channels last) the CPU's convolutions are
+fastest, upsampling copies nothing, and the end of a chunk is one slice.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ Tensor = torch.Tensor
 PAD_MODES = ("constant", "reflect", "replicate")
 _BLOCK = 16
 """Outputs that a convolution to one channel makes at once. One channel leaves most of a vector unit
-idle; as 16 channels of a convolution of stride 16 it took a third of the time (measured)."""
+idle; as 16 channels of a convolution with stride 16 it took a third of the time (measured)."""
 
 
 @dataclass
 class LayerState:
-    """What one layer keeps from one chunk to the next.
+    """What one layer keeps between two chunks.
 
     Attributes:
         held: inputs `[B, n, C]` that later outputs need.
-        started: whether the padding of the beginning is on.
+        started: whether the padding at the start has been added.
         memory: the LSTM's h and c, each `[layers, B, C]`.
     """
 
@@ -42,22 +42,22 @@ class LayerState:
 
 
 class Layer(Protocol):
-    """A layer holds weights alone, so that it serves any number of streams."""
+    """A layer; it holds only weights, so any number of streams can use it."""
 
     def step(self, state: LayerState, x: Tensor, *, last: bool) -> Tensor:
-        """Go on.
+        """Process the next inputs.
 
         Args:
-            state: the stream's, of this layer; changed in place.
+            state: the stream's state of this layer; changed in place.
             x: the next inputs `[B, T, C]`, T >= 0; the layer may overwrite them.
-            last: no more inputs come.
+            last: whether these are the last inputs.
 
         Returns:
-            All outputs that are final now, `[B, T', C']`, T' >= 0.
+            The outputs that are final now, `[B, T', C']`, T' >= 0.
         """
 
     def lag(self, waiting: int) -> int:
-        """How many outputs wait, where so many inputs do."""
+        """How many outputs wait for later inputs, when `waiting` inputs do."""
 
 
 def decoder_layers(decoder: Any, pad_mode: str) -> list[Layer]:
@@ -67,7 +67,7 @@ def decoder_layers(decoder: Any, pad_mode: str) -> list[Layer]:
         pad_mode: one of `PAD_MODES`.
 
     Raises:
-        CheckpointUnusable: there is a layer of an unknown kind.
+        CheckpointUnusable: a layer is of an unknown kind.
     """
     return [_layer(module, pad_mode) for module in decoder.layers]
 
@@ -89,13 +89,15 @@ def _layer(module: Any, pad_mode: str) -> Layer:
 
 
 class _Convolution:
-    """Of stride 1, with half of its padding, or one less than half, to the right."""
+    """A convolution of stride 1. Half of its padding, rounded down, is on the right."""
 
     def __init__(self, conv: Any, pad_mode: str) -> None:
         self._kernel = _Kernel(conv)
         span = self._kernel.span
         self._right = span // 2
-        self._window = _Window(span, left=span - self._right, right=self._right, pad_mode=pad_mode)
+        self._window = _SlidingWindow(
+            span, left=span - self._right, right=self._right, pad_mode=pad_mode
+        )
 
     def step(self, state: LayerState, x: Tensor, *, last: bool) -> Tensor:
         seen = self._window.slide(state, x, last=last)
@@ -108,8 +110,8 @@ class _Convolution:
 class _Upsampling:
     """A transposed convolution whose kernel is twice its stride s.
 
-    As each input reaches only its own s outputs and the next s, it is a convolution over two inputs
-    to s times the channels. Before the first input, and after the last, stands zero.
+    Each input reaches only its own s outputs and the next s. So this is a convolution over two
+    inputs to s times the channels, with a zero before the first input and after the last.
     """
 
     def __init__(self, conv: Any) -> None:
@@ -128,7 +130,7 @@ class _Upsampling:
         self._channels = channels_out
         self._trim_right = self._stride // 2
         self._trim_left = self._stride - self._trim_right
-        self._window = _Window(1, left=1, right=1, pad_mode="constant")
+        self._window = _SlidingWindow(1, left=1, right=1, pad_mode="constant")
 
     def step(self, state: LayerState, x: Tensor, *, last: bool) -> Tensor:
         is_first = not state.started
@@ -143,10 +145,10 @@ class _Upsampling:
 
 
 class _Residual:
-    """ELU, convolution, ELU, convolution of one input, and the input itself beside them.
+    """ELU, convolution, ELU, convolution of one input; the block's input is added to the result.
 
-    The input is padded before the first ELU, not after: that changes nothing, as ELU keeps zero.
-    So the input that waits for its convolution is also the one that is added.
+    The input is padded before the first ELU, not after it; ELU keeps zero, so the result is the
+    same. So the inputs that wait for the convolution are also the inputs to add.
     """
 
     def __init__(self, block: Any, pad_mode: str) -> None:
@@ -158,21 +160,21 @@ class _Residual:
         span = self._first.span
         self._right = span // 2
         self._left = span - self._right
-        self._window = _Window(span, left=self._left, right=self._right, pad_mode=pad_mode)
+        self._window = _SlidingWindow(span, left=self._left, right=self._right, pad_mode=pad_mode)
 
     def step(self, state: LayerState, x: Tensor, *, last: bool) -> Tensor:
         seen = self._window.slide(state, x, last=last)
         y = self._first(F.elu(seen, self._alphas[0]))
         y = self._second(F.elu(y, self._alphas[1], inplace=True))
-        beside = seen[:, self._left : self._left + y.shape[1]]
-        return y.add_(beside if self._shortcut is None else self._shortcut(beside))
+        shortcut = seen[:, self._left : self._left + y.shape[1]]
+        return y.add_(shortcut if self._shortcut is None else self._shortcut(shortcut))
 
     def lag(self, waiting: int) -> int:
         return waiting + self._right
 
 
 class _Lstm:
-    """torch's own, with its input added; the past is all that it sees."""
+    """torch's LSTM with its input added to the output. It looks back only, so nothing waits."""
 
     def __init__(self, lstm: Any) -> None:
         self._lstm = lstm
@@ -198,40 +200,42 @@ class _Elu:
         return waiting
 
 
-class _Window:
-    """The inputs that a kernel slides over: those held, those new, and the padding at both ends."""
+class _SlidingWindow:
+    """The inputs under a kernel: the held ones, the new ones, and the padding at both ends."""
 
     def __init__(self, span: int, *, left: int, right: int, pad_mode: str) -> None:
         """
         Args:
-            span: inputs that an output needs beside one.
-            left: inputs of padding before the first one; `right` after the last one.
+            span: how many inputs an output needs beyond one.
+            left: padding before the first input.
+            right: padding after the last input.
         """
         self._span, self._left, self._right = span, left, right
         self._pad_mode = pad_mode
 
     def slide(self, state: LayerState, x: Tensor, *, last: bool) -> Tensor:
-        """`[B, n + span, C]` for the next n outputs; of no frames where there are none yet."""
+        """The inputs `[B, n + span, C]` of the next n outputs; empty while n is 0."""
         seen = x if state.held is None else torch.cat([state.held, x], dim=1)
         if state.started:
             if last:
                 seen = torch.cat([seen, *self._after(seen)], dim=1)
-        # What reflects needs as many inputs beyond the first, unless there never are so many.
+        # Reflection needs `left` inputs beyond the first, unless the piece has fewer.
         elif last or seen.shape[1] > (self._left if self._pad_mode == "reflect" else 0):
             state.started = True
-            seen = self._begun(seen, last=last)
+            seen = self._padded_start(seen, last=last)
         outputs = seen.shape[1] - self._span
         if not state.started or outputs <= 0:
             state.held = seen
             return seen[:, :0]
-        # A copy, so that the end does not keep the whole in memory.
+        # A copy, so that the held inputs do not keep all of `seen` in memory.
         state.held = seen[:, outputs:].clone()
         return seen
 
-    def _begun(self, x: Tensor, *, last: bool) -> Tensor:
-        """The first inputs, padded as transformers' `_pad1d` does it.
+    def _padded_start(self, x: Tensor, *, last: bool) -> Tensor:
+        """The first inputs, padded as by transformers' `_pad1d`.
 
-        What is no longer than a reflection is filled up with zeros first, which are cut off again.
+        Inputs that are too short for a reflection are first extended by zeros, which are cut off
+        again.
         """
         frames = x.shape[1]
         fill = self._left + 1 - frames if self._pad_mode == "reflect" else 0
@@ -279,7 +283,7 @@ class _Kernel:
         self._bias = bias.repeat(self._block)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """`[B, n + span, C]` to `[B, n, C']`; no frames to none."""
+        """Convolve `[B, n + span, C]` to `[B, n, C']`; without inputs there are no outputs."""
         outputs = max(x.shape[1] - self.span, 0)
         fill = -outputs % self._block
         if fill:
@@ -291,7 +295,7 @@ class _Kernel:
 def _convolved(
     x: Tensor, weight: Tensor, bias: Tensor, stride: int = 1, dilation: int = 1
 ) -> Tensor:
-    """`[B, T, C]` by `[C', C, 1, k]` to `[B, T', C']`, contiguous."""
+    """Convolve `[B, T, C]` with weights `[C', C, 1, k]` to `[B, T', C']`, contiguous."""
     if not x.shape[1]:
         return x.new_empty((x.shape[0], 0, weight.shape[0]))
     y = F.conv2d(x.transpose(1, 2).unsqueeze(2), weight, bias, (1, stride), 0, (1, dilation))

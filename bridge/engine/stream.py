@@ -1,7 +1,7 @@
-"""What the engine yields, and the handle that it is asked for and cancelled through.
+"""`Chunk`, a part of the result, and `Stream`, which yields and cancels.
 
-Nothing is computed ahead: the next chunk is made when it is asked for, so whoever is slow holds up
-the making and not the memory.
+Nothing is computed ahead: the next chunk is made when it is asked for. A slow reader slows the
+generation down, and fills no memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Chunk:
 
     Attributes:
         codes: int64 `[variations, K, S]`; stereo has left and right interleaved in K, left first.
-        audio: float32 `[variations, channels, S * 640]` at 32 kHz, the sound of those codes.
+        audio: float32 `[variations, channels, S * 640]` at 32 kHz, the audio of those codes.
     """
 
     codes: NDArray[np.int64]
@@ -38,9 +38,9 @@ class Chunk:
 
 
 class Stream:
-    """The chunks of one request, made as they are asked for.
+    """The chunks of one request, each made when it is asked for.
 
-    Iterate once, in one thread. Leaving the `with` block gives up what has not been made.
+    Iterate once, in one thread. Leaving the `with` block cancels the rest.
     """
 
     def __init__(self, start: Callable[[threading.Event], Generator[Chunk, None, None]]) -> None:
@@ -61,7 +61,7 @@ class Stream:
         traceback: TracebackType | None,
     ) -> None:
         self.cancel()
-        # Where another thread is in the midst of a chunk, it ends by the cancelling.
+        # ValueError: another thread is in the middle of a chunk, and the cancel ends it.
         with suppress(ValueError):
             self._chunks.close()
 

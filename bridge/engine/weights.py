@@ -1,4 +1,4 @@
-"""Reads a checkpoint into memory: safetensors only, no code from elsewhere, nothing printed."""
+"""Reads a checkpoint into memory: safetensors only, no code of the checkpoint, nothing printed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Defaults:
-    """How the checkpoint says codes are drawn, where a request does not."""
+    """The checkpoint's sampling settings, for requests that do not set their own."""
 
     do_sample: bool
     guidance_scale: float
@@ -38,7 +38,7 @@ class Defaults:
     top_p: float
 
     def of(self, request: Request) -> Sampling:
-        """How the request's codes are drawn: by its own word, else by the checkpoint's."""
+        """The sampling settings of a request: its own, else the checkpoint's."""
         return Sampling(
             do_sample=_first(request.do_sample, self.do_sample),
             guidance_scale=float(_first(request.guidance_scale, self.guidance_scale)),
@@ -53,9 +53,9 @@ class Checkpoint:
     """A MusicGen Melody model in memory, ready to run.
 
     Attributes:
-        model: the `MusicgenMelodyForConditionalGeneration` (transformers types its parts too
-            loosely to be of use). Text encoder and decoder have the number type asked for, the
-            codec float32: bfloat16 has 8 bits, which are audible in a waveform.
+        model: the `MusicgenMelodyForConditionalGeneration` (`Any`, because transformers types its
+            parts too loosely). Text encoder and decoder have the requested number type, the codec
+            float32: bfloat16 has 8 bits, which is audible in a waveform.
         tokenizer: of the text encoder.
         sampling: the checkpoint's own defaults.
     """
@@ -66,12 +66,12 @@ class Checkpoint:
 
     @property
     def num_codebooks(self) -> int:
-        """K, of all channels together."""
+        """K, for all channels together."""
         return int(self.model.config.decoder.num_codebooks)
 
     @property
     def delays(self) -> NDArray[np.int64]:
-        """`[K]`: how many steps late each codebook is; of stereo's pairs, both equally."""
+        """The delay of each codebook in steps, `[K]`; a stereo pair has one delay."""
         return np.arange(self.num_codebooks) // self.audio_channels
 
     @property
@@ -81,12 +81,12 @@ class Checkpoint:
 
     @property
     def codebook_size(self) -> int:
-        """Codes are 0 to this less one."""
+        """The number of codes; they are 0 to this minus one."""
         return int(self.model.config.decoder.vocab_size)
 
     @property
     def chroma_length(self) -> int:
-        """Steps of chroma that the model is given."""
+        """Steps of chroma that the model takes."""
         return int(self.model.config.chroma_length)
 
     @property
@@ -111,14 +111,14 @@ def read_checkpoint(
     """Read the weights and the tokenizer, and put them on the device.
 
     Args:
-        decoder: takes the place of the checkpoint's own decoder.
+        decoder: replaces the checkpoint's own decoder.
 
     Raises:
         CheckpointUnusable: a file is broken, weights are missing, or parts do not fit together.
-        OutOfMemory: they do not fit the device.
+        OutOfMemory: the weights do not fit the device.
     """
     with quiet(), oom_as_error(f"model {location.name!r} does not fit {device}; use a smaller one"):
-        model = _read_whole(location, dtype)
+        model = _read_composite(location, dtype)
         if decoder is not None:
             model.decoder = _read_decoder(decoder, dtype)
             model.config.decoder = model.decoder.config
@@ -130,7 +130,7 @@ def read_checkpoint(
     return Checkpoint(model.eval(), tokenizer, sampling)
 
 
-def _read_whole(location: Location, dtype: torch.dtype) -> Any:
+def _read_composite(location: Location, dtype: torch.dtype) -> Any:
     if location.model_type != COMPOSITE:
         raise CheckpointUnusable(
             f"model {location.name!r} is a decoder alone; give a whole checkpoint as the model and "
@@ -141,7 +141,7 @@ def _read_whole(location: Location, dtype: torch.dtype) -> Any:
 
 def _read_decoder(location: Location, dtype: torch.dtype) -> Any:
     if location.model_type == COMPOSITE:
-        return _read_whole(location, dtype).decoder
+        return _read_composite(location, dtype).decoder
     return _read(MusicgenMelodyForCausalLM, location, dtype)
 
 
@@ -155,14 +155,14 @@ def _read(model_class: Any, location: Location, dtype: torch.dtype) -> Any:
             local_files_only=True,
             output_loading_info=True,
         )
-    # What a broken file makes transformers and safetensors raise has no base in common.
+    # The errors that transformers and safetensors raise for a broken file share no base class.
     except Exception as error:
         if is_out_of_memory(error):
             raise
         raise CheckpointUnusable(
             f"model {location.name!r} cannot be read ({_brief(error)}); copy or fetch it again"
         ) from error
-    # transformers would draw these at random and only warn.
+    # transformers would only warn, and draw these at random.
     missing = sorted(found["missing_keys"])
     if missing:
         raise CheckpointUnusable(
@@ -173,7 +173,7 @@ def _read(model_class: Any, location: Location, dtype: torch.dtype) -> Any:
 
 
 def _check_parts(name: str, decoder_name: str, model: Any) -> None:
-    """Refuse sizes that would fail, or give noise, only once something is generated."""
+    """Refuse sizes that would fail, or give noise, only during generation."""
     decoder, codec = model.config.decoder, model.config.audio_encoder
     if model.config.num_chroma != PITCH_CLASSES:
         raise CheckpointUnusable(
@@ -202,7 +202,7 @@ def _read_tokenizer(location: Location, vocab_size: int) -> PreTrainedTokenizerB
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             location.folder, use_fast=True, trust_remote_code=False, local_files_only=True
         )
-    # As above: a broken file may raise anything.
+    # As above: a broken file may raise any error.
     except Exception as error:
         raise CheckpointUnusable(
             f"the tokenizer of model {location.name!r} cannot be read ({_brief(error)}); copy or "
@@ -219,7 +219,7 @@ def _read_tokenizer(location: Location, vocab_size: int) -> PreTrainedTokenizerB
 
 
 def _take_sampling(model: Any) -> Defaults:
-    """The generation config's defaults; what is left of it cannot change a request.
+    """The defaults of the generation config, which is then reset so that it affects no request.
 
     An end token or a length in it would cut pieces short, and beams make `generate` fail.
     """
@@ -229,37 +229,40 @@ def _take_sampling(model: Any) -> Defaults:
         bos_token_id=start, pad_token_id=start, decoder_start_token_id=start
     )
 
-    def given(name: str, otherwise: float) -> float:
+    def setting(name: str, default: float) -> float:
         value = getattr(own, name, None)
-        return otherwise if value is None else value
+        return default if value is None else value
 
     return Defaults(
-        do_sample=bool(given("do_sample", True)),
-        guidance_scale=float(given("guidance_scale", 3.0)),
-        temperature=float(given("temperature", 1.0)),
-        top_p=float(given("top_p", 1.0)),
+        do_sample=bool(setting("do_sample", True)),
+        guidance_scale=float(setting("guidance_scale", 3.0)),
+        temperature=float(setting("temperature", 1.0)),
+        top_p=float(setting("top_p", 1.0)),
     )
 
 
-def _first(asked: T | None, otherwise: T) -> T:
-    return otherwise if asked is None else asked
+def _first(value: T | None, default: T) -> T:
+    return default if value is None else value
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No warnings and no progress bars; as it was, afterwards."""
-    said: Any = logging
-    verbosity, bars = said.get_verbosity(), said.is_progress_bar_enabled()
-    said.set_verbosity(said.CRITICAL)
-    said.disable_progress_bar()
+    """Suppress warnings and progress bars inside."""
+    transformers_logging: Any = logging
+    verbosity, bars = (
+        transformers_logging.get_verbosity(),
+        transformers_logging.is_progress_bar_enabled(),
+    )
+    transformers_logging.set_verbosity(transformers_logging.CRITICAL)
+    transformers_logging.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        said.set_verbosity(verbosity)
+        transformers_logging.set_verbosity(verbosity)
         if bars:
-            said.enable_progress_bar()
+            transformers_logging.enable_progress_bar()
 
 
 def _brief(error: BaseException) -> str:

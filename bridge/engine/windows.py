@@ -1,8 +1,8 @@
-"""How a piece that is longer than what the model sees at once is made: in windows that overlap.
+"""Splits a piece that is longer than the model's 30 s into windows that overlap.
 
-audiocraft slides its window of 30 s by 18 s and turns the melody along. Here it slides by 17.92 s,
-which is whole both in codec steps (896) and in steps of chroma (140), so that the melody stays
-where it belongs, to the sample.
+audiocraft moves its window of 30 s on by 18 s, and the melody with it. Here a window moves on by
+17.92 s: a whole number of codec steps (896) and of steps of chroma (140), so that the melody stays
+aligned to the sample.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class Window:
     """One window's part of a piece.
 
     Attributes:
-        start: the step of the piece that it begins at.
-        known: its first steps, whose codes are there already.
-        steps: all of its steps, the known ones too.
+        start: the step of the piece where the window begins.
+        known: how many of its first steps have codes already.
+        steps: all of its steps, including the known ones.
     """
 
     start: int
@@ -30,17 +30,17 @@ class Window:
 
     @property
     def first_chroma_step(self) -> int:
-        """The step of the melody that it begins at."""
+        """The step of the melody where the window begins."""
         return self.start // STRIDE_STEPS * STRIDE_CHROMA_STEPS
 
 
 def windows(before: int, total: int, longest: int) -> Iterator[Window]:
-    """The windows of a piece, each with something to make. Their places do not depend on `before`.
+    """The windows of a piece that have new steps. Where they begin does not depend on `before`.
 
     Args:
-        before: steps that are there already, fewer than `total`.
-        total: steps of the whole piece.
-        longest: steps of a window, over `STRIDE_STEPS`.
+        before: steps that have codes already, fewer than `total`.
+        total: steps of the complete piece.
+        longest: most steps of a window, over `STRIDE_STEPS`.
     """
     start = 0
     while before < total:

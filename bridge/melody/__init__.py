@@ -1,7 +1,7 @@
-"""From a melody file to the chroma that leads the model, on the clip's bars."""
+"""From a melody file to the chroma that conditions the model, aligned to the clip's bars."""
 
 from bridge.melody.align import AlignedMelody, align_to_bars
-from bridge.melody.allowed_paths import permitted, usual_roots
+from bridge.melody.allowed_paths import allowed_path, usual_roots
 from bridge.melody.cut import cut
 from bridge.melody.read import MIDI_SUFFIXES, read_melody
 
@@ -9,8 +9,8 @@ __all__ = [
     "MIDI_SUFFIXES",
     "AlignedMelody",
     "align_to_bars",
+    "allowed_path",
     "cut",
-    "permitted",
     "read_melody",
     "usual_roots",
 ]

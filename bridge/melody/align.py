@@ -1,7 +1,7 @@
-"""A take laid on the clip's bars: its time scaled to the clip's, cut or repeated on the bar line.
+"""Alignment of a take to the clip's bars: scaled to the clip's tempo, cut or repeated on bar lines.
 
-The audio itself is tiled, and its chroma taken of all that is made: chroma repeated in whole steps
-of 128 ms, as transformers does it, drifts off the bar (8 s is 62.5 steps).
+The audio itself is tiled, and the chroma is that of the tiled audio. transformers repeats chroma
+in whole steps of 128 ms instead, which drifts off the bar (8 s is 62.5 steps).
 """
 
 from __future__ import annotations
@@ -25,16 +25,24 @@ from bridge.chroma import (
 )
 from bridge.errors import BadArgument, SilentMelody, Unsupported
 from bridge.melody.silence import BLOCK_SECONDS, sounding_seconds
-from bridge.timing import Meter, Note, Take, bars_to_frames, bars_to_seconds, beats_to_seconds
+from bridge.timing import (
+    Meter,
+    Note,
+    Take,
+    bars_text,
+    bars_to_frames,
+    bars_to_seconds,
+    beats_to_seconds,
+)
 
 SLACK_BEATS = Fraction(2, 5)
-"""A last note held this much past the bar line, or a recording stopped so, opens no further bar.
+"""A last note or a recording may end this much past the bar line without opening another bar.
 
-Less than an eighth note, and off the grid that notes end on, so that rounding decides nothing.
+It is less than an eighth note, and off the grid that notes end on, so that rounding never decides.
 """
 
 LONGEST_READ_SECONDS = 3600
-"""Of audio that a piece reads at the melody's own tempo; it is all in memory at once."""
+"""The longest tiled audio, at the melody's own tempo; all of it is in memory at once."""
 
 _STEP_SECONDS = Fraction(HOP, MODEL_SAMPLE_RATE)
 _AUDIBLE_SECONDS = 0.05
@@ -42,14 +50,14 @@ _AUDIBLE_SECONDS = 0.05
 
 @dataclass(frozen=True, eq=False)
 class AlignedMelody:
-    """A melody on a clip's bars.
+    """A melody aligned to a clip's bars.
 
     Attributes:
-        chroma: float32 `[steps, 12]`, one-hot: the clip's bars over and over, for the whole piece.
-            Steps are `ceil(piece seconds / 128 ms)`, and 235, the whole window, at least.
+        chroma: float32 `[steps, 12]`, one-hot: the clip's bars, repeated to the end of the piece.
+            There are `ceil(piece seconds / 128 ms)` steps, and at least 235, a full window.
         classes: int64 `[ceil(clip seconds / 128 ms)]`: the pitch class at each step of the clip,
-            −1 where the melody rests. What the finished clip is compared with.
-        remarks: what was cut, repeated, padded or scaled, a sentence each.
+            −1 where the melody rests. The finished clip is compared with them.
+        remarks: one sentence each for what was cut, repeated, padded or scaled.
     """
 
     chroma: NDArray[np.float32]
@@ -60,28 +68,29 @@ class AlignedMelody:
 def align_to_bars(
     take: Take, *, bars: int, tempo_bpm: Fraction, meter: Meter, piece_seconds: float = 0.0
 ) -> AlignedMelody:
-    """Lay a melody on the bars of a clip.
+    """Align a melody to the bars of a clip.
 
-    A melody of unknown tempo is at the clip's, with a bar line at its start. Bars are the clip's,
-    whatever the melody's meter is. A melody that does not fill its last bar is padded with a rest.
+    A melody of unknown tempo has the clip's tempo, with a bar line at its start. Bars have the
+    clip's meter, whatever the melody's meter is. A rest fills the melody's last bar.
 
     Args:
         take: the melody.
         bars: the clip's length, 1 or more.
         tempo_bpm, meter: the clip's.
-        piece_seconds: how much is made for the clip; no more than the clip when that is longer.
+        piece_seconds: length of the piece that is generated for the clip; less than the clip's
+            length means the clip's length.
 
     Raises:
-        BadArgument: no bars.
+        BadArgument: less than one bar.
         SilentMelody: nothing sounds in the bars that are used.
-        Unsupported: a long piece is so much faster than the melody that it reads over an hour.
+        Unsupported: the piece is so much faster than the melody that it needs over an hour of it.
     """
     if bars < 1:
         raise BadArgument(f"a clip has at least 1 bar, got {bars}")
     clip = _Clip(bars, tempo_bpm, meter, piece_seconds)
     if isinstance(take.source, Waveform):
-        return _place_audio(take, take.source, clip)
-    return _place_notes(take, take.source, clip)
+        return _align_audio(take, take.source, clip)
+    return _align_notes(take, take.source, clip)
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ class _Clip:
 
     @property
     def tiled_seconds(self) -> Fraction:
-        """The whole piece, and the whole window at least."""
+        """Length of the piece, and at least that of the window."""
         return max(self.seconds, Fraction(self.piece_seconds), Fraction(WINDOW_SECONDS))
 
     @property
@@ -109,10 +118,10 @@ class _Clip:
         return ceil(self.tiled_seconds / _STEP_SECONDS)
 
     def repeats(self, melody_bars: int) -> Iterator[tuple[int, int]]:
-        """Each time the melody is heard: the bar it begins on, and how many bars of it there are.
+        """Each repeat of the melody: the bar it begins on, and how many bars of it are played.
 
-        The clip's bars start over after the last: what is made past a clip's end flows into its
-        start.
+        After the clip's last bar its bars start over: the music generated past a clip's end leads
+        into its start.
         """
         end_bar = ceil(self.tiled_seconds / bars_to_seconds(1, self.meter, self.tempo_bpm))
         for clip_start in range(0, end_bar, self.bars):
@@ -120,14 +129,15 @@ class _Clip:
                 yield clip_start + bar, min(melody_bars, self.bars - bar)
 
 
-def _place_audio(take: Take, source: Waveform, clip: _Clip) -> AlignedMelody:
+def _align_audio(take: Take, source: Waveform, clip: _Clip) -> AlignedMelody:
     own_tempo_bpm = take.tempo_bpm or clip.tempo_bpm
     time_scale = clip.tempo_bpm / own_tempo_bpm
     read_seconds = clip.tiled_seconds * time_scale
     if read_seconds > LONGEST_READ_SECONDS:
         raise Unsupported(
-            f"{_bars(clip.bars)} at {float(clip.tempo_bpm):g} bpm read {float(read_seconds):.0f} s "
-            f"of a melody at {float(own_tempo_bpm):g}, and {LONGEST_READ_SECONDS} s is the most: "
+            f"{bars_text(clip.bars)} at {float(clip.tempo_bpm):g} bpm read "
+            f"{float(read_seconds):.0f} s of a melody at {float(own_tempo_bpm):g}, "
+            f"and {LONGEST_READ_SECONDS} s is the most: "
             "ask for fewer bars, or for a tempo nearer to the melody's"
         )
     beat_seconds = beats_to_seconds(1, own_tempo_bpm)
@@ -139,12 +149,12 @@ def _place_audio(take: Take, source: Waveform, clip: _Clip) -> AlignedMelody:
     melody_bars = round(length_seconds / bar_seconds)
     slack_seconds = SLACK_BEATS * beat_seconds
     if melody_bars < 1 or abs(length_seconds - melody_bars * bar_seconds) > slack_seconds:
-        # Not whole bars as it is: then silence after the last note is not part of the melody.
+        # Not a whole number of bars: then silence after the last note is not part of the melody.
         used_seconds = min(Fraction(end_seconds), length_seconds)
         melody_bars = max(ceil((used_seconds - slack_seconds) / bar_seconds), 1)
         length_seconds = used_seconds
-    heard_seconds = float(min(melody_bars, clip.bars) * bar_seconds)
-    if not ((sounding >= 0) & (sounding < heard_seconds)).any():
+    used_bars_seconds = float(min(melody_bars, clip.bars) * bar_seconds)
+    if not ((sounding >= 0) & (sounding < used_bars_seconds)).any():
         raise SilentMelody(_silent(take, clip))
 
     remarks = _time_remarks(take, clip)
@@ -172,13 +182,13 @@ def _place_audio(take: Take, source: Waveform, clip: _Clip) -> AlignedMelody:
 def _tile(
     take: Take, source: Waveform, own_tempo_bpm: Fraction, melody_bars: int, clip: _Clip
 ) -> Waveform:
-    """The melody at its own speed, repeated on the bar: mono at 32 kHz."""
+    """The melody at its own tempo, repeated on bar lines: mono at 32 kHz."""
     first = round(take.first_beat_seconds * source.sample_rate)
-    heard_bars = min(melody_bars, clip.bars)
-    last = first + bars_to_frames(heard_bars, clip.meter, own_tempo_bpm, source.sample_rate)
-    heard = Waveform(source.samples[max(first, 0) : max(last, 0)], source.sample_rate)
-    melody = heard.mono().resampled(MODEL_SAMPLE_RATE).samples
-    # A first bar line before frame 0: the melody was caught late, and rests until then.
+    used_bars = min(melody_bars, clip.bars)
+    last = first + bars_to_frames(used_bars, clip.meter, own_tempo_bpm, source.sample_rate)
+    used = Waveform(source.samples[max(first, 0) : max(last, 0)], source.sample_rate)
+    melody = used.mono().resampled(MODEL_SAMPLE_RATE).samples
+    # A first bar line before frame 0: the recording began late, so the melody begins with a rest.
     lead = round(max(-take.first_beat_seconds, Fraction(0)) * MODEL_SAMPLE_RATE)
     melody = np.pad(melody, ((lead, 0), (0, 0)))
 
@@ -187,8 +197,8 @@ def _tile(
 
     repeats = list(clip.repeats(melody_bars))
     tiled = np.zeros((frame(sum(repeats[-1])), 1), dtype=np.float32)
-    for bar, used_bars in repeats:
-        piece = melody[: frame(bar + used_bars) - frame(bar)]
+    for bar, repeat_bars in repeats:
+        piece = melody[: frame(bar + repeat_bars) - frame(bar)]
         tiled[frame(bar) : frame(bar) + len(piece)] = piece
     time_scale = clip.tempo_bpm / own_tempo_bpm
     return Waveform(
@@ -196,7 +206,7 @@ def _tile(
     )
 
 
-def _place_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> AlignedMelody:
+def _align_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> AlignedMelody:
     bar_beats = clip.meter.beats_per_bar
     if not any(note.start_beat < clip.bars * bar_beats for note in notes):
         raise SilentMelody(_silent(take, clip))
@@ -227,7 +237,7 @@ def _place_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> AlignedMel
 
 def _silent(take: Take, clip: _Clip) -> str:
     return (
-        f"{take.name} has no sounding note in the clip's {_bars(clip.bars)}: "
+        f"{take.name} has no sounding note in the clip's {bars_text(clip.bars)}: "
         "cut the silence before its first note, or ask for more bars"
     )
 
@@ -250,21 +260,17 @@ def _time_remarks(take: Take, clip: _Clip) -> list[str]:
 def _bar_remarks(melody_bars: int, missing_beats: Fraction, clip: _Clip) -> list[str]:
     if melody_bars > clip.bars:
         return [
-            f"The melody has {_bars(melody_bars)}: "
-            f"what comes after the clip's {_bars(clip.bars)} is left out."
+            f"The melody has {bars_text(melody_bars)}: "
+            f"what comes after the clip's {bars_text(clip.bars)} is left out."
         ]
     remarks = []
     if missing_beats > SLACK_BEATS:
-        remarks.append(f"The melody is padded with a rest to {_bars(melody_bars)}.")
+        remarks.append(f"The melody is padded with a rest to {bars_text(melody_bars)}.")
     if melody_bars < clip.bars:
         verb = "is" if melody_bars == 1 else "are"
-        sentence = f"The melody's {_bars(melody_bars)} {verb} repeated to fill {clip.bars}"
+        sentence = f"The melody's {bars_text(melody_bars)} {verb} repeated to fill {clip.bars}"
         left = clip.bars % melody_bars
         remarks.append(
-            f"{sentence}, the last time cut to {_bars(left)}." if left else f"{sentence}."
+            f"{sentence}, the last time cut to {bars_text(left)}." if left else f"{sentence}."
         )
     return remarks
-
-
-def _bars(count: int) -> str:
-    return "1 bar" if count == 1 else f"{count} bars"

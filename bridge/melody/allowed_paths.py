@@ -1,4 +1,4 @@
-"""Which files a message may name: a client is trusted to make music, not to read the disk."""
+"""Files that a message may name: a client is trusted to make music, not to read the disk."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bridge.errors import PathRefused, UnreadableFile
 from bridge.melody.read import MIDI_SUFFIXES
 
 VOLUMES = {"darwin": ("/Volumes",), "linux": ("/media", "/mnt", "/run/media")}
-"""Where the system mounts disks and sticks."""
+"""Folders in which the system mounts disks and sticks."""
 SUFFIXES = frozenset(
     {f".{name.lower()}" for name in soundfile.available_formats()}
     | {".aif", ".oga", ".opus", *MIDI_SUFFIXES}
 ) - {".raw"}
-"""What libsndfile reads by its usual names, and MIDI; raw samples say nothing of themselves."""
+"""Suffixes of what libsndfile reads, and of MIDI. Raw samples have no header, so `.raw` is out."""
 
 _SHOWN = 120
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -34,21 +34,22 @@ def usual_roots() -> tuple[Path, ...]:
     return (Path.home(), Path(tempfile.gettempdir()), *map(Path, volumes))
 
 
-def permitted(path: str, roots: Iterable[Path]) -> Path:
-    """The file that a message names, all links resolved.
+def allowed_path(path: str, roots: Iterable[Path]) -> Path:
+    """Check the path of a file that a message names, and resolve all its links.
 
     Args:
-        path: as it was sent.
-        roots: folders that it may lie in, at any depth.
+        path: the path as it was sent.
+        roots: folders that may contain it, at any depth.
 
     Raises:
-        PathRefused: it is not absolute, goes up with `..`, names a network share, holds control or
-            reordering characters, has no suffix of audio or MIDI, or lies outside the roots.
-        UnreadableFile: it is not there, no regular file, or not readable.
+        PathRefused: the path is not absolute, goes up with `..`, names a network share, contains
+            control or reordering characters, has no suffix of audio or MIDI, or is outside the
+            roots.
+        UnreadableFile: the file does not exist, is not a regular file, or is not readable.
     """
     shown = ascii(path if len(path) <= _SHOWN else path[:_SHOWN] + "…")
     for refused, because in (
-        (_odd(path), "it holds characters that do not show"),
+        (_has_hidden_character(path), "it holds characters that do not show"),
         (path.startswith(("//", "\\\\")), "network shares are not read: copy the file here"),
         (not os.path.isabs(path), "write the whole path, from the root"),
         (".." in path.replace("\\", "/").split("/"), "write it without .."),
@@ -57,7 +58,7 @@ def permitted(path: str, roots: Iterable[Path]) -> Path:
         if refused:
             raise PathRefused(f"path {shown}: {because}")
     try:
-        # First where it leads, then whether it is there: nobody learns what lies outside.
+        # Check where the path leads before whether the file exists: nobody learns what is outside.
         resolved = Path(os.path.realpath(path))
         if not any(resolved.is_relative_to(os.path.realpath(root)) for root in roots):
             raise PathRefused(
@@ -76,7 +77,7 @@ def permitted(path: str, roots: Iterable[Path]) -> Path:
     return resolved
 
 
-def _odd(path: str) -> bool:
+def _has_hidden_character(path: str) -> bool:
     return any(
         character in _REORDERING or unicodedata.category(character) in ("Cc", "Cs")
         for character in path

@@ -1,4 +1,4 @@
-"""Part of a take: the stretch of a file that is meant."""
+"""Cutting a part out of a take."""
 
 from __future__ import annotations
 
@@ -10,25 +10,22 @@ import numpy as np
 from bridge.audio import Waveform
 from bridge.errors import BadArgument, SilentMelody
 from bridge.melody.silence import sounding_seconds
-from bridge.timing import Note, Take
-
-_DEFAULT_TEMPO_BPM = Fraction(120)
-"""What seconds of notes without a tempo are counted by: the MIDI file's own default."""
+from bridge.timing import Note, Take, first_tempo
 
 
 def cut(
     take: Take, *, start_seconds: float, length_seconds: float | None, wrap: bool = False
 ) -> Take:
-    """The part of a take that begins at `start_seconds`, which becomes its first bar line.
+    """Cut a part out of a take. Its start becomes the first bar line.
 
     Args:
         start_seconds: 0 or more, before the end.
-        length_seconds: over 0; None: to the end. Past the end there is nothing more.
-        wrap: past the end it goes on from the start, once around at most.
+        length_seconds: positive; None: to the end. A longer part than there is ends at the end.
+        wrap: past the end the part goes on from the start, once around at most.
 
     Raises:
-        BadArgument: it begins past the end.
-        SilentMelody: nothing sounds in that part.
+        BadArgument: the part begins past the end.
+        SilentMelody: nothing sounds in the part.
     """
     start = Fraction(start_seconds)
     length = None if length_seconds is None else Fraction(length_seconds)
@@ -59,7 +56,7 @@ def _cut_audio(
 def _cut_notes(
     take: Take, notes: tuple[Note, ...], start: Fraction, length: Fraction | None, wrap: bool
 ) -> Take:
-    tempo_bpm = take.tempo_bpm or _DEFAULT_TEMPO_BPM
+    tempo_bpm = first_tempo(take.tempo_bpm)
     first = start * tempo_bpm / 60
     end = max(note.start_beat + note.length_beats for note in notes)
     if first >= end:

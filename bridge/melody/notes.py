@@ -16,7 +16,7 @@ from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, Meter, Note
 PERCUSSION_CHANNEL = 9
 """Channel 10 as musicians count: its note numbers are drums, not pitches."""
 DEFAULT_TEMPO_MICROSECONDS = 500_000
-"""A quarter note at 120 bpm, which the MIDI file format means where it says nothing."""
+"""A quarter note at 120 bpm: the MIDI file format's default."""
 
 _MAX_BYTES = 4 * 1024 * 1024
 _MAX_BEATS = 100_000
@@ -26,9 +26,9 @@ def notes_from_midi(path: str | os.PathLike[str]) -> tuple[tuple[Note, ...], Fra
     """Read the notes of all tracks and channels but percussion.
 
     Returns:
-        The notes, ordered by start, chords as they are; the file's first tempo, 20…999 bpm (120 if
-        it has none); its first meter (4/4 if it has none, or one that Live does not know). Beats
-        are as written, whatever the tempo does later.
+        The notes, ordered by start, chords kept; the file's first tempo, 20…999 bpm (120 if it has
+        none); its first meter (4/4 if it has none, or one that Live does not know). Later changes
+        of tempo do not change the notes' beats.
 
     Raises:
         UnreadableFile: not a MIDI file of format 0 or 1, or damaged.
@@ -67,7 +67,7 @@ def _open(path: Path) -> mido.MidiFile:
         file = mido.MidiFile(path, clip=True)
     except UnreadableFile:
         raise
-    # Whatever a damaged file makes the parser trip over, it is the file that is at fault.
+    # The parser raises errors of many kinds, and the cause of each is a damaged file.
     except Exception as error:
         raise UnreadableFile(
             f"melody {str(path)!r} is not a MIDI file that can be read: export it again"
@@ -87,7 +87,7 @@ class _Span(NamedTuple):
 
 
 def _spans(track: mido.MidiTrack) -> Iterator[_Span]:
-    """The notes of one track in ticks; one that never ends, ends with the track."""
+    """The notes of one track in ticks; a note without an end ends with the track."""
     sounding: dict[tuple[int, int], int] = {}
     tick = 0
     for message in track:
@@ -107,15 +107,15 @@ def _first_tempo(tracks: Iterable[mido.MidiTrack]) -> Fraction:
     message = _first(tracks, "set_tempo")
     microseconds = message.tempo if message else DEFAULT_TEMPO_MICROSECONDS
     exact = Fraction(60_000_000, max(microseconds, 1))
-    # A tempo out of Live's range still has beats to read, and only they are used.
+    # A tempo out of Live's range is no reason to refuse the file: its notes are in beats.
     bounded = min(max(exact, Fraction(MIN_TEMPO_BPM)), Fraction(MAX_TEMPO_BPM))
-    return _tempo_meant(bounded)
+    return _shortest_tempo(bounded)
 
 
-def _tempo_meant(tempo_bpm: Fraction) -> Fraction:
-    """The shortest decimal that whole microseconds a beat can stand for: 112, not 112.00006.
+def _shortest_tempo(tempo_bpm: Fraction) -> Fraction:
+    """The shortest decimal tempo within one microsecond per beat: 112, not 112.00006.
 
-    Writers round or cut the microseconds, so less than one apart is the same tempo.
+    Files have whole microseconds per beat, rounded or cut: less than one apart is the same tempo.
     """
     short = tempo_bpm
     for decimals in range(9):  # the eighth is a thousandth of a microsecond even at 999 bpm

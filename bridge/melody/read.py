@@ -1,4 +1,4 @@
-"""A melody file, audio or MIDI, to a take. Every way a file can be wrong is one clear line."""
+"""Reading a melody file, audio or MIDI, into a take. Every faulty file gets a one-line error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bridge.melody.silence import sounding_seconds
 from bridge.timing import Meter, Take
 
 MAX_MELODY_SECONDS = 600
-"""A whole song is welcome, and as long as the longest clip; an hour is the wrong file."""
+"""As long as the longest clip: enough for a whole song, while an hour is the wrong file."""
 MIDI_SUFFIXES = (".mid", ".midi")
 
 _SAMPLE_RATES = range(1_000, 1_000_001)
@@ -33,11 +33,13 @@ def read_melody(
 
     Args:
         path: the file.
-        tempo_bpm: the melody's own tempo; None takes a MIDI file's, and audio's stays unknown.
+        tempo_bpm: the melody's own tempo; None takes a MIDI file's tempo, and leaves that of audio
+            unknown.
         meter: likewise.
 
     Raises:
-        UnreadableFile: the path is no such file, or it is damaged, or longer than ten minutes.
+        UnreadableFile: the file does not exist, has another format, is damaged, or is longer than
+            ten minutes.
         SilentMelody: nothing sounds in it.
     """
     file = Path(path)
@@ -79,7 +81,7 @@ def _read_audio(file: Path) -> Waveform:
             _require_usable(file, audio)
             samples = audio.read(dtype="float32", always_2d=True)
             sample_rate = int(audio.samplerate)
-    # TypeError: a .raw file, which says nothing of its own rate and channels.
+    # TypeError: a .raw file has no header with its rate and channels.
     except (soundfile.LibsndfileError, TypeError) as error:
         raise UnreadableFile(
             f"melody {str(file)!r} is not audio that can be read: export it as WAV, FLAC or MIDI"
@@ -92,7 +94,7 @@ def _read_audio(file: Path) -> Waveform:
 
 
 def _require_usable(file: Path, audio: soundfile.SoundFile) -> None:
-    """Refuse before reading what would not fit in memory or could not be resampled."""
+    """Refuse, before it is read, audio that does not fit in memory or cannot be resampled."""
     if audio.samplerate not in _SAMPLE_RATES or audio.channels > _MAX_CHANNELS:
         raise UnreadableFile(
             f"melody {str(file)!r} has {audio.channels} channels at {audio.samplerate} Hz: "

@@ -1,4 +1,4 @@
-"""Where a melody's audio sounds."""
+"""Sounding and silent blocks of a melody's audio."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform
-from bridge.chroma import CHROMA_FLOOR_DB, SILENCE_DBFS
+from bridge.chroma import is_sounding
 
 BLOCK_SECONDS = 0.02
 
 
 def sounding_seconds(waveform: Waveform) -> NDArray[np.float64]:
-    """When the blocks of 20 ms begin that are within 40 dB of the loudest, and above −70 dBFS.
+    """Start times of the 20 ms blocks within 40 dB of the loudest and above −70 dBFS.
 
-    Heard in mono, as chroma hears it, and without its mean: an offset is no sound.
+    The level is that of mono, as in chroma, and without the mean: a DC offset is not a sound.
 
     Returns:
         float64 `[blocks]`, seconds from frame 0, ascending; empty when all is silent.
@@ -25,5 +25,4 @@ def sounding_seconds(waveform: Waveform) -> NDArray[np.float64]:
         return np.empty(0)
     blocks = np.pad(mono, (0, -len(mono) % block), mode="edge").reshape(-1, block)
     power = np.var(blocks, axis=1, dtype=np.float64)
-    floor = max(power.max() * 10 ** (CHROMA_FLOOR_DB / 10), 10 ** (SILENCE_DBFS / 10))
-    return np.flatnonzero(power >= floor).astype(np.float64) * block / waveform.sample_rate
+    return np.flatnonzero(is_sounding(power)).astype(np.float64) * block / waveform.sample_rate

@@ -1,6 +1,6 @@
 """`pocket`: the small MusicGen Melody checkpoint that travels with the project, and its recipe.
 
-Importing this package imports no torch; `python -m bridge.pocket` trains the model anew.
+Importing this package imports no torch; `python -m bridge.pocket` trains the model.
 """
 
 from __future__ import annotations
@@ -10,5 +10,5 @@ from pathlib import Path
 
 
 def checkpoint_folder() -> Path:
-    """The folder of the embedded checkpoint, as `from_pretrained` takes it."""
+    """The folder of the embedded checkpoint, for `from_pretrained`."""
     return Path(str(files(__name__))) / "checkpoint"

@@ -1,8 +1,7 @@
-"""Train `pocket` anew: `python -m bridge.pocket --folder training`.
+"""Train `pocket` from scratch: `python -m bridge.pocket --folder training`.
 
-The stages run one after the other, and each goes on where it was stopped: the codec, the codes
-of the corpus, the decoder, the checkpoint, and a picture of the losses. Progress is logged to
-`<folder>/train.log` too.
+The stages run in order, and each resumes where it was stopped: the codec, the codes of the corpus,
+the decoder, the checkpoint, and a picture of the losses. Progress is also in `<folder>/train.log`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ STAGES = ("codec", "codes", "decoder", "export", "curves")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the stages that were asked for."""
+    """Run the requested stages."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     codec_seed, codes_seed = arguments.seed, arguments.seed + 1
@@ -39,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
 
 @contextmanager
 def _logged(file: Path) -> Iterator[None]:
-    """Tell of the progress on stderr and in a file that is added to."""
+    """Log the progress to stderr, and append it to a file."""
     logger = logging.getLogger("bridge.pocket")
     handlers = (logging.StreamHandler(), logging.FileHandler(file, encoding="utf-8"))
     for handler in handlers:
@@ -92,7 +91,7 @@ def _run(arguments: argparse.Namespace, folder: Path, *, codec_seed: int, codes_
                 seed=arguments.seed,
                 device=arguments.device,
                 start=arguments.start,
-                aim_steps=arguments.aim_steps,
+                attention_steps=arguments.aim_steps,
             ),
         )
     if "export" in arguments.stages:
@@ -110,26 +109,26 @@ def _parser() -> argparse.ArgumentParser:
         dest="start",
         type=Path,
         metavar="CHECKPOINT",
-        help="go on from a checkpoint: its codec as it is, its decoder trained further",
+        help="continue from a checkpoint: keep its codec, and train its decoder further",
     )
     parser.add_argument(
         "--codec-from",
         dest="codec_start",
         type=Path,
         metavar="CHECKPOINT",
-        help="begin the codec with that of a checkpoint; the decoder begins anew",
+        help="start from the codec of a checkpoint, with a new decoder",
     )
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--codec-steps", type=int, default=codec.CodecTraining.steps)
     parser.add_argument("--codec-pieces", type=int, default=codec.CodecTraining.pieces)
     parser.add_argument("--decoder-steps", type=int, default=decoder.DecoderTraining.steps)
-    parser.add_argument("--aim-steps", type=int, default=decoder.DecoderTraining.aim_steps)
+    parser.add_argument("--aim-steps", type=int, default=decoder.DecoderTraining.attention_steps)
     parser.add_argument("--shards", type=int, default=10)
     parser.add_argument(
         "--shard-pieces",
         type=int,
         default=dataset.SHARD_PIECES,
-        help="pieces in a shard, at least 2: every sixth is a long one",
+        help="pieces per shard, at least 2; every sixth is long",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")

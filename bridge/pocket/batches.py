@@ -1,4 +1,4 @@
-"""Batches for the decoder: delayed codes, conditions now and then dropped, noise in what is heard.
+"""Batches for the decoder: delayed codes, conditions dropped at random, noise in the inputs.
 
 A dropped condition is exactly transformers' null, as in `generate`: text states at zero, and chroma
 of class 0 at every step.
@@ -27,28 +27,29 @@ DELAYS = tuple(k // CHANNELS for k in range(CODEBOOKS * CHANNELS))
 BATCH_SHORT, BATCH_LONG = 6, 3
 TEXTLESS_BATCHES = 0.12
 DROP_MELODY, DROP_BOTH = 0.1, 0.08
-"""Of the rows that have text."""
+"""Shares of the rows that have text."""
 NOISY_ROWS, MOST_NOISE = 0.25, 0.2
 SWAPPED_ROWS = 0.3
-"""Of those whose prompt says drums or none: what is heard back has them now and then, now not."""
+"""Share of the rows whose prompt mentions drums: their inputs alternate between the versions with
+and without drums."""
 SWAPPED_STEPS = (25, 200)
-"""How long it stays so: 0.5 to 4 s."""
+"""Codec steps between alternations: 0.5 to 4 s."""
 SHORTENED_ROWS = 0.2
 IGNORED = -100
-"""A target that is not asked for, as in `torch.nn.functional.cross_entropy`."""
+"""No target, as in `torch.nn.functional.cross_entropy`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One step's material; L is the delayed length, S + 3.
+    """The batch of one training step; L is the delayed length, S + 3.
 
     Attributes:
-        inputs, targets: int64 `[B, K, L]`, delayed; targets are −100 where nothing is asked.
+        inputs, targets: int64 `[B, K, L]`, delayed; targets are −100 where there is no target.
         chroma: float32 `[B, 235, 12]`.
         text, text_mask: int64 `[B, T]`.
         keep_text: float32 `[B]`, 0 where the text is dropped.
         classes: int64 `[B, L]`, the melody's pitch class, −100 in rests and where it is dropped.
-        beats: int64 `[B, L]`, where in its beat a step lies, −100 after the piece's end.
+        beats: int64 `[B, L]`, the beat phase of a step, −100 after the piece's end.
     """
 
     inputs: Tensor
@@ -61,14 +62,14 @@ class Batch:
     beats: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
+        """Copy the batch to a device."""
         return Batch(**{name: value.to(device) for name, value in vars(self).items()})
 
 
 def make_batch(
     pool: list[Example], is_long: bool, tokenizer: PreTrainedTokenizerFast, rng: np.random.Generator
 ) -> Batch:
-    """Draw pieces: conditions dropped, prompts shortened, and what was heard ill remembered."""
+    """Draw pieces, drop conditions, shorten prompts, and add noise to the input codes."""
     rows = [
         pool[int(i)] for i in rng.integers(len(pool), size=BATCH_LONG if is_long else BATCH_SHORT)
     ]
@@ -81,18 +82,18 @@ def make_batch(
     textless = rng.random() < TEXTLESS_BATCHES
     no_text, no_melody = _dropped(len(rows), textless, rng)
     prompts = []
-    heard = delayed.copy()
+    delayed_inputs = delayed.copy()
     for index, row in enumerate(rows):
         steps = row.codes.shape[-1]
         version = int(rng.integers(2))
         prompt = row.prompts[version]
         prompts.append(_shortened(prompt, rng) if rng.random() < SHORTENED_ROWS else prompt)
-        codes = heard_codes = row.codes[version]
+        codes = input_codes = row.codes[version]
         if "drums" in prompts[-1] and not no_text[index] and rng.random() < SWAPPED_ROWS:
-            heard_codes = np.where(_by_turns(steps, rng), row.codes[1 - version], codes)
+            input_codes = np.where(_alternation(steps, rng), row.codes[1 - version], codes)
         for book, delay in enumerate(DELAYS):
             delayed[index, book, 1 + delay : 1 + delay + steps] = codes[book]
-            heard[index, book, 1 + delay : 1 + delay + steps] = heard_codes[book]
+            delayed_inputs[index, book, 1 + delay : 1 + delay + steps] = input_codes[book]
         beats[index, :steps] = row.beats
         if not no_melody[index]:
             chroma[index] = row.chroma[int(rng.integers(MELODIES))]
@@ -101,8 +102,8 @@ def make_batch(
             )
     targets = delayed[:, :, 1:].copy()
     targets[targets == BOS] = IGNORED
-    inputs = _noisy(heard[:, :, :-1], rng)
-    # A text of its own for no text, as the engine has it: its length is another.
+    inputs = _noisy(delayed_inputs[:, :, :-1], rng)
+    # As in the engine, no text is a text of its own, with another length.
     text: Any = tokenizer([""] * len(rows) if textless else prompts, return_tensors="pt")
     return Batch(
         inputs=torch.from_numpy(inputs),
@@ -119,43 +120,43 @@ def make_batch(
 def _dropped(
     rows: int, textless: bool, rng: np.random.Generator
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whose text is dropped and whose melody, `[B]` each.
+    """Rows whose text is dropped, and rows whose melody is, `[B]` each.
 
-    As they are met in generation: in a batch without text, melody alone and nothing; else both,
-    text alone, and guidance's null of either, which drops both.
+    The combinations are those of generation: in a batch without text, melody alone and nothing;
+    else both, text alone, and guidance's null, which drops both.
     """
-    fate = rng.random(rows)
+    draw = rng.random(rows)
     if textless:
-        return np.ones(rows, dtype=np.bool_), fate < 0.4
-    both = fate < DROP_BOTH
-    return both, fate < DROP_BOTH + DROP_MELODY
+        return np.ones(rows, dtype=np.bool_), draw < 0.4
+    both = draw < DROP_BOTH
+    return both, draw < DROP_BOTH + DROP_MELODY
 
 
-def _by_turns(steps: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """True and false `[steps]` by turns, for `SWAPPED_STEPS` each.
+def _alternation(steps: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Alternate between true and false `[steps]`, for `SWAPPED_STEPS` each.
 
-    What was played tells so well whether there are drums that their word would go unread: a
-    clip that began without them would never have any.
+    Without this, earlier codes show so well whether there are drums that the model would ignore the
+    prompt's word: a clip that began without drums would never have any.
     """
     low, high = SWAPPED_STEPS
     ends = np.cumsum(rng.integers(low, high + 1, size=-(-steps // low)))
-    turn = np.searchsorted(ends, np.arange(steps), side="right")
-    return np.asarray((turn + rng.integers(2)) % 2 == 1)
+    turns = np.searchsorted(ends, np.arange(steps), side="right")
+    return np.asarray((turns + rng.integers(2)) % 2 == 1)
 
 
 def _noisy(inputs: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Inputs `[B, K, L]` with random codes at some steps of some rows, in all codebooks at once.
+    """Put random codes into inputs `[B, K, L]`: at some steps of some rows, in all codebooks.
 
-    What is heard back is then a poorer witness than the chroma, and mistakes are lived with.
+    Input codes are then less reliable than the chroma, and the model learns to live with mistakes.
     """
     rows, _, length = inputs.shape
     share = rng.random((rows, 1)) * MOST_NOISE * (rng.random((rows, 1)) < NOISY_ROWS)
-    struck = (rng.random((rows, length)) < share)[:, None] & (inputs != BOS)
-    return np.where(struck, rng.integers(CODEBOOK_SIZE, size=inputs.shape), inputs)
+    is_noise = (rng.random((rows, length)) < share)[:, None] & (inputs != BOS)
+    return np.where(is_noise, rng.integers(CODEBOOK_SIZE, size=inputs.shape), inputs)
 
 
 def _shortened(prompt: str, rng: np.random.Generator) -> str:
-    """The prompt without one to all but one of its phrases, as somebody in a hurry writes it."""
+    """The prompt without one to all but one of its phrases, as written by somebody in a hurry."""
     phrases = prompt.split(", ")
     kept = rng.permutation(len(phrases))[: int(rng.integers(1, max(2, len(phrases))))]
     return ", ".join(phrases[i] for i in sorted(kept))

@@ -1,7 +1,7 @@
 """Train the codec: a small mono EnCodec at 32 kHz and 50 steps a second.
 
-transformers' `EncodecModel` is used as it is, so that the result is an ordinary checkpoint; only
-the training of its codebooks, in `quantizer`, is ours.
+transformers' `EncodecModel` is unchanged, so that the result is an ordinary checkpoint; only the
+training of its codebooks, in `quantizer`, is ours.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from transformers import EncodecConfig, EncodecModel
 from transformers.audio_utils import mel_filter_bank
 
-from bridge.audio import MODEL_SAMPLE_RATE
+from bridge.audio import MODEL_SAMPLE_RATE, db_to_amplitude
 from bridge.pocket.corpus import render_many
 from bridge.pocket.loop import cosine, save_state
 from bridge.pocket.quantizer import QuantizerTrainer
@@ -34,27 +34,27 @@ HIDDEN_SIZE = 64
 SEGMENT_FRAMES = 16_384
 BATCH = 16
 UNQUANTIZED_SHARE = 0.12
-"""Of the steps: the autoencoder first learns to hear, then to be terse."""
+"""Share of the steps without quantization: first the autoencoder learns to reconstruct."""
 WAVE, BANDS, COMMITMENT = 0.2, 0.7, 0.25
-"""What each loss weighs beside the spectral distance."""
+"""Loss weights relative to the spectral distance."""
 STFT_SIZES = (256, 512, 1024, 2048, 4096, 8192)
-"""From transients (8 ms) to pitch (256 ms, 4 Hz apart): both ends are heard."""
+"""From transients (8 ms) to pitch (256 ms, bins 4 Hz apart): both ends are audible."""
 BAND_COUNTS = {256: 20, 512: 40, 1024: 64, 2048: 80}
-"""Mel bands by the frames of their window: as many as leave none of them without a bin."""
+"""Mel bands by frames of the window: as many as possible with a bin in each."""
 LOWEST_BAND_HZ = 40.0
 FLOOR = 4e-4
-"""Magnitude below which nothing is told apart: 68 dB under full scale, below a hat's quiet end."""
+"""Magnitudes below this are equal: 68 dB under full scale, below the quiet end of a hat."""
 
 
 @dataclass(frozen=True)
 class CodecTraining:
-    """What a run of the codec's training is.
+    """Options of the codec's training.
 
     Attributes:
         steps: optimizer steps in all.
         learning_rate: peak of AdamW's; it warms up over 200 steps and falls to zero as a cosine.
-        pieces: how many pieces of 12 s to draw segments from, each with drums and without.
-        seed: of the music and of the draws.
+        pieces: number of 12 s pieces to draw segments from, each with and without drums.
+        seed: seed of the music and of the draws.
         device: torch device.
         start: a folder of `EncodecModel.save_pretrained` to begin with, instead of new weights.
     """
@@ -86,7 +86,7 @@ def codec_config() -> EncodecConfig:
 
 
 def train_codec(folder: Path, training: CodecTraining) -> EncodecModel:
-    """Train, or go on from `folder/codec.pt`; the state is saved there every 250 steps.
+    """Train, or resume from `folder/codec.pt`; the state is saved there every 250 steps.
 
     Returns:
         The trained model, in evaluation mode.
@@ -166,11 +166,11 @@ def reconstruction_loss(output: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
     """
     total = output.new_zeros(())
     for size in STFT_SIZES:
-        got, want = (_magnitudes(x, size) for x in (output, audio))
-        convergence = torch.linalg.vector_norm(want - got, dim=(1, 2)) / (
-            torch.linalg.vector_norm(want, dim=(1, 2)) + 0.1
+        actual, target = (_magnitudes(x, size) for x in (output, audio))
+        convergence = torch.linalg.vector_norm(target - actual, dim=(1, 2)) / (
+            torch.linalg.vector_norm(target, dim=(1, 2)) + 0.1
         )
-        logarithmic = ((want + FLOOR).log() - (got + FLOOR).log()).abs().mean()
+        logarithmic = ((target + FLOOR).log() - (actual + FLOOR).log()).abs().mean()
         total = total + convergence.mean() + 0.5 * logarithmic
     scale = audio.abs().mean() + 1e-3
     return total / len(STFT_SIZES), (output - audio).abs().mean() / scale
@@ -179,22 +179,22 @@ def reconstruction_loss(output: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
 def band_distance(output: Tensor, audio: Tensor) -> Tensor:
     """Distance of two sounds `[B, 1, frames]` in loudness: mean |ln amplitude| over mel bands.
 
-    A hat is noise: no bin of it can be met, and a codec that is asked for bins leaves it out. Its
-    power in a band can be met. (Multi-scale mel losses are EnCodec's own: Défossez et al., 2022,
-    section 3.4.)
+    A hat is noise: a codec cannot match its bins, and a loss on bins alone teaches the codec to
+    leave it out. Its power in a band can be matched. (Multi-scale mel losses are EnCodec's own:
+    Défossez et al., 2022, section 3.4.)
     """
     total = output.new_zeros(())
     for size, count in BAND_COUNTS.items():
         bands = _mel_bands(size, count).to(output.device)
-        got, want = (
+        actual, target = (
             torch.log(bands @ _magnitudes(x, size).square() + FLOOR**2) for x in (output, audio)
         )
-        total = total + 0.5 * (want - got).abs().mean()
+        total = total + 0.5 * (target - actual).abs().mean()
     return total / len(BAND_COUNTS)
 
 
 def _magnitudes(audio: Tensor, size: int) -> Tensor:
-    """Magnitudes `[B, size // 2 + 1, steps]` that do not grow with the window, for noise."""
+    """Magnitudes `[B, size // 2 + 1, steps]`, scaled so that those of noise fit any window size."""
     window = torch.hann_window(size, device=audio.device)
     spectrum = torch.stft(audio[:, 0], size, size // 4, window=window, return_complex=True)
     return spectrum.abs() / math.sqrt(size)
@@ -229,5 +229,5 @@ def _segments(training: CodecTraining, first: int) -> Iterator[Tensor]:
             start = int(rng.integers(max(1, len(samples) - SEGMENT_FRAMES)))
             row = samples[start : start + SEGMENT_FRAMES, int(rng.integers(2))]
             row = np.pad(row, (0, SEGMENT_FRAMES - len(row)))
-            rows.append(row.astype(np.float32) / 32768 * 10 ** (-rng.uniform(0, 4) / 20))
+            rows.append(row.astype(np.float32) / 32768 * db_to_amplitude(-rng.uniform(0, 4)))
         yield torch.from_numpy(np.stack(rows)).float()[:, None]

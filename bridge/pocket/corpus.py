@@ -1,4 +1,4 @@
-"""The corpus: pieces by number, rendered on every core."""
+"""The corpus: numbered pieces, rendered on all cores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge.audio import Waveform
 from bridge.pocket.music import Score, compose, melody_alone, perform, with_other_drums
 
 HELD_OUT_SEEDS = (9001, 9002)
-"""Seeds of the pieces that `evaluate` plays to a checkpoint: nothing is trained on them."""
+"""Seeds of the pieces that `evaluate` gives to a checkpoint; training never uses them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +21,10 @@ class Piece:
     """One piece of the corpus.
 
     Attributes:
-        score: what is played.
+        score: the written music.
         audio: the mix, stereo at 32 kHz.
         other_score, other: the same without its drums, or with some if it has none.
-        melody: the melody alone with another sound, mono, as long as the mix.
+        melody: the melody alone with another sound, mono, of the mix's length.
     """
 
     score: Score
@@ -35,7 +35,7 @@ class Piece:
 
 
 def render(number: int, *, seed: int, seconds: float) -> Piece:
-    """Piece `number` of the corpus that `seed` names: the same whenever it is asked for."""
+    """Render piece `number` of the corpus with this seed; the result is always the same."""
     rng = np.random.default_rng((seed, number))
     score = compose(rng, seconds=seconds)
     other_score = with_other_drums(score, rng)
@@ -45,7 +45,7 @@ def render(number: int, *, seed: int, seconds: float) -> Piece:
 
 
 def render_many(count: int, *, seed: int, seconds: float, first: int = 0) -> Iterator[Piece]:
-    """Pieces `first` … `first + count - 1` in order, rendered in one process a core."""
+    """Render pieces `first` … `first + count - 1` in order, with one process per core."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         numbers = range(first, first + count)
         yield from pool.map(_render, [(n, seed, seconds) for n in numbers], chunksize=8)

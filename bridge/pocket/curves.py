@@ -1,4 +1,4 @@
-"""The picture of a training: losses over steps, read back from the logs that it left."""
+"""The picture of a training: losses over steps, read from its logs."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _COLOURS = ("#c2571a", "#1f6f8b", "#8a8f98", "#b79a3b")
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """What was logged, a row every 50 steps in the order of the steps.
+    """The logged figures, a row every 50 steps, ordered by step.
 
     Attributes:
         codec: float64 `[rows, 5]`: step, spectral, band, wave and commitment loss.
-        decoder: float64 `[rows, 5]`: step, loss and that of the first codebooks in nats a code,
-            shares of codec steps whose pitch class and whose place within the beat was found.
+        decoder: float64 `[rows, 5]`: step, loss and that of the first codebooks in nats per code,
+            shares of codec steps whose pitch class and whose beat phase was found.
     """
 
     codec: NDArray[np.float64]
@@ -44,7 +44,7 @@ class Curves:
 
 
 def draw(logs: Iterable[Path], picture: Path) -> None:
-    """Draw the losses that the logs tell of as a PNG; without matplotlib, say so and draw none."""
+    """Draw the losses in the logs as a PNG; without matplotlib, log that and draw nothing."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -69,7 +69,7 @@ def draw(logs: Iterable[Path], picture: Path) -> None:
 
 
 def read_logs(logs: Iterable[Path]) -> Curves:
-    """Read the losses back; of a step that was logged twice, as after a kill, the last counts."""
+    """Read the losses; of a step that was logged twice, as after a kill, the last line counts."""
     codec: dict[int, list[float]] = {}
     decoder: dict[int, list[float]] = {}
     for path in logs:

@@ -1,7 +1,7 @@
 """The data set: codes, chroma and prompts of the corpus, in shards on disk.
 
-Each piece is encoded once. Its melody is rendered twice over with other sounds, and the chroma of
-each rendering is taken as `render` would take it: tiled to the window first, silence held.
+Each piece is encoded once. Its melody is rendered twice with other sounds. The chroma of each
+rendering is computed as `render` does it: the melody is tiled to the window first, silence held.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ LONG_EVERY = 6
 """Every sixth piece is up to 30 s long, the others up to 10 s."""
 SHORT_SECONDS, LONG_SECONDS = 10.0, 30.0
 REST = 12
-"""Class of a step in which the melody rests."""
+"""Class of a step with a rest of the melody."""
 BEAT_PHASES = 48
-"""Classes of where in its beat a step lies: 7 to 18 ms each at 170 to 70 bpm, finer than a step."""
+"""Classes of the beat phase: 7 to 18 ms each at 170 to 70 bpm, finer than a step."""
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One piece as the decoder learns from it.
+    """One piece as training data of the decoder.
 
     Attributes:
         codes: uint16 `[2, 2 * CODEBOOKS, S]`, left and right interleaved: L0 R0 L1 R1 …; once with
             drums and once without.
         chroma: uint8 `[MELODIES, 235]`, the pitch class of each step.
         classes: uint8 `[S]`, the melody's pitch class at each codec step, `REST` where none.
-        beats: uint8 `[S]`, how far into its beat each codec step lies, in `BEAT_PHASES`.
+        beats: uint8 `[S]`, the beat phase of each codec step, below `BEAT_PHASES`.
         prompts: their descriptions, in the order of the codes.
     """
 
@@ -62,7 +62,7 @@ class Example:
 def build(
     folder: Path, codec_folder: Path, *, shards: int, seed: int, shard_pieces: int = SHARD_PIECES
 ) -> None:
-    """Write the shards that are not there yet, one process a core."""
+    """Write the missing shards, with one process per core."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = [n for n in range(shards) if not (folder / f"{n:04}.npz").exists()]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
@@ -74,7 +74,7 @@ def build(
 
 
 def read(folder: Path, known: set[str]) -> list[Example]:
-    """The examples of the shards in `folder` not yet in `known`, which takes in their names."""
+    """Read the shards in `folder` whose names are not in `known`, and add their names to it."""
     examples = []
     for path in sorted(folder.glob("*.npz")):
         if path.name in known:
@@ -117,9 +117,9 @@ def melody_classes(score: Score, steps: int) -> NDArray[np.uint8]:
 
 
 def beat_phases(score: Score, steps: int) -> NDArray[np.uint8]:
-    """Where in its beat each codec step lies, `0 … BEAT_PHASES - 1`; a piece begins on one.
+    """The beat phase of each codec step, `0 … BEAT_PHASES - 1`; a piece begins on a beat.
 
-    Half a step is added, so that the step that a beat's notes begin in is never the one before.
+    Half a step is added, so that rounding never puts a beat's first step into the beat before.
     """
     half_steps = 2 * np.arange(steps) + 1
     phases = half_steps * score.tempo_bpm * BEAT_PHASES // (2 * STEPS_A_MINUTE)

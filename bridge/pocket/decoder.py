@@ -1,13 +1,13 @@
 """Train the text encoder and the decoder on the codes of the corpus.
 
 The modules are transformers' own, so the weights are an ordinary MusicGen Melody checkpoint; only
-the loop is ours. Three things make a small model follow on two CPU cores:
+the loop is ours. Three things make a small model follow the melody with training on two CPU cores:
 
-- two heads on a middle layer, dropped at export: one names the melody's pitch class, the other the
-  place within the beat. They reward finding the chroma step that belongs to the codec step, and
-  counting, long before the codes themselves would;
-- attention heads that start out looking there (`aim`);
-- noise in the codes that are heard back (`batches`), so that the chroma is the better witness.
+- two heads on a middle layer, dropped at export: one predicts the melody's pitch class, the other
+  the beat phase. They reward finding the chroma step of each codec step, and counting, long before
+  the codes themselves do;
+- attention heads that are initialised to look there (`attention_init`);
+- noise in the input codes (`batches`), so that the chroma is the more reliable source.
 """
 
 from __future__ import annotations
@@ -41,29 +41,29 @@ from bridge.pocket.text import build_tokenizer, tempo_tokens
 log = logging.getLogger(__name__)
 
 LONG_STEPS = 600
-"""Pieces with more codec steps than this go into the batches of long ones, every third."""
+"""Pieces with more codec steps than this go into the long batches; every third batch is long."""
 WARM_UP_STEPS = 200
 PITCH_LOSS, BEAT_LOSS = 0.15, 0.2
-LISTENING_LAYER = 3
-"""The heads for pitch class and beat listen after this many layers."""
+AUXILIARY_LAYER = 3
+"""The heads for pitch class and beat read the output of this many layers."""
 CODEBOOK_WEIGHTS = (1.5, 1.5, 1.0, 1.0, 0.8, 0.8, 0.7, 0.7)
-"""The first codebook carries most of what is heard."""
+"""The first codebook carries most of the sound."""
 
 
 @dataclass(frozen=True)
 class DecoderTraining:
-    """What a run of the decoder's training is.
+    """Options of the decoder's training.
 
     Attributes:
         steps: optimizer steps in all; the learning rate falls to zero over the last share.
-        decay_share: that share. A run can be prolonged from the state before it.
+        decay_share: that share. The state before it can start a longer run.
         matrix_rate: learning rate of Muon, for the matrices of the layers.
         other_rate: of AdamW, for embeddings, heads, norms and the text encoder.
-        seed: of the weights and the draws.
+        seed: seed of the weights and the draws.
         device: torch device.
-        average: decay of the moving mean of the weights, which is what is exported.
+        average: decay of the moving mean of the weights; this mean is exported.
         start: a checkpoint of this shape to begin with, instead of new weights.
-        aim_steps: of the descent that new weights are aimed by.
+        attention_steps: optimizer steps of the initial attention of new weights.
     """
 
     steps: int = 6000
@@ -74,17 +74,17 @@ class DecoderTraining:
     device: str = "cpu"
     average: float = 0.998
     start: Path | None = None
-    aim_steps: int = 2500
+    attention_steps: int = 2500
 
 
 def train_decoder(folder: Path, training: DecoderTraining) -> Path:
-    """Train on the shards in `folder/codes`, or go on from `folder/decoder.pt`.
+    """Train on the shards in `folder/codes`, or resume from `folder/decoder.pt`.
 
-    Shards that appear while it runs are taken in. The state is saved every 200 steps, and once
-    more as `folder/before-decay.pt` where the learning rate begins to fall.
+    Shards that appear during the run are included. The state is saved every 200 steps, and also as
+    `folder/before-decay.pt` where the learning rate begins to fall.
 
     Returns:
-        The file of the last state, with `average` holding what is to be exported.
+        The file of the last state. Its `average` is exported.
     """
     torch.manual_seed(training.seed)
     device = torch.device(training.device)
@@ -99,7 +99,7 @@ def train_decoder(folder: Path, training: DecoderTraining) -> Path:
     else:
         model = MusicgenMelodyForConditionalGeneration(model_config(len(tokenizer)))
         if not state_file.exists():
-            initialise(model, tempo_tokens(tokenizer), steps=training.aim_steps)
+            initialise(model, tempo_tokens(tokenizer), steps=training.attention_steps)
     follower = Follower(model).to(device)
     optimizers = _optimizers(follower, training)
     average = {name: value.detach().clone() for name, value in follower.state_dict().items()}
@@ -187,12 +187,12 @@ def model_config(vocabulary: int) -> MusicgenMelodyConfig:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What the model answers at each step of a batch, as logits.
+    """The model's outputs at each step of a batch, as logits.
 
     Attributes:
         codes: `[B, K, L, V]`, the next codes.
         pitch: `[B, L, 12]`, the melody's pitch class.
-        beat: `[B, L, BEAT_PHASES]`, the place within the beat.
+        beat: `[B, L, BEAT_PHASES]`, the beat phase.
     """
 
     codes: Tensor
@@ -201,7 +201,7 @@ class Answers:
 
 
 class Follower(nn.Module):
-    """The model as it trains: prefix and codes in, next codes, pitch classes and beats out."""
+    """The model in training: prefix and codes in; next codes, pitch classes and beat phases out."""
 
     def __init__(self, model: MusicgenMelodyForConditionalGeneration) -> None:
         super().__init__()
@@ -215,7 +215,7 @@ class Follower(nn.Module):
         self.beat_head = nn.Linear(self.decoder.d_model, BEAT_PHASES)
 
     def forward(self, batch: Batch) -> Answers:
-        """Answer a batch."""
+        """Compute the logits of a batch."""
         text = self.text_proj(
             self.text_encoder(batch.text, attention_mask=batch.text_mask).last_hidden_state
         )
@@ -225,19 +225,19 @@ class Follower(nn.Module):
         hidden = torch.cat([prefix, codes], dim=1)
         hidden = hidden + self.decoder.embed_positions(hidden)
         begin = prefix.shape[1]
-        hidden = _through(self.decoder.layers[:LISTENING_LAYER], hidden)
-        heard = hidden[:, begin:]
-        hidden = _through(self.decoder.layers[LISTENING_LAYER:], hidden)
+        hidden = _through(self.decoder.layers[:AUXILIARY_LAYER], hidden)
+        auxiliary = hidden[:, begin:]
+        hidden = _through(self.decoder.layers[AUXILIARY_LAYER:], hidden)
         hidden = self.decoder.layer_norm(hidden[:, begin:])
         return Answers(
             codes=torch.stack([head(hidden) for head in self.heads], dim=1),
-            pitch=self.pitch_head(heard),
-            beat=self.beat_head(heard),
+            pitch=self.pitch_head(auxiliary),
+            beat=self.beat_head(auxiliary),
         )
 
 
 def _through(layers: nn.ModuleList, hidden: Tensor) -> Tensor:
-    """Causal throughout, as transformers masks it: the prefix is read from left to right too."""
+    """Apply layers, causal at all positions as in transformers: the prefix too is causal."""
     for layer in layers:
         output = layer(hidden, attention_mask=None)
         hidden = output[0] if isinstance(output, tuple) else output
@@ -264,33 +264,33 @@ def _optimizers(
 
 
 def losses(answers: Answers, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-    """What is to be made smaller, and what is told of it.
+    """The loss to minimise, and figures for the log.
 
     Returns:
-        The weighted sum of all cross-entropies, and by name: `codes`, their weighted mean in nats;
-        `first`, that of the first codebooks; `pitch` and `beat`, the shares of the steps where the
-        pitch class and the place within the beat (or its neighbour) were found, NaN where none
-        was asked for.
+        The weighted sum of all cross-entropies, and by name: `codes`, the weighted mean of those of
+        the codes in nats; `first`, that of the first codebooks; `pitch` and `beat`, the shares of
+        the steps where the pitch class and the beat phase (or its neighbour) were found, NaN where
+        there is no target.
     """
     total = answers.codes.new_zeros((), dtype=torch.float32)
-    of_first = 0.0
-    # Unbound once: each index on its own would have a gradient of the whole, mostly zeros.
+    first_loss = 0.0
+    # Unbound once: each index on its own would have a gradient of full size, mostly zeros.
     books = zip(CODEBOOK_WEIGHTS, answers.codes.unbind(1), batch.targets.unbind(1), strict=True)
     for book, (weight, logits, targets) in enumerate(books):
         loss = _cross_entropy(logits, targets)
         total = total + weight * loss
         if book < CHANNELS:
-            of_first += loss.item() / CHANNELS
+            first_loss += loss.item() / CHANNELS
     codes_loss = total / sum(CODEBOOK_WEIGHTS)
     loss = codes_loss + BEAT_LOSS * _cross_entropy(answers.beat, batch.beats)
-    figures = {"codes": codes_loss.item(), "first": of_first, "pitch": math.nan}
+    figures = {"codes": codes_loss.item(), "first": first_loss, "pitch": math.nan}
     away = (answers.beat.argmax(-1) - batch.beats + 1) % BEAT_PHASES
     figures["beat"] = (away <= 2)[batch.beats != IGNORED].float().mean().item()
-    asked = batch.classes != IGNORED
-    if bool(asked.any()):
+    has_target = batch.classes != IGNORED
+    if bool(has_target.any()):
         loss = loss + PITCH_LOSS * _cross_entropy(answers.pitch, batch.classes)
         found = answers.pitch.argmax(-1) == batch.classes
-        figures["pitch"] = found[asked].float().mean().item()
+        figures["pitch"] = found[has_target].float().mean().item()
     return loss, figures
 
 

@@ -1,4 +1,4 @@
-"""Export: trained weights become an ordinary MusicGen Melody checkpoint of fp16 safetensors."""
+"""Export of trained weights as an ordinary MusicGen Melody checkpoint of fp16 safetensors."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def export(state_file: Path, codec_folder: Path, folder: Path, *, weights: str =
     """Write config, weights, generation config and tokenizer to `folder`.
 
     Args:
-        state_file: as `train_decoder` left it.
+        state_file: the state that `train_decoder` saved.
         codec_folder: the trained codec, as `EncodecModel.save_pretrained` wrote it.
-        folder: made if it is not there; loads with `from_pretrained`.
+        folder: created if it does not exist; `from_pretrained` loads it.
         weights: "average", or "model" for the last step's own.
     """
     tokenizer = build_tokenizer()
@@ -50,7 +50,7 @@ def export(state_file: Path, codec_folder: Path, folder: Path, *, weights: str =
 
 
 def extract_codec(checkpoint: Path, folder: Path) -> None:
-    """Write a checkpoint's codec by itself, to make codes for it again."""
+    """Write a checkpoint's codec by itself, to encode the corpus with it again."""
     model: Any = MusicgenMelodyForConditionalGeneration.from_pretrained(
         checkpoint, dtype=torch.float32
     )
@@ -58,7 +58,7 @@ def extract_codec(checkpoint: Path, folder: Path) -> None:
 
 
 def export_codec(state_file: Path, folder: Path) -> None:
-    """Write the trained codec by itself; what only its training needs is cleared."""
+    """Write the trained codec by itself, without the statistics that only its training needs."""
     model = EncodecModel(codec_config())
     model.load_state_dict(torch.load(state_file, map_location="cpu", weights_only=True)["model"])
     for codebook in QuantizerTrainer(model).codebooks:

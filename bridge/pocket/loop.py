@@ -1,4 +1,4 @@
-"""What the training loops share: states that survive a kill, learning rates, running means."""
+"""Parts of both training loops: states that survive a kill, learning rates, running means."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 def save_state(path: Path, state: dict[str, object]) -> None:
-    """Write a training state so that a kill leaves the old one or the new one."""
+    """Write a training state atomically: after a kill the file is the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     torch.save(state, part)
@@ -38,7 +38,7 @@ class RunningMean:
         self._weight = 0.0
 
     def add(self, value: float) -> None:
-        """Take in a value; NaN, for what could not be measured, leaves the mean as it is."""
+        """Add a value; NaN, a missing measurement, does not change the mean."""
         if math.isnan(value):
             return
         self._sum = self._DECAY * self._sum + (1 - self._DECAY) * value

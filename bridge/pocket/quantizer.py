@@ -1,6 +1,6 @@
-"""Training of the codec's codebooks, which transformers' quantizer leaves out.
+"""Training of the codec's codebooks, which transformers' quantizer does not implement.
 
-Each codebook starts by k-means, and each entry then moves with an exponential mean of the vectors
+K-means initialises each codebook. Then each entry follows an exponential mean of the vectors that
 it serves, as in SoundStream (Zeghidour et al., 2021, section III-C) and EnCodec (Défossez et al.,
 2022, section 3.2).
 """
@@ -15,11 +15,11 @@ from transformers import EncodecModel
 
 EMA_DECAY = 0.99
 DEAD_BELOW = 1 / 32
-"""Share of its even part (vectors / entries) below which an entry is put somewhere useful."""
+"""An entry that serves less than this share of the mean (vectors / entries) is restarted."""
 
 
 class Codebook(Protocol):
-    """transformers' `EncodecEuclideanCodebook`, as far as it is used here.
+    """The used part of transformers' `EncodecEuclideanCodebook`.
 
     Attributes:
         embed: `[entries, D]`.
@@ -37,11 +37,11 @@ class Codebook(Protocol):
 
 
 class QuantizerTrainer:
-    """Quantizes with the model's codebooks and moves them; gradients pass straight through.
+    """Quantizer that trains the model's codebooks; gradients pass straight through it.
 
     Attributes:
         codebooks: the model's own, so that they are saved with it.
-        started: False until the first call has placed the codebooks by k-means.
+        started: False until the first call has initialised the codebooks by k-means.
     """
 
     def __init__(self, model: EncodecModel) -> None:
@@ -59,7 +59,7 @@ class QuantizerTrainer:
                     _k_means(codebook, residual)
                 codes = codebook.quantize(residual)
                 chosen = codebook.embed[codes]
-                _follow(codebook, residual, codes)
+                _move_entries(codebook, residual, codes)
                 quantized += chosen
                 residual = residual - chosen
             self.started = True
@@ -69,7 +69,7 @@ class QuantizerTrainer:
         return straight.reshape(shape).transpose(1, 2), commitment
 
     def used(self) -> list[int]:
-        """How many entries of each codebook serve at least a quarter of their even part."""
+        """Number of entries of each codebook that serve at least a quarter of the mean."""
         return [
             int((book.cluster_size > 0.25 * book.cluster_size.mean()).sum())
             for book in self.codebooks
@@ -90,7 +90,7 @@ def _k_means(codebook: Codebook, vectors: Tensor, rounds: int = 12) -> None:
     codebook.embed_avg.copy_(codebook.embed * codebook.cluster_size[:, None])
 
 
-def _follow(codebook: Codebook, vectors: Tensor, codes: Tensor) -> None:
+def _move_entries(codebook: Codebook, vectors: Tensor, codes: Tensor) -> None:
     """Move each entry towards the mean of what it serves; restart those that serve nothing."""
     size = codebook.embed.shape[0]
     counts = torch.bincount(codes, minlength=size).to(vectors.dtype)

@@ -1,9 +1,8 @@
 """The tokenizer: one token a word, one token a tempo.
 
-Words it does not know are left out, and a few that mean the same are written alike, so that
-"warm Rhodes, 92 BPM" and "warm electric piano, 92 bpm" are the same prompt. Every prompt has the
-same number of tokens: the text's length moves the positions of the audio, and the decoder counts
-beats by its positions.
+Unknown words are left out, and synonyms have one spelling, so that "warm Rhodes, 92 BPM" and "warm
+electric piano, 92 bpm" are the same prompt. Every prompt has the same number of tokens: the text's
+length moves the positions of the audio, and the decoder counts beats by its positions.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from transformers import PreTrainedTokenizerFast
 
 PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
 FILLER = "."
-"""Stands before the words of a prompt until there are `PROMPT_WORDS`."""
+"""Fills a prompt from the front up to `PROMPT_WORDS`."""
 PROMPT_WORDS = 14
-"""As many as the longest prompt of the corpus has. Of a longer one, the last are read: tempo and
-key are among them."""
+"""Length of the longest prompt of the corpus. A longer prompt keeps its last words, which include
+tempo and key."""
 
 WORDS = (
     "piano electric organ strings synth lead pluck guitar bells marimba flute voice brass pad "
@@ -25,7 +24,7 @@ WORDS = (
     "hip hop waltz bpm major minor "
     "c c# d eb e f f# g ab a bb b"
 )
-"""The words it knows, a space between."""
+"""The known words, separated by spaces."""
 
 SAME_WORDS = {
     r"\brhodes\b": "electric piano",
@@ -48,7 +47,7 @@ SAME_WORDS = {
     r"\bdb\b": "c#",
     r"\bgb\b": "f#",
 }
-"""Regular expressions and what is written in their place, in lower case."""
+"""Regular expressions and their replacements, in lower case."""
 
 TEMPOS_BPM = range(50, 201)
 
@@ -56,7 +55,7 @@ TEMPOS_BPM = range(50, 201)
 def build_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer of `pocket`: lower case, the last `PROMPT_WORDS` known words and `</s>`.
 
-    A text of no characters at all is `</s>` alone, which stands for no text.
+    The empty text is `</s>` alone, which means no text.
     """
     vocabulary = {token: index for index, token in enumerate((PAD, END, UNKNOWN, FILLER))}
     for word in (*WORDS.split(), *map(str, TEMPOS_BPM)):
@@ -70,7 +69,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
         [
             normalizers.Lowercase(),
             *(normalizers.Replace(Regex(old), new) for old, new in SAME_WORDS.items()),
-            # What stands before, between and behind known words; \K keeps the word itself.
+            # Everything before, between and after known words; \K keeps the word itself.
             normalizers.Replace(Regex(rf"(?:\A|{a_word})\K(?:(?!{a_word})[\s\S])+"), " "),
             normalizers.Replace(Regex(r"\A\s*"), filled),
             normalizers.Replace(Regex(rf"\A.*?(?=(?:\S+\s+){{{PROMPT_WORDS - 1}}}\S+\s*\z)"), ""),
@@ -90,6 +89,6 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def tempo_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[int, int]:
-    """The token of each tempo in beats a minute."""
+    """The token of each tempo in beats per minute."""
     vocabulary = tokenizer.get_vocab()
     return {tempo: vocabulary[str(tempo)] for tempo in TEMPOS_BPM}

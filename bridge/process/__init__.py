@@ -1,1 +1,1 @@
-"""What the child processes rest on: their life, shared memory, and signals."""
+"""The base of the child processes: start and end, shared memory, signals, memory in use."""

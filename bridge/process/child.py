@@ -1,8 +1,8 @@
-"""A child process that cannot outlive its parent, and a line to it that blocks nobody.
+"""A child process that cannot outlive its parent, and a line to it that never blocks the parent.
 
-The engine and the audio input each run in one. They are spawned, never forked: neither CUDA nor
-PortAudio survives a fork. The child answers no Ctrl-C (a terminal sends it to the whole group): it
-ends when the parent kills it, closes the line, or dies, however that dies.
+The engine and the audio input each run in a child. Children are spawned, never forked: neither CUDA
+nor PortAudio survives a fork. A child ignores Ctrl-C, which a terminal sends to the whole process
+group. It ends when its parent kills it, closes the line, or dies in any way.
 """
 
 from __future__ import annotations
@@ -25,38 +25,40 @@ from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
 from typing import Any
 
+from bridge.process import windows
+
 HEARTBEAT_SECONDS = 0.5
 _SPAWN = multiprocessing.get_context("spawn")
 _PR_SET_PDEATHSIG = 1
-"""Of Linux's prctl: the signal that a process gets when its parent dies."""
+"""Linux's prctl option: the signal that a process gets when its parent dies."""
 _JOIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """Sent twice a second by a thread of its own, whatever the child is busy with.
+    """Sent twice a second by its own thread, whatever else the child does.
 
     Attributes:
-        status: what the child says of itself.
+        status: what the child reports about itself.
     """
 
     status: Any
 
 
 class Line:
-    """The child's end: messages to and from its parent, from any thread."""
+    """The child's end of the line: messages to and from its parent, from any thread."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._sending = threading.Lock()
 
     def send(self, message: object) -> None:
-        """Send any picklable message; a parent that is gone is no error, for this process ends."""
+        """Send any picklable message; no error if the parent is gone, as this process then ends."""
         with self._sending, suppress(OSError):
             self._connection.send(message)
 
     def receive(self, timeout_seconds: float | None = None) -> Any:
-        """The next message; None when none came in time.
+        """The next message; None when none arrived in time.
 
         Raises:
             EOFError: the parent has closed the line.
@@ -80,11 +82,10 @@ class Line:
 
 
 class Child:
-    """The parent's end. Make and use it in the main thread of a running event loop.
+    """The parent's end of the line. Make and use it in the main thread of a running event loop.
 
     Attributes:
-        pid: the process.
-        alive: whether it has not ended yet, as far as the event loop has heard.
+        pid: the number of the process.
     """
 
     def __init__(
@@ -95,59 +96,61 @@ class Child:
         on_message: Callable[[Any], None],
         on_exit: Callable[[int], None],
     ) -> None:
-        """Spawn it.
+        """Spawn the process.
 
         Args:
-            target: a function of a module, called in the child with its `Line` and the arguments.
-            name: of the process, for whoever debugs.
+            target: a module-level function, called in the child with its `Line` and the arguments.
+            name: of the process, for debugging.
             on_message: called in the event loop with each message, heartbeats included.
-            on_exit: called once in the event loop, after the last message, with the exit code;
-                negative is the signal that ended it.
+            on_exit: called once in the event loop, after the last message, with the exit code; a
+                negative one is the signal that ended the process.
 
         Raises:
-            OSError: the system starts no more processes.
+            OSError: the system cannot start another process.
         """
         self._on_message, self._on_exit = on_message, on_exit
         self._loop = asyncio.get_running_loop()
-        self._connection, theirs = _SPAWN.Pipe()
+        self._connection, child_connection = _SPAWN.Pipe()
         self._process = _SPAWN.Process(
-            target=_run, args=(theirs, target, arguments), name=name, daemon=True
+            target=_run, args=(child_connection, target, arguments), name=name, daemon=True
         )
-        self._heard = time.perf_counter()
-        self._gone = asyncio.Event()
+        self._received_seconds = time.perf_counter()
+        self._ended = asyncio.Event()
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         with _interrupts_blocked():
             self._process.start()
-        theirs.close()
+        if sys.platform == "win32":
+            windows.kill_with_this_process(self._process.sentinel)
+        child_connection.close()
         self.pid: int = self._process.pid or 0
-        # At exit multiprocessing sends SIGTERM and waits, which a stopped process never answers.
+        # At exit multiprocessing sends SIGTERM and waits; a stopped process would never end.
         atexit.register(self._process.kill)
-        # Threads, because a child that stops in the middle of a message must not stop the loop.
+        # Threads, because a child that stops in the middle of a message must not block the loop.
         self._writer = threading.Thread(target=self._write, name=f"{name} out", daemon=True)
         self._writer.start()
         threading.Thread(target=self._read, name=f"{name} in", daemon=True).start()
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended yet, as far as the event loop has heard."""
-        return not self._gone.is_set()
+        """Whether the event loop has not yet seen the process end."""
+        return not self._ended.is_set()
 
     @property
     def quiet_seconds(self) -> float:
-        """How long it has not been heard of; its heartbeat comes twice a second."""
-        return time.perf_counter() - self._heard
+        """Time since the last message; a heartbeat comes twice a second."""
+        return time.perf_counter() - self._received_seconds
 
     def send(self, message: object) -> None:
-        """Send it any picklable message, without waiting; one that has ended misses it."""
+        """Send any picklable message, without waiting; a child that has ended misses it."""
         self._outbox.put(pickle.dumps(message))
 
     def kill(self) -> None:
-        """End it now, whatever it does; `on_exit` tells when it has."""
+        """End the process now, whatever it does; `on_exit` follows when it has ended."""
         self._process.kill()
 
     async def wait(self) -> None:
-        """Until it has ended."""
-        await self._gone.wait()
+        """Wait until the process has ended."""
+        await self._ended.wait()
 
     def _write(self) -> None:
         with suppress(OSError):
@@ -158,17 +161,17 @@ class Child:
         try:
             while True:
                 message = self._connection.recv()
-                self._heard = time.perf_counter()
+                self._received_seconds = time.perf_counter()
                 self._call_in_loop(self._on_message, message)
         except (EOFError, OSError):
             pass
         finally:
-            self._call_in_loop(self._ended, self._reaped())
+            self._call_in_loop(self._end, self._reap())
 
-    def _reaped(self) -> int:
-        """The exit code, once the process has ended and nothing of it is left."""
+    def _reap(self) -> int:
+        """Wait for the process to end, release its resources, and return the exit code."""
         self._process.join(_JOIN_SECONDS)
-        # Again and again: where another thread reaps it, the code is told a moment late.
+        # In a loop: where another thread reaps the process, its code appears a moment late.
         while (code := self._process.exitcode) is None:
             self._process.kill()
             self._process.join()
@@ -178,12 +181,12 @@ class Child:
         self._connection.close()
         return code
 
-    def _call_in_loop(self, callback: Callable[[Any], None], what: Any) -> None:
-        with suppress(RuntimeError):  # The loop is closed: nobody is left to hear it.
-            self._loop.call_soon_threadsafe(callback, what)
+    def _call_in_loop(self, callback: Callable[[Any], None], argument: Any) -> None:
+        with suppress(RuntimeError):  # The loop is closed.
+            self._loop.call_soon_threadsafe(callback, argument)
 
-    def _ended(self, exit_code: int) -> None:
-        self._gone.set()
+    def _end(self, exit_code: int) -> None:
+        self._ended.set()
         self._on_exit(exit_code)
 
 
@@ -194,13 +197,16 @@ def _run(connection: Connection, target: Callable[..., None], arguments: tuple[A
 
 
 def _die_with_parent() -> None:
-    """End when the parent does: at once where the system offers it, else by a watching thread."""
+    """End this process when its parent ends.
+
+    A thread watches the parent. Linux also kills this process by prctl, and Windows by the job that
+    the parent put it in: both reach a process that is stopped, or stuck outside Python.
+    """
     if sys.platform == "linux":
-        # It also reaches a process that is stopped, or stuck outside Python.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     parent = multiprocessing.parent_process()
     if parent is None:
-        raise RuntimeError("a child is started by Child")
+        raise RuntimeError("only Child starts a child")
 
     def watch() -> None:
         wait([parent.sentinel])
@@ -211,11 +217,12 @@ def _die_with_parent() -> None:
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Ctrl-C waits inside; a process started inside never gets it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
+    """Delay Ctrl-C inside; a process started inside never gets it. Windows drops it instead."""
+    if sys.platform == "win32":
+        with windows.ctrl_c_ignored():
+            yield
         return
-    # The first process to be spawned starts multiprocessing's tracker, and that unblocks Ctrl-C.
+    # The first spawn would start multiprocessing's resource tracker, which unblocks Ctrl-C.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -1,4 +1,4 @@
-"""Memory that several processes share: made, and made sure of, in the same way everywhere."""
+"""Memory that several processes share: create, attach and claim it."""
 
 from __future__ import annotations
 
@@ -10,50 +10,51 @@ from collections.abc import Callable
 from multiprocessing.shared_memory import SharedMemory
 
 SLICE_BYTES = 32 * 2**20
-"""Claimed at once, in some ten milliseconds: it is filled with zeros."""
+"""Claimed in one call, in about ten milliseconds: the system fills it with zeros."""
 
 
 def create(size: int) -> SharedMemory:
-    """Make memory of a random name; whoever makes it unlinks it.
+    """Make memory with a random name; the maker unlinks it.
 
-    What is written before `claim` may kill the writer.
+    On Linux, writing before `claim` may kill the writer. Windows reserves the memory here.
 
     Args:
         size: bytes, positive.
 
     Raises:
-        OSError: there is no room for it, as far as the system tells already.
+        OSError: the system already knows that it has no room.
     """
-    # Short: macOS takes 31 bytes.
+    # Short: macOS allows 31 bytes.
     return SharedMemory(f"melody-{secrets.token_hex(8)}", create=True, size=size)
 
 
 def attach(name: str) -> SharedMemory:
-    """Open memory that another process made: the maker, or another of its children.
+    """Open memory that another process made. Only the maker and its children may call this.
 
     Raises:
-        FileNotFoundError: there is none of that name.
+        FileNotFoundError: no memory has that name.
     """
-    # The maker's child tells the maker's own resource tracker of it once more, which is the
-    # same as once. In any other process this would unlink it when that process ends.
+    # A child of the maker registers the memory again with the maker's own resource tracker, which
+    # changes nothing. Any other process would unlink the memory when it ends.
     return SharedMemory(name)
 
 
 def claim(memory: SharedMemory, check: Callable[[], None] = lambda: None) -> None:
-    """Claim it all now: on Linux it is promised first, and a write that has none kills.
+    """Claim all of the memory now.
 
-    Its name must still be there.
+    Linux at first only promises memory, and kills a process that writes when none is left. The
+    memory's name must still exist.
 
     Args:
-        check: called before each slice; what it raises ends the claiming.
+        check: called before each slice; an error that it raises stops the claiming.
 
     Raises:
-        OSError: there is no room for it.
+        OSError: the system has no room.
     """
     if sys.platform == "linux":
         descriptor = os.open(f"/dev/shm/{memory.name}", os.O_RDWR)
         try:
-            # Looked at first, lest everything else on the machine run out of it meanwhile.
+            # Checked first, so that no other program on the machine runs out meanwhile.
             system = os.fstatvfs(descriptor)
             if system.f_blocks and memory.size > system.f_frsize * system.f_bavail:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,8 +1,8 @@
-"""Ctrl-C and SIGTERM: the program is gone at once, except while it writes, which it takes back.
+"""Ctrl-C and SIGTERM end the program at once; while it writes files, it removes them first.
 
-`KeyboardInterrupt` is not enough: raised in the middle of importing torch it is swallowed by a bare
-`except`, or comes out as a traceback. As long as nothing is on disk there is nothing to unwind, so
-the process simply ends; while files are written the signal waits until they can be taken back.
+`KeyboardInterrupt` is not enough: raised in the middle of importing torch, a bare `except` swallows
+it, or it shows a traceback. While nothing is on disk there is nothing to clean up, so the process
+simply ends. While files are written, the signal waits until they can be removed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _waiting: int | None = None
 
 
 class Interrupted(BaseException):
-    """A signal came while files were written; they are to be taken back.
+    """A signal came while files were written; the writer must remove them.
 
     Attributes:
         number: the signal.
@@ -40,7 +40,7 @@ def install() -> None:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Signals wait inside, for `check` and `accept` to tell of them."""
+    """Hold signals back inside; `check` and `accept` raise them."""
     global _held
     _held = True
     try:
@@ -56,9 +56,12 @@ def check() -> None:
 
 
 def accept() -> None:
-    """Inside `held`, all is written: a signal that came raises `Interrupted`, later ones are void.
+    """Inside `held`, after the last file: raise a signal that came, and ignore later ones.
 
-    So a run either ends by the signal and has left nothing, or ends well and has left everything.
+    So a run either ends by the signal and leaves no file, or succeeds and leaves all of them.
+
+    Raises:
+        Interrupted: a signal has come.
     """
     installed = [number for number in _SIGNALS if signal.getsignal(number) is _handle]
     for number in installed:
@@ -67,9 +70,9 @@ def accept() -> None:
 
 
 def leave(number: int) -> NoReturn:
-    """End the process as that signal would, without a word, and with the terminal as it was."""
+    """End the process with the signal's exit status, silently, and restore the terminal."""
     if sys.stderr is not None and sys.stderr.isatty():
-        # The progress bar hides the cursor and stands in a line of its own.
+        # Clear the progress bar's line, and show the cursor that it hides.
         os.write(sys.stderr.fileno(), b"\r\x1b[2K\x1b[?25h")
     os._exit(128 + number)
 

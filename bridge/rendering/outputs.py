@@ -1,4 +1,4 @@
-"""Where a render may write, judged before the model is loaded; and all of it, or nothing."""
+"""The places that a render writes to: checked before the model is loaded, written all or none."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _OTHER_AUDIO = frozenset({".aif", ".aiff", ".au", ".caf", ".flac", ".m4a", ".mp3
 
 
 def clips_folder() -> Path:
-    """Where clips go unless told otherwise."""
+    """The default folder for clips."""
     return platformdirs.user_music_path() / "Melody Bridge"
 
 
 def clip_folder(out: Path) -> Path:
-    """The folder that a clip lies in when it is written to `out`, a folder or a `.wav` file.
+    """The folder of a clip that is written to `out`, a folder or a `.wav` file.
 
     Raises:
-        BadArgument: it cannot be written to, or `out` is a file of another kind.
+        BadArgument: the folder cannot be written to, or `out` is a file of another kind.
     """
-    with _remarks("out", out):
+    with _path_errors("out", out):
         folder = out.parent if out.suffix.lower() == ".wav" and not out.is_dir() else out
         if folder == out and (out.suffix.lower() in _OTHER_AUDIO or out.is_file()):
             raise BadArgument(f"out {str(out)!r}: clips are WAV, so name a .wav file or a folder")
@@ -35,13 +35,13 @@ def clip_folder(out: Path) -> Path:
 
 
 def check_plot(path: Path) -> None:
-    """Refuse a `.png` file that the picture cannot go to, or a picture that cannot be drawn.
+    """Check that a picture can be drawn and written to a `.png` file.
 
     Raises:
-        BadArgument: it cannot be written there.
+        BadArgument: the file cannot be written.
         Unsupported: matplotlib, which draws it, is not installed.
     """
-    with _remarks("plot", path):
+    with _path_errors("plot", path):
         if path.is_dir():
             raise BadArgument(f"plot {str(path)!r} is a folder: name a .png file")
         _check_writable("plot", path.parent)
@@ -50,23 +50,23 @@ def check_plot(path: Path) -> None:
 
 
 class Written:
-    """What a run has put on disk so far, to take back."""
+    """The files and folders that a run has written so far, to remove them when it fails."""
 
     def __init__(self) -> None:
         self._files: list[Path] = []
         self._folders: list[Path] = []
 
     def folder(self, path: Path) -> None:
-        """Remember a folder that may be made, and those above it, as far as they are missing."""
+        """Record a folder that may be made, and its missing parents."""
         missing = [each for each in (path, *path.parents) if not each.exists()]
         self._folders += reversed(missing)
 
     def file(self, path: Path) -> None:
-        """Remember a file that was not there before."""
+        """Record a file that was not there before."""
         self._files.append(path)
 
-    def take_back(self) -> None:
-        """Remove it all, but for folders that something else has come to lie in."""
+    def remove(self) -> None:
+        """Remove all files, and the folders that are empty then."""
         for path in self._files:
             path.unlink(missing_ok=True)
         for path in reversed(self._folders):
@@ -76,17 +76,17 @@ class Written:
 
 @contextmanager
 def all_or_nothing() -> Iterator[Written]:
-    """What is written inside stays if the block is left well, and is removed otherwise."""
+    """Remove everything that was written inside the block when it raises."""
     written = Written()
     try:
         yield written
     except BaseException:
-        written.take_back()
+        written.remove()
         raise
 
 
 def write_picture(path: Path, png: bytes, written: Written) -> None:
-    """Write a picture whole, in place of one that is there."""
+    """Write a picture in one step; it replaces an existing file."""
     written.folder(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
@@ -98,8 +98,8 @@ def write_picture(path: Path, png: bytes, written: Written) -> None:
 
 
 @contextmanager
-def _remarks(option: str, path: Path) -> Iterator[None]:
-    """What the system says of a path (too long, a loop of links) as a mistake in the option."""
+def _path_errors(option: str, path: Path) -> Iterator[None]:
+    """Raise the system's errors about a path (too long, a loop of links) as `BadArgument`."""
     try:
         yield
     except OSError as error:

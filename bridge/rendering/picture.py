@@ -9,11 +9,11 @@ from fractions import Fraction
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.chroma import STEP_SECONDS, WINDOW, chroma_filter_bank
+from bridge.spectrum import power_spectrogram
 from bridge.timing import Meter, Note, bars_to_seconds
 
 _PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
@@ -28,13 +28,12 @@ class Column:
     """One of the picture's columns.
 
     Attributes:
-        title: what stands over it.
+        title: text above the column.
         source: the sound, or the notes.
-        tempo_bpm: what bars are counted at.
-        meter: likewise.
-        bars: how much of it is shown, from its start.
-        classes: int64 `[steps of 128 ms]`, −1 for none: drawn as outlines into the chromagram,
-            such as the melody's into the clip's; None: nothing.
+        tempo_bpm, meter: tempo and meter of the bars.
+        bars: number of bars shown, from the start.
+        classes: int64 `[steps of 128 ms]`, −1 for none: pitch classes to outline in the chromagram,
+            such as the melody's in the clip's; None: no outlines.
     """
 
     title: str
@@ -71,13 +70,13 @@ def draw(columns: list[Column]) -> bytes:
         _draw_outlines(lower, column)
         _dress(upper, lower, column)
     png = io.BytesIO()
-    # No date and no version in it: the same clip gives the same file.
+    # Without date and version, the same clip gives the same file.
     figure.savefig(png, format="png", metadata={"Software": None})
     return png.getvalue()
 
 
 def _draw_waveform(axes: Axes, column: Column, waveform: Waveform, colour: str) -> None:
-    """The lowest and highest sample of each pixel column or so."""
+    """Draw the lowest and highest sample of each pixel column, approximately."""
     mono = waveform.mono().samples[:, 0]
     count = max(min(round(column.bars * _COLUMNS_PER_BAR), len(mono)), 1)
     edges = np.linspace(0, len(mono), count, endpoint=False).astype(np.int64)
@@ -91,17 +90,16 @@ def _draw_waveform(axes: Axes, column: Column, waveform: Waveform, colour: str) 
 
 
 def _draw_chromagram(axes: Axes, column: Column, waveform: Waveform) -> None:
-    """Energy of each pitch class against the largest, in finer steps than the model's."""
+    """Draw the relative energy of each pitch class, in finer steps than the model's."""
     mono = waveform.mono().resampled(MODEL_SAMPLE_RATE).samples[:, 0]
-    padded = np.pad(mono, WINDOW // 2)
-    windows = sliding_window_view(padded, WINDOW)[::_HOP]
-    hann = np.hanning(WINDOW)
+    starts = np.arange(0, len(mono) + 1, _HOP)
     bank = chroma_filter_bank()
-    # Window by window: all at once they are gigabytes.
-    energy = np.stack([bank @ np.abs(np.fft.rfft(window * hann)) ** 2 for window in windows])
-    # Between amplitude, which greys everything, and energy, which shows one class only.
+    energy = power_spectrogram(
+        np.pad(mono, WINDOW // 2), np.hanning(WINDOW), starts, lambda power: power @ bank.T
+    )
+    # Between amplitude, which makes everything grey, and energy, which shows only one class.
     shade = (energy / max(float(energy.max()), 1e-12)).T ** 0.75
-    end = len(windows) * _HOP / MODEL_SAMPLE_RATE / column.bar_seconds
+    end = len(starts) * _HOP / MODEL_SAMPLE_RATE / column.bar_seconds
     axes.imshow(
         shade,
         extent=(0, end, -0.5, 11.5),
@@ -129,7 +127,7 @@ def _draw_note_classes(axes: Axes, column: Column, notes: tuple[Note, ...], colo
 
 
 def _draw_outlines(axes: Axes, column: Column) -> None:
-    """A frame around each run of one pitch class."""
+    """Draw a frame around each run of one pitch class."""
     if column.classes is None:
         return
     classes = column.classes

@@ -1,6 +1,6 @@
-"""What a render is going to do, settled and judged before the model is loaded.
+"""The plan of a render: everything that is settled and checked before the model is loaded.
 
-Whatever is wrong with what was asked comes out here, without torch.
+Every mistake in the options and the melody is found here, without torch.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from bridge.audio import Waveform
 from bridge.chroma import LONGEST_SECONDS
 from bridge.clip import surplus_seconds
-from bridge.config import DEFAULT_METER, DEFAULT_TEMPO_BPM, MAX_SEED, Options, fill_prompt
+from bridge.config import MAX_SEED, Options, fill_prompt
 from bridge.errors import Unsupported
 from bridge.melody import MIDI_SUFFIXES, AlignedMelody, align_to_bars, read_melody
 from bridge.rendering import outputs
-from bridge.timing import Meter, Take, bars_to_seconds
+from bridge.timing import Meter, Take, bars_to_seconds, first_meter, first_tempo
 
 DEMO_MELODY = Path(str(files("bridge"))) / "data" / "twinkle-hum-100bpm.flac"
 DEMO_SEED = 11
@@ -26,14 +26,14 @@ DEMO_SEED = 11
 
 @dataclass(frozen=True, eq=False)
 class RenderPlan:
-    """A render that nothing stands against any more, as far as can be told without the model.
+    """A render whose options, melody and destination have passed every check without the model.
 
     Attributes:
         options: what was asked for.
         take: the melody as it was read; None: none.
         aligned: the melody on the clip's bars; None: none.
         tempo_bpm, meter: the clip's.
-        prompt: as the model gets it; None: none.
+        prompt: the model's text, tempo and key filled in; None: none.
         seed: of the first variation.
         out: the folder, or the `.wav` file, that the clips go to; absolute.
     """
@@ -54,12 +54,12 @@ class RenderPlan:
 
     @property
     def piece_seconds(self) -> float:
-        """How much the engine makes for one clip: the clip, and what it is cut from."""
+        """Audio that the engine makes for one clip, in seconds: the clip and its surplus."""
         return _piece_seconds(self.options.bars, self.tempo_bpm, self.meter)
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What was cut, repeated or scaled of the melody, a sentence each."""
+        """What was cut, repeated or scaled in the melody, a sentence each."""
         return self.aligned.remarks if self.aligned is not None else ()
 
 
@@ -67,10 +67,10 @@ def prepare(options: Options, take: Take | None = None) -> RenderPlan:
     """Read the melody and settle tempo, meter, prompt, seed and destination.
 
     Args:
-        take: the melody, where it is at hand already; `options.melody` only says where it is kept.
+        take: the melody, if it is already read; `options.melody` then only names its file.
 
     Raises:
-        BadArgument: the destination cannot be, or the prompt asks for a key that is not given.
+        BadArgument: the destination cannot be used, or the prompt asks for a key and none is given.
         UnreadableFile, SilentMelody: the melody cannot be followed.
         Unsupported: the clip is longer than 600 s, or there is no matplotlib to draw with.
     """
@@ -79,9 +79,9 @@ def prepare(options: Options, take: Take | None = None) -> RenderPlan:
     if options.plot is not None:
         outputs.check_plot(options.plot)
     if take is None and options.melody is not None:
-        # Notes are written in beats: at which tempo they were played changes nothing.
-        written = options.melody.suffix.lower() in MIDI_SUFFIXES
-        take = read_melody(options.melody, tempo_bpm=None if written else options.melody_tempo_bpm)
+        # MIDI notes are in beats: the tempo they were played at changes nothing.
+        is_midi = options.melody.suffix.lower() in MIDI_SUFFIXES
+        take = read_melody(options.melody, tempo_bpm=None if is_midi else options.melody_tempo_bpm)
     tempo_bpm, meter = _time(options, take)
     _check_length(options.bars, tempo_bpm, meter)
     prompt = options.prompt
@@ -103,7 +103,7 @@ def prepare(options: Options, take: Take | None = None) -> RenderPlan:
 
 
 def demo_options(out: Path = Path("melody-bridge-demo"), plot: Path | None = None) -> Options:
-    """The bundled hum, four bars at the tempo it was hummed at, by the embedded model."""
+    """Options for the demo: the bundled hum, four bars at its own tempo, the embedded model."""
     return Options(
         melody=DEMO_MELODY,
         melody_tempo_bpm=Fraction(100),
@@ -118,11 +118,10 @@ def demo_options(out: Path = Path("melody-bridge-demo"), plot: Path | None = Non
 
 def _time(options: Options, take: Take | None) -> tuple[Fraction, Meter]:
     """The clip's tempo and meter: as given, else a MIDI file's, else the defaults."""
-    tempo_bpm, meter = options.tempo_bpm, options.meter
-    # Audio knows neither; what was said of its tempo says nothing of the clip's.
-    if take is not None and not isinstance(take.source, Waveform):
-        tempo_bpm, meter = tempo_bpm or take.tempo_bpm, meter or take.meter
-    return tempo_bpm or DEFAULT_TEMPO_BPM, meter or DEFAULT_METER
+    # A recording's own tempo does not decide the clip's.
+    if take is None or isinstance(take.source, Waveform):
+        return first_tempo(options.tempo_bpm), first_meter(options.meter)
+    return first_tempo(options.tempo_bpm, take.tempo_bpm), first_meter(options.meter, take.meter)
 
 
 def _check_length(bars: int, tempo_bpm: Fraction, meter: Meter) -> None:
@@ -139,7 +138,7 @@ def _check_length(bars: int, tempo_bpm: Fraction, meter: Meter) -> None:
 
 def _piece_seconds(bars: int, tempo_bpm: Fraction, meter: Meter) -> float:
     clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))
-    # The longest clips leave no room for it all: less than the whole surplus has to do.
+    # The longest clips leave no room for the whole surplus: they get what fits.
     return min(clip_seconds + surplus_seconds(bars, tempo_bpm, meter), LONGEST_SECONDS)
 
 

@@ -1,6 +1,6 @@
-"""One plan becomes clips on disk: engine, clip and delivery, wired.
+"""Render a plan to clips on disk, through engine, clip and delivery.
 
-Nothing is on disk until every clip is finished, and then it is all of them or none.
+Nothing is written until every clip is finished; then all clips are written, or none.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from bridge.clip import FinishedClip
     from bridge.engine import Request
 
-Progress = Callable[[str, float | None], None]
-"""Told what is being done, and how much of it, 0…1, None where that is not known."""
+OnProgress = Callable[[str, float | None], None]
+"""Called with the stage of the work and the share of it that is done, 0…1; None: not known."""
 
 
 @dataclass(frozen=True)
 class RenderedClip:
-    """One clip on disk, with what was measured of it.
+    """One clip on disk, with its measurements.
 
     Attributes:
         path: absolute.
         frames: per channel, exactly the bars asked for.
         melody_similarity: 0…1; None without a melody.
-        beat_offset_ms: median distance of its onsets from the sixteenth grid; None without any.
+        beat_offset_ms: median distance of its onsets from the sixteenth grid; None: no onsets.
     """
 
     path: Path
@@ -52,11 +52,11 @@ class RenderedClip:
     beat_offset_ms: float | None
 
     def as_json(self) -> dict[str, Any]:
-        """Its fields, of types that JSON has."""
+        """The fields, as JSON types."""
         return {**vars(self), "path": str(self.path)}
 
     def summary(self) -> str:
-        """What a musician wants to know, in one line."""
+        """One line for a musician: bars, tempo, seed, similarity, and distance from the grid."""
         bars = "1 bar" if self.bars == 1 else f"{self.bars} bars"
         parts = [f"{bars} of {self.meter} at {self.tempo_bpm:g} bpm", f"seed {self.seed}"]
         if self.melody_similarity is not None:
@@ -68,14 +68,14 @@ class RenderedClip:
 
 @dataclass(frozen=True)
 class Rendered:
-    """What a render made.
+    """The result of a render.
 
     Attributes:
-        clips: the one most like the melody first.
-        seconds: generating and finishing took; loading and writing apart.
+        clips: best melody similarity first.
+        seconds: time for generating and finishing, without loading and writing.
         realtime_factor: seconds of clips made in one second.
         device: what the model ran on.
-        plot: the picture, if one was asked for.
+        plot: the picture; None: none was asked for.
         remarks: what the listener should know of the clips, a sentence each.
     """
 
@@ -87,7 +87,7 @@ class Rendered:
     remarks: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """The object that `--json` prints."""
         return {
             "clips": [clip.as_json() for clip in self.clips],
             "seconds": round(self.seconds, 3),
@@ -96,13 +96,13 @@ class Rendered:
         }
 
 
-def render(plan: RenderPlan, *, progress: Progress = lambda doing, share: None) -> Rendered:
+def render(plan: RenderPlan, *, progress: OnProgress = lambda doing, share: None) -> Rendered:
     """Generate the plan's clips, finish them, and write them.
 
     Raises:
         BadArgument, CheckpointUnusable: the model or device cannot be used.
-        OutOfMemory, DiskFull: and nothing is left on disk.
-        signals.Interrupted: a signal came while writing, and nothing is left on disk.
+        OutOfMemory, DiskFull: nothing is left on disk.
+        signals.Interrupted: a signal came while writing; nothing is left on disk.
     """
     from bridge.engine import load
 
@@ -114,11 +114,11 @@ def render(plan: RenderPlan, *, progress: Progress = lambda doing, share: None) 
     progress("generating", 0.0)
     waveforms = engine.generate(request, progress=lambda share: progress("generating", share))
     progress("finishing", None)
-    made = finish_clips(plan, waveforms)
+    finished = finish_clips(plan, waveforms)
     seconds = time.perf_counter() - start
-    picture = _picture(plan, made[0]) if options.plot is not None else None
+    picture = _picture(plan, finished[0]) if options.plot is not None else None
     with signals.held(), outputs.all_or_nothing() as written:
-        clips = write_clips(plan, made, engine, written, after_each=signals.check)
+        clips = write_clips(plan, finished, engine, written, after_each=signals.check)
         if options.plot is not None and picture is not None:
             outputs.write_picture(options.plot, picture, written)
         signals.accept()
@@ -128,33 +128,35 @@ def render(plan: RenderPlan, *, progress: Progress = lambda doing, share: None) 
         realtime_factor=float(plan.clip_seconds) * options.variations / seconds,
         device=engine.device,
         plot=plan.options.plot,
-        # Several variations may all have lacked a pulse: that is told once.
-        remarks=tuple(dict.fromkeys(sentence for one in made for sentence in one.finished.remarks)),
+        # Several variations may have the same remark, such as a missing pulse: keep it once.
+        remarks=tuple(
+            dict.fromkeys(remark for clip in finished for remark in clip.finished.remarks)
+        ),
     )
 
 
-class Description(Protocol):
-    """What a sidecar tells of the engine: itself, or what its process says of it."""
+class EngineDescription(Protocol):
+    """What a sidecar records of the engine; an `Engine` or the facts of its process have it."""
 
     @property
     def model_name(self) -> str:
-        """What the model was asked for by."""
+        """The name that the model was loaded by."""
 
     @property
     def revision(self) -> str | None:
-        """Its commit on Hugging Face."""
+        """The model's commit on Hugging Face."""
 
     @property
     def device(self) -> str:
-        """What it runs on."""
+        """The device that the model runs on."""
 
 
 @dataclass(frozen=True, eq=False)
-class MadeClip:
-    """A clip that is finished and not yet written.
+class RankedClip:
+    """A finished clip with its melody similarity, not yet written.
 
     Attributes:
-        seed: what made it.
+        seed: its variation's seed.
         melody_similarity: 0…1; NaN without a melody.
     """
 
@@ -164,7 +166,7 @@ class MadeClip:
 
 
 def request_for(plan: RenderPlan) -> Request:
-    """What the plan asks of the engine."""
+    """The engine's request for a plan."""
     from bridge.engine import Request
 
     options = plan.options
@@ -173,16 +175,13 @@ def request_for(plan: RenderPlan) -> Request:
         melody=plan.aligned.chroma if plan.aligned is not None else None,
         seconds=plan.piece_seconds,
         seed=plan.seed,
-        guidance_scale=options.guidance_scale,
-        temperature=options.temperature,
-        top_k=options.top_k,
         do_sample=not options.greedy,
-        variations=options.variations,
+        **options.request_values(),
     )
 
 
-def finish_clips(plan: RenderPlan, waveforms: Sequence[Waveform]) -> list[MadeClip]:
-    """What the engine played, a waveform a variation, as clips: most like the melody first."""
+def finish_clips(plan: RenderPlan, waveforms: Sequence[Waveform]) -> list[RankedClip]:
+    """Make clips of the engine's waveforms, one a variation; best melody similarity first."""
     from bridge.clip import finish, rank
 
     classes = plan.aligned.classes if plan.aligned is not None else None
@@ -199,15 +198,15 @@ def finish_clips(plan: RenderPlan, waveforms: Sequence[Waveform]) -> list[MadeCl
     ]
     ranked = rank([clip.waveform for clip in finished], classes)
     return [
-        MadeClip(plan.seed + one.index, finished[one.index], one.melody_similarity)
-        for one in ranked
+        RankedClip(plan.seed + each.index, finished[each.index], each.melody_similarity)
+        for each in ranked
     ]
 
 
 def write_clips(
     plan: RenderPlan,
-    made: Sequence[MadeClip],
-    engine: Description,
+    finished: Sequence[RankedClip],
+    engine: EngineDescription,
     written: outputs.Written,
     *,
     after_each: Callable[[], None] = lambda: None,
@@ -217,28 +216,28 @@ def write_clips(
     """Write clips and sidecars, in the order given.
 
     Args:
-        written: is told of every file and folder, to take them back should one fail.
-        after_each: may raise, to have no more written.
-        recipe: what a sidecar holds beside what the plan says.
-        remarks: sentences on how the clips came about, for the sidecar.
+        written: records every file and folder, so that they can be removed when one fails.
+        after_each: called after each clip; may raise to stop the writing.
+        recipe: further fields for the sidecars.
+        remarks: sentences about how the clips were made, for the sidecars.
 
     Raises:
-        BadArgument, DiskFull: it cannot be written.
+        BadArgument, DiskFull: a file cannot be written.
     """
     options = plan.options
     melody = Path(plan.take.name).stem if plan.take is not None else None
     title = options.preset or melody or plan.prompt or "free"
     clips: list[RenderedClip] = []
     written.folder(outputs.clip_folder(plan.out))
-    # The first one last, so that it is the newest, and stands first where files are sorted so.
-    for index, one in reversed(list(enumerate(made))):
-        clip = _described(plan, one, engine.model_name)
-        more = {**(recipe or {}), "index": index, "count": len(made)}
+    # The best clip last: it is then the newest file, and comes first where files sort by date.
+    for index, ranked in reversed(list(enumerate(finished))):
+        clip = _described(plan, ranked, engine.model_name)
+        more = {**(recipe or {}), "index": index, "count": len(finished)}
         path = write_clip(
             plan.out,
-            one.finished.waveform,
-            {**_recipe(plan, clip, one.finished, engine, remarks), **more},
-            name=clip_name(title, tempo_bpm=plan.tempo_bpm, bars=options.bars, seed=one.seed),
+            ranked.finished.waveform,
+            {**_recipe(plan, clip, ranked.finished, engine, remarks), **more},
+            name=clip_name(title, tempo_bpm=plan.tempo_bpm, bars=options.bars, seed=ranked.seed),
             bars=options.bars,
             tempo_bpm=plan.tempo_bpm,
             meter=plan.meter,
@@ -250,9 +249,9 @@ def write_clips(
     return tuple(clips)
 
 
-def _described(plan: RenderPlan, made: MadeClip, model: str) -> RenderedClip:
-    waveform = made.finished.waveform
-    similar = made.melody_similarity
+def _described(plan: RenderPlan, ranked: RankedClip, model: str) -> RenderedClip:
+    """A clip's description; `path` is the plan's until the clip is written."""
+    waveform, similarity = ranked.finished.waveform, ranked.melody_similarity
     return RenderedClip(
         path=plan.out,
         frames=waveform.frames,
@@ -261,11 +260,11 @@ def _described(plan: RenderPlan, made: MadeClip, model: str) -> RenderedClip:
         bars=plan.options.bars,
         tempo_bpm=float(plan.tempo_bpm),
         meter=str(plan.meter),
-        seed=made.seed,
+        seed=ranked.seed,
         prompt=plan.prompt,
         model=model,
-        melody_similarity=None if math.isnan(similar) else similar,
-        beat_offset_ms=made.finished.beat_offset_ms,
+        melody_similarity=None if math.isnan(similarity) else similarity,
+        beat_offset_ms=ranked.finished.beat_offset_ms,
     )
 
 
@@ -273,30 +272,24 @@ def _recipe(
     plan: RenderPlan,
     clip: RenderedClip,
     finished: FinishedClip,
-    engine: Description,
+    engine: EngineDescription,
     remarks: Sequence[str],
 ) -> dict[str, Any]:
-    """What the sidecar holds: all that makes the clip again, and what was found of it."""
+    """The sidecar's fields: everything that makes the clip again, and its measurements."""
     options = plan.options
     described = clip.as_json()
-    # The sidecar lies beside the clip, and moves with it.
+    # No path: the sidecar is beside the clip, and moves with it.
     del described["path"]
     return {
         **described,
         "made_by": f"melody-bridge {__version__}",
-        "model": _lasting(engine.model_name),
+        "model": _absolute_model(engine.model_name),
         "melody": options.melody and options.melody.absolute(),
         "melody_tempo_bpm": plan.take and plan.take.tempo_bpm,
-        # Exact, where the one that is printed is the nearest float.
+        # The exact tempo: `RenderedClip` has the nearest float.
         "tempo_bpm": plan.tempo_bpm,
-        "preset": options.preset,
-        "key": options.key,
+        **options.sidecar_values(),
         "revision": engine.revision,
-        "guidance_scale": options.guidance_scale,
-        "temperature": options.temperature,
-        "top_k": options.top_k,
-        "greedy": options.greedy,
-        "unconditional": options.unconditional,
         "device": engine.device,
         "fitted": finished.fitted,
         "stretch_ratio": finished.stretch_ratio,
@@ -307,13 +300,13 @@ def _recipe(
     }
 
 
-def _lasting(model: str) -> str:
-    """A model's name as it can be given from any folder."""
+def _absolute_model(model: str) -> str:
+    """A model's name that holds from any working folder."""
     folder = Path(model).expanduser()
     return str(folder.absolute()) if model != "pocket" and folder.is_dir() else model
 
 
-def _picture(plan: RenderPlan, best: MadeClip) -> bytes:
+def _picture(plan: RenderPlan, best: RankedClip) -> bytes:
     """The melody beside the best clip, its notes outlined in the clip's chromagram."""
     from bridge.rendering.picture import Column, draw
 

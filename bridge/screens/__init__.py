@@ -1,1 +1,1 @@
-"""What a person sees of the daemon."""
+"""Views of the daemon's state for people."""

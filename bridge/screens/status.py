@@ -1,13 +1,12 @@
-"""The daemon on a terminal: what it hears, what it does, who listens, and the last clips."""
+"""The live status on a terminal: engine, input, clock, clients, requests and the newest clips."""
 
 from __future__ import annotations
 
 import logging
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -16,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bridge.commands import ClipReady, EngineState, InputState
 from bridge.daemon.logs import plain
+from bridge.daemon.snapshot import Snapshot
 
 REFRESHES_PER_SECOND = 8
 METER_WIDTH = 24
@@ -35,76 +34,46 @@ _COLOURS = {
 }
 
 
-@dataclass
-class Status:
-    """What there is to see of a daemon, kept up to date by it.
-
-    Attributes:
-        engine, engine_detail, waiting: the engine's state, a sentence, requests in its queue.
-        input, input_detail: the input's state; device and rate, or why there is none.
-        peak_db, rms_db: of the last tenth of a second; −120 when silent.
-        overflows: times that the input lost sound.
-        transport: such as `"120 bpm, 4/4, playing, beat 65"`.
-        clients: who listens, such as `"live1 (7772)"`.
-        requests: what is under way, with the share that is done, None when not known.
-        clips: the newest first.
-        port: where it listens; 0: not yet.
-    """
-
-    engine: EngineState = "loading"
-    engine_detail: str = ""
-    waiting: int = 0
-    input: InputState = "none"
-    input_detail: str = ""
-    peak_db: float = -120.0
-    rms_db: float = -120.0
-    overflows: int = 0
-    transport: str = "not heard yet"
-    clients: Sequence[str] = ()
-    requests: Sequence[tuple[str, float | None]] = ()
-    clips: deque[ClipReady] = field(default_factory=lambda: deque(maxlen=SHOWN_CLIPS))
-    port: int = 0
-
-
 class Screen(logging.Handler):
-    """The status as it stands, with the last lines of the log under it; a handler for these."""
+    """Draws the snapshot as a table, with the last log lines below; a log handler for these."""
 
-    def __init__(self, status: Status) -> None:
+    def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
-        self._status = status
+        self._snapshot = snapshot
         self._lines: deque[str] = deque(maxlen=SHOWN_LINES)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a line of the log."""
+        """Keep a log line."""
         self._lines.append(plain(record))
 
     def __rich__(self) -> Group:
-        """The picture of this moment; in another thread than what brings it up to date."""
-        status = self._status
+        """Draw the present state; rich calls it in a thread of its own."""
+        snapshot = self._snapshot
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim", no_wrap=True)
         table.add_column()
-        queue = f", {status.waiting} waiting" if status.waiting else ""
-        table.add_row("engine", _state(status.engine, status.engine_detail + queue))
-        table.add_row("input", _state(status.input, status.input_detail))
-        if status.input == "ready":
-            lost = f"   {status.overflows} overflows" if status.overflows else ""
-            table.add_row("", _meter(status.peak_db, status.rms_db) + Text(lost, style="red"))
-        table.add_row("transport", escape(status.transport))
-        table.add_row("clients", escape(", ".join(status.clients) or "none"))
-        for id, share in status.requests:
-            table.add_row("request", Text(f"{id}  " + _bar(share)))
-        for index, clip in enumerate(tuple(status.clips)):
+        queue = f", {snapshot.waiting} waiting" if snapshot.waiting else ""
+        table.add_row("engine", _state(snapshot.engine.state, snapshot.engine.detail + queue))
+        table.add_row("input", _state(snapshot.input.state, snapshot.input.detail))
+        if snapshot.input.state == "ready":
+            lost = f"   {snapshot.overflows} overflows" if snapshot.overflows else ""
+            level = snapshot.level
+            table.add_row("", _meter(level.peak_db, level.rms_db) + Text(lost, style="red"))
+        table.add_row("transport", _transport(snapshot))
+        table.add_row("clients", escape(", ".join(snapshot.clients) or "none"))
+        for request in snapshot.requests.values():
+            table.add_row("request", Text(f"{request.id}  {_bar(request.fraction)}"))
+        for index, clip in enumerate(snapshot.clips[:SHOWN_CLIPS]):
             score = f"  {clip.score:.2f}" if clip.score >= 0 else ""
             table.add_row("clips" if index == 0 else "", Text(f"{Path(clip.path).name}{score}"))
-        place = f" on 127.0.0.1:{status.port}" if status.port else " is starting"
-        title = Text(f"Melody Bridge{place}", style="bold")
+        status = f" on 127.0.0.1:{snapshot.port}" if snapshot.port else " is starting"
+        title = Text(f"Melody Bridge{status}", style="bold")
         return Group(title, table, *(Text(line, style="dim") for line in tuple(self._lines)))
 
 
 @contextmanager
 def shown(screen: Screen) -> Iterator[None]:
-    """Draw the screen, eight times a second, at the bottom of the terminal that stderr is."""
+    """Draw the screen eight times a second, at the bottom of the terminal on stderr."""
     console = Console(stderr=True)
     with Live(screen, console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=False):
         yield
@@ -114,19 +83,29 @@ def _state(state: str, detail: str) -> Text:
     return Text.assemble((state, _COLOURS[state]), f"  {detail}")
 
 
-def _meter(peak_db: float, rms_db: float) -> Text:
-    """RMS as a bar with the peak as a line in it, from −60 to 0 dBFS."""
+def _transport(snapshot: Snapshot) -> str:
+    clock = snapshot.clock
+    if clock is None:
+        return "not received yet"
+    state = "stopped"
+    if clock.is_playing:
+        state = "playing" if snapshot.beat is None else f"playing, beat {snapshot.beat}"
+    return f"{clock.tempo_bpm:g} bpm, {clock.numerator}/{clock.denominator}, {state}"
 
-    def place(level_db: float) -> int:
+
+def _meter(peak_db: float, rms_db: float) -> Text:
+    """RMS as a bar and the peak as a line in it, from −60 to 0 dBFS."""
+
+    def cells_up_to(level_db: float) -> int:
         share = (level_db - METER_FLOOR_DB) / -METER_FLOOR_DB
         return min(max(math.ceil(share * METER_WIDTH), 0), METER_WIDTH)
 
-    filled, peak = place(rms_db), place(peak_db)
+    filled, peak = cells_up_to(rms_db), cells_up_to(peak_db)
     cells = ["█" if cell < filled else "·" for cell in range(METER_WIDTH)]
     if peak > filled:
         cells[peak - 1] = "│"
-    figure = f" {peak_db:6.1f} dBFS" if peak_db > METER_FLOOR_DB else "  silent"
-    return Text("".join(cells), style="red" if peak_db > -1 else "green") + Text(figure)
+    peak_text = f" {peak_db:6.1f} dBFS" if peak_db > METER_FLOOR_DB else "  silent"
+    return Text("".join(cells), style="red" if peak_db > -1 else "green") + Text(peak_text)
 
 
 def _bar(share: float | None) -> str:

@@ -1,7 +1,7 @@
-"""Which inputs and outputs there are, and which of them is meant by a name or a number.
+"""List the inputs and outputs, and find one by its name or number.
 
-PortAudio sees devices only when it starts, may hang on a broken one, and writes to stderr from C:
-a list is made in a process of its own.
+PortAudio sees devices only when it starts, may hang on a broken one, and writes to stderr from C.
+So a separate process makes the list.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bridge.errors import NoInput, NoOutput
 
 Kind = Literal["input", "output"]
 ANSWER_SECONDS = 15
-"""A device that keeps PortAudio for longer has hung."""
+"""A device that blocks PortAudio for longer has hung."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Device:
 
     Attributes:
         index: PortAudio's number, which may change when devices come and go.
-        name: as the system tells it.
+        name: the system's name.
         host_api: such as `"ALSA"`, `"Core Audio"` or `"JACK Audio Connection Kit"`.
-        input_channels, output_channels: 0 when it is none.
-        sample_rate: Hz, the default one.
-        is_default_input, is_default_output: whether it is meant when none is named.
+        input_channels, output_channels: 0 when it is no input, or no output.
+        sample_rate: its default rate in Hz.
+        is_default_input, is_default_output: whether it is used when no device is named.
     """
 
     index: int
@@ -51,19 +51,19 @@ class Device:
 
 
 def list_devices() -> list[Device]:
-    """All devices that PortAudio sees now, in its order.
+    """List all devices that PortAudio sees now, in its order.
 
     Raises:
         NoInput: PortAudio is not installed, or does not answer.
     """
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-m", "bridge.soundcard.devices"],
             capture_output=True,
             text=True,
             timeout=ANSWER_SECONDS,
         )
-        answer = json.loads(done.stdout)
+        answer = json.loads(result.stdout)
     except subprocess.TimeoutExpired as error:
         raise NoInput(
             f"PortAudio has not answered for {ANSWER_SECONDS} s: unplug the device that was "
@@ -77,7 +77,7 @@ def list_devices() -> list[Device]:
 
 
 def main(*, as_json: bool) -> int:
-    """Print all devices, one a line; the exit status.
+    """Print all devices, one a line; return the exit status.
 
     Raises:
         NoInput: PortAudio is not installed, or does not answer.
@@ -106,52 +106,52 @@ def main(*, as_json: bool) -> int:
 
 
 def find_device(devices: Sequence[Device], selection: str | int | None, kind: Kind) -> Device:
-    """The input or output that is meant.
+    """Find the selected input or output.
 
     Args:
-        selection: an index; a name, with its host API or without, or a part of one, in capitals
-            or not; None: the default.
+        selection: an index; a name or part of one, with or without the host API, in any case;
+            None for the default.
 
     Raises:
-        NoInput, NoOutput: there is none, or more than one; it says which.
+        NoInput, NoOutput: no device matches, or more than one; the message lists them.
     """
-    missing = NoInput if kind == "input" else NoOutput
-    able = [device for device in devices if _channels(device, kind)]
+    error_type = NoInput if kind == "input" else NoOutput
+    candidates = [device for device in devices if _channels(device, kind)]
     if selection is None:
-        default = [device for device in able if _is_default(device, kind)]
+        default = [device for device in candidates if _is_default(device, kind)]
         if not default:
-            raise missing(f"there is no default {kind}: {_remedy(able, kind)}")
+            raise error_type(f"there is no default {kind}: {_remedy(candidates, kind)}")
         return default[0]
     if isinstance(selection, int):
-        meant = [device for device in able if device.index == selection]
+        matching = [device for device in candidates if device.index == selection]
     else:
-        meant = _named(able, selection)
-    if len(meant) == 1:
-        return meant[0]
-    if meant:
-        names = "; ".join(f"{device.index} {device.full_name}" for device in meant)
-        raise missing(f"{kind} {selection!r} may be any of {names}: write more of the name")
-    raise missing(f"there is no {kind} {selection!r}: {_remedy(able, kind)}")
+        matching = _named(candidates, selection)
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        names = "; ".join(f"{device.index} {device.full_name}" for device in matching)
+        raise error_type(f"{kind} {selection!r} may be any of {names}: write more of the name")
+    raise error_type(f"there is no {kind} {selection!r}: {_remedy(candidates, kind)}")
 
 
 @contextmanager
 def portaudio() -> Iterator[Any]:
-    """PortAudio, started anew so that it sees what devices there are now: the module sounddevice.
+    """Restart PortAudio so that it sees the current devices; yield the module sounddevice.
 
-    Inside, what C writes to stderr is dropped; what Python writes there still comes out.
+    Inside, what C code writes to stderr is dropped; what Python writes there still comes out.
 
     Raises:
-        NoInput: it is not installed, or does not start.
+        NoInput: PortAudio is not installed, or does not start.
     """
-    # A server that is not there is a device that is not there, and nothing to be started.
+    # JACK's client would start a server that is not running; here that is just a missing device.
     os.environ["JACK_NO_START_SERVER"] = "1"
     with _native_stderr_dropped():
-        known = "sounddevice" in sys.modules
+        is_loaded = "sounddevice" in sys.modules
         try:
             import sounddevice
         except OSError as error:
-            raise NoInput(_how_to_install()) from error
-        if known:
+            raise NoInput(_install_hint()) from error
+        if is_loaded:
             try:
                 sounddevice._initialize()
             except sounddevice.PortAudioError as error:
@@ -159,12 +159,12 @@ def portaudio() -> Iterator[Any]:
         try:
             yield sounddevice
         finally:
-            # Not at the next start: JACK's part of it aborts when its server has gone meanwhile.
+            # Now rather than at the next start: its JACK part aborts if the server ends in between.
             sounddevice._terminate()
 
 
 def read_devices(sounddevice: Any) -> list[Device]:
-    """What `portaudio` sees, in its order."""
+    """List what `portaudio` sees, in its order."""
     host_apis = [host_api["name"] for host_api in sounddevice.query_hostapis()]
     default_input, default_output = (
         _default_index(sounddevice, kind) for kind in ("input", "output")
@@ -192,21 +192,21 @@ def _is_default(device: Device, kind: Kind) -> bool:
     return device.is_default_input if kind == "input" else device.is_default_output
 
 
-def _remedy(able: Sequence[Device], kind: Kind) -> str:
-    if not able:
+def _remedy(candidates: Sequence[Device], kind: Kind) -> str:
+    if not candidates:
         return f"plug an {kind} in, or start the audio server"
-    return "there are " + "; ".join(f"{device.index} {device.full_name}" for device in able)
+    return "there are " + "; ".join(f"{device.index} {device.full_name}" for device in candidates)
 
 
 def _named(devices: Sequence[Device], name: str) -> list[Device]:
-    """Those of exactly that name, or else those that have it in their name."""
-    wanted = " ".join(name.split()).casefold()
+    """Return the devices of exactly that name, or else those whose name contains it."""
+    text = " ".join(name.split()).casefold()
     exact = [
         device
         for device in devices
-        if wanted in (device.name.casefold(), device.full_name.casefold())
+        if text in (device.name.casefold(), device.full_name.casefold())
     ]
-    return exact or [device for device in devices if wanted in device.full_name.casefold()]
+    return exact or [device for device in devices if text in device.full_name.casefold()]
 
 
 @contextmanager
@@ -214,8 +214,8 @@ def _native_stderr_dropped() -> Iterator[None]:
     sys.stderr.flush()
     saved = os.dup(2)
     try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 2)
         with open(saved, "w", buffering=1, closefd=False) as stderr, redirect_stderr(stderr):
             yield
     finally:
@@ -223,7 +223,7 @@ def _native_stderr_dropped() -> Iterator[None]:
         os.close(saved)
 
 
-def _how_to_install() -> str:
+def _install_hint() -> str:
     remedy = "apt install libportaudio2" if sys.platform == "linux" else "reinstall sounddevice"
     return f"PortAudio is not installed: {remedy}"
 
@@ -235,7 +235,7 @@ def _default_index(sounddevice: Any, kind: str) -> int:
         return -1
 
 
-def _answer() -> dict[str, Any]:
+def _list_as_json() -> dict[str, Any]:
     try:
         with portaudio() as sounddevice:
             return {"devices": [asdict(device) for device in read_devices(sounddevice)]}
@@ -244,4 +244,4 @@ def _answer() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_answer()))
+    print(json.dumps(_list_as_json()))

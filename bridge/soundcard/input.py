@@ -1,8 +1,8 @@
-"""The audio process: owns PortAudio, and puts what an input hears into the ring. It plays nothing.
+"""The audio process: owns PortAudio, and records an input into the ring. It plays nothing.
 
-It waits for its device for as long as it takes. Once it hears, it never looks at PortAudio again:
-a device that is lost shows as a callback that stops coming, and may hang whoever closes it, so the
-parent watches the ring and ends this process.
+It waits for its device without limit. Once the device runs, it never queries PortAudio again: a
+lost device shows as callbacks that stop, and may block whoever closes it. So the parent watches the
+ring and ends this process.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from bridge.soundcard.ring import Ring
 MOST_CHANNELS = 32
 RETRY_SECONDS = 0.5
 FIRST_BLOCK_SECONDS = 5.0
-"""How long a device may take from its start to its first block; Bluetooth takes two."""
+"""Longest time from a device's start to its first block; Bluetooth takes two seconds."""
 _ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Sent when there is no device to hear, or another reason for it: a sentence."""
+    """Sent when no device is recorded; `detail` is a sentence that says why."""
 
     detail: str
 
 
 @dataclass(frozen=True)
 class Found:
-    """Sent when the device is there; answered by the name of a ring like this, or `NoInput`."""
+    """Sent when the device is there; the answer is the name of a ring for it, or `NoInput`."""
 
     sample_rate: int
     channels: int
 
 
 @dataclass(frozen=True)
-class Hearing:
+class Running:
     """Sent when the first block of this device is in the ring."""
 
     device: str
@@ -52,25 +52,25 @@ class Hearing:
 
 @dataclass(frozen=True)
 class Stop:
-    """Sent by the parent: close the device, and end."""
+    """Sent by the parent: close the device and end."""
 
 
 def run_input(line: Line, selection: str | int | None) -> None:
-    """Hear one input until the parent says `Stop`; a target for `bridge.child.Child`.
+    """Record one input until the parent sends `Stop`; a target for `bridge.process.child.Child`.
 
-    It sends `Waiting`, `Found` and `Hearing`. Its heartbeat's status is the time of the last step
-    that it took itself, for PortAudio may hang while the heartbeat goes on.
+    It sends `Waiting`, `Found` and `Running`. Its heartbeat's status is the time of this thread's
+    last step, because PortAudio may hang while the heartbeat goes on.
 
     Args:
         selection: as in `devices.find_device`.
     """
-    stepped = time.perf_counter()
-    line.start_heartbeat(lambda: stepped)
+    last_step_seconds = time.perf_counter()
+    line.start_heartbeat(lambda: last_step_seconds)
     last_reason = ""
     while True:
-        stepped = time.perf_counter()
+        last_step_seconds = time.perf_counter()
         try:
-            _hear(line, selection)
+            _record(line, selection)
             return
         except NoInput as reason:
             if str(reason) != last_reason:
@@ -80,11 +80,11 @@ def run_input(line: Line, selection: str | int | None) -> None:
             return
 
 
-def _hear(line: Line, selection: str | int | None) -> None:
-    """Hear the device until the parent says `Stop`.
+def _record(line: Line, selection: str | int | None) -> None:
+    """Record the device until the parent sends `Stop`.
 
     Raises:
-        NoInput: it is not there, or gives no audio.
+        NoInput: the device is not there, or gives no audio.
         EOFError: the parent has closed the line.
     """
     with portaudio() as sounddevice:
@@ -107,8 +107,8 @@ def _hear(line: Line, selection: str | int | None) -> None:
                 callback=recorder(ring),
             ):
                 _wait_for_first_block(ring, device)
-                line.send(Hearing(device.name))
-                # What else may come is a late answer to an earlier question.
+                line.send(Running(device.name))
+                # Other messages are late answers to an earlier `Found`.
                 while not isinstance(line.receive(), Stop):
                     pass
         except sounddevice.PortAudioError as error:
@@ -118,10 +118,10 @@ def _hear(line: Line, selection: str | int | None) -> None:
 
 
 def recorder(ring: Ring) -> Callable[[NDArray[np.float32], int, Any, Any], None]:
-    """A callback for an input stream that fills the ring.
+    """Make a callback for an input stream that fills the ring.
 
-    The block that is handed over at time t was captured in the period before t: the frame after
-    its last is at t, filtered by a delay-locked loop.
+    A block that is delivered at time t was captured in the period before t: the frame after its
+    last is at t, filtered by a delay-locked loop.
     """
     loop = DelayLockedLoop(ring.sample_rate)
 
@@ -129,7 +129,7 @@ def recorder(ring: Ring) -> Callable[[NDArray[np.float32], int, Any, Any], None]
         now = time.perf_counter()
         if status.input_overflow:
             ring.count_overflow()
-        ring.write(block, loop.update(now, frames, told_lost=status.input_overflow))
+        ring.write(block, loop.update(now, frames, frames_lost=status.input_overflow))
 
     return callback
 

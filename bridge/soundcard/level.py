@@ -1,4 +1,4 @@
-"""How loud the input is: peak and RMS in dBFS, -120 when silent. A mean square of 1 is 0 dBFS."""
+"""Level of the input: peak and RMS in dBFS, -120 when silent. A mean square of 1 is 0 dBFS."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ LEVEL_SECONDS = 0.1
 
 
 def level(ring: Ring) -> tuple[float, float]:
-    """Peak and RMS of the ring's last tenth of a second, each of its loudest channel."""
+    """Peak and RMS of the ring's last tenth of a second, each of the loudest channel."""
     stop = ring.frames_written
     try:
         samples = ring.read(max(0, stop - round(LEVEL_SECONDS * ring.sample_rate)), stop)
-    except Overwritten:  # This process was held up for longer than the ring lasts.
+    except Overwritten:  # This process was paused for longer than the ring keeps audio.
         return LOWEST_DB, LOWEST_DB
     if not len(samples):
         return LOWEST_DB, LOWEST_DB
@@ -30,5 +30,5 @@ def peak_db(samples: NDArray[np.float32]) -> float:
 
 
 def decibel(power: float) -> float:
-    """A mean square in dBFS."""
+    """A mean square as dBFS."""
     return max(LOWEST_DB, 10 * float(np.log10(max(power, 1e-20))))

@@ -1,8 +1,8 @@
 """The last two minutes of the input in shared memory: one process writes, others read.
 
-Readers name frames by their absolute number and find their time by the points that the writer
-left: a line through them, with a jump where frames were lost. The writer waits for nobody. A
-reader copies, and then looks whether what it copied was still there.
+Readers name frames by their absolute number. The time of a frame is interpolated between points
+that the writer leaves, with a jump where frames were lost. The writer never waits. A reader copies,
+and then checks that the writer has not overwritten what it copied.
 """
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ from bridge.process import shared_memory
 
 KEPT_SECONDS = 120.0
 GAP_SECONDS = 0.004
-"""A block that begins this much later than the last one ended has lost frames before it."""
+"""If a block begins this much later than the last one ended, frames were lost between them."""
 
 _RESERVE_SECONDS = 1.0
-"""Kept beyond what is promised, twice: for the block being written, and for a reader's copying."""
+"""Extra audio, twice this long: for the block being written, and for the time a reader copies."""
 _FRAMES_PER_POINT = 32
-"""Room for points: one a block. Smaller blocks than this leave the oldest frames without any."""
+"""One point per this many frames, and one per block: with smaller blocks, the oldest frames have no
+points."""
 _FIELDS = 8
 _SAMPLE_RATE, _CHANNELS, _KEPT, _WRITTEN, _POINTS, _OVERFLOWS = range(6)
 _WRITTEN_SECONDS = 0
 _HEADER_BYTES = _FIELDS * 8 * 2
 _POINT_FIELDS = 3
-_FRAME, _SECONDS, _STRETCH = range(_POINT_FIELDS)
+_FRAME, _SECONDS, _RUN_START = range(_POINT_FIELDS)
 
 
 class Overwritten(LookupError):
-    """Frames that are no longer in the ring, or went while they were copied."""
+    """The frames are no longer in the ring, or were overwritten while they were copied."""
 
 
 class Ring:
@@ -42,10 +43,10 @@ class Ring:
 
     Frame n is the n-th that was ever written, from 0. Times are `time.perf_counter` seconds. The
     memory is freed when the ring is unlinked and the last process that has it open closes it or
-    ends; an object that nobody refers to any more closes itself.
+    ends; an object without references closes itself.
 
     Attributes:
-        name: what another process attaches it by.
+        name: for `attach` in another process.
         sample_rate: Hz, nominal.
         channels: of every frame.
     """
@@ -53,11 +54,11 @@ class Ring:
     def __init__(self, memory: SharedMemory) -> None:
         self._memory: SharedMemory | None = memory
         self.name = memory.name
-        self._whole = np.ndarray(_FIELDS, np.int64, memory.buf)
-        self._real = np.ndarray(_FIELDS, np.float64, memory.buf, _FIELDS * 8)
-        self.sample_rate = int(self._whole[_SAMPLE_RATE])
-        self.channels = int(self._whole[_CHANNELS])
-        self._kept = int(self._whole[_KEPT])
+        self._integers = np.ndarray(_FIELDS, np.int64, memory.buf)
+        self._floats = np.ndarray(_FIELDS, np.float64, memory.buf, _FIELDS * 8)
+        self.sample_rate = int(self._integers[_SAMPLE_RATE])
+        self.channels = int(self._integers[_CHANNELS])
+        self._kept = int(self._integers[_KEPT])
         self._reserve, self._capacity, capacity_points = _sizes(self.sample_rate, self._kept)
         self._points = np.ndarray(
             (capacity_points, _POINT_FIELDS), np.float64, memory.buf, _HEADER_BYTES
@@ -71,7 +72,7 @@ class Ring:
 
     @classmethod
     def create(cls, sample_rate: int, channels: int, seconds: float = KEPT_SECONDS) -> Ring:
-        """Make an empty ring of a random name; whoever makes it unlinks it.
+        """Make an empty ring of a random name; its maker must unlink it.
 
         Args:
             sample_rate: Hz, positive.
@@ -79,7 +80,7 @@ class Ring:
             seconds: how long a frame can be read after it was written, positive.
 
         Raises:
-            ValueError: one of them is not positive.
+            ValueError: an argument is not positive.
             OSError: there is no room for it in shared memory.
         """
         if sample_rate < 1 or channels < 1 or seconds <= 0:
@@ -94,62 +95,62 @@ class Ring:
             memory.close()
             memory.unlink()
             raise
-        whole = np.ndarray(_FIELDS, np.int64, memory.buf)
-        whole[[_SAMPLE_RATE, _CHANNELS, _KEPT]] = sample_rate, channels, kept
-        del whole
+        integers = np.ndarray(_FIELDS, np.int64, memory.buf)
+        integers[[_SAMPLE_RATE, _CHANNELS, _KEPT]] = sample_rate, channels, kept
+        del integers
         return cls(memory)
 
     @classmethod
     def attach(cls, name: str) -> Ring:
-        """Open a ring that another process made: the maker, or another of its children.
+        """Open a ring that this process's parent, or another child of that parent, has made.
 
         Raises:
-            FileNotFoundError: there is none of that name.
+            FileNotFoundError: no ring has that name.
         """
         return cls(shared_memory.attach(name))
 
     @property
     def frames_written(self) -> int:
-        """How many were ever written, and the number of the next one."""
-        return int(self._whole[_WRITTEN])
+        """How many frames were ever written: the number of the next one."""
+        return int(self._integers[_WRITTEN])
 
     @property
     def oldest_frame(self) -> int:
-        """The first frame that can still be read, with a second to spare."""
+        """The first frame that can be read, and stays readable for another second."""
         return max(0, self.frames_written - self._kept)
 
     @property
     def overflows(self) -> int:
-        """How often the writer was told that frames had been lost."""
-        return int(self._whole[_OVERFLOWS])
+        """How often the driver reported lost frames to the writer."""
+        return int(self._integers[_OVERFLOWS])
 
     @property
     def written_seconds(self) -> float:
-        """When something was last written; 0 before the first time."""
-        return float(self._real[_WRITTEN_SECONDS])
+        """When the newest block was written; 0 before the first."""
+        return float(self._floats[_WRITTEN_SECONDS])
 
     def count_overflow(self) -> None:
-        """Count one more loss; the writer's."""
-        self._whole[_OVERFLOWS] += 1
+        """Count one more loss; for the writer."""
+        self._integers[_OVERFLOWS] += 1
 
     def write(self, block: NDArray[np.float32], seconds: float) -> None:
-        """Add a block; the writer's. It waits for nothing.
+        """Add a block; for the writer. It never waits.
 
         Args:
             block: float32 `[frames, channels]`, one frame or more.
-            seconds: time of the frame after the block's last. If the block's first frame is then
-                later than the end of the last block by `GAP_SECONDS`, frames were lost between.
+            seconds: time of the frame after the block's last. If this puts the block's first frame
+                more than `GAP_SECONDS` after the end of the last block, frames were lost between.
         """
         for first in range(0, len(block), self._reserve):
             piece = block[first : first + self._reserve]
             self._write(piece, seconds - (len(block) - first - len(piece)) / self.sample_rate)
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
-        """A copy of the frames from `start` up to `stop`, float32 `[stop - start, channels]`.
+        """Copy the frames from `start` up to `stop`, float32 `[stop - start, channels]`.
 
         Raises:
             Overwritten: some of them are no longer there.
-            ValueError: some of them are not written yet, or `stop` lies before `start`.
+            ValueError: some of them are not written yet, or `stop` is before `start`.
         """
         if not 0 <= start <= stop <= self.frames_written:
             raise ValueError(f"frames {start} to {stop}: {self.frames_written} are written")
@@ -165,113 +166,113 @@ class Ring:
     def frame_at(self, seconds: float) -> float:
         """The frame, with its fraction, that was captured at that instant.
 
-        Past the newest block and before the oldest it goes on at the nominal rate. Between a
-        loss's two ends it is the first frame after the loss.
+        Before the oldest point and after the newest it is extrapolated at the nominal rate. Inside
+        a loss it is the first frame after the loss.
 
         Raises:
             LookupError: nothing is written yet.
         """
-        point, following = self._around(_SECONDS, seconds)
-        if following is None:
+        point, next_point = self._neighbours(_SECONDS, seconds)
+        if next_point is None:
             return float(point[_FRAME] + (seconds - point[_SECONDS]) * self.sample_rate)
-        share = (seconds - point[_SECONDS]) / (following[_SECONDS] - point[_SECONDS])
-        return float(point[_FRAME] + share * (following[_FRAME] - point[_FRAME]))
+        fraction = (seconds - point[_SECONDS]) / (next_point[_SECONDS] - point[_SECONDS])
+        return float(point[_FRAME] + fraction * (next_point[_FRAME] - point[_FRAME]))
 
     def seconds_at(self, frame: float) -> float:
-        """When that frame, which may have a fraction, was captured; the inverse of `frame_at`.
+        """The instant at which that frame was captured: the inverse of `frame_at`.
 
         Raises:
             LookupError: nothing is written yet.
         """
-        point, following = self._around(_FRAME, frame)
-        if following is None:
+        point, next_point = self._neighbours(_FRAME, frame)
+        if next_point is None:
             return float(point[_SECONDS] + (frame - point[_FRAME]) / self.sample_rate)
-        share = (frame - point[_FRAME]) / (following[_FRAME] - point[_FRAME])
-        return float(point[_SECONDS] + share * (following[_SECONDS] - point[_SECONDS]))
+        fraction = (frame - point[_FRAME]) / (next_point[_FRAME] - point[_FRAME])
+        return float(point[_SECONDS] + fraction * (next_point[_SECONDS] - point[_SECONDS]))
 
     def continuous_from(self, frame: int | None = None) -> int:
-        """The first frame, still readable, from which on nothing was lost up to this one.
+        """The first readable frame from which no frame was lost up to `frame`.
 
         Args:
-            frame: None is the newest.
+            frame: None for the newest.
 
         Raises:
             Overwritten: the frame is no longer there.
             ValueError: the frame is not written yet.
         """
         newest = max(0, self.frames_written - 1)
-        wanted = newest if frame is None else frame
-        if not 0 <= wanted <= newest:
-            raise ValueError(f"frame {wanted}: {self.frames_written} are written")
+        requested = newest if frame is None else frame
+        if not 0 <= requested <= newest:
+            raise ValueError(f"frame {requested}: {self.frames_written} are written")
         oldest = self.oldest_frame
-        if wanted < oldest:
-            raise Overwritten(f"frame {wanted}: the oldest left is {oldest}")
+        if requested < oldest:
+            raise Overwritten(f"frame {requested}: the oldest left is {oldest}")
         if not self.frames_written:
             return 0
-        point, _ = self._around(_FRAME, wanted)
-        return max(oldest, int(point[_STRETCH]))
+        point, _ = self._neighbours(_FRAME, requested)
+        return max(oldest, int(point[_RUN_START]))
 
     def close(self) -> None:
-        """Let go of the memory in this process; doing it again does nothing."""
+        """Release the memory in this process; a second call does nothing."""
         memory, self._memory = self._memory, None
         if memory is not None:
-            # Views of the memory keep it from being closed.
-            del self._whole, self._real, self._points, self._samples
+            # Memory with views cannot be closed.
+            del self._integers, self._floats, self._points, self._samples
             memory.close()
 
     def unlink(self) -> None:
-        """Take the name away, once; the memory stays for those who have it open."""
+        """Remove the name, once; processes that have the ring open keep the memory."""
         if self._memory is None:
             raise ValueError("a ring is unlinked before it is closed")
         self._memory.unlink()
 
     def __del__(self) -> None:
-        with suppress(AttributeError):  # It was never made.
+        with suppress(AttributeError):  # The constructor failed.
             self.close()
 
     def _write(self, block: NDArray[np.float32], seconds: float) -> None:
-        written = int(self._whole[_WRITTEN])
+        written = int(self._integers[_WRITTEN])
         first = written % self._capacity
         head = self._samples[first : first + len(block)]
         head[:] = block[: len(head)]
         self._samples[: len(block) - len(head)] = block[len(head) :]
-        self._place(written, written + len(block), seconds)
-        # Last, for it is what readers go by.
-        self._real[_WRITTEN_SECONDS] = time.perf_counter()
-        self._whole[_WRITTEN] = written + len(block)
+        self._add_points(written, written + len(block), seconds)
+        # Last: readers use it to find what is complete.
+        self._floats[_WRITTEN_SECONDS] = time.perf_counter()
+        self._integers[_WRITTEN] = written + len(block)
 
-    def _place(self, first: int, after: int, seconds: float) -> None:
-        """Leave the points that tell when the frames from `first` up to `after` were captured."""
+    def _add_points(self, first: int, after: int, seconds: float) -> None:
+        """Add the points with the capture times of the frames from `first` up to `after`."""
         start = seconds - (after - first) / self.sample_rate
-        count = int(self._whole[_POINTS])
+        count = int(self._integers[_POINTS])
         last = self._points[(count - 1) % len(self._points)]
         if count == 0 or start > last[_SECONDS] + GAP_SECONDS:
             self._add_point(count, first, start, first)
             self._add_point(count + 1, after, seconds, first)
         else:
-            # Time never runs back, or there would be no finding a frame by it.
-            self._add_point(count, after, max(seconds, last[_SECONDS]), last[_STRETCH])
+            # Time must never run backwards, because frames are found by a binary search.
+            self._add_point(count, after, max(seconds, last[_SECONDS]), last[_RUN_START])
 
-    def _add_point(self, number: int, frame: int, seconds: float, stretch: float) -> None:
-        self._points[number % len(self._points)] = frame, seconds, stretch
-        self._whole[_POINTS] = number + 1
+    def _add_point(self, number: int, frame: int, seconds: float, run_start: float) -> None:
+        self._points[number % len(self._points)] = frame, seconds, run_start
+        self._integers[_POINTS] = number + 1
 
-    def _around(
+    def _neighbours(
         self, field: int, value: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """The last point not after that value and the one that follows, None after the newest.
+        """The last point not after that value, and the next one; None after the newest.
 
-        Before the oldest point: the oldest, and None.
+        Before the oldest point, return the oldest and None.
         """
-        end = int(self._whole[_POINTS])
+        end = int(self._integers[_POINTS])
         if not end:
             raise LookupError("nothing is written yet")
         capacity = len(self._points)
-        # The oldest sixteenth may be overwritten meanwhile.
+        # The writer may overwrite the oldest sixteenth during the search.
         begin = max(0, end - capacity + capacity // 16)
-        places = range(begin, end)
+        numbers = range(begin, end)
         after = begin + bisect_right(
-            places, value, key=lambda number: float(self._points[number % capacity, field])
+            numbers, value, key=lambda number: float(self._points[number % capacity, field])
         )
         point = self._points[max(begin, after - 1) % capacity].copy()
         if after in (begin, end):
@@ -280,7 +281,7 @@ class Ring:
 
 
 def _sizes(sample_rate: int, kept: int) -> tuple[int, int, int]:
-    """Frames of one reserve, frames in all, and points, of a ring that keeps so many frames."""
+    """Frames of one reserve, frames in total, and points of a ring that keeps `kept` frames."""
     reserve = round(_RESERVE_SECONDS * sample_rate)
     capacity = kept + 2 * reserve
     return reserve, capacity, capacity // _FRAMES_PER_POINT + 64

@@ -1,10 +1,10 @@
-"""How fast a checkpoint is: the bridge's engine and transformers' `generate`, in turn, in one run.
+"""The speed of a checkpoint: the bridge's engine and transformers' `generate`, in turn, in one run.
 
-A step is one run of the decoder; a piece of n codec steps takes n and as many more as the last
-codebook is late. `steps_per_second` counts them against the wall time of the whole request, text
+A step is one run of the decoder; a piece of n codec steps takes n decoder steps and the delay of
+the last codebook. `steps_per_second` divides them by the wall time of the whole request, text
 encoder and codec included, for both engines alike. `realtime_factor` is seconds of one variation's
-audio made in a second. Both are medians of the runs, which take turns so that a busy machine slows
-both. The ratio is of the audio made: transformers' rows are made one after the other.
+audio made in a second. Both are medians of the runs; the engines take turns so that a busy machine
+slows both. The ratio compares the audio made: transformers makes its rows one after the other.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import math
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,21 +38,21 @@ PROMPT = "electric piano, bass and drums, 120 bpm"
 GUIDANCE_SCALE = 3.0
 FIRST_AUDIO_REQUESTS = 20
 WARM_REQUESTS = 5
-"""After so many requests the memory has settled; what is taken later is a leak."""
+"""Requests after which the memory has settled; later growth is a leak."""
 STEPS_PER_MARK = 25
 Mark = tuple[int, float]
-"""Decoder steps done, and the seconds since the request."""
+"""Decoder steps done, and seconds since the request."""
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What no engine of this arithmetic can pass: every step reads the weights and the cache.
+    """The highest speed of any engine with this arithmetic: each step reads weights and KV cache.
 
     Attributes:
-        bytes_per_step: read in a step, at the mean position of the request.
-        bandwidth_gb_s: of the device, measured by copies (bytes read and written) of as much as
-            a step reads: where that fits a cache, as pocket's does, it is the cache's.
+        bytes_per_step: bytes that a step reads, at the mean position of the request.
+        bandwidth_gb_s: the device's bandwidth, measured by copies (bytes read and written) of as
+            much as a step reads; where that fits a cache, as pocket's does, it is the cache's.
         frame_rate: codec steps a second.
     """
 
@@ -61,92 +62,140 @@ class Limit:
 
     @property
     def realtime_factor(self) -> float:
-        """Seconds of audio in a second, were reading all that a step took."""
+        """Seconds of audio in a second, if a step took only its reading."""
         return self.bandwidth_gb_s * 1e9 / self.bytes_per_step / self.frame_rate
 
 
 @dataclass(frozen=True)
 class Timed:
-    """One engine's runs: seconds each took, and the marks of the last."""
+    """One engine's runs: the seconds of each, and the marks of the last."""
 
     seconds: tuple[float, ...]
     marks: tuple[Mark, ...]
 
     @property
     def median(self) -> float:
-        """Of the seconds."""
+        """The median of the seconds."""
         return statistics.median(self.seconds)
 
 
 def bytes_per_step(
     weight_bytes: int, *, layers: int, hidden: int, value_bytes: int, rows: int, positions: float
 ) -> int:
-    """All weights once, and the keys and values of each row at so many positions."""
+    """Bytes of all weights, and of the keys and values of each row at this many positions."""
     return round(weight_bytes + 2 * layers * hidden * value_bytes * rows * positions)
 
 
-def check(arguments: argparse.Namespace) -> None:
-    """Refuse what cannot be measured, before anything is loaded, and read what is still text.
+@dataclass(frozen=True)
+class BenchOptions:
+    """The options of a bench.
+
+    Attributes:
+        model: pocket, a folder, or a Hugging Face id; None: pocket.
+        size: random weights of a published size instead of a model.
+        device: as in `config.Options`; None: auto.
+        dtype: type of the weights; None: bfloat16 on CUDA, else float32.
+        seconds: length of the piece, over 0, at most `WINDOW_SECONDS`.
+        runs: runs of each engine, 1 or more.
+        variations: variations made at once, up to the engine's largest batch.
+        requests: also measure the memory over this many requests, 0 or over `WARM_REQUESTS`.
+        plot: a `.png` file for the picture; None: no picture.
 
     Raises:
-        BadArgument: it names the value.
-        Unsupported: there is no matplotlib to draw with.
+        BadArgument: a value is out of its range.
+        Unsupported: a picture is asked for without matplotlib.
     """
-    from bridge.engine.engine import LARGEST_BATCH
 
-    if not 0 < arguments.seconds <= WINDOW_SECONDS:
-        raise BadArgument(
-            f"--seconds {arguments.seconds:g}: over 0 and at most {WINDOW_SECONDS}, the window "
-            "that transformers makes"
-        )
-    if arguments.runs < 1:
-        raise BadArgument(f"--runs {arguments.runs}: give 1 or more")
-    if not 1 <= arguments.variations <= LARGEST_BATCH:
-        raise BadArgument(
-            f"--variations {arguments.variations}: give 1 to {LARGEST_BATCH}, as many as are made "
-            "side by side"
-        )
-    if arguments.requests and arguments.requests <= WARM_REQUESTS:
-        raise BadArgument(f"--requests {arguments.requests}: give more than {WARM_REQUESTS}")
-    if arguments.size and arguments.model:
-        raise BadArgument(
-            f"--size {arguments.size} makes a checkpoint of its own; leave out --model "
-            f"{arguments.model}"
-        )
-    for name in ("device", "plot"):
-        if getattr(arguments, name) is not None:
-            setattr(arguments, name, read_value(name, getattr(arguments, name)))
+    model: str | None = None
+    size: str | None = None
+    device: str | None = None
+    dtype: str | None = None
+    seconds: float = 10.0
+    runs: int = 5
+    variations: int = 1
+    requests: int = 0
+    plot: Path | None = None
+
+    def __post_init__(self) -> None:
+        from bridge.engine.engine import LARGEST_BATCH
+
+        if not 0 < self.seconds <= WINDOW_SECONDS:
+            raise BadArgument(
+                f"--seconds {self.seconds:g}: over 0 and at most {WINDOW_SECONDS}, the window "
+                "that transformers makes"
+            )
+        if self.runs < 1:
+            raise BadArgument(f"--runs {self.runs}: give 1 or more")
+        if not 1 <= self.variations <= LARGEST_BATCH:
+            raise BadArgument(
+                f"--variations {self.variations}: give 1 to {LARGEST_BATCH}, as many as are made "
+                "side by side"
+            )
+        if self.requests and self.requests <= WARM_REQUESTS:
+            raise BadArgument(f"--requests {self.requests}: give more than {WARM_REQUESTS}")
+        if self.size and self.model:
+            raise BadArgument(
+                f"--size {self.size} makes a checkpoint of its own; leave out --model {self.model}"
+            )
+        if self.device is not None:
+            read_value("device", self.device)
+        if self.plot is not None:
+            outputs.check_plot(read_value("plot", self.plot))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--model", help="as for render (pocket)")
+    parser.add_argument(
+        "--size",
+        choices=("full", "mono", "large"),
+        help="random weights of a published size instead of a model: 1.5 B stereo or mono, 3.3 B",
+    )
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:N or mps (auto)")
+    parser.add_argument(
+        "--dtype",
+        choices=("auto", "float32", "float16", "bfloat16"),
+        help="of the weights (bfloat16 on CUDA, else float32)",
+    )
+    parser.add_argument("--seconds", type=float, default=10.0, help="of the piece (%(default)g)")
+    parser.add_argument("--runs", type=int, default=5, help="of each engine (%(default)s)")
+    parser.add_argument("--variations", type=int, default=1, help="made at once (%(default)s)")
+    parser.add_argument(
+        "--requests", type=int, default=0, help="also measure the memory over so many requests"
+    )
+    parser.add_argument("--plot", metavar="PNG", help="draw step time against position")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print; return the exit status."""
+    given = {each.name: getattr(arguments, each.name) for each in fields(BenchOptions)}
     if arguments.plot is not None:
-        outputs.check_plot(arguments.plot)
+        given["plot"] = read_value("plot", arguments.plot)
+    return main(BenchOptions(**given), as_json=arguments.json)
 
 
-def main(arguments: argparse.Namespace) -> int:
-    """Measure and print; 0.
-
-    Args:
-        arguments: `model`, `size`, `device`, `dtype`, `seconds`, `runs`, `variations`, `requests`,
-            `plot` and `json`.
+def main(options: BenchOptions, *, as_json: bool) -> int:
+    """Measure and print; return 0.
 
     Raises:
-        BadArgument: one of them is out of its range.
         CheckpointUnusable, OutOfMemory, Unsupported: as for a render.
     """
-    check(arguments)
     console = Console(stderr=True)
 
     def report(line: str) -> None:
         console.print(line, highlight=False)
 
-    bench = _Bench(arguments, report)
+    bench = _Bench(options, report)
     figures = bench.figures()
-    if arguments.plot is not None:
+    if options.plot is not None:
         from bridge.tools.bench_picture import draw
 
         picture = draw(bench.step_times(bench.ours), bench.step_times(bench.theirs), figures)
         with signals.held(), outputs.all_or_nothing() as written:
-            outputs.write_picture(arguments.plot, picture, written)
+            outputs.write_picture(options.plot, picture, written)
             signals.accept()
-    if arguments.json:
+    if as_json:
         print(json.dumps(figures))
     else:
         Console().print(as_table(figures))
@@ -154,7 +203,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def as_table(figures: dict[str, Any]) -> Table:
-    """The figures to be read, and to be pasted into a Markdown file."""
+    """The figures as a table, for people and for Markdown files."""
     title = f"{figures['model']} on {figures['device_name']}, {figures['dtype']}, guidance 3"
     table = Table("figure", "engine", "transformers", "limit", title=title, box=box.MARKDOWN)
     engine, reference, limit = (figures[name] for name in ("engine", "reference", "limit"))
@@ -190,35 +239,35 @@ class _Bench:
     """One run of the bench.
 
     Attributes:
-        ours, theirs: what the engines took, once `figures` has been called.
+        ours, theirs: the runs of the engine and of transformers, once `figures` has been called.
     """
 
-    def __init__(self, arguments: argparse.Namespace, report: Report) -> None:
-        self._arguments, self._report = arguments, report
+    def __init__(self, options: BenchOptions, report: Report) -> None:
+        self._options, self._report = options, report
         self.ours = self.theirs = Timed((), ())
 
     def figures(self) -> dict[str, Any]:
-        """Everything that is measured, in the order in which it is printed."""
-        arguments, report = self._arguments, self._report
+        """Measure everything; return the figures in the order in which they are printed."""
+        options, report = self._options, self._report
         start = time.perf_counter()
-        engine = self._loaded()
-        # Only now: what is wrong with the model's name or files is told without torch.
+        engine = self._load()
+        # Imported only now: a mistake in the model's name or files is reported without torch.
         from bridge.engine import meter
 
         report(f"{engine.model_name} on {engine.device}: warming up")
         engine.warm_up()
         load_seconds = time.perf_counter() - start
-        request = _request(arguments.seconds, seed=1, variations=arguments.variations)
-        # What is first of its size has to make its room, and capture.
+        request = _request(options.seconds, seed=1, variations=options.variations)
+        # The first request of a size allocates its buffers and captures its graphs.
         engine.generate(request)
         first_audio = self._first_audio(engine)
-        memory = self._growth(engine, request) if arguments.requests else None
-        # Before transformers, and the copies that measure bandwidth, take some too.
+        memory = self._memory_growth(engine, request) if options.requests else None
+        # Read before transformers and the copies that measure bandwidth take memory too.
         peak = meter.peak_memory_mb(engine.device)
         reference = engine.as_reference()
         reference.warm_up()
         self._race(engine, reference, request)
-        steps = _steps(engine, arguments.seconds)
+        steps = _steps(engine, options.seconds)
         pipeline = engine.pipeline
         sizes = meter.sizes(pipeline)
         read = bytes_per_step(
@@ -226,8 +275,8 @@ class _Bench:
             layers=sizes.layers,
             hidden=sizes.hidden_size,
             value_bytes=sizes.value_bytes,
-            rows=2 * arguments.variations,
-            # A step looks at its own position too.
+            rows=2 * options.variations,
+            # A step attends to its own position too.
             positions=pipeline.conditioner.length(PROMPT) + (steps + 1) / 2,
         )
         report("measuring the device's bandwidth")
@@ -239,13 +288,13 @@ class _Bench:
             "device_name": meter.device_name(engine.device),
             "dtype": sizes.dtype,
             "model": engine.model_name,
-            "seconds": arguments.seconds,
-            "variations": arguments.variations,
-            "runs": arguments.runs,
+            "seconds": options.seconds,
+            "variations": options.variations,
+            "runs": options.runs,
             "threads": meter.threads(),
             "engine": {
                 "steps_per_second": steps / ours,
-                "realtime_factor": arguments.seconds / ours,
+                "realtime_factor": options.seconds / ours,
                 "first_audio_ms": {
                     "p50": float(np.percentile(first_audio, 50)) * 1000,
                     "p95": float(np.percentile(first_audio, 95)) * 1000,
@@ -254,9 +303,9 @@ class _Bench:
                 "peak_memory_mb": peak,
             },
             "reference": {
-                # Its rows come one after the other, each in as many steps.
-                "steps_per_second": steps * arguments.variations / theirs,
-                "realtime_factor": arguments.seconds / theirs,
+                # Its rows are made one after the other, each in as many steps.
+                "steps_per_second": steps * options.variations / theirs,
+                "realtime_factor": options.seconds / theirs,
             },
             "ratio": theirs / ours,
             "limit": {
@@ -272,63 +321,64 @@ class _Bench:
 
     def step_times(self, timed: Timed) -> list[tuple[float, float]]:
         """Position in decoder steps, and milliseconds a step of all variations, in the last run."""
-        # transformers' step is of one variation.
-        each = self._arguments.variations if timed is self.theirs else 1
+        # transformers' steps make one variation each.
+        factor = self._options.variations if timed is self.theirs else 1
         return [
-            ((before + after) / 2, each * (ended - began) / (after - before) * 1000)
+            ((before + after) / 2, factor * (ended - began) / (after - before) * 1000)
             for (before, began), (after, ended) in pairwise(timed.marks)
         ]
 
-    def _loaded(self) -> Engine:
+    def _load(self) -> Engine:
         from bridge.engine import load
 
-        arguments = self._arguments
-        if arguments.size:
+        options = self._options
+        if options.size:
             from bridge.engine.fullsize import random_engine
 
-            self._report(f"drawing random weights of size {arguments.size}")
-            return random_engine(arguments.size, device=arguments.device, dtype=arguments.dtype)
-        model = arguments.model or "pocket"
+            self._report(f"drawing random weights of size {options.size}")
+            return random_engine(options.size, device=options.device, dtype=options.dtype)
+        model = options.model or "pocket"
         self._report(f"loading {model}")
-        return load(model, device=arguments.device, dtype=arguments.dtype)
+        return load(model, device=options.device, dtype=options.dtype)
 
     def _race(self, engine: Engine, reference: Engine, request: Request) -> None:
-        """Both in turn; what each of them took."""
+        """Run both engines in turn, and keep their times."""
         runs: dict[str, list[Timed]] = {"engine": [], "transformers": []}
-        racers = (("engine", engine, 1), ("transformers", reference, int(request.variations)))
-        for run in range(self._arguments.runs):
-            for name, runner, in_turn in racers:
-                took = _timed(runner, request, in_turn=in_turn)
-                runs[name].append(took)
+        engines = (("engine", engine, 1), ("transformers", reference, int(request.variations)))
+        for number in range(self._options.runs):
+            for name, runner, in_turn in engines:
+                timed = _time(runner, request, in_turn=in_turn)
+                runs[name].append(timed)
                 self._report(
-                    f"run {run + 1} of {self._arguments.runs}, {name}: {took.median:.2f} s"
+                    f"run {number + 1} of {self._options.runs}, {name}: {timed.median:.2f} s"
                 )
         self.ours, self.theirs = (
-            Timed(tuple(run.median for run in each), each[-1].marks) for each in runs.values()
+            Timed(tuple(run.median for run in of_engine), of_engine[-1].marks)
+            for of_engine in runs.values()
         )
 
     def _first_audio(self, engine: Engine) -> list[float]:
-        """Seconds from request to first chunk, of requests that are cancelled then.
+        """Seconds from request to first chunk; each request is then cancelled.
 
-        The prompt is one that was asked for before; each melody is new.
+        The prompt was used before; each melody is new.
         """
         self._report("request to first audio")
-        took = []
+        seconds = []
         for seed in range(FIRST_AUDIO_REQUESTS):
             request = _request(
-                self._arguments.seconds, seed=seed, variations=self._arguments.variations
+                self._options.seconds, seed=seed, variations=self._options.variations
             )
             start = time.perf_counter()
             with engine.stream(request) as stream:
                 next(stream)
-                took.append(time.perf_counter() - start)
-        return took
+                seconds.append(time.perf_counter() - start)
+        return seconds
 
-    def _growth(self, engine: Engine, request: Request) -> dict[str, Any]:
-        """How the memory in use grows over many requests."""
+    def _memory_growth(self, engine: Engine, request: Request) -> dict[str, Any]:
+        """Growth of the memory in use over many requests."""
         from bridge.engine.meter import memory_mb
 
-        count = self._arguments.requests
+        count = self._options.requests
         used = []
         for number in range(count):
             seconds = min(1.0, request.seconds)
@@ -346,7 +396,7 @@ class _Bench:
 
 
 def _request(seconds: float, *, seed: int, variations: int) -> Request:
-    """A melody of random notes of half a second each, new with every seed."""
+    """A request with a melody of random notes, half a second each, new with every seed."""
     from bridge.engine import Request
 
     length = round(seconds / STEP_SECONDS) + 1
@@ -363,40 +413,41 @@ def _request(seconds: float, *, seed: int, variations: int) -> Request:
 
 
 def _steps(engine: Engine, seconds: float) -> int:
-    """Runs of the decoder for one piece."""
-    late = engine.num_codebooks // engine.audio_channels - 1
-    return math.ceil(seconds * engine.frame_rate) + late
+    """Decoder steps of one piece."""
+    delay = engine.num_codebooks // engine.audio_channels - 1
+    return math.ceil(seconds * engine.frame_rate) + delay
 
 
-def _timed(engine: Engine, request: Request, *, in_turn: int) -> Timed:
-    """One request, marked at each chunk, or, where it comes in one, every 25 steps.
+def _time(engine: Engine, request: Request, *, in_turn: int) -> Timed:
+    """Time one request, with a mark at each chunk, or every 25 steps where one chunk is all.
 
-    Between chunks the codec's work is in it; a single chunk's comes after the last mark.
+    The time between chunks includes the codec's work; for a single chunk, the codec works after
+    the last mark.
 
     Args:
-        in_turn: variations that are made one after the other; the first of them is marked.
+        in_turn: variations that are made one after the other; only the first has marks.
     """
     steps = _steps(engine, request.seconds)
-    stepped: list[Mark] = []
-    chunked: list[Mark] = []
+    step_marks: list[Mark] = []
+    chunk_marks: list[Mark] = []
     start = time.perf_counter()
 
     def progress(share: float) -> None:
-        stepped.append((round(share * steps * in_turn), time.perf_counter() - start))
+        step_marks.append((round(share * steps * in_turn), time.perf_counter() - start))
 
     with engine.stream(request, progress=progress) as stream:
         for _ in stream:
-            # A step that was told may still be on its way on the device; a chunk is there.
-            chunked.append((stepped[-1][0], time.perf_counter() - start))
+            # A reported step may still run on the device; a chunk is complete.
+            chunk_marks.append((step_marks[-1][0], time.perf_counter() - start))
     seconds = time.perf_counter() - start
-    marks = chunked
-    if len(chunked) == 1:
-        marks = [mark for mark in stepped if mark[0] <= steps][::STEPS_PER_MARK]
+    marks = chunk_marks
+    if len(chunk_marks) == 1:
+        marks = [mark for mark in step_marks if mark[0] <= steps][::STEPS_PER_MARK]
     return Timed((seconds,), tuple(marks))
 
 
 def _rounded(value: Any) -> Any:
-    """Figures of six digits: more is noise."""
+    """Round all figures to six digits: more are noise."""
     if isinstance(value, dict):
         return {name: _rounded(each) for name, each in value.items()}
     return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""The picture of a bench: what a step takes, against where in the piece it is."""
+"""The picture of a bench: time per decoder step over the position in the piece."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def draw(
     """Draw both engines' step times.
 
     Args:
-        ours, theirs: position in decoder steps, and milliseconds a step of all variations.
-        figures: of the same bench.
+        ours, theirs: position in decoder steps, and milliseconds per step of all variations.
+        figures: the results of the same bench.
 
     Returns:
         A PNG.
@@ -38,14 +38,16 @@ def draw(
     real_time_ms = limit_ms * limit["realtime_factor"]
     axes.axhline(real_time_ms, color="#22303c", lw=0.8, ls=":")
     axes.axhline(limit_ms, color="#22303c", lw=0.8, ls="--")
-    for height, said in ((real_time_ms, "real time"), (limit_ms, "limit by bandwidth")):
-        axes.text(0.01, height, said, va="bottom", fontsize=8, transform=axes.get_yaxis_transform())
+    for height, label in ((real_time_ms, "real time"), (limit_ms, "limit by bandwidth")):
+        axes.text(
+            0.01, height, label, va="bottom", fontsize=8, transform=axes.get_yaxis_transform()
+        )
     axes.set_yscale("log")
     axes.set_xlabel("decoder step")
     axes.set_ylabel("ms a step")
     axes.set_title(f"{figures['model']} on {figures['device_name']}, {figures['dtype']}")
     axes.spines[["top", "right"]].set_visible(False)
     png = io.BytesIO()
-    # No version in it, as in the other picture.
+    # Without a version, as in the picture of a render.
     figure.savefig(png, format="png", metadata={"Software": None})
     return png.getvalue()

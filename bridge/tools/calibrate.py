@@ -1,12 +1,13 @@
-"""How late the input is (`melody-bridge calibrate`): plays sweeps and listens for them.
+"""`melody-bridge calibrate`: the input latency, measured by playing sweeps and recording them.
 
-The measure is the round trip: from when a frame is handed over to be played to when it comes back,
-both by the times that callbacks nominally have. It is what a performance on the bridge's own input,
-played in time with the sound from the output, is late by.
+The measure is the round trip: from when a frame is handed over to be played to when it is recorded,
+both by the nominal times of the callbacks. A performance on the bridge's own input, played in time
+with the sound from the output, is late by this time.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.config import read_value
 from bridge.errors import NoInput, NoOutput, NotHeard
 from bridge.soundcard.devices import Device, find_device, portaudio, read_devices
 from bridge.soundcard.dll import DelayLockedLoop
@@ -26,18 +28,18 @@ from bridge.soundcard.ring import Ring
 REPEATS = 5
 MOST_SPREAD_MS = 2.0
 LEAST_CORRELATION = 0.3
-"""Of what was heard with what was played. Noise of the same band comes to 0.15."""
+"""Least correlation of the recording with the sweep. Noise of the same band reaches 0.15."""
 
 _SETTLING_SECONDS = 2.5
-"""Before the first sweep: until the callbacks' times are known to a fraction of a millisecond."""
+"""Wait before the first sweep: callback times are then known to a fraction of a millisecond."""
 _SWEEP_SECONDS = 0.1
 _FADE_SECONDS = 0.01
 _LOWEST_HZ, _HIGHEST_HZ = 300.0, 6000.0
 _AMPLITUDE = 0.25
 _LONGEST_SECONDS = 0.5
-"""Round trip that is looked for; wireless headphones come near it."""
+"""Longest round trip that is searched for; wireless headphones come near it."""
 _EARLY_SECONDS = 0.02
-"""A nominal time may be wrong by so much, so the search begins before the sweep."""
+"""Possible error of a nominal time: the search begins this much before the sweep."""
 _SPACING_SECONDS = _SWEEP_SECONDS + _LONGEST_SECONDS + 0.1
 _SILENCE_DBFS = -80.0
 _PATIENCE_SECONDS = 5.0
@@ -45,14 +47,14 @@ _PATIENCE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Latency:
-    """A round trip as measured.
+    """A measured round trip.
 
     Attributes:
         input, output: the devices' names.
         milliseconds: the median of the repeats.
-        spread_ms: between the shortest and the longest.
-        repeats: how many sweeps were heard.
-        correlation: the least of them, 0…1.
+        spread_ms: from the shortest to the longest.
+        repeats: number of sweeps.
+        correlation: the lowest of all sweeps, 0…1.
     """
 
     input: str
@@ -63,20 +65,41 @@ class Latency:
     correlation: float
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--input", metavar="NAME|INDEX", help="as for run")
+    parser.add_argument("--output", metavar="NAME|INDEX", help="what plays (the default one)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, and print the result; return the exit status.
+
+    Raises:
+        BadArgument: a value cannot be a device's name.
+        BridgeError: as `measure_latency`.
+    """
+    input_, output = (
+        None if word is None else read_value("input", word)
+        for word in (arguments.input, arguments.output)
+    )
+    return main(input_=input_, output=output, as_json=arguments.json)
+
+
 def measure_latency(
     input_: str | int | None = None, output: str | int | None = None, *, repeats: int = REPEATS
 ) -> Latency:
-    """Play sweeps on the output and find them on the input: a cable, or speaker and microphone.
+    """Play sweeps on the output and find them on the input, through a cable or a microphone.
 
-    Takes six seconds.
+    It takes six seconds.
 
     Args:
-        input_, output: as in `find_device`; None is the default.
+        input_, output: as in `find_device`; None: the default.
         repeats: sweeps, 1 or more.
 
     Raises:
-        NoInput, NoOutput: a device is not there, or does not open.
-        NotHeard: the sweeps are not heard, not clearly, or not equally late.
+        NoInput, NoOutput: a device does not exist, or does not open.
+        NotHeard: the sweeps are not recorded, not clearly, or not equally late.
     """
     with portaudio() as sounddevice:
         devices = read_devices(sounddevice)
@@ -87,12 +110,12 @@ def measure_latency(
         ring = Ring.create(source.sample_rate, channels, 2 * player.seconds)
         ring.unlink()
         _play_and_record(sounddevice, source, sink, player, ring)
-    heard = [_hear(ring, start_seconds, source) for start_seconds in player.started_seconds]
-    return _agreed(heard, source, sink)
+    sweeps = [_find_sweep(ring, played, source) for played in player.started_seconds]
+    return _latency(sweeps, source, sink)
 
 
 def main(*, input_: str | int | None, output: str | int | None, as_json: bool) -> int:
-    """Measure, and print the result and what to write in the configuration; the exit status.
+    """Measure, print the result and the line for the configuration; return the exit status.
 
     Raises:
         BridgeError: as `measure_latency`.
@@ -110,11 +133,11 @@ def main(*, input_: str | int | None, output: str | int | None, as_json: bool) -
 
 
 class _Player:
-    """An output stream's callback that plays sweeps, and knows when each began.
+    """An output stream's callback that plays sweeps and records when each began.
 
     Attributes:
         seconds: from its start to the end of the last sweep's echo.
-        started_seconds: the nominal time of each sweep's first frame, as far as played.
+        started_seconds: the nominal time of the first frame of each sweep that was played.
     """
 
     def __init__(self, sample_rate: int, repeats: int) -> None:
@@ -130,28 +153,28 @@ class _Player:
         for start in self._starts:
             self._samples[start : start + len(sweep)] = _AMPLITUDE * sweep
         self._loop = DelayLockedLoop(sample_rate)
-        self._place = 0
+        self._position = 0
         self._last_frames = 0
 
     @property
     def done(self) -> bool:
-        """Whether all is played."""
-        return self._place >= len(self._samples)
+        """Whether all sweeps were played."""
+        return self._position >= len(self._samples)
 
     def __call__(self, block: NDArray[np.float32], frames: int, _: Any, status: Any) -> None:
         now = time.perf_counter()
-        # From callback to callback it is the last block that was played.
+        # From one callback to the next, the device played the last block.
         seconds = self._loop.update(
-            now, self._last_frames or frames, told_lost=status.output_underflow
+            now, self._last_frames or frames, frames_lost=status.output_underflow
         )
         self._last_frames = frames
-        piece = self._samples[self._place : self._place + frames]
+        piece = self._samples[self._position : self._position + frames]
         block[: len(piece)] = piece[:, np.newaxis]
         block[len(piece) :] = 0
         for start in self._starts:
-            if self._place <= start < self._place + frames:
-                self.started_seconds.append(seconds + (start - self._place) / self._sample_rate)
-        self._place += frames
+            if self._position <= start < self._position + frames:
+                self.started_seconds.append(seconds + (start - self._position) / self._sample_rate)
+        self._position += frames
 
 
 def _play_and_record(
@@ -188,16 +211,16 @@ def _play_and_record(
 
 
 @dataclass(frozen=True)
-class _Heard:
+class _FoundSweep:
     milliseconds: float
     correlation: float
 
 
-def _hear(ring: Ring, played_seconds: float, source: Device) -> _Heard:
-    """Where in the recording the sweep is that was played at that time.
+def _find_sweep(ring: Ring, played_seconds: float, source: Device) -> _FoundSweep:
+    """Find the sweep that was played at a time in the recording.
 
     Raises:
-        NotHeard: it is silent there, or there is no more recording.
+        NotHeard: the recording is silent there, or has ended.
     """
     sweep = _sweep(ring.sample_rate)
     reach = round((_EARLY_SECONDS + _LONGEST_SECONDS) * ring.sample_rate)
@@ -213,34 +236,38 @@ def _hear(ring: Ring, played_seconds: float, source: Device) -> _Heard:
             "microphone to the speaker, and turn both up"
         )
     correlation = np.stack([_correlation(channel, sweep) for channel in recorded.T])
-    place = int(correlation.max(axis=0).argmax())
-    late_seconds = ring.seconds_at(start + place) - played_seconds
-    return _Heard(1000 * late_seconds, float(correlation[:, place].max()))
+    lag = int(correlation.max(axis=0).argmax())
+    late_seconds = ring.seconds_at(start + lag) - played_seconds
+    return _FoundSweep(1000 * late_seconds, float(correlation[:, lag].max()))
 
 
 def _correlation(recorded: NDArray[np.float32], sweep: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Of the sweep with each stretch of its length, 0…1, either polarity: float64 `[lags]`."""
+    """Correlation of the sweep with the recording at each lag, 0…1, either polarity.
+
+    Returns:
+        float64 `[lags]`.
+    """
     count = len(recorded) - len(sweep) + 1
     length = 1 << len(recorded).bit_length()
     spectrum = np.fft.rfft(recorded, length) * np.fft.rfft(sweep, length).conj()
     product = np.fft.irfft(spectrum, length)[:count]
     energy = np.concatenate([[0.0], np.cumsum(recorded.astype(np.float64) ** 2)])
-    stretch = energy[len(sweep) :] - energy[: -len(sweep)]
-    # What is far under the loudest is rounding, and would be divided by next to nothing.
-    stretch = np.maximum(stretch, 1e-6 * stretch.max() + 1e-20)
-    result: NDArray[np.float64] = np.abs(product) / np.sqrt(stretch * float(sweep @ sweep))
+    window = energy[len(sweep) :] - energy[: -len(sweep)]
+    # Energy far below the loudest is rounding error: do not divide by it.
+    window = np.maximum(window, 1e-6 * window.max() + 1e-20)
+    result: NDArray[np.float64] = np.abs(product) / np.sqrt(window * float(sweep @ sweep))
     return result
 
 
-def _agreed(heard: Sequence[_Heard], source: Device, sink: Device) -> Latency:
-    correlation = min(each.correlation for each in heard)
+def _latency(sweeps: Sequence[_FoundSweep], source: Device, sink: Device) -> Latency:
+    correlation = min(sweep.correlation for sweep in sweeps)
     if correlation < LEAST_CORRELATION:
         raise NotHeard(
             f"{source.full_name} hears something, but not the sweeps of {sink.full_name} "
             f"(correlation {correlation:.2f}, {LEAST_CORRELATION} is needed): turn up, "
             "or use a cable"
         )
-    milliseconds = [each.milliseconds for each in heard]
+    milliseconds = [sweep.milliseconds for sweep in sweeps]
     spread_ms = max(milliseconds) - min(milliseconds)
     if spread_ms > MOST_SPREAD_MS:
         raise NotHeard(
@@ -252,7 +279,7 @@ def _agreed(heard: Sequence[_Heard], source: Device, sink: Device) -> Latency:
         sink.name,
         round(median(milliseconds), 2),
         round(spread_ms, 2),
-        len(heard),
+        len(sweeps),
         round(correlation, 3),
     )
 

@@ -1,10 +1,10 @@
-"""`melody-bridge doctor`: what stands in the way of the daemon, and what to do about each thing."""
+"""`melody-bridge doctor`: checks of everything that the daemon needs, each with a remedy."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
-import math
 import platform
 import shutil
 import socket
@@ -16,10 +16,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from bridge import __version__
 from bridge.config import NO_INPUT, RunOptions
+from bridge.config.flags import add_config_flag, add_flags, run_options
 from bridge.errors import BridgeError
 from bridge.rendering import outputs
 
@@ -27,7 +26,6 @@ Verdict = Literal["ok", "warning", "failure"]
 
 LISTENING_SECONDS = 1.0
 OPENING_SECONDS = 5.0
-SILENT_DB = -120.0
 LITTLE_ROOM_BYTES = 1 << 30
 """A clip of 8 s at 44.1 kHz takes 2 MB."""
 PACKAGES = ("torch", "transformers", "numpy", "sounddevice", "soundfile", "soxr", "mido", "rich")
@@ -38,9 +36,9 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        about: what was looked at.
-        found: what there is.
-        remedy: what to do; empty when all is well.
+        about: the thing that was checked.
+        found: the result of the check.
+        remedy: what to do about it; empty when all is well.
     """
 
     about: str
@@ -49,8 +47,20 @@ class Finding:
     remedy: str = ""
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the daemon's options: the doctor checks what they name."""
+    add_flags(parser, "run")
+    add_config_flag(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, and print the report; return the exit status."""
+    return main(run_options(arguments), as_json=arguments.json)
+
+
 def examine(options: RunOptions) -> Iterator[Finding]:
-    """Look at all that the daemon needs, one thing after the other; it takes some seconds."""
+    """Check everything that the daemon needs, one thing after the other, in a few seconds."""
     yield from _versions()
     yield _port(options.osc_port)
     yield _clips(options.clips or outputs.clips_folder())
@@ -60,7 +70,7 @@ def examine(options: RunOptions) -> Iterator[Finding]:
 
 
 def main(options: RunOptions, *, as_json: bool) -> int:
-    """Print the report; 1 when something fails, else 0."""
+    """Print the report; return 1 when a check fails, else 0."""
     findings = []
     for finding in examine(options):
         findings.append(finding)
@@ -71,7 +81,9 @@ def main(options: RunOptions, *, as_json: bool) -> int:
     failed = any(finding.verdict == "failure" for finding in findings)
     if as_json:
         verdict = "failure" if failed else "ok"
-        print(json.dumps({"verdict": verdict, "findings": [asdict(one) for one in findings]}))
+        print(
+            json.dumps({"verdict": verdict, "findings": [asdict(finding) for finding in findings]})
+        )
     return int(failed)
 
 
@@ -81,7 +93,7 @@ def _versions() -> Iterator[Finding]:
     if (3, 11) <= sys.version_info[:2] <= (3, 13):
         yield Finding("program", "ok", system)
     else:
-        yield Finding("program", "warning", system, "Python 3.11 to 3.13 is what it is made for")
+        yield Finding("program", "warning", system, "it is made for Python 3.11 to 3.13")
     found, missing = [], []
     for name in PACKAGES:
         try:
@@ -150,27 +162,30 @@ def _sound(options: RunOptions) -> Iterator[Finding]:
 
 
 def _microphone(options: RunOptions) -> Finding:
-    """Hear the input for a second, as the daemon does."""
+    """Record the input for a second, as the daemon does."""
+    from bridge.soundcard.level import LOWEST_DB
+
     about = "microphone" if options.input is None else f"input {options.input}"
-    heard = asyncio.run(_hear(options.input))
-    if heard.peak_db is None:
-        remedy = "`melody-bridge devices` lists what there is; --input chooses one"
-        return Finding(about, "failure", heard.detail, remedy)
-    if heard.peak_db <= SILENT_DB:
+    recorded = asyncio.run(_record(options.input))
+    if recorded.peak_db is None:
+        remedy = "`melody-bridge devices` lists the inputs; --input chooses one"
+        return Finding(about, "failure", recorded.detail, remedy)
+    if recorded.peak_db <= LOWEST_DB:
         remedy = (
             "on macOS allow the terminal under Privacy & Security, Microphone; else see to mute"
         )
-        return Finding(about, "warning", f"{heard.detail}, exactly zero", remedy)
-    return Finding(about, "ok", f"{heard.detail}, peak {heard.peak_db:.0f} dBFS")
+        return Finding(about, "warning", f"{recorded.detail}, exactly zero", remedy)
+    return Finding(about, "ok", f"{recorded.detail}, peak {recorded.peak_db:.0f} dBFS")
 
 
 @dataclass(frozen=True)
-class _Heard:
+class _Recorded:
     detail: str
     peak_db: float | None
 
 
-async def _hear(selection: str | int | None) -> _Heard:
+async def _record(selection: str | int | None) -> _Recorded:
+    from bridge.soundcard.level import peak_db
     from bridge.soundcard.listener import Listener
 
     settled = asyncio.Event()
@@ -180,13 +195,12 @@ async def _hear(selection: str | int | None) -> _Heard:
         with suppress(TimeoutError):
             await asyncio.wait_for(settled.wait(), OPENING_SECONDS)
         if listener.ring is None or listener.state != "ready":
-            return _Heard(listener.detail or "no sound came", None)
+            return _Recorded(listener.detail or "no audio arrived", None)
         await asyncio.sleep(LISTENING_SECONDS)
         ring = listener.ring
         samples = ring.read(ring.oldest_frame, ring.frames_written)
-        peak = float(np.abs(samples).max(initial=0.0))
         detail = f"{listener.device}, {ring.sample_rate} Hz, {ring.channels} channels"
-        return _Heard(detail, 20 * math.log10(peak) if peak > 0 else SILENT_DB)
+        return _Recorded(detail, peak_db(samples))
     finally:
         await listener.stop()
 

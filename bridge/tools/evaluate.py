@@ -1,8 +1,8 @@
-"""How well a checkpoint follows: melody, tempo, prompt, form and stereo, as figures in a table.
+"""`melody-bridge eval`: how well a checkpoint follows melody, tempo, prompt, form and stereo.
 
-`melody-bridge eval` runs any checkpoint over hums and plucks of tunes that `pocket` was never
-trained on, in many keys, with fixed seeds, sampling at guidance 3. What is generated is measured
-as it is, before any fitting, but for the row that says otherwise.
+It runs any checkpoint over hums and plucks of tunes that `pocket` was never trained on, in many
+keys, with fixed seeds, sampling at guidance 3. It measures the generated audio before any fitting,
+except in the row that says otherwise. The result is a table of figures.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fractions import Fraction
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ LONGEST_GAP_SECONDS = 1.0
 MOST_FADE_DB = 6.0
 SIDE_OVER_MID_DB = (-30.0, -3.0)
 
-SOUNDS = (
+PROMPTS = (
     "electric piano, bass, drums, {tempo} bpm",
     "synth lead, pad, electronic drums, {tempo} bpm, {key}",
     "flute, strings, no drums, {tempo} bpm",
@@ -69,11 +69,11 @@ class Figure:
     """One row of the table.
 
     Attributes:
-        name: what is measured.
-        value: the measure; NaN where nothing could be measured.
-        floor: what `pocket` is held to; None where there is no such thing.
-        at_most: whether the floor is a ceiling.
-        clips: how many clips it was measured on.
+        name: the name of the measure.
+        value: the measured value; NaN where nothing could be measured.
+        floor: the least value that `pocket` must reach; None: no requirement.
+        at_most: whether the floor is a ceiling instead.
+        clips: number of clips that were measured.
     """
 
     name: str
@@ -95,10 +95,10 @@ class Case:
     """One melody to follow.
 
     Attributes:
-        aligned: the hum or pluck, laid on `BARS` bars.
+        aligned: the hum or pluck, aligned to `BARS` bars.
         sound: the prompt, its tempo and key filled in.
         tempo_bpm, meter: the clip's.
-        seed: of its clip.
+        seed: the clip's.
     """
 
     aligned: AlignedMelody
@@ -118,29 +118,59 @@ class Case:
         return "drums" in self.sound and "no drums" not in self.sound
 
 
-def main(arguments: argparse.Namespace) -> int:
-    """Measure and print; 0 also where a floor is missed, for the table says so.
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """The options of an evaluation.
 
-    Args:
-        arguments: `model`, `engine`, `json` and `short`.
+    Attributes:
+        model: pocket, a folder, or a Hugging Face id.
+        engine: `"stream"`, the bridge's own, or `"reference"`, transformers' `generate`.
+        short: measure fewer clips, for rougher figures.
     """
+
+    model: str = "pocket"
+    engine: Literal["stream", "reference"] = "stream"
+    short: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--model", default="pocket", help="as for render (%(default)s)")
+    parser.add_argument(
+        "--engine",
+        choices=("stream", "reference"),
+        default="stream",
+        help="the bridge's own, or transformers' generate (%(default)s)",
+    )
+    parser.add_argument("--short", action="store_true", help="fewer clips, a rougher figure")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print; return the exit status."""
+    options = EvaluateOptions(arguments.model, arguments.engine, arguments.short)
+    return main(options, as_json=arguments.json)
+
+
+def main(options: EvaluateOptions, *, as_json: bool) -> int:
+    """Measure and print; return 0, also where a figure misses its floor: the table says so."""
     from bridge.engine import load
 
     console = Console(stderr=True)
     figures = evaluate(
-        load(arguments.model, engine=arguments.engine),
-        clips=8 if arguments.short else 32,
+        load(options.model, engine=options.engine),
+        clips=8 if options.short else 32,
         report=lambda line: console.print(line, highlight=False),
     )
-    if arguments.json:
-        print(as_json(arguments.model, arguments.engine, figures))
+    if as_json:
+        print(figures_as_json(options.model, options.engine, figures))
     else:
-        Console().print(as_table(arguments.model, arguments.engine, figures))
+        Console().print(as_table(options.model, options.engine, figures))
     return 0
 
 
-def as_json(model: str, engine: str, figures: list[Figure]) -> str:
-    """One object: model, engine, and a list of figures with `holds`; a value of NaN is null."""
+def figures_as_json(model: str, engine: str, figures: list[Figure]) -> str:
+    """A JSON object: model, engine, and a list of figures with `holds`; NaN becomes null."""
     rows = []
     for figure in figures:
         value = None if math.isnan(figure.value) else round(figure.value, 4)
@@ -149,7 +179,7 @@ def as_json(model: str, engine: str, figures: list[Figure]) -> str:
 
 
 def as_table(model: str, engine: str, figures: list[Figure]) -> Table:
-    """The same to be read; what is on the wrong side of its floor is marked."""
+    """The figures as a table; those that miss their floors are marked."""
     table = Table("figure", "value", "floor", "clips", title=f"{model}, {engine}, guidance 3")
     for figure in figures:
         sign = "≤" if figure.at_most else "≥"
@@ -166,13 +196,13 @@ def evaluate(engine: Engine, *, clips: int, report: Report = lambda line: None) 
 
     Args:
         engine: the loaded checkpoint.
-        clips: how many melodies to follow; the other figures take a share of it.
-        report: gets a line for every part of the work.
+        clips: number of melodies to follow; the other figures take a share of it.
+        report: called with a line for every part of the work.
     """
     cases = list(melodies(clips))
     report(f"{len(cases)} melodies to follow")
-    made = [_generated(engine, case, with_surplus=True) for case in cases]
-    figures = [*_following(cases, made), *_timing(cases, made), _stereo(made)]
+    waveforms = [_generate_case(engine, case) for case in cases]
+    figures = [*_following(cases, waveforms), *_timing(cases, waveforms), _stereo(waveforms)]
     report("drums against no drums")
     figures.append(_drums(engine, cases[: max(4, clips // 3)]))
     report("24 seconds at a time")
@@ -183,7 +213,7 @@ def evaluate(engine: Engine, *, clips: int, report: Report = lambda line: None) 
 
 
 def melodies(count: int) -> Iterator[Case]:
-    """Hums and plucks of tunes and of newly drawn melodies, in keys all around the circle."""
+    """Hums and plucks of tunes and of random melodies, in keys around the circle of fifths."""
     tunes = sorted(TUNES.glob("*.mid"))
     for number in range(count):
         rng = np.random.default_rng((MELODIES_SEED, number))
@@ -191,7 +221,8 @@ def melodies(count: int) -> Iterator[Case]:
         if number % 2 == 0:
             notes, own_tempo, meter = notes_from_midi(tunes[number // 2 % len(tunes)])
             rows = [
-                (float(n.start_beat), float(n.length_beats), n.pitch + shift, 1.0) for n in notes
+                (float(note.start_beat), float(note.length_beats), note.pitch + shift, 1.0)
+                for note in notes
             ]
             part, tempo_bpm = Part.of("hum", rows), own_tempo
             key = _key_of(part)
@@ -199,32 +230,35 @@ def melodies(count: int) -> Iterator[Case]:
             score = compose(np.random.default_rng((MELODIES_SEED, number)), seconds=16.0)
             part, meter, key = score.lead, score.meter, score.key
             tempo_bpm = Fraction(score.tempo_bpm)
-        ends = float((part.starts_beats + part.lengths_beats).max())
-        frames = math.ceil((ends + 1) * 60 / float(tempo_bpm) * MODEL_SAMPLE_RATE)
-        sung = melody_alone(part, rng, tempo_bpm=float(tempo_bpm), frames=frames)
-        sound = SOUNDS[number % len(SOUNDS)].format(tempo=f"{float(tempo_bpm):g}", key=key)
-        take = Take(sung, tempo_bpm, meter)
+        end_beat = float((part.starts_beats + part.lengths_beats).max())
+        frames = math.ceil((end_beat + 1) * 60 / float(tempo_bpm) * MODEL_SAMPLE_RATE)
+        audio = melody_alone(part, rng, tempo_bpm=float(tempo_bpm), frames=frames)
+        prompt = PROMPTS[number % len(PROMPTS)].format(tempo=f"{float(tempo_bpm):g}", key=key)
+        take = Take(audio, tempo_bpm, meter)
         aligned = align_to_bars(take, bars=BARS, tempo_bpm=tempo_bpm, meter=meter)
-        yield Case(aligned, sound, tempo_bpm, meter, seed=number)
+        yield Case(aligned, prompt, tempo_bpm, meter, seed=number)
 
 
 def _key_of(part: Part) -> str:
-    """The key of a tune that begins on its tonic, as those of `TUNES` do."""
+    """The key of a tune that begins on its tonic, as the tunes in `TUNES` do."""
     tonic = int(part.pitches[0]) % 12
     minor = (tonic + 3) % 12 in part.pitches % 12
     return f"{KEY_NAMES[tonic]} {'minor' if minor else 'major'}"
 
 
-def _generated(engine: Engine, case: Case, *, with_surplus: bool = False) -> Waveform:
-    surplus = surplus_seconds(BARS, case.tempo_bpm, case.meter) if with_surplus else 0.0
-    return _ask(engine, case.sound, case.aligned, case.seconds + surplus, case.seed)
+def _generate_case(engine: Engine, case: Case) -> Waveform:
+    """Generate a case's clip with its surplus."""
+    seconds = case.seconds + surplus_seconds(BARS, case.tempo_bpm, case.meter)
+    return _generate(engine, case.sound, case.aligned, seconds, case.seed)
 
 
-def _ask(engine: Engine, sound: str, aligned: AlignedMelody, seconds: float, seed: int) -> Waveform:
+def _generate(
+    engine: Engine, prompt: str, aligned: AlignedMelody, seconds: float, seed: int
+) -> Waveform:
     from bridge.engine import Request
 
     request = Request(
-        prompt=sound,
+        prompt=prompt,
         melody=aligned.chroma,
         seconds=min(seconds, 30.0),
         seed=seed,
@@ -233,15 +267,23 @@ def _ask(engine: Engine, sound: str, aligned: AlignedMelody, seconds: float, see
     return engine.generate(request)[0]
 
 
-def _following(cases: list[Case], made: list[Waveform]) -> list[Figure]:
-    heard = [
-        pitch_classes(Waveform(w.samples[: round(c.seconds * w.sample_rate)], w.sample_rate))
-        for c, w in zip(cases, made, strict=True)
+def _following(cases: list[Case], waveforms: list[Waveform]) -> list[Figure]:
+    generated = [
+        pitch_classes(
+            Waveform(
+                waveform.samples[: round(case.seconds * waveform.sample_rate)],
+                waveform.sample_rate,
+            )
+        )
+        for case, waveform in zip(cases, waveforms, strict=True)
     ]
-    own = [similarity(h, case.aligned.classes) for h, case in zip(heard, cases, strict=True)]
+    own = [
+        similarity(classes, case.aligned.classes)
+        for classes, case in zip(generated, cases, strict=True)
+    ]
     others = [
-        similarity(h, other.aligned.classes)
-        for h, case in zip(heard, cases, strict=True)
+        similarity(classes, other.aligned.classes)
+        for classes, case in zip(generated, cases, strict=True)
         for other in cases
         if other is not case
     ]
@@ -251,9 +293,9 @@ def _following(cases: list[Case], made: list[Waveform]) -> list[Figure]:
     ]
 
 
-def _timing(cases: list[Case], made: list[Waveform]) -> list[Figure]:
-    right, on_lines = [], []
-    for case, waveform in zip(cases, made, strict=True):
+def _timing(cases: list[Case], waveforms: list[Waveform]) -> list[Figure]:
+    right_tempo, on_lines = [], []
+    for case, waveform in zip(cases, waveforms, strict=True):
         if not case.has_drums:
             continue
         onsets = find_onsets(waveform)
@@ -261,7 +303,9 @@ def _timing(cases: list[Case], made: list[Waveform]) -> list[Figure]:
             onsets.strength, onsets.step_seconds, float(case.meter.beats_per_bar)
         )
         ratio = tempo_bpm / float(case.tempo_bpm)
-        right.append(any(abs(ratio / k - 1) <= TEMPO_SHARE for k in (0.5, 1.0, 2.0)))
+        right_tempo.append(
+            any(abs(ratio / octave - 1) <= TEMPO_SHARE for octave in (0.5, 1.0, 2.0))
+        )
         clip = finish(
             waveform,
             bars=BARS,
@@ -271,52 +315,56 @@ def _timing(cases: list[Case], made: list[Waveform]) -> list[Figure]:
             melody_classes=case.aligned.classes,
         ).waveform
         times = find_onsets(clip, loops=True).times
-        last = case.seconds * (BARS - 1) / BARS
+        last_line = case.seconds * (BARS - 1) / BARS
         on_lines += [
             bool(np.any(_distance(times, line, case.seconds) <= BAR_LINE_SECONDS))
-            for line in (0.0, last)
+            for line in (0.0, last_line)
         ]
     return [
-        Figure("tempo within 3 % before fitting", _share(right), 0.80, False, len(right)),
-        Figure("bar lines within 30 ms after fitting", _share(on_lines), 0.80, False, len(right)),
+        Figure(
+            "tempo within 3 % before fitting", _share(right_tempo), 0.80, False, len(right_tempo)
+        ),
+        Figure(
+            "bar lines within 30 ms after fitting", _share(on_lines), 0.80, False, len(right_tempo)
+        ),
     ]
 
 
 def _distance(times: NDArray[np.float64], line: float, length: float) -> NDArray[np.float64]:
-    """Distance on the loop, whose end is its start."""
+    """Distance in seconds on the loop, whose end is its start."""
     return np.asarray(np.abs((times - line + length / 2) % length - length / 2))
 
 
-def _stereo(made: list[Waveform]) -> Figure:
+def _stereo(waveforms: list[Waveform]) -> Figure:
     low, high = SIDE_OVER_MID_DB
-    inside = [low <= measures.side_over_mid_db(waveform) <= high for waveform in made]
-    return Figure("side/mid within -30 and -3 dB", _share(inside), 0.90, False, len(made))
+    inside = [low <= measures.side_over_mid_db(waveform) <= high for waveform in waveforms]
+    return Figure("side/mid within -30 and -3 dB", _share(inside), 0.90, False, len(waveforms))
 
 
 def _drums(engine: Engine, cases: list[Case]) -> Figure:
-    told_apart = []
+    differs = []
     for case in cases:
         lead = case.sound.split(",")[0]
         share = {}
         for words in ("drums", "no drums"):
-            sound = f"{lead}, bass, {words}, {float(case.tempo_bpm):g} bpm"
-            made = _ask(engine, sound, case.aligned, case.seconds, case.seed)
-            share[words] = measures.percussive_share(made)
-        told_apart.append(share["drums"] > share["no drums"])
-    return Figure("drums told from no drums", _share(told_apart), 0.90, False, len(told_apart))
+            prompt = f"{lead}, bass, {words}, {float(case.tempo_bpm):g} bpm"
+            waveform = _generate(engine, prompt, case.aligned, case.seconds, case.seed)
+            share[words] = measures.percussive_share(waveform)
+        differs.append(share["drums"] > share["no drums"])
+    return Figure("drums distinguished from no drums", _share(differs), 0.90, False, len(differs))
 
 
 def _form(engine: Engine, cases: list[Case]) -> Figure:
     good = []
     for case in cases:
-        made = _ask(engine, case.sound, case.aligned, LONG_SECONDS, case.seed)
-        whole = measures.longest_gap_seconds(made) <= LONGEST_GAP_SECONDS
-        good.append(whole and abs(measures.fade_db(made)) <= MOST_FADE_DB)
+        waveform = _generate(engine, case.sound, case.aligned, LONG_SECONDS, case.seed)
+        has_no_gap = measures.longest_gap_seconds(waveform) <= LONGEST_GAP_SECONDS
+        good.append(has_no_gap and abs(measures.fade_db(waveform)) <= MOST_FADE_DB)
     return Figure("24 s without gap or fade", _share(good), 0.90, False, len(good))
 
 
 def _codec(engine: Engine, count: int) -> Figure:
-    """What the codec keeps of music that no checkpoint has heard."""
+    """Pitch classes that the codec keeps of music that no checkpoint was trained on."""
     kept = []
     for number in range(count):
         audio = render(number, seed=CODEC_SEED, seconds=8.0).audio
@@ -326,10 +374,10 @@ def _codec(engine: Engine, count: int) -> Figure:
 
 def _speed(engine: Engine, case: Case) -> Figure:
     seconds = []
-    for _ in range(2):  # the first warms up
-        begun = time.perf_counter()
-        _ask(engine, case.sound, case.aligned, SPEED_SECONDS, case.seed)
-        seconds.append(time.perf_counter() - begun)
+    for _ in range(2):  # the first run warms up
+        start = time.perf_counter()
+        _generate(engine, case.sound, case.aligned, SPEED_SECONDS, case.seed)
+        seconds.append(time.perf_counter() - start)
     name = f"times real time, 8 s clip on {engine.device}"
     return Figure(name, SPEED_SECONDS / min(seconds), 1.0, False, 1)
 
@@ -339,6 +387,6 @@ def _share(hits: list[bool]) -> float:
 
 
 def _mean(values: list[float]) -> float:
-    """Mean of what could be measured; NaN where nothing could."""
+    """Mean of the values that are not NaN; NaN where none is."""
     measured = [value for value in values if not math.isnan(value)]
     return sum(measured) / len(measured) if measured else math.nan

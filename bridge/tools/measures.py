@@ -1,4 +1,4 @@
-"""Listening with numbers: what `eval` measures of a sound beside its pitch classes.
+"""Measures of a sound for `eval`, beside its pitch classes.
 
 Each function takes a `Waveform` of any rate and channel count and returns one number.
 """
@@ -6,24 +6,24 @@ Each function takes a `Waveform` of any rate and channel count and returns one n
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from bridge.audio import Waveform
+from bridge.audio import Waveform, db_to_power, power_to_db
+from bridge.spectrum import power_spectrogram
 
 SILENT_DB = -120.0
-"""What stands for the level of nothing."""
+"""The level of digital silence."""
 GAP_BELOW_DB = -40.0
-"""A block this far below the sound's loudest tenth counts as a gap."""
+"""A block this far below the 90th percentile of all blocks counts as a gap."""
 DRUMS_FROM_HZ = 2000.0
-"""Where the noise of drums is, and little else."""
+"""Above this frequency there is the noise of drums, and little else."""
 BLUR_SECONDS = 0.015
-"""Onsets this far apart begin together."""
+"""Onsets this far apart count as simultaneous."""
 _BLOCK_SECONDS = 0.05
 
 
 def longest_gap_seconds(waveform: Waveform) -> float:
-    """The longest stretch in which nothing is heard."""
+    """The longest silence."""
     levels = _block_levels_db(waveform)
     quiet = levels < np.quantile(levels, 0.9) + GAP_BELOW_DB
     longest = current = 0
@@ -34,13 +34,13 @@ def longest_gap_seconds(waveform: Waveform) -> float:
 
 
 def fade_db(waveform: Waveform) -> float:
-    """Level of the last quarter over that of the first, in dB."""
+    """Level of the last quarter relative to that of the first, in dB."""
     quarter = max(1, waveform.frames // 4)
     return _level_db(waveform.samples[-quarter:]) - _level_db(waveform.samples[:quarter])
 
 
 def side_over_mid_db(waveform: Waveform) -> float:
-    """Level of half the difference of left and right over that of half their sum, in dB."""
+    """Level of the side signal, (L − R) / 2, relative to the mid signal, (L + R) / 2, in dB."""
     stereo = waveform.stereo().samples
     mid = (stereo[:, 0] + stereo[:, 1]) / 2
     side = (stereo[:, 0] - stereo[:, 1]) / 2
@@ -48,43 +48,47 @@ def side_over_mid_db(waveform: Waveform) -> float:
 
 
 def percussive_share(waveform: Waveform) -> float:
-    """Energy of what is struck, above 2 kHz, as a share of all energy, 0…1.
+    """Percussive energy above 2 kHz as a share of all energy, 0…1.
 
-    Below 2 kHz plucked notes strike too. Median filters along time and along frequency part the
-    spectrogram into what is held and what is struck (FitzGerald, "Harmonic/percussive separation
-    using median filtering", DAFx 2010).
+    Below 2 kHz plucked notes are percussive too. Median filters along time and along frequency
+    separate the spectrogram into harmonic and percussive parts (FitzGerald, "Harmonic/percussive
+    separation using median filtering", DAFx 2010).
     """
-    window, hop, reach = 1024, 512, 8
+    # Importing scipy takes half a second, which `melody-bridge --help` must not wait for.
+    from scipy.ndimage import median_filter
+
+    window, hop, neighbours = 1024, 512, 17
     mono = np.pad(waveform.mono().samples[:, 0], window)
-    pieces = sliding_window_view(mono, window)[::hop] * np.hanning(window)
-    magnitude = np.abs(np.fft.rfft(pieces, axis=1)).astype(np.float32)  # [steps, bins]
-    held = _median(magnitude, reach, axis=0)
-    struck = _median(magnitude, reach, axis=1)
+    starts = np.arange(0, len(mono) - window + 1, hop)
+    power = power_spectrogram(mono, np.hanning(window), starts)
+    magnitude = np.sqrt(power).astype(np.float32)  # [steps, bins]
+    harmonic = median_filter(magnitude, (neighbours, 1), mode="nearest")
+    percussive = median_filter(magnitude, (1, neighbours), mode="nearest")
     power = magnitude**2
-    mask = struck**2 / (struck**2 + held**2 + 1e-12)
+    mask = percussive**2 / (percussive**2 + harmonic**2 + 1e-12)
     high = np.fft.rfftfreq(window, 1 / waveform.sample_rate) >= DRUMS_FROM_HZ
     return float((power * mask)[:, high].sum() / (power.sum() + 1e-12))
 
 
 def tempo_of(strength: NDArray[np.float64], step_seconds: float, beats_per_bar: float) -> float:
-    """The tempo that onsets repeat at, in beats a minute, 60…200, whatever was asked for.
+    """The tempo at which onsets repeat, 60…200 bpm, without knowledge of the prompted tempo.
 
-    The autocorrelation of the onset strength is read at half a beat, a beat, two of them, a bar
-    and two bars, which agree only where there is a beat: at 2.5 eighths, say, every other of a
-    hat's strokes meets another, but at half of that none does. Double and half of the beat are as
-    likely as itself.
+    The score of a tempo sums the autocorrelation of the onset strength at half a beat, one beat,
+    two beats, a bar and two bars. Only at a true beat are all of them high: at a lag of 2.5
+    eighths, say, every second stroke of a hat meets another, but at half of that none does. Double
+    and half the tempo are as likely as the tempo itself.
 
     Args:
-        strength: float64 `[steps]`, how strongly something begins.
-        step_seconds: from step to step.
-        beats_per_bar: quarter notes, which tells three in a bar from two.
+        strength: float64 `[steps]`, onset strength.
+        step_seconds: seconds per step.
+        beats_per_bar: quarter notes per bar: an odd bar is not compared at two beats.
     """
-    # Else hits that are a little early and late would meet at no lag.
+    from scipy.signal import correlate
+
+    # Without blur, hits that are a little early or late would meet at no lag.
     blur = np.hanning(2 * round(BLUR_SECONDS / step_seconds) + 1)[1:-1]
     centred = np.convolve(strength - strength.mean(), blur / blur.sum(), mode="same")
-    size = 1 << (2 * len(centred)).bit_length()
-    spectrum = np.fft.rfft(centred, size)
-    repeats = np.fft.irfft(np.abs(spectrum) ** 2, size)[: len(centred)]
+    repeats = correlate(centred, centred, method="fft")[len(centred) - 1 :]
     repeats /= np.arange(len(centred), 0, -1)  # as many terms at every lag
     lags = np.arange(len(centred))
     tempos = np.geomspace(60, 200, 600)
@@ -99,18 +103,11 @@ def tempo_of(strength: NDArray[np.float64], step_seconds: float, beats_per_bar: 
         (beats_per_bar, 1),
         (2 * beats_per_bar, 1),
     ):
-        wanted = beats * 60 / tempos / step_seconds
-        fits = wanted * step_seconds < usable
-        score += weight * np.where(fits, np.interp(wanted, lags, repeats), 0.0)
+        lag = beats * 60 / tempos / step_seconds
+        fits = lag * step_seconds < usable
+        score += weight * np.where(fits, np.interp(lag, lags, repeats), 0.0)
         count += weight * fits
     return float(tempos[np.argmax(score / np.maximum(count, 1))])
-
-
-def _median(values: NDArray[np.float32], reach: int, *, axis: int) -> NDArray[np.float32]:
-    pad = [(0, 0), (0, 0)]
-    pad[axis] = (reach, reach)
-    around = sliding_window_view(np.pad(values, pad, mode="edge"), 2 * reach + 1, axis=axis)
-    return np.asarray(np.median(around, axis=-1), dtype=np.float32)
 
 
 def _block_levels_db(waveform: Waveform) -> NDArray[np.float64]:
@@ -119,9 +116,9 @@ def _block_levels_db(waveform: Waveform) -> NDArray[np.float64]:
     padded = np.zeros((count * block, waveform.channels))
     padded[: min(waveform.frames, count * block)] = waveform.samples[: count * block]
     power = (padded.reshape(count, -1) ** 2).mean(axis=1)
-    return np.asarray(10 * np.log10(power + 10 ** (SILENT_DB / 10)))
+    return power_to_db(power + db_to_power(SILENT_DB))
 
 
 def _level_db(samples: NDArray[np.floating]) -> float:
     power = float((samples.astype(np.float64) ** 2).mean())
-    return float(10 * np.log10(power + 10 ** (SILENT_DB / 10)))
+    return power_to_db(power + db_to_power(SILENT_DB))

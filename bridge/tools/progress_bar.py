@@ -1,4 +1,4 @@
-"""How far a render is, on a terminal."""
+"""A progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, float | None], None]]:
-    """A bar with the time left on stderr, when that is a terminal.
+    """Show a bar with the time left on stderr, if that is a terminal.
 
     Yields:
-        What to call with what is being done and how much of it, 0…1, None when that is not known.
+        A function to call with the stage of the work and the share done, 0…1; None: not known.
     """
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda doing, share: None

@@ -1,7 +1,8 @@
-"""A client for the shell: sends one message to the daemon and shows its events until it is done."""
+"""`melody-bridge send`: send one message to the daemon, and show its events until it is done."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -13,14 +14,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bridge.config.flags import add_config_flag, add_flag, run_options
 from bridge.control.packets import Argument, InvalidPacket, Uncut, read_packet, write_message
 from bridge.errors import BadArgument, BridgeError
 
 HELLO_SECONDS = 1.0
-"""A daemon answers at once; a second is what OSC.md gives it."""
+"""How long to wait for the hello, as docs/osc.md says; a daemon answers at once."""
 RENEW_SECONDS = 5.0
+"""How often to renew the subscription and send the message again."""
 LOST_SECONDS = 3 * RENEW_SECONDS
-"""Without a word for that long, the daemon is gone."""
+"""A daemon that sends nothing for this long is gone."""
+STOPPED_ANSWERING = "the daemon has stopped answering: see its log"
 HELLO, ERROR = "/bridge/hello", "/bridge/error"
 NO_ID = "-"
 
@@ -31,33 +35,58 @@ WITHOUT_END = frozenset(
         "capture/notes",
     )
 )
-"""Messages that no `done` answers by itself. A ping sent after one comes back once it was read."""
+"""Messages that no `done` answers. A ping sent after one is answered once the message was read."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("address", metavar="ADDRESS", help="such as /bridge/generate")
+    parser.add_argument(
+        "arguments", nargs="*", metavar="ARGUMENT", help="an id first, where the address has one"
+    )
+    add_flag(parser, "osc_port")
+    add_config_flag(parser)
+    parser.add_argument("--json", action="store_true", help="print each event as a JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Send the message, and show its events; return the exit status.
+
+    Raises:
+        BadArgument, DaemonSilent: as `send`.
+    """
+    return send(
+        arguments.address,
+        read_arguments(arguments.address, arguments.arguments),
+        port=run_options(arguments).osc_port,
+        show=show_json if arguments.json else show_line,
+    )
 
 
 class DaemonSilent(BridgeError):
-    """Nobody answers on the daemon's port."""
+    """No daemon answers on the port."""
 
     exit_status = 1
 
 
 @dataclass(frozen=True)
 class ReceivedEvent:
-    """An event as it came."""
+    """An event as it was received."""
 
     address: str
     arguments: tuple[Argument, ...]
 
     def line(self) -> str:
-        """As the shell shows it."""
+        """The line for people."""
         return " ".join([self.address, *(_shown(argument) for argument in self.arguments)])
 
     def as_json(self) -> dict[str, Any]:
-        """As `--json` prints it."""
+        """The object that `--json` prints."""
         return {"address": self.address, "arguments": list(self.arguments)}
 
 
 def read_arguments(address: str, words: Sequence[str]) -> list[int | float | str]:
-    """The words of a command line as OSC's types; an id is text, also when it is a number."""
+    """The words of a command line as OSC's types; an id is text, also if it looks like a number."""
     values = [read_argument(word) for word in words]
     if address not in WITHOUT_END or address.endswith("/notes"):
         values[:1] = words[:1]
@@ -71,7 +100,7 @@ def read_argument(text: str) -> int | float | str:
             number = read(text)
         except ValueError:
             continue
-        # `nan` and `inf` are words; Python's 1_000 is none of OSC's numbers.
+        # `nan` and `inf` are words, and so is Python's 1_000.
         if math.isfinite(number) and "_" not in text:
             return number
     return text
@@ -84,52 +113,54 @@ def send(
     port: int,
     show: Callable[[ReceivedEvent], None],
 ) -> int:
-    """Send a message, and show what comes of it.
+    """Send a message, and show its events.
 
     Args:
         port: the daemon's.
-        show: called with each event that concerns the message.
+        show: called with each event about the message.
 
     Returns:
-        The exit status: 0 when it is done, 1 when it ended in an error.
+        The exit status: 0 when the message is done, 1 when it ended in an error.
 
     Raises:
-        BadArgument: it cannot be a message.
+        BadArgument: address and arguments cannot be a message.
         DaemonSilent: no daemon answers, or it stopped answering.
     """
     if not address.startswith("/"):
         raise BadArgument(f"address {address!r}: it begins with a slash, such as /bridge/presets")
     try:
-        # Uncut: a prompt that does not fit is told, not cut.
-        words = [Uncut(one) if isinstance(one, str) else one for one in arguments]
+        # Uncut: a prompt that does not fit is an error, and is not cut.
+        words = [
+            Uncut(argument) if isinstance(argument, str) else argument for argument in arguments
+        ]
         message = write_message(address, words)
     except (ValueError, OverflowError, struct.error) as error:
         raise BadArgument(f"{address} cannot be sent: {error}") from error
     with _Client(port) as client:
         client.subscribe()
         client.send(message)
-        mine = _Mine(address, str(arguments[0]) if arguments else NO_ID)
+        sent = _SentMessage(address, str(arguments[0]) if arguments else NO_ID)
         if address in WITHOUT_END:
-            return client.until_read(mine, show)
-        return client.until_done(message, mine, show)
+            return client.until_read(sent, show)
+        return client.until_done(message, sent, show)
 
 
 @dataclass(frozen=True)
-class _Mine:
-    """Tells what an event has to do with the message that was sent."""
+class _SentMessage:
+    """The message that was sent, to recognise its events by."""
 
     address: str
     id: str
 
-    def is_about(self, event: ReceivedEvent) -> bool:
-        """Whether it is of the request, or an error of no request that names the address."""
+    def concerns(self, event: ReceivedEvent) -> bool:
+        """Whether the event is the request's, or an error without an id that names the address."""
         first = event.arguments[:1]
         unnamed = first == (NO_ID,) and self.address in str(event.arguments[-1])
         return first == (self.id,) or unnamed
 
 
 class _Client:
-    """A socket that the daemon knows by its port."""
+    """A client of the daemon, on a socket of its own."""
 
     def __init__(self, port: int) -> None:
         self._daemon = ("127.0.0.1", port)
@@ -157,14 +188,16 @@ class _Client:
             f"no daemon answers on 127.0.0.1:{self._daemon[1]}: start one with `melody-bridge run`"
         )
 
-    def until_done(self, message: bytes, mine: _Mine, show: Callable[[ReceivedEvent], None]) -> int:
-        """Show the events of that request until it ends, or is told not to be one."""
-        heard, last = time.monotonic(), None
+    def until_done(
+        self, message: bytes, sent: _SentMessage, show: Callable[[ReceivedEvent], None]
+    ) -> int:
+        """Show the request's events until it ends or is refused."""
+        received_seconds, last = time.monotonic(), None
         while True:
             for event in self._events(time.monotonic() + RENEW_SECONDS):
-                heard = time.monotonic()
-                # What is sent again is answered with its last state again.
-                if not mine.is_about(event) or event == last:
+                received_seconds = time.monotonic()
+                # The daemon replays the last event when the message is sent again.
+                if not sent.concerns(event) or event == last:
                     continue
                 last = event
                 show(event)
@@ -172,31 +205,31 @@ class _Client:
                     return 0
                 if event.address == ERROR:
                     return 1
-            if time.monotonic() - heard > LOST_SECONDS:
-                raise DaemonSilent("the daemon has stopped answering: see what it says")
-            # Both: it may be another daemon by now, which knows neither client nor request.
+            if time.monotonic() - received_seconds > LOST_SECONDS:
+                raise DaemonSilent(STOPPED_ANSWERING)
+            # Both: a restarted daemon knows neither the client nor the request.
             self._renew()
             self.send(message)
 
-    def until_read(self, mine: _Mine, show: Callable[[ReceivedEvent], None]) -> int:
-        """Show what the daemon tells before it answers a ping: it reads in order."""
+    def until_read(self, sent: _SentMessage, show: Callable[[ReceivedEvent], None]) -> int:
+        """Show the message's events until the daemon answers a ping: it reads in order."""
         self.send(write_message("/bridge/ping", [self._port]))
         failed = False
         for event in self._events(time.monotonic() + LOST_SECONDS):
             if event.address == "/bridge/pong":
                 return int(failed)
-            if mine.is_about(event):
+            if sent.concerns(event):
                 show(event)
                 failed = failed or event.address == ERROR
-        raise DaemonSilent("the daemon has stopped answering: see what it says")
+        raise DaemonSilent(STOPPED_ANSWERING)
 
     def _renew(self) -> None:
         self.send(write_message("/bridge/subscribe", [self._port, self._name]))
 
     def _events(self, deadline: float) -> Iterator[ReceivedEvent]:
-        """What comes until then."""
-        while (left := deadline - time.monotonic()) > 0:
-            if not select.select([self._socket], [], [], left)[0]:
+        """The events that arrive before the deadline."""
+        while (seconds_left := deadline - time.monotonic()) > 0:
+            if not select.select([self._socket], [], [], seconds_left)[0]:
                 return
             try:
                 messages = read_packet(self._socket.recv(65_536))

@@ -1,7 +1,7 @@
-"""Takes from a real ring and a real beat clock, while a DAW plays and a musician with it.
+"""Takes from a real ring and a real beat clock, while a simulated DAW and a musician play.
 
-Time is simulated: the ring is written, packets arrive and the capture is polled as their instants
-come. The musician clicks on the beat; what is not a click is noise that no two frames share.
+Time is simulated: the ring is written, packets arrive and the capture is polled in their order. The
+musician clicks on the beat; everything else is noise in which no two frames are equal.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RATE = 8000
 BLOCK = 128
 POLL_SECONDS = 0.02
 BEFORE_SECONDS = 3.0
-"""The input was on before the DAW's script begins."""
+"""How long the input records before the DAW's script begins."""
 JITTER = (0.0, 0.03)
 
 
@@ -38,9 +38,9 @@ class Studio:
 
     Attributes:
         now: the present instant.
-        sound: float32 `[frames, 2]`, all that the input will hear.
-        rate: Hz of the input by the machine's clock; not quite the nominal ones.
-        lost: frames that never reach the ring, as pairs of instants.
+        sound: float32 `[frames, 2]`, all that reaches the input.
+        rate: Hz of the input by the machine's clock; not quite the nominal rate.
+        lost: pairs of instants between which frames never reach the ring.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Studio:
         self._written = 0
 
     def frame_of(self, seconds: float) -> int:
-        """Where in `sound` lies what was played at an instant."""
+        """The frame of `sound` that has what was played at an instant."""
         return round((seconds + self.latency - self.begin) * self.rate)
 
     def hum(self, seconds: float, length: float, level: float = 0.2) -> None:
@@ -79,7 +79,7 @@ class Studio:
                 self.click(seconds)
 
     def run(self, until: float, *captures: Capture) -> None:
-        """Let time pass, and poll."""
+        """Let time pass, and poll the captures."""
         while self.now < until:
             self.now = min(until, self.now + POLL_SECONDS)
             while self.begin + (self._written + BLOCK) / self.rate <= self.now:
@@ -93,7 +93,7 @@ class Studio:
                 capture.poll(self.now)
 
     def unplug(self, capture: Capture) -> None:
-        """Nothing more comes."""
+        """Lose the input for good."""
         self.lost.append((self.now, np.inf))
         capture.lost(self.now)
 
@@ -110,9 +110,12 @@ class Studio:
         return begin(source, bars, self.now)
 
 
+MakeStudio = Callable[..., Studio]
+
+
 @pytest.fixture
-def studio() -> Iterator[Callable[..., Studio]]:
-    """Makes studios, and takes their rings down."""
+def make_studio() -> Iterator[MakeStudio]:
+    """A factory of studios; their rings are freed after the test."""
     made: list[Studio] = []
 
     def make(daw: Daw, latency_seconds: float = 0.0, **settings: float) -> Studio:
@@ -120,24 +123,21 @@ def studio() -> Iterator[Callable[..., Studio]]:
         return made[-1]
 
     yield make
-    for one in made:
-        one.ring.unlink()
-        one.ring.close()
+    for studio in made:
+        studio.ring.unlink()
+        studio.ring.close()
 
 
-Studios = Callable[..., Studio]
-
-
-def playing(beats: float, stands: float = 1.0, **script: object) -> Daw:
+def playing(beats: float, stopped_seconds: float = 1.0, **script: object) -> Daw:
     daw = Daw(**script)  # type: ignore[arg-type]
-    daw.stand(stands)
+    daw.stop(stopped_seconds)
     daw.play(beats)
     return daw
 
 
-def standing(seconds: float) -> Daw:
+def stopped(seconds: float) -> Daw:
     daw = Daw()
-    daw.stand(seconds)
+    daw.stop(seconds)
     return daw
 
 
@@ -149,8 +149,8 @@ def audio(take: Take | None) -> NDArray[np.float32]:
     return take.source.samples
 
 
-def place(studio: Studio, samples: NDArray[np.float32]) -> int:
-    """Where in the input a take lies, all of it bit for bit."""
+def start_of(studio: Studio, samples: NDArray[np.float32]) -> int:
+    """The frame of the input from which a take was cut, bit for bit."""
     starts = np.flatnonzero((studio.sound == samples[0]).all(axis=1))
     (first,) = [
         first
@@ -160,27 +160,27 @@ def place(studio: Studio, samples: NDArray[np.float32]) -> int:
     return int(first)
 
 
-def late(studio: Studio, capture: Capture, line: float) -> float:
-    """How much later than a bar line a take begins, in seconds."""
-    return (place(studio, audio(capture.take)) - studio.frame_of(line)) / RATE
+def seconds_late(studio: Studio, capture: Capture, line: float) -> float:
+    """Seconds from a bar line to the start of a take."""
+    return (start_of(studio, audio(capture.take)) - studio.frame_of(line)) / RATE
 
 
 @pytest.mark.parametrize("latency", [0.0, 0.04, -0.02])
 @pytest.mark.parametrize("tempo_bpm", [Fraction(120), Fraction(937, 10)])
 def test_a_started_take_begins_on_the_next_bar_line(
-    studio: Studios, latency: float, tempo_bpm: Fraction
+    make_studio: MakeStudio, latency: float, tempo_bpm: Fraction
 ) -> None:
     daw = playing(40, tempo_bpm=tempo_bpm)
-    one = studio(daw, latency)
-    one.click_on_beats()
-    one.run(daw.seconds_of(9)[0])
-    capture = one.start(4)
+    studio = make_studio(daw, latency)
+    studio.click_on_beats()
+    studio.run(daw.seconds_of(9)[0])
+    capture = studio.start(4)
     states = [capture.state]
-    one.run(daw.seconds_of(14)[0], capture)
+    studio.run(daw.seconds_of(14)[0], capture)
     states.append(capture.state)
     assert capture.seconds == pytest.approx(2 * 60 / float(tempo_bpm), abs=0.1)
     assert capture.peak_db == pytest.approx(-0.9, abs=0.1)
-    one.run(daw.now, capture)
+    studio.run(daw.now, capture)
     assert [*states, capture.state] == ["waiting", "recording", "done"]
     assert capture.remarks == ()
     samples = audio(capture.take)
@@ -188,20 +188,20 @@ def test_a_started_take_begins_on_the_next_bar_line(
     assert (capture.take.tempo_bpm, capture.take.meter) == (tempo_bpm, Meter())
     assert capture.take.name == "me-1"
     assert len(samples) == bars_to_frames(4, Meter(), tempo_bpm, RATE)
-    assert abs(late(one, capture, daw.seconds_of(12)[0])) < 0.006
+    assert abs(seconds_late(studio, capture, daw.seconds_of(12)[0])) < 0.006
     assert capture.seconds == len(samples) / RATE
 
 
-def test_clicks_on_the_beat_lie_on_the_beats_of_a_take(studio: Studios) -> None:
-    """The issue's 5 ms for 95 %, over forty takes; the first beat may be cut off."""
+def test_clicks_on_the_beat_are_on_the_beats_of_a_take(make_studio: MakeStudio) -> None:
+    """95 % are within 5 ms over forty takes; the first beat may be cut off."""
     errors = []
     for seed in range(40):
         daw = playing(16)
-        one = studio(daw, 0.02, seed=seed)
-        one.click_on_beats()
-        one.run(daw.seconds_of(6)[0])
-        capture = one.start(1)
-        one.run(daw.now, capture)
+        studio = make_studio(daw, 0.02, seed=seed)
+        studio.click_on_beats()
+        studio.run(daw.seconds_of(6)[0])
+        capture = studio.start(1)
+        studio.run(daw.now, capture)
         clicks = np.flatnonzero(np.abs(audio(capture.take)[:, 0]) > 0.5)
         errors += [abs(click / RATE - round(click / RATE * 2) / 2) for click in clicks]
     assert len(errors) >= 120
@@ -209,238 +209,246 @@ def test_clicks_on_the_beat_lie_on_the_beats_of_a_take(studio: Studios) -> None:
 
 
 @pytest.mark.parametrize("drift", [-2e-3, 2e-3])
-def test_an_input_that_runs_fast_or_slow_gives_whole_takes(studio: Studios, drift: float) -> None:
-    """By far more than any real one: 256 frames of this take, none made up, none left out."""
+def test_an_input_that_runs_fast_or_slow_gives_complete_takes(
+    make_studio: MakeStudio, drift: float
+) -> None:
+    """It drifts far more than a real one, 256 frames in this take; none is added or left out."""
     daw = playing(56)
-    one = studio(daw, rate=RATE * (1 + drift))
-    one.click_on_beats()
-    one.run(daw.seconds_of(9)[0])
-    capture = one.start(8)
-    one.run(daw.now, capture)
+    studio = make_studio(daw, rate=RATE * (1 + drift))
+    studio.click_on_beats()
+    studio.run(daw.seconds_of(9)[0])
+    capture = studio.start(8)
+    studio.run(daw.now, capture)
     assert (len(audio(capture.take)), capture.remarks) == (16 * RATE, ())
-    assert abs(late(one, capture, daw.seconds_of(12)[0])) < 0.006
+    assert abs(seconds_late(studio, capture, daw.seconds_of(12)[0])) < 0.006
 
 
-def test_stop_after_the_last_bar_changes_nothing(studio: Studios) -> None:
-    """It is pressed while the end is still on its way through the input."""
+def test_stop_after_the_last_bar_changes_nothing(make_studio: MakeStudio) -> None:
+    """Stop comes while the end of the take is still delayed in the input."""
     daw = playing(40)
-    one = studio(daw, 0.3)
-    one.click_on_beats()
-    one.run(daw.seconds_of(9)[0])
-    capture = one.start(2)
-    one.run(daw.seconds_of(20.2)[0], capture)
-    capture.stop(one.now)
-    one.run(daw.now, capture)
+    studio = make_studio(daw, 0.3)
+    studio.click_on_beats()
+    studio.run(daw.seconds_of(9)[0])
+    capture = studio.start(2)
+    studio.run(daw.seconds_of(20.2)[0], capture)
+    capture.stop(studio.now)
+    studio.run(daw.now, capture)
     assert len(audio(capture.take)) == 4 * RATE
 
 
-def test_an_open_take_ends_at_the_bar_line_after_stop(studio: Studios) -> None:
+def test_an_open_take_ends_at_the_bar_line_after_stop(make_studio: MakeStudio) -> None:
     daw = playing(40)
-    one = studio(daw)
-    one.hum(daw.legs[1].seconds, 20)
-    one.run(daw.seconds_of(9)[0])
-    capture = one.start()
-    one.run(daw.seconds_of(21)[0], capture)
-    capture.stop(one.now)
-    one.run(daw.seconds_of(23)[0], capture)
+    studio = make_studio(daw)
+    studio.hum(daw.legs[1].seconds, 20)
+    studio.run(daw.seconds_of(9)[0])
+    capture = studio.start()
+    studio.run(daw.seconds_of(21)[0], capture)
+    capture.stop(studio.now)
+    studio.run(daw.seconds_of(23)[0], capture)
     assert capture.state == "recording"
-    one.run(daw.now, capture)
+    studio.run(daw.now, capture)
     assert len(audio(capture.take)) == bars_to_frames(3, Meter(), Fraction(120), RATE)
-    assert abs(late(one, capture, daw.seconds_of(12)[0])) < 0.006
+    assert abs(seconds_late(studio, capture, daw.seconds_of(12)[0])) < 0.006
 
 
-def test_a_take_armed_before_playback_has_its_first_bar(studio: Studios) -> None:
-    daw = playing(20, stands=3.0)
-    one = studio(daw)
-    one.hum(daw.legs[1].seconds, 8)
-    one.run(daw.legs[1].seconds - 1)
-    capture = one.start(2)
-    one.run(daw.now, capture)
-    assert abs(late(one, capture, daw.legs[1].seconds)) < 0.01
+def test_a_take_requested_before_playback_has_the_first_bar(make_studio: MakeStudio) -> None:
+    daw = playing(20, stopped_seconds=3.0)
+    studio = make_studio(daw)
+    studio.hum(daw.legs[1].seconds, 8)
+    studio.run(daw.legs[1].seconds - 1)
+    capture = studio.start(2)
+    studio.run(daw.now, capture)
+    assert abs(seconds_late(studio, capture, daw.legs[1].seconds)) < 0.01
     assert len(audio(capture.take)) == 4 * RATE
 
 
-def test_without_a_daw_a_take_begins_at_the_first_onset(studio: Studios) -> None:
-    daw = standing(12.0)
-    one = studio(daw, 0.03)
+def test_without_a_daw_a_take_begins_at_the_first_onset(make_studio: MakeStudio) -> None:
+    daw = stopped(12.0)
+    studio = make_studio(daw, 0.03)
     begin = daw.legs[0].seconds
-    one.hum(begin + 2.0, 6)
-    one.run(begin + 0.5)
-    capture = one.start(2, Fraction(100))
-    one.run(begin + 1.9, capture)
+    studio.hum(begin + 2.0, 6)
+    studio.run(begin + 0.5)
+    capture = studio.start(2, Fraction(100))
+    studio.run(begin + 1.9, capture)
     assert capture.state == "waiting"
-    one.run(daw.now, capture)
+    studio.run(daw.now, capture)
     samples = audio(capture.take)
     assert len(samples) == bars_to_frames(2, Meter(), Fraction(100), RATE)
     assert capture.take is not None and capture.take.tempo_bpm == 100
-    assert -0.011 < late(one, capture, begin + 2.0) <= 0
+    assert -0.011 < seconds_late(studio, capture, begin + 2.0) <= 0
 
 
-def test_without_a_daw_stop_ends_it_at_once(studio: Studios) -> None:
-    daw = standing(12.0)
-    one = studio(daw, 0.03)
+def test_without_a_daw_stop_ends_it_at_once(make_studio: MakeStudio) -> None:
+    daw = stopped(12.0)
+    studio = make_studio(daw, 0.03)
     begin = daw.legs[0].seconds
-    one.hum(begin + 2.0, 9)
-    one.run(begin + 0.5)
-    capture = one.start()
-    one.run(begin + 5.0, capture)
-    capture.stop(one.now)
-    one.run(begin + 5.2, capture)
+    studio.hum(begin + 2.0, 9)
+    studio.run(begin + 0.5)
+    capture = studio.start()
+    studio.run(begin + 5.0, capture)
+    capture.stop(studio.now)
+    studio.run(begin + 5.2, capture)
     assert capture.take is not None and capture.take.tempo_bpm is None
     assert len(audio(capture.take)) == pytest.approx(3.0 * RATE, abs=0.011 * RATE)
 
 
-def test_a_daw_that_starts_while_an_onset_is_waited_for_is_waited_for(studio: Studios) -> None:
+def test_a_daw_that_starts_before_the_onset_begins_the_take_at_a_bar_line(
+    make_studio: MakeStudio,
+) -> None:
     daw = Daw()
     daw.jump(1.0)
-    daw.stand(3.0)
+    daw.stop(3.0)
     daw.play(20)
-    one = studio(daw)
-    one.hum(daw.legs[1].seconds + 0.3, 8)
-    one.run(daw.legs[1].seconds - 1)
-    capture = one.start(1)
-    one.run(daw.now, capture)
-    assert abs(late(one, capture, daw.seconds_of(4)[0])) < 0.01
+    studio = make_studio(daw)
+    studio.hum(daw.legs[1].seconds + 0.3, 8)
+    studio.run(daw.legs[1].seconds - 1)
+    capture = studio.start(1)
+    studio.run(daw.now, capture)
+    assert abs(seconds_late(studio, capture, daw.seconds_of(4)[0])) < 0.01
 
 
-def test_a_sound_while_the_daw_played_is_no_onset_after_it(studio: Studios) -> None:
+def test_a_sound_during_playback_is_no_onset_after_it(make_studio: MakeStudio) -> None:
     daw = Daw()
     daw.jump(1.0)
-    daw.stand(3.0)
+    daw.stop(3.0)
     daw.play(2.5)
-    daw.stand(8.0)
-    one = studio(daw)
+    daw.stop(8.0)
+    studio = make_studio(daw)
     begin = daw.legs[2].seconds
-    one.hum(begin - 1.0, 0.6)
-    one.hum(begin + 3.0, 4)
-    one.run(daw.legs[1].seconds - 1)
-    capture = one.start(1, Fraction(120))
-    one.run(daw.now, capture)
-    assert -0.011 < late(one, capture, begin + 3.0) <= 0
+    studio.hum(begin - 1.0, 0.6)
+    studio.hum(begin + 3.0, 4)
+    studio.run(daw.legs[1].seconds - 1)
+    capture = studio.start(1, Fraction(120))
+    studio.run(daw.now, capture)
+    assert -0.011 < seconds_late(studio, capture, begin + 3.0) <= 0
 
 
-def test_playback_that_stops_ends_a_take_with_what_there_is(studio: Studios) -> None:
+def test_a_take_ends_when_playback_stops(make_studio: MakeStudio) -> None:
     daw = playing(22)
-    daw.stand(3)
-    one = studio(daw)
-    one.hum(daw.legs[1].seconds, 20)
-    one.run(daw.seconds_of(9)[0])
-    capture = one.start(4)
-    one.run(daw.now, capture)
+    daw.stop(3)
+    studio = make_studio(daw)
+    studio.hum(daw.legs[1].seconds, 20)
+    studio.run(daw.seconds_of(9)[0])
+    capture = studio.start(4)
+    studio.run(daw.now, capture)
     assert len(audio(capture.take)) == pytest.approx(5.0 * RATE, abs=0.01 * RATE)
     assert capture.remarks == ("playback stopped: the take ends there, 5.0 s long",)
 
 
-def test_playback_that_stops_with_the_last_bar_has_all_of_it(studio: Studios) -> None:
-    """The packet that tells it may be a few milliseconds short."""
+def test_a_take_is_complete_when_playback_stops_at_the_end_of_its_last_bar(
+    make_studio: MakeStudio,
+) -> None:
+    """The packet that reports the stop may be a few milliseconds early."""
     daw = playing(27.96)
-    daw.stand(3)
-    one = studio(daw)
-    one.hum(daw.legs[1].seconds, 20)
-    one.run(daw.seconds_of(9)[0])
-    capture = one.start(4)
-    one.run(daw.now, capture)
+    daw.stop(3)
+    studio = make_studio(daw)
+    studio.hum(daw.legs[1].seconds, 20)
+    studio.run(daw.seconds_of(9)[0])
+    capture = studio.start(4)
+    studio.run(daw.now, capture)
     assert len(audio(capture.take)) == 8 * RATE
     assert capture.remarks == ()
 
 
-def test_a_jump_ends_a_take_and_a_loop_does_not(studio: Studios) -> None:
+def test_a_jump_ends_a_take_and_a_loop_does_not(make_studio: MakeStudio) -> None:
     daw = playing(20)
     daw.jump(8)
     daw.play(12)
     daw.jump(51.3)
     daw.play(12)
     jump = daw.legs[-1].seconds
-    one = studio(daw)
-    one.hum(daw.legs[1].seconds, 30)
-    one.run(daw.seconds_of(9)[0])
-    capture = one.start(20)
-    one.run(daw.now, capture)
+    studio = make_studio(daw)
+    studio.hum(daw.legs[1].seconds, 30)
+    studio.run(daw.seconds_of(9)[0])
+    capture = studio.start(20)
+    studio.run(daw.now, capture)
     assert re.match("the playhead jumped: the take ends there", capture.remarks[0])
     seconds = jump - daw.seconds_of(12)[0]
     assert seconds - 0.21 < len(audio(capture.take)) / RATE < seconds + 0.02
 
 
-def test_a_take_that_has_hardly_begun_when_playback_stops_goes_on_waiting(studio: Studios) -> None:
+def test_a_take_of_less_than_a_beat_waits_again_when_playback_stops(
+    make_studio: MakeStudio,
+) -> None:
     daw = playing(12.5)
-    daw.stand(2)
+    daw.stop(2)
     daw.jump(0.0)
     daw.play(16)
-    one = studio(daw)
-    one.hum(daw.legs[-1].seconds, 8)
-    one.run(daw.seconds_of(9)[0])
-    capture = one.start(2)
-    one.run(daw.legs[2].seconds + 1, capture)
+    studio = make_studio(daw)
+    studio.hum(daw.legs[-1].seconds, 8)
+    studio.run(daw.seconds_of(9)[0])
+    capture = studio.start(2)
+    studio.run(daw.legs[2].seconds + 1, capture)
     assert (capture.state, capture.seconds) == ("waiting", 0.0)
-    one.run(daw.now, capture)
-    assert abs(late(one, capture, daw.legs[-1].seconds)) < 0.01
+    studio.run(daw.now, capture)
+    assert abs(seconds_late(studio, capture, daw.legs[-1].seconds)) < 0.01
     assert len(audio(capture.take)) == 4 * RATE
 
 
 @pytest.mark.parametrize(("pressed", "end"), [(13.0, 12), (14.9, 12), (15.1, 16), (15.9, 16)])
 def test_last_takes_the_bars_that_end_at_the_last_bar_line(
-    studio: Studios, pressed: float, end: int
+    make_studio: MakeStudio, pressed: float, end: int
 ) -> None:
     daw = playing(24)
-    one = studio(daw, 0.04)
-    one.click_on_beats()
-    one.run(daw.seconds_of(pressed)[0])
-    capture = one.last(2)
-    one.run(one.now + POLL_SECONDS, capture)
+    studio = make_studio(daw, 0.04)
+    studio.click_on_beats()
+    studio.run(daw.seconds_of(pressed)[0])
+    capture = studio.last(2)
+    studio.run(studio.now + POLL_SECONDS, capture)
     assert (capture.state == "done") == (end <= pressed)
-    one.run(daw.now, capture)
+    studio.run(daw.now, capture)
     assert len(audio(capture.take)) == 4 * RATE
-    assert abs(late(one, capture, daw.seconds_of(end - 8)[0])) < 0.006
+    assert abs(seconds_late(studio, capture, daw.seconds_of(end - 8)[0])) < 0.006
 
 
-def test_last_goes_back_through_a_loop(studio: Studios) -> None:
+def test_last_goes_back_through_a_loop(make_studio: MakeStudio) -> None:
     daw = playing(16)
     for _ in range(3):
         daw.jump(8)
         daw.play(8)
-    one = studio(daw)
-    one.click_on_beats()
-    one.run(daw.now)
-    capture = one.last(9)
-    one.run(daw.now + 0.5, capture)
+    studio = make_studio(daw)
+    studio.click_on_beats()
+    studio.run(daw.now)
+    capture = studio.last(9)
+    studio.run(daw.now + 0.5, capture)
     assert len(audio(capture.take)) == 18 * RATE
-    assert abs(late(one, capture, daw.now - 18)) < 0.006
+    assert abs(seconds_late(studio, capture, daw.now - 18)) < 0.006
 
 
-def test_last_counts_only_what_is_in_one_piece(studio: Studios) -> None:
+def test_last_counts_only_bars_since_the_last_jump(make_studio: MakeStudio) -> None:
     daw = playing(17)
     daw.jump(80)
     daw.play(9)
-    one = studio(daw)
-    one.run(daw.now)
+    studio = make_studio(daw)
+    studio.run(daw.now)
     with pytest.raises(NotEnoughBars, match=r"2 of 3 bars: the playhead jumped before them"):
-        one.last(3).poll(one.now)
+        studio.last(3).poll(studio.now)
 
 
-def test_last_counts_only_what_the_input_heard_without_a_gap(studio: Studios) -> None:
+def test_last_counts_only_bars_since_the_last_gap_of_the_input(make_studio: MakeStudio) -> None:
     daw = playing(25)
-    one = studio(daw)
-    one.click_on_beats()
+    studio = make_studio(daw)
+    studio.click_on_beats()
     gap = daw.seconds_of(13)[0]
-    one.lost.append((gap, gap + 0.2))
-    one.run(daw.now)
+    studio.lost.append((gap, gap + 0.2))
+    studio.run(daw.now)
     with pytest.raises(NotEnoughBars, match="2 of 3 bars: the input was interrupted"):
-        one.last(3).poll(one.now)
-    capture = one.last(2)
-    capture.poll(one.now)
+        studio.last(3).poll(studio.now)
+    capture = studio.last(2)
+    capture.poll(studio.now)
     assert len(audio(capture.take)) == 4 * RATE
 
 
-def test_last_passes_over_gaps_that_a_melody_does_not_hear(studio: Studios) -> None:
+def test_last_accepts_gaps_of_less_than_a_tenth_of_a_second(make_studio: MakeStudio) -> None:
     daw = playing(25)
-    one = studio(daw)
-    one.click_on_beats()
+    studio = make_studio(daw)
+    studio.click_on_beats()
     for beat in (13, 14):
         gap = daw.seconds_of(beat)[0] + 0.1
-        one.lost.append((gap, gap + 0.08))
-    one.run(daw.now)
-    capture = one.last(3)
-    capture.poll(one.now)
+        studio.lost.append((gap, gap + 0.08))
+    studio.run(daw.now)
+    capture = studio.last(3)
+    capture.poll(studio.now)
     samples = audio(capture.take)
     assert len(samples) == 6 * RATE
     clicks = np.flatnonzero(np.abs(samples[:, 0]) > 0.5)
@@ -450,224 +458,228 @@ def test_last_passes_over_gaps_that_a_melody_does_not_hear(studio: Studios) -> N
     assert float(remarks.split()[0]) == pytest.approx(160, abs=30)
 
 
-def test_last_counts_only_what_the_input_was_there_for(studio: Studios) -> None:
+def test_last_counts_only_bars_since_the_input_appeared(make_studio: MakeStudio) -> None:
     daw = playing(25)
-    one = studio(daw)
-    one.lost.append((0.0, daw.seconds_of(10)[0]))
-    one.run(daw.now)
-    with pytest.raises(NotEnoughBars, match=r"3 of 4 bars: only 7\.. s were heard so far"):
-        one.last(4).poll(one.now)
+    studio = make_studio(daw)
+    studio.lost.append((0.0, daw.seconds_of(10)[0]))
+    studio.run(daw.now)
+    with pytest.raises(NotEnoughBars, match=r"3 of 4 bars: only 7\.. s were recorded so far"):
+        studio.last(4).poll(studio.now)
 
 
-def test_last_before_the_first_bar_line_is_told(studio: Studios) -> None:
+def test_last_before_the_first_bar_line_is_refused(make_studio: MakeStudio) -> None:
     daw = Daw()
     daw.jump(1.0)
-    daw.stand(1)
+    daw.stop(1)
     daw.play(2)
-    one = studio(daw)
-    one.run(daw.now - 0.3)
+    studio = make_studio(daw)
+    studio.run(daw.now - 0.3)
     with pytest.raises(NotEnoughBars, match="0 of 2 bars"):
-        one.last(2)
+        studio.last(2)
 
 
-def test_last_soon_after_the_daw_stopped_takes_what_it_played(studio: Studios) -> None:
+def test_last_soon_after_the_daw_stopped_takes_what_it_played(make_studio: MakeStudio) -> None:
     daw = playing(17)
-    daw.stand(20)
-    one = studio(daw)
-    one.hum(daw.legs[1].seconds, 8)
-    one.run(daw.legs[2].seconds + 1)
-    capture = one.last(2)
-    capture.poll(one.now)
-    assert abs(late(one, capture, daw.seconds_of(8)[0])) < 0.006
-    one.hum(one.now + 8.0, 3.0)
-    one.run(one.now + 11)
-    capture = one.last(2, Fraction(120))
-    one.run(one.now + 0.1, capture)
+    daw.stop(20)
+    studio = make_studio(daw)
+    studio.hum(daw.legs[1].seconds, 8)
+    studio.run(daw.legs[2].seconds + 1)
+    capture = studio.last(2)
+    capture.poll(studio.now)
+    assert abs(seconds_late(studio, capture, daw.seconds_of(8)[0])) < 0.006
+    studio.hum(studio.now + 8.0, 3.0)
+    studio.run(studio.now + 11)
+    capture = studio.last(2, Fraction(120))
+    studio.run(studio.now + 0.1, capture)
     assert len(audio(capture.take)) == pytest.approx(3.0 * RATE, abs=0.02 * RATE)
 
 
-def test_a_tempo_change_inside_gives_the_mean_and_is_told(studio: Studios) -> None:
+def test_a_take_with_a_tempo_change_has_the_mean_tempo_and_a_remark(
+    make_studio: MakeStudio,
+) -> None:
     daw = playing(16)
     daw.tempo_bpm = Fraction(60)
     daw.play(9)
-    one = studio(daw)
-    one.click_on_beats()
-    one.run(daw.now)
-    capture = one.last(4)
-    capture.poll(one.now)
+    studio = make_studio(daw)
+    studio.click_on_beats()
+    studio.run(daw.now)
+    capture = studio.last(4)
+    capture.poll(studio.now)
     assert capture.take is not None and capture.take.tempo_bpm is not None
     assert float(capture.take.tempo_bpm) == pytest.approx(80, abs=0.1)
     assert len(audio(capture.take)) == pytest.approx(12 * RATE, abs=0.01 * RATE)
     assert capture.remarks[0].startswith("the tempo changed")
 
 
-def test_without_a_daw_last_begins_at_the_phrase(studio: Studios) -> None:
-    daw = standing(12.0)
-    one = studio(daw, 0.03)
+def test_without_a_daw_last_begins_at_the_phrase(make_studio: MakeStudio) -> None:
+    daw = stopped(12.0)
+    studio = make_studio(daw, 0.03)
     begin = daw.legs[0].seconds
-    one.hum(begin + 3.0, 3)
-    one.run(begin + 7.0)
-    capture = one.last(2, Fraction(120))
-    one.run(begin + 7.2, capture)
+    studio.hum(begin + 3.0, 3)
+    studio.run(begin + 7.0)
+    capture = studio.last(2, Fraction(120))
+    studio.run(begin + 7.2, capture)
     assert len(audio(capture.take)) == pytest.approx(4.0 * RATE, abs=0.011 * RATE)
-    assert -0.011 < late(one, capture, begin + 3.0) <= 0
+    assert -0.011 < seconds_late(studio, capture, begin + 3.0) <= 0
 
 
-def test_without_a_daw_and_without_an_onset_last_ends_now(studio: Studios) -> None:
-    daw = standing(12.0)
-    one = studio(daw, 0.03)
+def test_without_a_daw_and_without_an_onset_last_ends_now(make_studio: MakeStudio) -> None:
+    daw = stopped(12.0)
+    studio = make_studio(daw, 0.03)
     begin = daw.legs[0].seconds
-    one.hum(begin - BEFORE_SECONDS, 15)
-    one.run(begin + 9.0)
-    capture = one.last(2, Fraction(120))
-    one.run(begin + 9.2, capture)
+    studio.hum(begin - BEFORE_SECONDS, 15)
+    studio.run(begin + 9.0)
+    capture = studio.last(2, Fraction(120))
+    studio.run(begin + 9.2, capture)
     assert len(audio(capture.take)) == 4 * RATE
-    assert abs(late(one, capture, begin + 5.0)) <= 1 / RATE
+    assert abs(seconds_late(studio, capture, begin + 5.0)) <= 1 / RATE
     with pytest.raises(NotEnoughBars, match=r"6 of 7 bars at 120 bpm: only 12\.. s"):
-        one.run(one.now + 0.2, one.last(7, Fraction(120)))
+        studio.run(studio.now + 0.2, studio.last(7, Fraction(120)))
 
 
-def test_a_lost_input_ends_a_recording_with_what_it_has(studio: Studios) -> None:
+def test_a_lost_input_ends_a_recording_where_it_was_lost(make_studio: MakeStudio) -> None:
     daw = playing(40)
-    one = studio(daw)
-    one.hum(daw.legs[1].seconds, 20)
-    one.run(daw.seconds_of(9)[0])
-    capture = one.start(4)
-    one.run(daw.seconds_of(17)[0], capture)
-    one.unplug(capture)
-    one.run(one.now + 0.1, capture)
+    studio = make_studio(daw)
+    studio.hum(daw.legs[1].seconds, 20)
+    studio.run(daw.seconds_of(9)[0])
+    capture = studio.start(4)
+    studio.run(daw.seconds_of(17)[0], capture)
+    studio.unplug(capture)
+    studio.run(studio.now + 0.1, capture)
     assert len(audio(capture.take)) == pytest.approx(2.5 * RATE, abs=0.05 * RATE)
     assert capture.remarks == ("the input was lost: the take ends there",)
 
 
-@pytest.mark.parametrize("script", [lambda: playing(40), lambda: standing(20)])
-def test_a_lost_input_fails_what_waits(studio: Studios, script: Callable[[], Daw]) -> None:
-    one = studio(script())
-    one.run(one.daw.legs[0].seconds + 5.5)
-    capture = one.start(4)
-    one.run(one.now + 0.1, capture)
-    one.unplug(capture)
+@pytest.mark.parametrize("script", [lambda: playing(40), lambda: stopped(20)])
+def test_a_lost_input_fails_a_waiting_capture(
+    make_studio: MakeStudio, script: Callable[[], Daw]
+) -> None:
+    studio = make_studio(script())
+    studio.run(studio.daw.legs[0].seconds + 5.5)
+    capture = studio.start(4)
+    studio.run(studio.now + 0.1, capture)
+    studio.unplug(capture)
     with pytest.raises(NoInput, match="lost"):
-        capture.poll(one.now)
+        capture.poll(studio.now)
 
 
-def test_last_makes_do_with_the_bars_that_were_heard_before_the_input_was_lost(
-    studio: Studios,
+def test_last_takes_the_bars_recorded_before_the_input_was_lost(
+    make_studio: MakeStudio,
 ) -> None:
     daw = playing(40)
-    one = studio(daw, 0.04)
-    one.click_on_beats()
-    one.run(daw.seconds_of(15.5)[0])
-    capture = one.last(2)
-    one.unplug(capture)
-    capture.poll(one.now)
-    assert abs(late(one, capture, daw.seconds_of(4)[0])) < 0.006
+    studio = make_studio(daw, 0.04)
+    studio.click_on_beats()
+    studio.run(daw.seconds_of(15.5)[0])
+    capture = studio.last(2)
+    studio.unplug(capture)
+    capture.poll(studio.now)
+    assert abs(seconds_late(studio, capture, daw.seconds_of(4)[0])) < 0.006
 
 
-@pytest.mark.parametrize("script", [lambda: playing(60), lambda: standing(30)])
-def test_last_does_not_take_what_was_heard_long_before_the_input_was_lost(
-    studio: Studios, script: Callable[[], Daw]
+@pytest.mark.parametrize("script", [lambda: playing(60), lambda: stopped(30)])
+def test_last_is_refused_long_after_the_input_was_lost(
+    make_studio: MakeStudio, script: Callable[[], Daw]
 ) -> None:
     daw = script()
-    one = studio(daw)
-    one.hum(daw.legs[0].seconds + 2, 6)
-    one.run(daw.legs[0].seconds + 9)
-    one.lost.append((one.now, np.inf))
-    one.run(one.now + 15)
-    capture = one.last(2)
-    capture.lost(one.now)
+    studio = make_studio(daw)
+    studio.hum(daw.legs[0].seconds + 2, 6)
+    studio.run(daw.legs[0].seconds + 9)
+    studio.lost.append((studio.now, np.inf))
+    studio.run(studio.now + 15)
+    capture = studio.last(2)
+    capture.lost(studio.now)
     with pytest.raises(NoInput, match="the input was lost"):
         for _ in range(5):
-            capture.poll(one.now)
+            capture.poll(studio.now)
 
 
-def test_start_waits_for_the_beat_though_the_daw_says_before_that_it_plays(
-    studio: Studios,
+def test_start_waits_for_the_beat_to_move_when_the_daw_reports_playback_early(
+    make_studio: MakeStudio,
 ) -> None:
-    """As while it loads a plug-in, or counts in: playing, and the beat stands still."""
+    """A DAW does so while it loads a plug-in or counts in: it plays, and the beat does not move."""
     daw = Daw()
     daw.jump(8.0)
-    daw.stand(3.0)
+    daw.stop(3.0)
     daw.play(24)
-    one = studio(daw)
-    one.click_on_beats()
+    studio = make_studio(daw)
+    studio.click_on_beats()
     moves = daw.legs[1].seconds
     early = [
-        replace(one._packets[0], is_playing=True, received_seconds=moves - float(ago))
+        replace(studio._packets[0], is_playing=True, received_seconds=moves - float(ago))
         for ago in np.arange(2.0, 0.1, -0.2)
     ]
-    one._packets = sorted([*one._packets, *early], key=lambda packet: packet.received_seconds)
-    one.run(moves - 2.5)
-    capture = one.start(2)
-    one.run(moves + 6, capture)
-    assert abs(late(one, capture, moves)) < 0.006
+    studio._packets = sorted([*studio._packets, *early], key=lambda packet: packet.received_seconds)
+    studio.run(moves - 2.5)
+    capture = studio.start(2)
+    studio.run(moves + 6, capture)
+    assert abs(seconds_late(studio, capture, moves)) < 0.006
     assert len(audio(capture.take)) == 4 * RATE
 
 
-def test_last_does_without_a_bar_whose_end_was_not_heard(studio: Studios) -> None:
-    """The line is over, but what was played up to it is on its way when the input goes."""
+def test_last_leaves_out_a_bar_whose_end_was_not_recorded(make_studio: MakeStudio) -> None:
+    """The bar line has passed, but its sound is still delayed in the input when that is lost."""
     daw = playing(40)
-    one = studio(daw, 0.3)
-    one.click_on_beats()
-    one.run(daw.seconds_of(12.2)[0])
-    capture = one.last(2)
-    one.unplug(capture)
-    capture.poll(one.now)
-    assert abs(late(one, capture, daw.seconds_of(0)[0])) < 0.006
+    studio = make_studio(daw, 0.3)
+    studio.click_on_beats()
+    studio.run(daw.seconds_of(12.2)[0])
+    capture = studio.last(2)
+    studio.unplug(capture)
+    capture.poll(studio.now)
+    assert abs(seconds_late(studio, capture, daw.seconds_of(0)[0])) < 0.006
     assert len(audio(capture.take)) == 4 * RATE
 
 
-def test_an_input_lost_before_the_first_frame_came_through_recorded_nothing(
-    studio: Studios,
+def test_an_input_lost_before_the_first_frame_of_the_take_has_recorded_nothing(
+    make_studio: MakeStudio,
 ) -> None:
     daw = playing(40)
-    one = studio(daw, 0.3)
-    one.run(daw.seconds_of(9)[0])
-    capture = one.start(2)
-    one.run(daw.seconds_of(12.2)[0], capture)
-    one.unplug(capture)
+    studio = make_studio(daw, 0.3)
+    studio.run(daw.seconds_of(9)[0])
+    capture = studio.start(2)
+    studio.run(daw.seconds_of(12.2)[0], capture)
+    studio.unplug(capture)
     with pytest.raises(NoInput, match="lost"):
-        capture.poll(one.now)
+        capture.poll(studio.now)
 
 
-def test_more_bars_than_the_ring_holds_are_refused_with_the_most(studio: Studios) -> None:
+def test_more_bars_than_the_ring_holds_are_refused_with_the_limit(make_studio: MakeStudio) -> None:
     daw = playing(20)
-    one = studio(daw)
-    one.run(daw.now - 1)
-    with pytest.raises(BadArgument, match=r"58 bars of 4/4 at 120 bpm: .* 57 are the most"):
-        one.start(58)
-    with pytest.raises(NotEnoughBars, match="57 are the most"):
-        one.last(58)
-    one.start(57)
+    studio = make_studio(daw)
+    studio.run(daw.now - 1)
+    with pytest.raises(BadArgument, match=r"58 bars of 4/4 at 120 bpm: .* at most 57 bars fit"):
+        studio.start(58)
+    with pytest.raises(NotEnoughBars, match="at most 57 bars fit"):
+        studio.last(58)
+    studio.start(57)
 
 
-def test_an_open_take_ends_by_itself_when_the_ring_is_full(studio: Studios) -> None:
-    daw = playing(280, stands=2)
-    one = studio(daw)
-    one.hum(daw.legs[1].seconds, 20)
-    one.run(daw.legs[1].seconds - 1)
-    capture = one.start()
-    one.run(daw.now, capture)
+def test_an_open_take_ends_by_itself_when_the_ring_is_full(make_studio: MakeStudio) -> None:
+    daw = playing(280, stopped_seconds=2)
+    studio = make_studio(daw)
+    studio.hum(daw.legs[1].seconds, 20)
+    studio.run(daw.legs[1].seconds - 1)
+    capture = studio.start()
+    studio.run(daw.now, capture)
     assert len(audio(capture.take)) == 114 * RATE
     assert capture.remarks == ("it was ended after 57 bars: no take lasts over 115 s",)
-    daw = standing(125)
-    one = studio(daw)
-    one.hum(daw.legs[0].seconds + 2, 20)
-    one.run(daw.legs[0].seconds + 1)
-    capture = one.start()
-    one.run(daw.now, capture)
+    daw = stopped(125)
+    studio = make_studio(daw)
+    studio.hum(daw.legs[0].seconds + 2, 20)
+    studio.run(daw.legs[0].seconds + 1)
+    capture = studio.start()
+    studio.run(daw.now, capture)
     assert len(audio(capture.take)) == 115 * RATE
 
 
-def test_frames_that_were_lost_inside_a_recording_are_silent_and_told(studio: Studios) -> None:
+def test_frames_lost_inside_a_recording_are_silent_and_in_a_remark(make_studio: MakeStudio) -> None:
     daw = playing(40)
-    one = studio(daw)
-    one.click_on_beats()
+    studio = make_studio(daw)
+    studio.click_on_beats()
     gap = daw.seconds_of(14)[0]
-    one.lost.append((gap + 0.1, gap + 0.2))
-    one.run(daw.seconds_of(9)[0])
-    capture = one.start(2)
-    one.run(daw.now, capture)
+    studio.lost.append((gap + 0.1, gap + 0.2))
+    studio.run(daw.seconds_of(9)[0])
+    capture = studio.start(2)
+    studio.run(daw.now, capture)
     samples = audio(capture.take)
     assert len(samples) == 4 * RATE
     clicks = np.flatnonzero(np.abs(samples[:, 0]) > 0.5)
@@ -680,78 +692,80 @@ def test_frames_that_were_lost_inside_a_recording_are_silent_and_told(studio: St
 
 
 @pytest.mark.parametrize(("gain", "hint"), [(0.0, "exact silence"), (0.1, "below -70 dBFS")])
-def test_a_silent_take_is_refused_with_what_to_look_at(
-    studio: Studios, gain: float, hint: str
+def test_a_silent_take_is_refused_with_what_to_check(
+    make_studio: MakeStudio, gain: float, hint: str
 ) -> None:
     daw = playing(24)
-    one = studio(daw)
-    one.sound *= np.float32(gain)
-    one.run(daw.now - 1)
+    studio = make_studio(daw)
+    studio.sound *= np.float32(gain)
+    studio.run(daw.now - 1)
     with pytest.raises(SilentMelody, match=hint):
-        one.last(2).poll(one.now)
+        studio.last(2).poll(studio.now)
 
 
 @pytest.mark.parametrize(
-    ("script", "error"), [(lambda: playing(40), NotEnoughBars), (lambda: standing(9), SilentMelody)]
+    ("script", "error"), [(lambda: playing(40), NotEnoughBars), (lambda: stopped(9), SilentMelody)]
 )
-def test_what_is_stopped_before_it_began_fails(
-    studio: Studios, script: Callable[[], Daw], error: type[BridgeError]
+def test_a_capture_stopped_before_it_began_fails(
+    make_studio: MakeStudio, script: Callable[[], Daw], error: type[BridgeError]
 ) -> None:
-    one = studio(script())
-    one.run(one.daw.legs[0].seconds + 5.5)
-    capture = one.start(4)
-    one.run(one.now + 0.1, capture)
-    capture.stop(one.now)
+    studio = make_studio(script())
+    studio.run(studio.daw.legs[0].seconds + 5.5)
+    capture = studio.start(4)
+    studio.run(studio.now + 0.1, capture)
+    capture.stop(studio.now)
     with pytest.raises(error, match="stopped"):
-        capture.poll(one.now)
+        capture.poll(studio.now)
 
 
-def test_what_was_stopped_before_its_bar_line_fails_however_late_it_is_seen(
-    studio: Studios,
+def test_a_capture_stopped_before_its_bar_line_fails_even_if_polled_later(
+    make_studio: MakeStudio,
 ) -> None:
     daw = playing(40)
-    one = studio(daw)
-    one.run(daw.seconds_of(9)[0])
-    capture = one.start(1)
-    one.run(daw.seconds_of(11.8)[0], capture)
-    capture.stop(one.now)
-    one.run(daw.seconds_of(12.5)[0])
+    studio = make_studio(daw)
+    studio.run(daw.seconds_of(9)[0])
+    capture = studio.start(1)
+    studio.run(daw.seconds_of(11.8)[0], capture)
+    capture.stop(studio.now)
+    studio.run(daw.seconds_of(12.5)[0])
     with pytest.raises(NotEnoughBars, match="stopped before the bar line"):
-        capture.poll(one.now)
+        capture.poll(studio.now)
 
 
-def test_what_was_stopped_before_its_onset_fails_however_late_it_is_seen(studio: Studios) -> None:
-    daw = standing(12)
-    one = studio(daw)
+def test_a_capture_stopped_before_its_onset_fails_even_if_polled_later(
+    make_studio: MakeStudio,
+) -> None:
+    daw = stopped(12)
+    studio = make_studio(daw)
     begin = daw.legs[0].seconds
-    one.hum(begin + 3, 4)
-    one.run(begin + 1)
-    capture = one.start()
-    one.run(begin + 2, capture)
-    capture.stop(one.now)
-    one.run(begin + 4)
+    studio.hum(begin + 3, 4)
+    studio.run(begin + 1)
+    capture = studio.start()
+    studio.run(begin + 2, capture)
+    capture.stop(studio.now)
+    studio.run(begin + 4)
     with pytest.raises(SilentMelody, match="before it was stopped"):
-        capture.poll(one.now)
+        capture.poll(studio.now)
 
 
-def test_an_empty_ring_is_waited_for(studio: Studios) -> None:
-    """The device was found, and its first block has not come."""
+def test_captures_wait_for_the_first_block_of_the_input(make_studio: MakeStudio) -> None:
+    """The device was found, and its first block has not arrived."""
     daw = playing(24)
-    one = studio(daw)
-    one.click_on_beats()
-    one.lost.append((0.0, daw.seconds_of(11)[0]))
-    one.run(daw.seconds_of(8.5)[0])
-    assert one.ring.frames_written == 0
-    begun, asked = one.start(2), one.last(1)
-    one.run(daw.seconds_of(10.5)[0], begun, asked)
-    assert (begun.state, asked.state) == ("waiting", "waiting")
+    studio = make_studio(daw)
+    studio.click_on_beats()
+    studio.lost.append((0.0, daw.seconds_of(11)[0]))
+    studio.run(daw.seconds_of(8.5)[0])
+    assert studio.ring.frames_written == 0
+    recording, requested = studio.start(2), studio.last(1)
+    studio.run(daw.seconds_of(10.5)[0], recording, requested)
+    assert (recording.state, requested.state) == ("waiting", "waiting")
     with pytest.raises(NotEnoughBars, match="0 of 1 bars"):
-        one.run(daw.now, asked)
-    one.run(daw.now, begun)
-    assert abs(late(one, begun, daw.seconds_of(12)[0])) < 0.006
+        studio.run(daw.now, requested)
+    studio.run(daw.now, recording)
+    assert abs(seconds_late(studio, recording, daw.seconds_of(12)[0])) < 0.006
 
 
-def test_level_is_that_of_the_last_tenth_of_a_second() -> None:
+def test_level_is_measured_over_the_last_tenth_of_a_second() -> None:
     ring = Ring.create(RATE, 2, 5.0)
     try:
         assert level(ring) == (-120.0, -120.0)

@@ -1,7 +1,7 @@
-"""Music made in numpy whose tempo, meter and first bar line are known exactly.
+"""Synthetic music with exactly known tempo, meter and first bar line.
 
 Every piece is float32 `[frames, 2]` at the model's rate. `first_bar_seconds` says where the first
-bar line lies; `tempo_bpm` is the tempo that is really played. Drum and note onsets begin on the
+bar line is; `tempo_bpm` is the tempo that is really played. Drum and note onsets begin on the
 sample that their beat falls on, and their attacks rise within 2 ms (a pad's within 400 ms).
 """
 
@@ -76,7 +76,7 @@ def drums(
     bar_beats = float(Meter.parse(meter).beats_per_bar)
     out = np.zeros(int(seconds * RATE))
     beat_seconds = 60 / tempo_bpm
-    # The bar before the first is played too: a late piece is not silent until its bar line.
+    # The bar before the first is played too, so that a late piece does not begin with silence.
     for bar in range(-1, int(seconds / (bar_beats * beat_seconds)) + 1):
         for beat in kicks:
             add(out, kick(), first_bar_seconds + (bar * bar_beats + beat) * beat_seconds)
@@ -146,7 +146,7 @@ def scattered(seconds: float, *, seed: int, per_second: float = 4.0) -> Floats:
 
 
 def stereo(*parts: Floats, level: float = 0.25) -> Waveform:
-    """The parts added up, each a little to one side of the other."""
+    """Mix the parts, panned a little to alternating sides."""
     left = sum(part * (1.0 if index % 2 == 0 else 0.8) for index, part in enumerate(parts))
     right = sum(part * (0.8 if index % 2 == 0 else 1.0) for index, part in enumerate(parts))
     return Waveform((level * np.stack([left, right], axis=1)).astype(np.float32), RATE)

@@ -1,4 +1,4 @@
-"""What a listener would notice, measured independently of `bridge.clip`."""
+"""Measures of what a listener notices, independent of `bridge.clip`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOP = 512
 
 
 def attacks(waveform: Waveform, lines: NDArray[np.float64], reach_seconds: float) -> list[float]:
-    """Where the energy rises fastest near each of those times, in seconds; the loop goes round."""
+    """Time of the fastest rise in energy near each line, in seconds; the loop wraps around."""
     rate = waveform.sample_rate
     reach = round(reach_seconds * rate)
     block = round(0.002 * rate)
@@ -23,9 +23,9 @@ def attacks(waveform: Waveform, lines: NDArray[np.float64], reach_seconds: float
         centre = round(line * rate)
         energy = (around[centre : centre + 2 * reach] ** 2).sum(axis=1)
         smooth = np.convolve(energy, np.ones(block) / block, mode="full")[: energy.size]
-        # What is 30 dB below the loudest is no attack, however fast it rises.
-        heard = np.log(smooth + 1e-3 * smooth.max())
-        rise = heard[block:] - heard[:-block]
+        # A sound 30 dB below the loudest is not an attack, however fast it rises.
+        level = np.log(smooth + 1e-3 * smooth.max())
+        rise = level[block:] - level[:-block]
         found.append((centre - reach + int(rise.argmax())) / rate)
     return found
 
@@ -40,9 +40,9 @@ def flux(samples: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def seam_flux(clip: Waveform, follows: NDArray[np.float32] | None = None) -> float:
-    """The greatest flux of the frames that hold the clip's end, when it follows itself.
+    """The greatest flux of the frames that contain the clip's end.
 
-    Or when something else follows it.
+    The clip follows itself, or `follows` comes after it.
     """
     rises = flux(np.concatenate([clip.samples, clip.samples if follows is None else follows]))
     begin = np.arange(rises.size) * HOP
@@ -50,7 +50,7 @@ def seam_flux(clip: Waveform, follows: NDArray[np.float32] | None = None) -> flo
 
 
 def flux_peaks(clip: Waveform) -> NDArray[np.float64]:
-    """The clip's own flux where something begins: its local maxima above a tenth of the largest."""
+    """The clip's flux at its onsets: local maxima above a tenth of the largest."""
     rises = flux(clip.samples)
     inner = rises[1:-1]
     peak = (inner > rises[:-2]) & (inner >= rises[2:]) & (inner > 0.1 * rises.max())
@@ -59,7 +59,7 @@ def flux_peaks(clip: Waveform) -> NDArray[np.float64]:
 
 
 def true_peak_db(samples: NDArray[np.float32], factor: int) -> float:
-    """True peak between silences, by zeros added to the spectrum: a second opinion."""
+    """True peak between silences, by zero-padding the spectrum: a second, independent method."""
     padded = np.pad(samples.astype(np.float64), ((512, 512), (0, 0)))
     spectrum = np.fft.rfft(padded, axis=0)
     finer = np.fft.irfft(spectrum, padded.shape[0] * factor, axis=0) * factor

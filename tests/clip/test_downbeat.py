@@ -1,4 +1,4 @@
-"""The bar line is found by kick, snare, harmony and melody; in doubt it is the earliest."""
+"""Kick, snare, harmony and melody show the bar line; in doubt it is the earliest line."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def test_other_meters_have_their_own_bars(meter: str, bar_beats: float) -> None:
     assert start == pytest.approx(late, abs=0.005)
 
 
-def test_a_back_beat_tells_the_bar_from_its_second_beat() -> None:
-    """A kick on every beat says nothing: it is the snare on the first that cannot be one."""
+def test_a_back_beat_distinguishes_the_bar_line_from_its_second_beat() -> None:
+    """With a kick on every beat the snare decides: a beat with a snare is not the bar line."""
     rng = np.random.default_rng(0)
     out = np.zeros(9 * material.RATE)
     for beat in range(18):
@@ -84,8 +84,8 @@ def test_a_bar_begins_on_a_beat_that_is_played() -> None:
     assert start_of(out) == pytest.approx(0.75 * BEAT, abs=0.005)
 
 
-def test_in_doubt_the_earliest_line_is_taken() -> None:
-    """Hats alone say nothing of the bar."""
+def test_in_doubt_the_earliest_line_wins() -> None:
+    """Hats alone do not show the bar."""
     out = np.zeros(9 * material.RATE)
     for eighth in range(36):
         material.add(out, material.hat(np.random.default_rng(eighth)), 0.1 + eighth * BEAT / 2)
@@ -93,7 +93,7 @@ def test_in_doubt_the_earliest_line_is_taken() -> None:
 
 
 def test_the_melody_outweighs_a_beat_that_fits_twice() -> None:
-    """The drums are the same half a bar later; the tune is not."""
+    """Half a bar later the drums are the same, but the tune is not."""
     pitches = (60, 62, 64, 65, 67, 69, 71, 72)
     late = 2 * BEAT
     tune = plucks(120, 9, pitches, step_beats=1.0, first_bar_seconds=late)
@@ -106,7 +106,7 @@ def test_the_melody_outweighs_a_beat_that_fits_twice() -> None:
 
 
 def test_a_bar_line_just_before_the_audio_is_not_skipped() -> None:
-    """The model began 20 ms late: the next bar is not the answer."""
+    """The model began 20 ms late: the next bar line is the wrong one."""
     start = start_of(one_kick_a_bar(9, -0.02))
     assert start == pytest.approx(-0.02, abs=0.005)
 

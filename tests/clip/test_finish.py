@@ -1,4 +1,4 @@
-"""From what the model played to the clip: exact, in time, looping, at one loudness."""
+"""From generated audio to the clip: exact, in time, looping, at one loudness."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.clip.measures import attacks, flux, seam_flux
     ("tempo", "meter", "bars", "sample_rate"),
     [(120, "4/4", 4, 44_100), (93.75, "3/4", 4, 48_000), (140, "7/8", 4, 96_000)],
 )
-def test_a_clip_off_tempo_and_100_ms_late_leaves_on_the_grid(
+def test_audio_off_tempo_and_100_ms_late_becomes_a_clip_on_the_grid(
     tempo: float, meter: str, bars: int, sample_rate: int, faster: float
 ) -> None:
     """Every kick and snare of the finished clip is measured, not only the median."""
@@ -53,7 +53,7 @@ def test_a_clip_off_tempo_and_100_ms_late_leaves_on_the_grid(
     assert away.max() < 0.015, away
 
 
-def test_a_pad_leaves_untouched_but_for_its_seam_and_level() -> None:
+def test_only_the_seam_and_the_level_of_a_pad_change() -> None:
     waveform = stereo(pad(11))
     clip = finish(waveform, bars=4, tempo_bpm=Fraction(120), meter=Meter(), sample_rate=RATE)
     assert not clip.fitted
@@ -66,7 +66,7 @@ def test_a_pad_leaves_untouched_but_for_its_seam_and_level() -> None:
     assert seam_flux(clip.waveform) <= np.percentile(flux(clip.waveform.samples), 95)
 
 
-def test_the_model_beginning_late_is_not_heard() -> None:
+def test_silence_before_a_late_first_drum_is_cut() -> None:
     """60 ms of silence before the first drum are gone; frame 0 is the drum."""
     late = np.concatenate([np.zeros(round(0.06 * RATE)), drums(120, 10)])
     clip = finish(stereo(late), bars=4, tempo_bpm=Fraction(120), meter=Meter(), sample_rate=44_100)
@@ -75,8 +75,8 @@ def test_the_model_beginning_late_is_not_heard() -> None:
 
 
 @pytest.mark.parametrize("rest_steps", [None, 0, 3])
-def test_a_pad_that_begins_late_is_cut_to_where_it_sounds(rest_steps: int | None) -> None:
-    """But for as much of the silence as its melody opens with."""
+def test_silence_before_a_late_pad_is_cut(rest_steps: int | None) -> None:
+    """A rest at the start of its melody is kept."""
     sound = pad(11)
     sound[: round(0.6 * RATE)] = 0
     classes = None
@@ -94,12 +94,12 @@ def test_a_pad_that_begins_late_is_cut_to_where_it_sounds(rest_steps: int | None
     assert not clip.fitted
     assert clip.source_offset_seconds == pytest.approx(0.6 - rest, abs=0.005)
     assert any("nothing sounded" in line for line in clip.remarks)
-    heard = np.abs(clip.waveform.samples).max(axis=1)
+    level = np.abs(clip.waveform.samples).max(axis=1)
     after = round((rest + 0.02) * RATE)
-    assert heard[after : after + RATE // 20].max() > 0.1 * heard.max()
+    assert level[after : after + RATE // 20].max() > 0.1 * level.max()
 
 
-def test_a_clip_without_room_to_be_stretched_has_no_hole_at_its_end() -> None:
+def test_audio_too_short_to_be_stretched_leaves_no_hole_at_the_end() -> None:
     """Of 16 bars at 128 bpm only their 30 s were made: 1 % slow, they would end 0.3 s early."""
     played = stereo(drums(128 * 0.99, 30), pad(30))
     clip = finish(played, bars=16, tempo_bpm=Fraction(128), meter=Meter(), sample_rate=RATE)
@@ -110,13 +110,13 @@ def test_a_clip_without_room_to_be_stretched_has_no_hole_at_its_end() -> None:
 
 
 def test_a_melody_that_opens_with_a_rest_keeps_it() -> None:
-    """Half a bar of rest, then the tune: it is not cut to begin with the first note."""
+    """After half a bar of rest comes the tune: the clip still begins with the rest."""
     pitches = (60, 64, 67, 72)
     tune = plucks(120, 11, (0, 0, 0, 0, *pitches))
     notes = [
-        Note(bar * 4 + 2 + Fraction(place, 2), Fraction(1, 2), pitch)
+        Note(bar * 4 + 2 + Fraction(index, 2), Fraction(1, 2), pitch)
         for bar in range(4)
-        for place, pitch in enumerate(pitches)
+        for index, pitch in enumerate(pitches)
     ]
     clip = finish(
         stereo(tune),
@@ -190,7 +190,7 @@ def test_any_request_gives_exact_finite_stereo_frames(
     share: float,
     seed: int,
 ) -> None:
-    """Whatever was played, and however much too little of it."""
+    """Whatever the model played, and even if there is much too little of it."""
     meter = Meter(numerator, denominator)
     clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))
     if clip_seconds > 3:

@@ -1,4 +1,4 @@
-"""Stretching keeps every attack where it belongs, and is left out where it is not needed."""
+"""Stretching moves every attack to its right time, and happens only where it is needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.clip.material import drums, pad, stereo
 
 
 @pytest.mark.parametrize("ratio", [0.92, 0.96, 1.0003, 1.04, 1.08])
-def test_latency_is_taken_out_of_the_stretch(ratio: float) -> None:
+def test_the_latency_of_the_stretch_is_compensated(ratio: float) -> None:
     """python-stretch's own delay, and its edges, must not move or swallow an attack."""
     out = np.zeros(4 * material.RATE)
     times = np.arange(0, 4, 0.37)
@@ -34,8 +34,8 @@ def test_latency_is_taken_out_of_the_stretch(ratio: float) -> None:
 
 
 @pytest.mark.parametrize("ratio", [0.93, 1.04])
-def test_the_first_attack_is_as_whole_as_the_others(ratio: float) -> None:
-    """At the edge a bare stretch sees half a window: a hat on frame 0 would lose 8 %."""
+def test_the_first_attack_is_as_strong_as_the_others(ratio: float) -> None:
+    """Without padding, the edge has half a window only: a hat on frame 0 would lose 8 %."""
     out = np.zeros(2 * material.RATE)
     times = np.arange(0, 2, 0.4)
     sound = material.hat(np.random.default_rng(0))
@@ -61,7 +61,7 @@ def test_a_snippet_can_be_stretched(frames: int) -> None:
     assert stretched(snippet, 1.05).frames == round(frames * 1.05)
 
 
-def test_what_is_in_time_is_not_stretched() -> None:
+def test_audio_in_time_is_not_stretched() -> None:
     waveform = stereo(drums(120.03, 11))
     fitted = fit_to_grid(waveform, bars=4, tempo_bpm=Fraction(120), meter=Meter())
     assert fitted.fitted
@@ -69,7 +69,7 @@ def test_what_is_in_time_is_not_stretched() -> None:
     assert (fitted.stretch_ratio, fitted.start_seconds, fitted.remarks) == (1.0, 0.0, ())
 
 
-def test_a_pad_is_left_as_it_was_and_told() -> None:
+def test_a_pad_is_unchanged_and_a_remark_says_so() -> None:
     waveform = stereo(pad(11))
     fitted = fit_to_grid(waveform, bars=4, tempo_bpm=Fraction(120), meter=Meter())
     assert not fitted.fitted
@@ -78,7 +78,7 @@ def test_a_pad_is_left_as_it_was_and_told() -> None:
     assert "no steady pulse near 120 bpm" in fitted.remarks[0]
 
 
-def test_what_was_changed_is_told() -> None:
+def test_remarks_name_every_change() -> None:
     waveform = stereo(drums(96, 14, first_bar_seconds=0.25))
     fitted = fit_to_grid(waveform, bars=4, tempo_bpm=Fraction(100), meter=Meter())
     assert "played at 96.0" in fitted.remarks[0]
@@ -100,5 +100,5 @@ def test_the_same_audio_is_fitted_to_the_same_samples() -> None:
 def test_the_surplus_covers_slow_playing_and_a_bar_of_search() -> None:
     surplus = fit_surplus_seconds(4, Fraction(120), Meter())
     assert surplus == pytest.approx(8 / 0.92 - 8 + 2)
-    # A long bar is searched for 2 s only: nobody waits for a bar of 12 s.
+    # The search in a long bar covers only 2 s: nobody waits for a bar of 12 s.
     assert fit_surplus_seconds(1, Fraction(20), Meter()) == pytest.approx(12 / 0.92 - 12 + 2)

@@ -1,4 +1,4 @@
-"""Clips of minutes: as exact as short ones, in memory and time that grow no faster than they."""
+"""Clips of minutes: as exact as short ones, with memory and time at most proportional to length."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def test_sixteen_bars_played_slow_are_on_the_grid_to_their_last_beat() -> None:
     ],
     ids=["onsets", "harmony", "true peak"],
 )
-def test_what_overlaps_or_is_finer_than_the_audio_is_never_held_whole(
+def test_overlapping_windows_and_oversampled_audio_are_never_all_in_memory(
     measure: Callable[[Waveform], object], share: float
 ) -> None:
-    """At most that many times a minute's own bytes; whole it is 12 to 30 times as many."""
+    """The limit is `share` times the bytes of a minute; all at once it would be 12 to 30 times."""
     noise = np.random.default_rng(0).normal(0, 0.1, (60 * RATE, 2)).astype(np.float32)
     tracemalloc.start()
     try:
@@ -55,11 +55,11 @@ def test_what_overlaps_or_is_finer_than_the_audio_is_never_held_whole(
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    # Beside them, blocks of a fixed size and the samples that were given.
+    # In addition there are blocks of a fixed size, and the given samples.
     assert peak < share * noise.nbytes
 
 
-def test_the_pulse_of_ten_minutes_does_not_take_the_square_of_their_time() -> None:
+def test_the_time_to_find_a_pulse_does_not_grow_with_the_square_of_the_length() -> None:
     """An onset every half second, and strength at every step between them."""
     rng = np.random.default_rng(0)
     times = np.arange(0, 600, 0.5) * 1.01
@@ -70,7 +70,7 @@ def test_the_pulse_of_ten_minutes_does_not_take_the_square_of_their_time() -> No
     onsets = Onsets(strength, strength, strength, 0.005, times, weights)
     start = time.process_time()
     pulse = find_pulse(onsets, TEMPO, Meter())
-    # Every step against every tempo that is tried is a minute, and gigabytes.
+    # A product of all steps and all tempos would take a minute, and gigabytes.
     assert time.process_time() - start < 2
     assert pulse is not None
     assert pulse.ratio == pytest.approx(1 / 1.01, abs=1e-5)

@@ -1,4 +1,4 @@
-"""A clip follows itself without a click, a gap or a smeared downbeat, and has its exact frames."""
+"""A clip loops without a click, a gap or a smeared downbeat, and has its exact frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLIP = 4 * RATE
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("chord_seconds", [None, 1.6])
 def test_a_pads_seam_is_within_its_own_flux(seed: int, chord_seconds: float | None) -> None:
-    """Or no more than where it was played through, if that place happens to be a lively one."""
+    """Or at most that of the same point played through, if the music happens to be lively there."""
     source = stereo(pad(5, seed=seed, chord_seconds=chord_seconds))
     clip = close_loop(source, start_frame=0, frames=CLIP, on_beat=False).waveform
     played_through = seam_flux(clip, follows=source.samples[CLIP:])
@@ -27,7 +27,7 @@ def test_a_pads_seam_is_within_its_own_flux(seed: int, chord_seconds: float | No
 
 
 def test_without_the_cross_fade_the_pads_seam_would_click() -> None:
-    """What the test above measures is there to be measured."""
+    """This shows that the measure of the test above finds a click."""
     cut = Waveform(stereo(pad(5)).samples[:CLIP], RATE)
     assert seam_flux(cut) > 2 * np.percentile(flux(cut.samples), 95)
 
@@ -54,21 +54,21 @@ def test_the_first_drum_keeps_its_attack(late: float) -> None:
     start = round(late * RATE)
     clip = close_loop(source, start_frame=start, frames=CLIP, on_beat=True).waveform.samples
     played = source.samples[start : start + CLIP]
-    # From 2 ms on nothing is changed, and before it the level is what was played.
+    # From 2 ms on nothing changes; before that the level equals that of the source.
     assert np.array_equal(clip[64:], played[64:])
     attack = slice(0, RATE // 50)
     assert np.abs(clip[attack]).max() == pytest.approx(np.abs(played[attack]).max(), rel=0.15)
 
 
-def test_a_plucks_first_note_is_heard_and_not_the_note_past_the_end() -> None:
-    """The fifth second begins with another note; 60 ms on, the first is all there is."""
+def test_the_loop_begins_with_its_first_pluck_and_not_with_the_note_past_the_end() -> None:
+    """The fifth second begins with another note; after 60 ms only the first note sounds."""
     source = stereo(plucks(120, 6, (60, 64, 67, 72, 71, 67, 65, 62, 61), step_beats=1.0))
     clip = close_loop(source, start_frame=0, frames=CLIP, on_beat=True).waveform.samples
     begin = round(0.06 * RATE)
     assert np.array_equal(clip[begin:], source.samples[begin:CLIP])
 
 
-def test_the_loop_goes_on_as_the_music_did() -> None:
+def test_the_loop_continues_like_the_music() -> None:
     """Frame 0 is what followed the last frame, so nothing jumps."""
     source = stereo(pad(6, seed=3))
     clip = close_loop(source, start_frame=0, frames=CLIP, on_beat=False).waveform.samples
@@ -87,7 +87,7 @@ def test_the_cross_fade_keeps_the_level() -> None:
         assert middle == pytest.approx(np.square(clip[RATE:]).mean(), rel=0.15)
 
 
-def test_without_surplus_the_ends_are_faded_and_told() -> None:
+def test_without_surplus_the_ends_are_faded_and_a_remark_says_so() -> None:
     source = Waveform(stereo(pad(4)).samples[:CLIP], RATE)
     loop = close_loop(source, start_frame=0, frames=CLIP, on_beat=False)
     assert loop.waveform.frames == CLIP
@@ -97,7 +97,7 @@ def test_without_surplus_the_ends_are_faded_and_told() -> None:
     assert np.array_equal(loop.waveform.samples[middle], source.samples[middle])
 
 
-def test_audio_that_ends_early_is_followed_by_silence_and_told() -> None:
+def test_silence_follows_audio_that_ends_early_and_a_remark_says_so() -> None:
     source = Waveform(stereo(pad(3)).samples, RATE)
     loop = close_loop(source, start_frame=0, frames=CLIP, on_beat=False)
     assert loop.waveform.frames == CLIP
@@ -106,7 +106,7 @@ def test_audio_that_ends_early_is_followed_by_silence_and_told() -> None:
     assert "1.00 s short" in loop.remarks[0]
 
 
-def test_a_late_start_is_filled_with_what_came_past_the_end() -> None:
+def test_audio_past_the_end_fills_a_late_start() -> None:
     """The model began 40 ms late: the loop has no hole there."""
     sound = pad(6, seed=1)
     sound[: round(0.04 * RATE)] = 0
@@ -143,7 +143,7 @@ def test_any_cut_has_its_exact_frames_and_is_finite(
 
 
 def test_drums_at_any_sixteenth_are_cut_where_asked() -> None:
-    """A cut is a cut: frames after the fade are the source's own, to the sample."""
+    """Frames after the fade equal the source's, sample by sample."""
     source = stereo(drums(120, 6), material.pad(6))
     for start in range(0, RATE, RATE // 8):
         clip = close_loop(source, start_frame=start, frames=CLIP, on_beat=True).waveform

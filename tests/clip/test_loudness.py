@@ -1,4 +1,4 @@
-"""Loudness and true peak are what was promised, and silence stays silent."""
+"""Loudness and true peak are on target, and silence stays silent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_drums_are_as_loud_as_their_true_peak_allows(sample_rate: int) -> None:
     assert loud.loudness_lufs is not None
     assert loud.loudness_lufs < -14
     assert -1.25 < true_peak_db(loud.waveform.samples, 4) <= -1.0
-    # One gain and nothing else: no attack is reshaped.
+    # Only one gain: it changes no attack's shape.
     ratio = np.abs(loud.waveform.samples).max() / np.abs(waveform.samples).max()
     assert np.allclose(loud.waveform.samples, waveform.samples * ratio, atol=1e-6)
 
@@ -49,20 +49,20 @@ def test_a_peak_between_samples_counts() -> None:
     assert true_peak_dbtp(waveform) == pytest.approx(0.0, abs=0.05)
 
 
-def test_a_peak_that_only_the_seam_has_counts() -> None:
-    """A burst across the seam: cut in two when played once, whole when looped."""
+def test_a_peak_across_the_seam_counts() -> None:
+    """A burst across the seam is cut in two when played once, and complete when looped."""
     t = np.arange(-400, 400)
     burst = np.sin(np.pi / 2 * t + np.pi / 4) * np.exp(-((t / 3) ** 2))
     sound = np.zeros(RATE)
     sound[RATE // 2 - 400 : RATE // 2 + 400] = burst
-    whole = Waveform(np.stack([sound, sound], axis=1).astype(np.float32), RATE)
-    across = Waveform(np.roll(whole.samples, RATE // 2, axis=0), RATE)
-    assert true_peak_dbtp(across) >= true_peak_dbtp(whole) - 0.01
-    assert true_peak_db(across.samples, 4) < true_peak_dbtp(whole) - 0.5
+    uncut = Waveform(np.stack([sound, sound], axis=1).astype(np.float32), RATE)
+    across = Waveform(np.roll(uncut.samples, RATE // 2, axis=0), RATE)
+    assert true_peak_dbtp(across) >= true_peak_dbtp(uncut) - 0.01
+    assert true_peak_db(across.samples, 4) < true_peak_dbtp(uncut) - 0.5
 
 
 @pytest.mark.parametrize("frames", [50, int(0.39 * RATE)])
-def test_a_short_clip_is_set_by_its_peak(frames: int) -> None:
+def test_the_true_peak_sets_the_level_of_a_short_clip(frames: int) -> None:
     loud = normalised(Waveform(stereo(pad(1)).samples[:frames] * np.float32(0.01), RATE))
     assert loud.loudness_lufs is None
     assert loud.true_peak_dbtp == pytest.approx(-1.1, abs=0.05)
@@ -97,6 +97,6 @@ def test_any_sound_is_finite_and_below_the_ceiling(
     assert loud.true_peak_dbtp <= -1
     assert np.isfinite(loud.waveform.samples).all()
     assert np.abs(loud.waveform.samples).max() <= 10 ** (-1 / 20)
-    # Noise up to half the rate is where interpolators differ most; music does not go there.
+    # Interpolators differ most on noise up to half the rate, which music does not have.
     if loud.waveform.samples.any():
         assert true_peak_db(loud.waveform.samples, 4) <= 0

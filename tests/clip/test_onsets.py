@@ -1,4 +1,4 @@
-"""Onsets are found where sounds begin, to a few milliseconds, and nowhere else."""
+"""Onsets are at the beginnings of sounds, to a few milliseconds, and nowhere else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_drum_is_found_under_a_pad() -> None:
         assert np.abs(onsets.times - time).min() < 0.004
 
 
-def test_a_snare_and_a_kick_are_told_apart_by_their_bands() -> None:
+def test_the_bands_distinguish_a_snare_from_a_kick() -> None:
     kick, snare = (
         find_onsets(material.stereo(np.concatenate([np.zeros(8000), SOUNDS[name], np.zeros(8000)])))
         for name in ("kick", "snare")
@@ -55,13 +55,13 @@ def test_an_attack_on_frame_0_is_found() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_pad_has_no_onset_but_its_beginning(seed: int) -> None:
+def test_the_only_onset_of_a_pad_is_its_beginning(seed: int) -> None:
     onsets = find_onsets(material.stereo(material.pad(8, seed=seed, chord_seconds=2.0)))
     assert (onsets.times > 0.05).sum() <= 2
 
 
-def test_a_loop_does_not_begin_where_it_is_cut() -> None:
-    """A whole number of periods goes round without a seam; played once, it begins."""
+def test_the_cut_of_a_loop_is_not_an_onset() -> None:
+    """A whole number of periods loops without a seam; played once, it has an onset."""
     t = np.arange(2 * material.RATE) / material.RATE
     waveform = material.stereo(np.sin(2 * np.pi * 110 * t), np.sin(2 * np.pi * 330 * t))
     assert find_onsets(waveform).times[0] < 0.005

@@ -1,4 +1,4 @@
-"""The played tempo is found near the known one, precisely, or it is not claimed."""
+"""The played tempo is found precisely near the known one, or the result is None."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TUNE = (60, 64, 67, 0, 72, 71)
 
 @pytest.mark.parametrize("tempo", range(70, 171, 10))
 def test_the_tempo_finder_is_precise_from_70_to_170(tempo: int) -> None:
-    """Five kinds of music at a tempo each: every one within 0.3 %, phase within 10 ms."""
+    """Five kinds of music, each at its own tempo: all within 0.3 %, the phase within 10 ms."""
     rng = np.random.default_rng(tempo)
     for kind in range(5):
         ratio = float(rng.uniform(0.93, 1.07))
@@ -42,7 +42,7 @@ def test_the_tempo_finder_is_precise_from_70_to_170(tempo: int) -> None:
         assert min(away, pulse.grid_seconds - away) < 0.010, kind
 
 
-def test_the_played_tempo_is_told_in_beats_a_minute() -> None:
+def test_the_played_tempo_is_in_beats_per_minute() -> None:
     played = played_tempo(stereo(drums(93.0, 8)), Fraction(90), Meter())
     assert played == pytest.approx(93.0, abs=0.1)
 
@@ -70,7 +70,7 @@ def test_notes_at_random_have_no_pulse() -> None:
     assert sum(tempo is not None for tempo in sure) <= 1
 
 
-def test_a_tempo_out_of_reach_is_not_claimed() -> None:
+def test_a_tempo_out_of_range_is_not_found() -> None:
     assert played_tempo(stereo(drums(140, 8)), Fraction(120), Meter()) is None
 
 

@@ -17,7 +17,7 @@ NOTES = [Note(Fraction(i), Fraction(1), TUNE[i % 8]) for i in range(8)]
 CLASSES = note_pitch_classes(NOTES, Fraction(120), 31)
 
 
-def test_the_one_that_follows_the_melody_comes_first() -> None:
+def test_the_clip_that_follows_the_melody_comes_first() -> None:
     follows = stereo(plucks(120, 4, TUNE, step_beats=1.0))
     half = stereo(plucks(120, 4, (60, 62, 64, 67, 66, 66, 66, 66), step_beats=1.0))
     other = stereo(plucks(120, 4, tuple(pitch + 1 for pitch in TUNE), step_beats=1.0))
@@ -27,7 +27,7 @@ def test_the_one_that_follows_the_melody_comes_first() -> None:
     assert ranked[2].melody_similarity < 0.2
 
 
-def test_equals_stay_in_order() -> None:
+def test_equal_clips_keep_their_order() -> None:
     clips = [stereo(drums(120, 2, seed=seed)) for seed in range(3)]
     silence = stereo(np.zeros(64_000))
     assert [one.index for one in rank([silence, silence], CLASSES)] == [0, 1]
@@ -41,5 +41,5 @@ def test_without_a_melody_there_is_no_similarity() -> None:
         assert math.isnan(one.melody_similarity)
 
 
-def test_no_clips_are_no_ranking() -> None:
+def test_no_clips_give_an_empty_ranking() -> None:
     assert rank([], CLASSES) == ()

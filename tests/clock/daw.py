@@ -1,4 +1,4 @@
-"""A DAW that plays a script: where its playhead truly is, and the packets that tell of it."""
+"""A simulated DAW that plays a script: its true playhead position, and the packets it sends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bridge.timing import Meter
 
 @dataclass(frozen=True)
 class Leg:
-    """From an instant on: a beat, the speed it moves at, and where its bar lines are."""
+    """From an instant on: the beat, the speed at which it moves, and the bar lines."""
 
     seconds: float
     beat: float
@@ -29,11 +29,12 @@ class Leg:
 
 
 class Daw:
-    """Write the script with `stand`, `play`, `jump` and `ramp`; then read `packets`.
+    """Write the script with `stop`, `play`, `jump` and `ramp`; then read `packets`.
 
     Attributes:
-        now: the instant that the script has come to.
-        tempo_bpm, meter, bar_line: of what is played next; a beat that is a bar line.
+        now: the instant at which the script ends so far.
+        tempo_bpm, meter: of what is played next.
+        bar_line: a beat at which what is played next has a bar line.
     """
 
     def __init__(self, tempo_bpm: Fraction | int = 120, meter: Meter | None = None) -> None:
@@ -44,7 +45,7 @@ class Daw:
         self.bar_line = 0.0
         self.legs: list[Leg] = []
 
-    def stand(self, seconds: float) -> None:
+    def stop(self, seconds: float) -> None:
         self._leg(False)
         self.now += seconds
 
@@ -57,7 +58,7 @@ class Daw:
         self.beat = beat
 
     def ramp(self, tempo_bpm: int, beats: float) -> None:
-        """Play on to another tempo, evenly by the beat."""
+        """Play while the tempo changes to another one, linearly by the beat."""
         steps = round(beats * 16)
         start = self.tempo_bpm
         for step in range(steps):
@@ -71,7 +72,7 @@ class Daw:
         return self.leg_at(seconds).beat_at(seconds)
 
     def seconds_of(self, beat: float) -> list[float]:
-        """Every instant at which the playhead came to that beat."""
+        """Every instant at which the playhead reached that beat."""
         found = []
         ends = [leg.seconds for leg in self.legs[1:]] + [self.now]
         for leg, end in zip(self.legs, ends, strict=True):
@@ -84,22 +85,22 @@ class Daw:
         self,
         *,
         a_second: float = 5,
-        tells_bars: bool = True,
+        with_bars: bool = True,
         on_change: bool = True,
         jitter: tuple[float, float] = (0.0, 0.0),
         lost: float = 0.0,
         late: float = 0.0,
         seed: int = 0,
     ) -> Iterator[Transport]:
-        """What it tells, in the order of arrival.
+        """The packets it sends, in the order of arrival.
 
         Args:
-            a_second: packets while playing; the first of a leg is sent as it begins.
-            tells_bars: with `bar` and `beat_in_bar`.
-            on_change: a leg's beginning is told at once; else it waits for the next packet.
-            jitter: seconds of delay, evenly spread between the two.
-            lost: the share of packets that never arrive, starts and stops apart.
-            late: the share that is 100 to 500 ms late.
+            a_second: packets per second while playing; the first of a leg is sent as it begins.
+            with_bars: send `bar` and `beat_in_bar`.
+            on_change: send a packet when a leg begins; otherwise the next regular one shows it.
+            jitter: range of the delay in seconds, uniformly distributed.
+            lost: share of packets that never arrive, except starts and stops.
+            late: share of packets that are 100 to 500 ms late.
         """
         random = np.random.default_rng(seed)
         arrivals = []
@@ -107,22 +108,22 @@ class Daw:
         ends = [leg.seconds for leg in self.legs[1:]] + [self.now]
         was_playing = False
         for leg, end in zip(self.legs, ends, strict=True):
-            turn = leg.is_playing != was_playing
+            is_transition = leg.is_playing != was_playing
             was_playing = leg.is_playing
-            if on_change or turn or not leg.is_playing:
+            if on_change or is_transition or not leg.is_playing:
                 next_seconds = leg.seconds
             while next_seconds < end - 1e-6:
                 delay = random.uniform(*jitter)
-                if random.random() < late and not turn:
+                if random.random() < late and not is_transition:
                     delay = random.uniform(0.1, 0.5)
-                if turn or random.random() >= lost:
-                    packet = self._packet(leg, next_seconds, next_seconds + delay, tells_bars)
+                if is_transition or random.random() >= lost:
+                    packet = self._packet(leg, next_seconds, next_seconds + delay, with_bars)
                     arrivals.append(packet)
-                turn = False
+                is_transition = False
                 next_seconds += 1 / a_second if leg.is_playing else np.inf
         yield from sorted(arrivals, key=lambda packet: packet.received_seconds)
 
-    def _packet(self, leg: Leg, sent: float, received: float, tells_bars: bool) -> Transport:
+    def _packet(self, leg: Leg, sent: float, received: float, with_bars: bool) -> Transport:
         # float32, as OSC carries it.
         beat = float(np.float32(leg.beat_at(sent)))
         bar_beats = float(leg.meter.beats_per_bar)
@@ -132,8 +133,8 @@ class Daw:
             beat=beat,
             is_playing=leg.is_playing,
             meter=leg.meter,
-            bar=int(bars) + 1 if tells_bars else None,
-            beat_in_bar=float(np.float32(into)) if tells_bars else None,
+            bar=int(bars) + 1 if with_bars else None,
+            beat_in_bar=float(np.float32(into)) if with_bars else None,
             received_seconds=received,
         )
 

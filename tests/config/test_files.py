@@ -1,23 +1,25 @@
-"""The user's configuration: what is read of it, what is refused, and the one that is written."""
+"""The user's configuration file: reading it, refusing mistakes, and writing a new one."""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from pathlib import Path
 
 import pytest
 
-from bridge.config import FILE_OPTIONS, merge_run
-from bridge.config.files import CONFIG, config_path, read_config, render_defaults, write_config
+from bridge.config import merge_run, options_in
+from bridge.config.files import (
+    config_path,
+    config_text,
+    read_config,
+    render_defaults,
+    write_config,
+)
 from bridge.errors import BadArgument, UnreadableFile
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own, empty."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_without_a_configuration_nothing_is_set() -> None:
@@ -25,7 +27,7 @@ def test_without_a_configuration_nothing_is_set() -> None:
     assert render_defaults() == {}
 
 
-def test_the_one_that_is_written_changes_nothing_and_is_never_written_over() -> None:
+def test_the_written_file_changes_nothing_and_is_never_overwritten() -> None:
     path = write_config()
     assert path == config_path()
     assert read_config() == {}
@@ -36,13 +38,29 @@ def test_the_one_that_is_written_changes_nothing_and_is_never_written_over() -> 
     assert [each.name for each in path.parent.iterdir()] == ["config.toml"]
 
 
-def test_every_option_stands_in_it_with_a_valid_value_and_its_default(tmp_path: Path) -> None:
+def test_a_file_system_without_hard_links_gets_a_configuration_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(source: object, target: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = write_config()
+    assert path.read_text(encoding="utf-8") == config_text()
+    with pytest.raises(BadArgument, match="there already"):
+        write_config()
+    assert [each.name for each in path.parent.iterdir()] == ["config.toml"]
+
+
+def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "all.toml"
-    path.write_text(re.sub(r"^#(?=\w)", "", CONFIG, flags=re.MULTILINE))
+    path.write_text(re.sub(r"^#(?=\w)", "", config_text(), flags=re.MULTILINE))
     values = dict(read_config(path))
-    assert set(values) == set(FILE_OPTIONS)
-    # These three stand there as examples: their default is the system's, or nothing.
-    for name in ("input", "melody_roots", "clips"):
+    assert set(values) == {option.name for option in options_in("file")}
+    # These values are examples: the default is the system's, the checkpoint's, or nothing.
+    for name in ("input", "melody_roots", "clips", "top_p"):
         del values[name]
     assert values == {
         "osc_port": 7771,
@@ -60,7 +78,7 @@ def test_every_option_stands_in_it_with_a_valid_value_and_its_default(tmp_path: 
     assert (unset.osc_port, unset.sample_rate) == (as_set.osc_port, as_set.sample_rate)
 
 
-def test_a_render_reads_what_concerns_it() -> None:
+def test_a_render_reads_only_its_own_options() -> None:
     path = write_config()
     path.write_text("clips = '~/clips'\nbars = 8\nosc_port = 9999\n")
     assert render_defaults() == {"out": Path.home() / "clips", "bars": 8}
@@ -69,18 +87,18 @@ def test_a_render_reads_what_concerns_it() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("seed = 7", "'seed' is not known here: osc_port"),
+        ("seed = 7", "'seed' is not known here: bars"),
         ("osc_port = 70000", "osc_port 70000: the range is 0 to 65535"),
         ("input_latency_ms = 'long'", "input_latency_ms 'long': write a number from -500 to 500"),
         ("melody_roots = '~'", "melody_roots '~': write a list"),
         ("melody_roots = ['Samples']", "melody_roots 'Samples': write the whole path"),
-        ("sample_rate = 1", "sample_rate: sample rate 1: the range is 8000 to 192000"),
+        ("sample_rate = 1", "sample_rate 1: the range is 8000 to 192000"),
         ("bars = 0", "bars 0: the range is 1 to 1000"),
         ("input = -1", "input"),
         ("not toml", "not TOML"),
     ],
 )
-def test_a_mistake_is_told_with_file_key_and_range(tmp_path: Path, text: str, message: str) -> None:
+def test_a_mistake_names_file_key_and_range(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(UnreadableFile) as refusal:
@@ -89,7 +107,7 @@ def test_a_mistake_is_told_with_file_key_and_range(tmp_path: Path, text: str, me
     assert message in str(refusal.value)
 
 
-def test_a_file_that_was_named_has_to_be_there(tmp_path: Path) -> None:
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match=r"nowhere\.toml"):
         read_config(tmp_path / "nowhere.toml")
 

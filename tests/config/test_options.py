@@ -1,4 +1,4 @@
-"""Options: every range at its edges, from text and from TOML, and what does not go together."""
+"""Options: every range at its edges, from text and from TOML, and values that contradict."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.config import MAX_SEED, Options, fill_prompt, merge, read_value
-from bridge.config.readers import READERS
+from bridge.config import MAX_SEED, OPTIONS, Options, fill_prompt, merge, read_value
 from bridge.errors import BadArgument
 from bridge.timing import Meter
 
@@ -83,17 +82,17 @@ def test_a_value_out_of_range_is_refused_by_name_in_one_line(name: str, raw: obj
     assert name.split("_")[0] in message
 
 
-@given(st.sampled_from(sorted(READERS)), st.text() | st.floats() | st.integers() | st.booleans())
-def test_whatever_comes_in_is_read_or_refused(name: str, raw: object) -> None:
+@given(st.sampled_from(sorted(OPTIONS)), st.text() | st.floats() | st.integers() | st.booleans())
+def test_any_value_is_read_or_refused(name: str, raw: object) -> None:
     try:
         value = read_value(name, raw)
     except BadArgument:
         return
-    # A value that was read is a value that can be given again, as from a sidecar.
+    # A value that was read can be given again, for example from a sidecar.
     assert read_value(name, value) == value
 
 
-def test_the_strongest_layer_wins_and_none_is_not_given() -> None:
+def test_the_strongest_layer_wins_and_none_counts_as_not_given() -> None:
     options = merge(
         {"prompt": "keys", "bars": None, "temperature": "0.5"},
         {"bars": 8, "temperature": 2.0},
@@ -109,7 +108,7 @@ def test_options_are_checked_where_they_are_made() -> None:
         Options(prompt="keys", bars=0)
 
 
-def test_nothing_to_go_by_is_refused() -> None:
+def test_options_without_melody_and_prompt_are_refused() -> None:
     with pytest.raises(BadArgument, match="nothing to go by"):
         Options()
 
@@ -121,7 +120,7 @@ def test_unconditional_goes_with_neither_melody_nor_prompt(given: dict[str, obje
     assert Options(unconditional=True).unconditional
 
 
-def test_the_last_variation_needs_a_seed_too() -> None:
+def test_the_last_variation_needs_a_seed_in_range_too() -> None:
     assert Options(prompt="keys", seed=MAX_SEED, variations=1).seed == MAX_SEED
     with pytest.raises(BadArgument, match="goes past 16777215"):
         Options(prompt="keys", seed=MAX_SEED, variations=2)
@@ -142,12 +141,12 @@ def test_the_last_variation_needs_a_seed_too() -> None:
         ("{warm", "90", None, "{warm, 90 bpm"),
     ],
 )
-def test_the_prompt_tells_tempo_and_key(
+def test_the_prompt_names_tempo_and_key(
     prompt: str, tempo_bpm: str, key: str | None, filled: str
 ) -> None:
     assert fill_prompt(prompt, tempo_bpm=Fraction(tempo_bpm), key=key) == filled
 
 
-def test_a_key_worked_into_a_sentence_has_to_be_given() -> None:
+def test_a_prompt_with_the_key_inside_a_sentence_needs_a_key() -> None:
     with pytest.raises(BadArgument, match="asks for a key"):
         fill_prompt("a jam in {key}", tempo_bpm=Fraction(90), key=None)

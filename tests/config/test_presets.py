@@ -1,4 +1,4 @@
-"""Presets: the bundled ones, the user's own, and files that are none."""
+"""Presets: the bundled ones, the user's own, and invalid files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.config import DEFAULT_TEMPO_BPM, fill_prompt, merge
+from bridge.config import fill_prompt, merge
 from bridge.config.files import user_folder
 from bridge.config.presets import (
     bundled_folder,
@@ -15,15 +15,14 @@ from bridge.config.presets import (
     read_preset,
 )
 from bridge.errors import UnknownPreset, UnreadableFile
+from bridge.timing import FALLBACK_TEMPO_BPM
 
 VALID = 'name = "mine"\nprompt = "my own keys"\nbars = 2\n'
 
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's folder, empty."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+def own(home: Path) -> Path:
+    """The user's folder, with an empty `presets` folder."""
     folder = user_folder()
     (folder / "presets").mkdir(parents=True)
     return folder
@@ -38,17 +37,17 @@ def test_every_bundled_preset_is_valid_and_can_be_rendered(own: Path) -> None:
         assert preset.description
         assert preset.path.stem == preset.name
         options = merge(preset.values)
-        filled = fill_prompt(preset.prompt, tempo_bpm=DEFAULT_TEMPO_BPM, key=None)
+        filled = fill_prompt(preset.prompt, tempo_bpm=FALLBACK_TEMPO_BPM, key=None)
         assert "120 bpm" in filled and "{" not in filled
         assert options.bars >= 1
 
 
-def test_no_two_bundled_presets_sound_alike(own: Path) -> None:
+def test_no_two_bundled_presets_have_the_same_prompt(own: Path) -> None:
     presets, _ = list_presets()
     assert len({preset.prompt for preset in presets}) == len(presets)
 
 
-def test_a_preset_of_the_users_own_is_found_and_comes_before_a_bundled_one(own: Path) -> None:
+def test_the_users_own_preset_is_found_before_a_bundled_one(own: Path) -> None:
     (own / "presets" / "mine.toml").write_text(VALID)
     (own / "presets" / "keys.toml").write_text(VALID.replace("mine", "lofi-keys"))
     assert find_preset("Mine").values == {"prompt": "my own keys", "bars": 2}
@@ -68,7 +67,7 @@ def test_a_preset_of_the_users_own_is_found_and_comes_before_a_bundled_one(own: 
         ("not toml", "not TOML"),
     ],
 )
-def test_a_file_that_is_no_preset_is_told_by_path_and_value(
+def test_an_invalid_preset_file_is_reported_with_its_path_and_value(
     own: Path, text: str, message: str
 ) -> None:
     path = own / "presets" / "mine.toml"
@@ -80,14 +79,14 @@ def test_a_file_that_is_no_preset_is_told_by_path_and_value(
     assert "\n" not in str(refusal.value)
 
 
-def test_bytes_that_are_no_text_are_told(own: Path) -> None:
+def test_a_preset_file_that_is_not_text_is_reported(own: Path) -> None:
     path = own / "presets" / "mine.toml"
     path.write_bytes(b"name = \xff")
     with pytest.raises(UnreadableFile, match="not TOML"):
         read_preset(path)
 
 
-def test_a_broken_file_hides_no_other_preset(own: Path) -> None:
+def test_an_invalid_file_hides_no_other_preset(own: Path) -> None:
     path = own / "presets" / "mine.toml"
     path.write_text("not toml")
     presets, broken = list_presets()
@@ -97,6 +96,6 @@ def test_a_broken_file_hides_no_other_preset(own: Path) -> None:
         find_preset("mine")
 
 
-def test_an_unknown_preset_is_told_with_the_nearest_name(own: Path) -> None:
+def test_the_error_for_an_unknown_preset_suggests_the_nearest_name(own: Path) -> None:
     with pytest.raises(UnknownPreset, match="did you mean lofi-keys"):
         find_preset("lofi-key")

@@ -1,10 +1,11 @@
-"""One event of each kind, and what a client must hear of it: OSC.md's table written out."""
+"""One event of each kind, and the message that a client must receive for it (docs/osc.md)."""
 
 from __future__ import annotations
 
 from bridge.commands import (
     CaptureChanged,
     ClipReady,
+    ClockChanged,
     Done,
     EngineChanged,
     Event,
@@ -56,4 +57,5 @@ ONE_OF_EACH: list[tuple[Event, tuple[int | float | str, ...]]] = [
         Failed("me-4", "no-input", "no input is open: name one with --input"),
         ("/bridge/error", "me-4", "no-input", "no input is open: name one with --input"),
     ),
+    (ClockChanged("osc", 93.75, 7, 8, True), ("/bridge/clock", "osc", 93.75, 7, 8, 1)),
 ]

@@ -1,4 +1,4 @@
-"""Packets as broken or malicious clients send them, seeded: the same ones each time."""
+"""Packets such as broken or malicious clients send; a seed makes them the same each time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.control.test_addresses import COMMANDS
 from tests.control.test_packets import BOMBS, bundle
 
 INTEGERS = [0, 1, -1, -4, 4, 8, 2**31 - 1, -(2**31), 2**16, 0x7FC00000, 0x7F800000, 0x2C690000]
-"""What breaks sizes, and NaN and infinity as floats have them."""
+"""Values that break sizes, and the bits of NaN and infinity as float32."""
 WORDS = [
     b"#bundle\0",
     b",",
@@ -45,10 +45,11 @@ VALUES = [
 
 
 def mutated_packets(count: int, seed: int, *, answered: bool = True) -> Iterator[bytes]:
-    """Commands with wrong arguments, and bombs; in the bytes of either up to three spots are wrong.
+    """Yield commands with wrong arguments, and bombs, with up to three mutations of their bytes.
 
     Args:
-        answered: whether some may ask for answers to a port; such a port may be another program's.
+        answered: whether to include commands that make the daemon send to a port; such a port may
+            be another program's.
     """
     rng = random.Random(seed)
     commands = [
@@ -58,18 +59,20 @@ def mutated_packets(count: int, seed: int, *, answered: bool = True) -> Iterator
     ]
     bombs = [bomb for bomb in BOMBS.values() if len(bomb) < 4096]
     for _ in range(count):
-        said = [_wrongly_said(*rng.choice(commands), rng) for _ in range(rng.choice([1, 1, 3]))]
-        packet = bytearray(rng.choice([said[0], bundle(*said), rng.choice(bombs)]))
+        messages = [
+            _with_wrong_arguments(*rng.choice(commands), rng) for _ in range(rng.choice([1, 1, 3]))
+        ]
+        packet = bytearray(rng.choice([messages[0], bundle(*messages), rng.choice(bombs)]))
         for _ in range(rng.randint(0, 3)):
             rng.choice(MUTATIONS)(packet, rng)
         yield bytes(packet)
 
 
-def _wrongly_said(address: str, arguments: Sequence[object], rng: random.Random) -> bytes:
-    wrong = list(arguments)
-    start = rng.randrange(len(wrong) + 1)
-    wrong[start : start + rng.randint(0, 2)] = rng.choices(VALUES, k=rng.randint(0, 2))
-    return message(address, *wrong)
+def _with_wrong_arguments(address: str, arguments: Sequence[object], rng: random.Random) -> bytes:
+    changed = list(arguments)
+    start = rng.randrange(len(changed) + 1)
+    changed[start : start + rng.randint(0, 2)] = rng.choices(VALUES, k=rng.randint(0, 2))
+    return message(address, *changed)
 
 
 def _flip(packet: bytearray, rng: random.Random) -> None:

@@ -18,12 +18,12 @@ from bridge.control import OscEndpoint
 
 TAKES = "/home/me/Music/Melody Bridge/Takes"
 PATIENCE_SECONDS = 20.0
-"""For what comes at once when the machine is idle."""
+"""Time limit for what takes no time on an idle machine."""
 T = TypeVar("T")
 
 
 def message(address: str, *arguments: object) -> bytes:
-    """A message as python-osc writes it: not by the code under test."""
+    """Write a message with python-osc alone, not with the code under test."""
     builder = OscMessageBuilder(address)
     for argument in arguments:
         builder.add_arg(argument)  # type: ignore[arg-type]
@@ -31,11 +31,11 @@ def message(address: str, *arguments: object) -> bytes:
 
 
 class Served:
-    """An endpoint while it is open.
+    """An endpoint that runs in a thread of its own inside a `with` block.
 
     Attributes:
-        commands: what it was asked, in order.
-        port: where it listens.
+        commands: the commands it received, in order.
+        port: the port on which it listens.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Served:
         *,
         keep: bool = True,
     ) -> None:
-        """Serve, and call that with each command too; without `keep` they are not kept."""
+        """Serve, call `on_command` with each command, and keep the commands if `keep` is set."""
         self._on_command, self._clock, self._keep = on_command, clock, keep
         self.commands: list[Command] = []
         self._changed = threading.Condition()
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
     def __enter__(self) -> Served:
         self._thread.start()
@@ -63,25 +63,25 @@ class Served:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
+        self._loop.call_soon_threadsafe(self._stop_requested.set)
         self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
 
-    async def _run(self) -> None:
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+    async def _serve(self) -> None:
+        self._loop, self._stop_requested = asyncio.get_running_loop(), asyncio.Event()
         self.endpoint = await OscEndpoint.open(
             0,
-            on_command=self._hear,
+            on_command=self._record_command,
             hello=lambda client: Hello("0.1.0", PROTOCOL, "ready", "pocket", client, TAKES),
             pong=lambda: Pong("ready"),
             clock=self._clock,
         )
         self.port = self.endpoint.port
         self._ready.set()
-        await self._over.wait()
+        await self._stop_requested.wait()
         await self.endpoint.close()
 
-    def _hear(self, command: Command) -> None:
+    def _record_command(self, command: Command) -> None:
         if self._keep:
             with self._changed:
                 self.commands.append(command)
@@ -90,7 +90,7 @@ class Served:
             self._on_command(command)
 
     def call(self, function: Callable[[OscEndpoint], T]) -> T:
-        """What the function gives, run in the endpoint's own thread."""
+        """Run a function in the endpoint's thread, and return its result."""
 
         async def run() -> T:
             return function(self.endpoint)
@@ -98,11 +98,11 @@ class Served:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE_SECONDS)
 
     def send(self, event: Event) -> None:
-        """Tell every subscriber."""
+        """Send an event to every subscriber."""
         self.call(lambda endpoint: endpoint.send(event))
 
-    def heard(self, count: int) -> list[Command]:
-        """The commands, once there are so many."""
+    def received(self, count: int) -> list[Command]:
+        """Wait until it has received that many commands, and return them."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.commands) >= count, PATIENCE_SECONDS)
             return list(self.commands)
@@ -112,16 +112,16 @@ class Client:
     """A socket on a free port, and the endpoint it talks to."""
 
     def __init__(self, served: Served, name: str | None = None) -> None:
-        """Subscribe by that name, and hear the hello; None: do not subscribe."""
+        """Subscribe by that name and check the hello; with None, do not subscribe."""
         self._daemon = ("127.0.0.1", served.port)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.settimeout(PATIENCE_SECONDS)
         self.port: int = self._socket.getsockname()[1]
         if name is not None:
-            self.say("/bridge/subscribe", self.port, name)
+            self.send("/bridge/subscribe", self.port, name)
             hello = ("/bridge/hello", "0.1.0", PROTOCOL, "ready", "pocket", name, TAKES)
-            assert self.hear() == hello
+            assert self.receive() == hello
 
     def __enter__(self) -> Client:
         return self
@@ -129,23 +129,23 @@ class Client:
     def __exit__(self, *error: object) -> None:
         self._socket.close()
 
-    def say(self, address: str, *arguments: object) -> None:
+    def send(self, address: str, *arguments: object) -> None:
         """Send a message."""
-        self.throw(message(address, *arguments))
+        self.send_bytes(message(address, *arguments))
 
-    def throw(self, datagram: bytes) -> None:
+    def send_bytes(self, datagram: bytes) -> None:
         """Send any bytes."""
         self._socket.sendto(datagram, self._daemon)
 
-    def hear(self) -> tuple[object, ...]:
-        """The next event: its address and arguments."""
+    def receive(self) -> tuple[object, ...]:
+        """Wait for the next event, and return its address and arguments."""
         received = OscMessage(self._socket.recv(65_536))
         return (received.address, *received.params)
 
     def ping(self) -> list[tuple[object, ...]]:
-        """Ping, and give what was heard before the pong; then all that was sent has been read."""
-        self.say("/bridge/ping", self.port)
+        """Ping, and return the events before the pong: by then the endpoint has read everything."""
+        self.send("/bridge/ping", self.port)
         before = []
-        while (event := self.hear())[0] != "/bridge/pong":
+        while (event := self.receive())[0] != "/bridge/pong":
             before.append(event)
         return before

@@ -21,20 +21,20 @@ from tests.control.peers import PATIENCE_SECONDS, Served
 from tests.control.test_addresses import COMMANDS
 from tests.peers.osc_programs import send_by_oscsend, send_by_pd, type_tags
 
-ENDS_HERE = (Subscribe, Unsubscribe, Ping)
-"""What the endpoint sees to itself."""
-SAID = [one for one in COMMANDS if not isinstance(one[2], ENDS_HERE)]
-EXPECTED = [command for _, _, command in SAID]
+HANDLED_BY_ENDPOINT = (Subscribe, Unsubscribe, Ping)
+"""Commands that the endpoint handles itself."""
+SENT = [one for one in COMMANDS if not isinstance(one[2], HANDLED_BY_ENDPOINT)]
+EXPECTED = [command for _, _, command in SENT]
 
-SHOWN = {"i": "{}", "f": "{:f}", "s": '"{}"'}
+PRINTED = {"i": "{}", "f": "{:f}", "s": '"{}"'}
 """How oscdump prints a value of each type."""
 
 
 def test_every_command_is_understood_from_oscsend(require_program: Callable[[str], str]) -> None:
     oscsend = require_program("oscsend")
     with Served() as served:
-        send_by_oscsend(oscsend, served.port, [one[:2] for one in SAID])
-        assert without_time(served.heard(len(SAID))) == without_time(EXPECTED)
+        send_by_oscsend(oscsend, served.port, [one[:2] for one in SENT])
+        assert without_time(served.received(len(SENT))) == without_time(EXPECTED)
 
 
 def test_every_command_is_understood_from_pd_which_sends_floats_only(
@@ -42,8 +42,8 @@ def test_every_command_is_understood_from_pd_which_sends_floats_only(
 ) -> None:
     pd = require_program("pd")
     with Served() as served:
-        send_by_pd(pd, served.port, [one[:2] for one in SAID], tmp_path)
-        assert without_time(served.heard(len(SAID))) == without_time(EXPECTED)
+        send_by_pd(pd, served.port, [one[:2] for one in SENT], tmp_path)
+        assert without_time(served.received(len(SENT))) == without_time(EXPECTED)
 
 
 def without_time(commands: list[Command]) -> list[Command]:
@@ -53,22 +53,22 @@ def without_time(commands: list[Command]) -> list[Command]:
     ]
 
 
-def test_the_time_of_a_command_is_the_systems_monotonic_clock(
+def test_a_command_is_stamped_with_the_systems_monotonic_clock(
     require_program: Callable[[str], str],
 ) -> None:
     oscsend = require_program("oscsend")
     with Served() as served:
         before = time.perf_counter()
-        said = ["/bridge/transport", "fiiii", "120", "0", "1", "4", "4"]
-        subprocess.run([oscsend, "127.0.0.1", str(served.port), *said], check=True)
-        (command,) = served.heard(1)
+        words = ["/bridge/transport", "fiiii", "120", "0", "1", "4", "4"]
+        subprocess.run([oscsend, "127.0.0.1", str(served.port), *words], check=True)
+        (command,) = served.received(1)
         assert isinstance(command, Transport)
         assert before < command.received_seconds < time.perf_counter()
 
 
 @contextlib.contextmanager
 def oscdump(program: str, served: Served) -> Iterator[Callable[[], str]]:
-    """oscdump as a subscriber; gives the next line that it prints, once it was seen to listen."""
+    """Subscribe oscdump; yield a function that returns the next line that it prints."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -78,11 +78,11 @@ def oscdump(program: str, served: Served) -> Iterator[Callable[[], str]]:
     try:
         give_up = time.monotonic() + PATIENCE_SECONDS
         first = None
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as knocks:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             subscribe = b"/bridge/subscribe\0\0\0,i\0\0" + port.to_bytes(4)
             while first is None and time.monotonic() < give_up:
-                # What is sent before it listens is lost, so it is sent again.
-                knocks.sendto(subscribe, ("127.0.0.1", served.port))
+                # Until oscdump listens, the hello is lost, so subscribe again.
+                sender.sendto(subscribe, ("127.0.0.1", served.port))
                 first = lines.next(0.1)
         assert first is not None and "/bridge/hello" in first
 
@@ -99,13 +99,13 @@ def oscdump(program: str, served: Served) -> Iterator[Callable[[], str]]:
 
 
 class Lines:
-    """A pipe by lines, with a time limit."""
+    """Reads lines from a pipe with a time limit."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor, self._read = descriptor, b""
 
     def next(self, timeout_seconds: float) -> str | None:
-        """The next line; None when none came in time."""
+        """Return the next line; None when none came in time."""
         while b"\n" not in self._read:
             if not select.select([self._descriptor], [], [], timeout_seconds)[0]:
                 return None
@@ -115,11 +115,13 @@ class Lines:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes are read with a time limit")
-def test_every_event_reads_the_same_in_oscdump(require_program: Callable[[str], str]) -> None:
+def test_oscdump_prints_every_event_as_it_was_sent(require_program: Callable[[str], str]) -> None:
     with Served() as served, oscdump(require_program("oscdump"), served) as next_line:
         for event, (address, *values) in ONE_OF_EACH[1:]:
             served.send(event)
             types = type_tags(values)
-            shown = " ".join(SHOWN[tag].format(one) for tag, one in zip(types, values, strict=True))
+            expected_values = " ".join(
+                PRINTED[tag].format(one) for tag, one in zip(types, values, strict=True)
+            )
             _, line = next_line().split(" ", 1)
-            assert line == f"{address} {types} {shown}"
+            assert line == f"{address} {types} {expected_values}"

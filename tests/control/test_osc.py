@@ -1,4 +1,4 @@
-"""The endpoint, over real sockets: who is told what, and what it survives."""
+"""The endpoint over real sockets: who receives what, and which inputs it survives."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tests.control.events import ONE_OF_EACH
 from tests.control.peers import PATIENCE_SECONDS, Client, Served, message
 from tests.control.test_packets import bundle
 
-LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists its sockets")
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def served() -> Iterator[Served]:
 
 
 class Clock:
-    """Time that passes when the test says so."""
+    """A clock that the test sets."""
 
     now = 100.0
 
@@ -56,28 +56,30 @@ class Clock:
         return self.now
 
 
-def test_hello_and_pong_go_to_the_port_that_asked_alone(served: Served) -> None:
+def test_hello_and_pong_go_only_to_the_port_that_asked(served: Served) -> None:
     with Client(served, "live1") as first, Client(served, "live2") as second:
         assert first.ping() == []
         assert second.ping() == []
 
 
-def test_every_event_goes_to_every_subscriber_and_to_nobody_else(served: Served) -> None:
+def test_every_event_goes_to_every_subscriber_and_nobody_else(served: Served) -> None:
     with Client(served, "live1") as first, Client(served, "") as second, Client(served) as other:
         for event, _ in ONE_OF_EACH:
             served.send(event)
         for client in (first, second):
-            for _, told in ONE_OF_EACH:
-                assert client.hear() == told
+            for _, expected in ONE_OF_EACH:
+                assert client.receive() == expected
         assert other.ping() == []
 
 
-def test_commands_come_in_order_and_stamped_with_the_clock() -> None:
+def test_commands_arrive_in_order_and_with_the_clocks_time() -> None:
     with Served(clock=Clock()) as served, Client(served) as client:
-        client.throw(bundle(message("/bridge/presets", "me-1"), message("/bridge/clips", "me-2")))
-        client.say("/bridge/transport", 120.0, 1.5, 1, 4, 4)
-        client.say("/bridge/panic")
-        assert served.heard(4) == [
+        client.send_bytes(
+            bundle(message("/bridge/presets", "me-1"), message("/bridge/clips", "me-2"))
+        )
+        client.send("/bridge/transport", 120.0, 1.5, 1, 4, 4)
+        client.send("/bridge/panic")
+        assert served.received(4) == [
             ListPresets("me-1"),
             ListClips("me-2"),
             Transport(Fraction(120), 1.5, True, Meter(), received_seconds=100.0),
@@ -101,8 +103,8 @@ def test_a_subscription_lasts_thirty_seconds_from_the_last_subscribe_or_ping() -
 
         clock.now += 20
         assert pings.ping() == []
-        subscribes.say("/bridge/subscribe", subscribes.port, "subscribes")
-        assert subscribes.hear()[0] == "/bridge/hello"
+        subscribes.send("/bridge/subscribe", subscribes.port, "subscribes")
+        assert subscribes.receive()[0] == "/bridge/hello"
         stranger.ping()
         clock.now += 9.9
         assert listening() == ["quiet", "pings", "subscribes"]
@@ -112,34 +114,34 @@ def test_a_subscription_lasts_thirty_seconds_from_the_last_subscribe_or_ping() -
         assert listening() == ["pings", "subscribes"]
         clock.now += 0.1
         assert listening() == []
-        # Pinging is not subscribing, neither at first nor after that.
+        # A ping never subscribes, neither before a subscription nor after it.
         pings.ping()
         served.send(Done("me-1", 0))
         assert pings.ping() == stranger.ping() == []
 
 
-def test_whoever_unsubscribes_hears_nothing_more(served: Served) -> None:
-    with Client(served, "stays") as stays, Client(served, "leaves") as leaves:
-        leaves.say("/bridge/unsubscribe", leaves.port)
-        leaves.ping()
+def test_a_client_that_unsubscribed_receives_no_more_events(served: Served) -> None:
+    with Client(served, "stays") as remaining, Client(served, "leaves") as leaving:
+        leaving.send("/bridge/unsubscribe", leaving.port)
+        leaving.ping()
         served.send(Done("me-1", 1))
-        assert stays.hear() == ("/bridge/done", "me-1", 1)
-        assert leaves.ping() == []
-        leaves.say("/bridge/unsubscribe", leaves.port)
-        assert leaves.ping() == []
+        assert remaining.receive() == ("/bridge/done", "me-1", 1)
+        assert leaving.ping() == []
+        leaving.send("/bridge/unsubscribe", leaving.port)
+        assert leaving.ping() == []
 
 
-def test_the_newest_name_of_a_port_is_its_clients(served: Served) -> None:
+def test_the_newest_client_name_of_a_port_counts(served: Served) -> None:
     with Client(served, "first") as client:
-        client.say("/bridge/subscribe", client.port, "second")
-        assert client.hear()[5] == "second"
+        client.send("/bridge/subscribe", client.port, "second")
+        assert client.receive()[5] == "second"
         served.send(Done("me-1", 0))
         assert client.ping() == [("/bridge/done", "me-1", 0)]
-        named = served.call(lambda endpoint: [one.client for one in endpoint.subscribers])
-        assert named == ["second"]
+        clients = served.call(lambda endpoint: [one.client for one in endpoint.subscribers])
+        assert clients == ["second"]
 
 
-def test_a_new_subscriber_takes_the_place_of_the_longest_quiet() -> None:
+def test_a_new_subscriber_replaces_the_one_that_expires_first() -> None:
     clock = Clock()
     with contextlib.ExitStack() as open_, Served(clock=clock) as served:
         alive = open_.enter_context(Client(served, "alive"))
@@ -149,43 +151,43 @@ def test_a_new_subscriber_takes_the_place_of_the_longest_quiet() -> None:
         clock.now += 0.1
         alive.ping()
         new = open_.enter_context(Client(served, "new"))
-        names = served.call(lambda endpoint: [one.client for one in endpoint.subscribers])
-        assert len(names) == MAX_SUBSCRIBERS
-        assert "quiet 0" not in names
-        assert {"alive", "quiet 1", "new"} < set(names)
+        clients = served.call(lambda endpoint: [one.client for one in endpoint.subscribers])
+        assert len(clients) == MAX_SUBSCRIBERS
+        assert "quiet 0" not in clients
+        assert {"alive", "quiet 1", "new"} < set(clients)
         served.send(Done("me-1", 0))
-        assert alive.hear() == new.hear() == ("/bridge/done", "me-1", 0)
+        assert alive.receive() == new.receive() == ("/bridge/done", "me-1", 0)
 
 
-def test_a_subscriber_that_crashed_disturbs_nobody(served: Served) -> None:
+def test_a_crashed_subscriber_does_not_disturb_the_others(served: Served) -> None:
     with Client(served, "crashes"), Client(served, "lives") as lives:
         served.send(Done("me-1", 0))
     with Client(served, "lives") as lives:
         for number in range(100):
             served.send(Done("me-1", number))
-        assert [lives.hear()[2] for _ in range(100)] == list(range(100))
+        assert [lives.receive()[2] for _ in range(100)] == list(range(100))
         assert lives.ping() == []
 
 
 @pytest.mark.parametrize("address", ["/bridge/subscribe", "/bridge/ping"])
-def test_the_daemon_does_not_talk_to_itself(served: Served, address: str) -> None:
+def test_the_daemon_refuses_its_own_port(served: Served, address: str) -> None:
     with Client(served, "live1") as client:
-        client.say(address, served.port)
-        told = ("/bridge/error", "-", "bad-argument")
-        assert client.hear()[:3] == told
+        client.send(address, served.port)
+        expected = ("/bridge/error", "-", "bad-argument")
+        assert client.receive()[:3] == expected
         assert client.ping() == []
         assert served.call(lambda endpoint: len(endpoint.subscribers)) == 1
 
 
-def test_an_error_is_not_answered_by_an_error(served: Served) -> None:
+def test_an_error_is_not_answered_with_an_error(served: Served) -> None:
     with Client(served, "echoes") as client:
-        client.say("/bridge/error", "-", "bad-argument", "an echo")
+        client.send("/bridge/error", "-", "bad-argument", "an echo")
         assert client.ping() == []
         assert served.call(lambda endpoint: endpoint.stats.refused) == 1
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("sent_message", "expected"),
     [
         (("/bridge/genrate", "me-1"), ("me-1", "unknown-address", "/bridge/generate?")),
         (("/bridge/generate", "me-1", "bars", 4.5), ("me-1", "bad-argument", "bars 4.5")),
@@ -195,34 +197,34 @@ def test_an_error_is_not_answered_by_an_error(served: Served) -> None:
         (("/bridge/capture/stop", "x" * 5000), ("-", "bad-argument", "id 'xxx")),
     ],
 )
-def test_what_cannot_be_done_is_answered(
-    served: Served, said: tuple[object, ...], told: tuple[str, str, str]
+def test_a_refused_message_is_answered_with_an_error(
+    served: Served, sent_message: tuple[object, ...], expected: tuple[str, str, str]
 ) -> None:
     with Client(served, "live1") as client:
-        client.say(str(said[0]), *said[1:])
-        address, id, code, sentence = client.hear()
-        assert (address, id, code) == ("/bridge/error", *told[:2])
-        assert told[2] in str(sentence)
+        client.send(str(sent_message[0]), *sent_message[1:])
+        address, id, code, sentence = client.receive()
+        assert (address, id, code) == ("/bridge/error", *expected[:2])
+        assert expected[2] in str(sentence)
         assert client.ping() == []
         assert served.commands == []
 
 
-def test_an_error_of_the_daemon_is_its_requests() -> None:
+def test_an_error_of_the_daemon_is_sent_with_the_requests_id() -> None:
     def refuse(command: Command) -> None:
         if isinstance(command, Generate):
             raise QueueFull("8 requests are waiting: wait, or cancel one")
         raise Unsupported("not built yet")
 
     with Served(refuse) as served, Client(served, "live1") as client:
-        client.say("/bridge/generate", "me-1")
+        client.send("/bridge/generate", "me-1")
         sentence = "8 requests are waiting: wait, or cancel one"
-        assert client.hear() == ("/bridge/error", "me-1", "queue-full", sentence)
-        client.say("/bridge/stop")
+        assert client.receive() == ("/bridge/error", "me-1", "queue-full", sentence)
+        client.send("/bridge/stop")
         sentence = "/bridge/stop: not built yet"
-        assert client.hear() == ("/bridge/error", "-", "unsupported", sentence)
+        assert client.receive() == ("/bridge/error", "-", "unsupported", sentence)
 
 
-def test_a_defect_of_the_daemon_is_logged_and_told_and_it_goes_on(
+def test_a_defect_of_the_daemon_is_logged_and_answered_and_it_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail(command: Command) -> None:
@@ -230,17 +232,17 @@ def test_a_defect_of_the_daemon_is_logged_and_told_and_it_goes_on(
             raise KeyError("a defect")
 
     with Served(fail) as served, Client(served, "live1") as client:
-        client.say("/bridge/cancel", "me-1")
-        assert client.hear()[:3] == ("/bridge/error", "me-1", "unsupported")
-        client.say("/bridge/panic")
+        client.send("/bridge/cancel", "me-1")
+        assert client.receive()[:3] == ("/bridge/error", "me-1", "unsupported")
+        client.send("/bridge/panic")
         assert client.ping() == []
-        assert served.heard(2)[-1] == Panic()
+        assert served.received(2)[-1] == Panic()
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert "/bridge/cancel" in record.getMessage()
     assert record.exc_info is not None and record.exc_info[0] is KeyError
 
 
-def test_what_is_not_osc_is_counted_and_not_answered(served: Served) -> None:
+def test_packets_that_are_not_osc_are_counted_and_not_answered(served: Served) -> None:
     with Client(served, "live1") as client:
         for datagram in (
             b"",
@@ -248,7 +250,7 @@ def test_what_is_not_osc_is_counted_and_not_answered(served: Served) -> None:
             b"/a\0\0,s\0\0\xff\xff\xff\0",
             b"x" * 60_000,
         ):
-            client.throw(datagram)
+            client.send_bytes(datagram)
         assert client.ping() == []
         stats = served.call(lambda endpoint: endpoint.stats)
         assert (stats.received, stats.invalid, stats.refused) == (6, 4, 0)
@@ -256,37 +258,39 @@ def test_what_is_not_osc_is_counted_and_not_answered(served: Served) -> None:
         assert (stats.sent, stats.unsent) == (2, 0)
 
 
-def test_a_flood_of_refusals_is_cut_short_and_summed_up(
+def test_a_flood_of_refusals_is_limited_and_summed_up(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    said = 5 * MAX_REFUSALS_A_SECOND
+    sent = 5 * MAX_REFUSALS_A_SECOND
     with Client(served, "floods") as client:
-        for number in range(said):
-            client.say("/bridge/nowhere", f"me-{number}")
-        told = unsaid = sums = 0
-        while told + unsaid < said:
-            address, id, code, sentence = client.hear()
+        for number in range(sent):
+            client.send("/bridge/nowhere", f"me-{number}")
+        answered = summed_up = summaries = 0
+        while answered + summed_up < sent:
+            address, id, code, sentence = client.receive()
             assert address == "/bridge/error"
             if id == "-":
                 assert code == "bad-argument" and "more messages were refused" in str(sentence)
-                unsaid += int(str(sentence).split()[0])
-                sums += 1
+                summed_up += int(str(sentence).split()[0])
+                summaries += 1
             else:
-                assert (id, code) == (f"me-{told + unsaid}", "unknown-address")
-                told += 1
-        assert told + unsaid == said
-        # A slow machine needs more than one second for them.
-        assert sums >= 1 and told <= (sums + 1) * MAX_REFUSALS_A_SECOND
-        assert len([record for record in caplog.records if "refused" in record.message]) == sums
+                assert (id, code) == (f"me-{answered + summed_up}", "unknown-address")
+                answered += 1
+        assert answered + summed_up == sent
+        # A slow machine may need more than one second for the flood.
+        assert summaries >= 1 and answered <= (summaries + 1) * MAX_REFUSALS_A_SECOND
+        assert (
+            len([record for record in caplog.records if "refused" in record.message]) == summaries
+        )
         # The second is over: there is room again.
-        client.say("/bridge/nowhere", "me-last")
-        assert client.hear()[:3] == ("/bridge/error", "me-last", "unknown-address")
+        client.send("/bridge/nowhere", "me-last")
+        assert client.receive()[:3] == ("/bridge/error", "me-last", "unknown-address")
 
 
 @contextlib.contextmanager
 def busy(served: Served) -> Iterator[None]:
-    """While the endpoint's thread does something else."""
+    """Keep the endpoint's thread busy inside the block."""
     free, is_busy = threading.Event(), threading.Event()
 
     def work(endpoint: OscEndpoint) -> None:
@@ -311,27 +315,27 @@ def largest_buffer() -> int:
 @pytest.mark.skipif(
     largest_buffer() < RECEIVE_BUFFER_BYTES, reason="the system allows no buffer of 4 MiB"
 )
-def test_a_burst_of_5000_messages_is_heard_whole(served: Served) -> None:
+def test_a_burst_of_5000_messages_is_received_completely(served: Served) -> None:
     with Client(served) as client:
         datagrams = [message("/bridge/cancel", f"me-{number}") for number in range(5000)]
         with busy(served):
             for datagram in datagrams:
-                client.throw(datagram)
-        assert served.heard(5000) == [Cancel(f"me-{number}") for number in range(5000)]
+                client.send_bytes(datagram)
+        assert served.received(5000) == [Cancel(f"me-{number}") for number in range(5000)]
         assert served.call(lambda endpoint: endpoint.stats.dropped) == 0
 
 
 SENT = 30_000
-"""More than any buffer here holds."""
+"""More datagrams than any receive buffer holds."""
 
 
 @LINUX
-def test_what_the_system_drops_is_counted(served: Served) -> None:
+def test_datagrams_that_the_system_drops_are_counted(served: Served) -> None:
     with Client(served) as client:
         datagram = message("/bridge/cancel", "x" * 60)
         with busy(served):
             for _ in range(SENT):
-                client.throw(datagram)
+                client.send_bytes(datagram)
         give_up = time.monotonic() + PATIENCE_SECONDS
         stats = served.call(lambda endpoint: endpoint.stats)
         while stats.received + (stats.dropped or 0) < SENT and time.monotonic() < give_up:
@@ -340,14 +344,14 @@ def test_what_the_system_drops_is_counted(served: Served) -> None:
         assert stats.received + stats.dropped == SENT
 
 
-def test_it_hears_this_machine_alone(served: Served) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
-        # All of 127.0.0.0/8 is this machine to Linux; whoever listens on every address hears it.
-        elsewhere.connect(("127.0.0.2", served.port))
-        elsewhere.settimeout(PATIENCE_SECONDS)
-        elsewhere.send(message("/bridge/panic"))
+def test_it_receives_from_this_machine_only(served: Served) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        # On Linux all of 127.0.0.0/8 is this machine: a socket on every address would receive this.
+        other.connect(("127.0.0.2", served.port))
+        other.settimeout(PATIENCE_SECONDS)
+        other.send(message("/bridge/panic"))
         with contextlib.suppress(ConnectionRefusedError):
-            elsewhere.recv(1)
+            other.recv(1)
             pytest.fail("something answered")
     with Client(served) as client:
         client.ping()
@@ -373,7 +377,7 @@ async def open_on(port: int) -> OscEndpoint:
 
 @pytest.mark.parametrize("reused", [False, True], ids=["plainly", "with SO_REUSEADDR"])
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
-def test_a_taken_port_is_told_with_its_holder_and_remedy(address: str, reused: bool) -> None:
+def test_a_taken_port_is_refused_with_its_holder_and_a_remedy(address: str, reused: bool) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reused)
         other.bind((address, 0))
@@ -386,7 +390,7 @@ def test_a_taken_port_is_told_with_its_holder_and_remedy(address: str, reused: b
         assert f"(process {os.getpid()})" in str(refusal.value)
 
 
-def test_once_closed_its_port_is_free_and_nothing_is_sent() -> None:
+def test_a_closed_endpoint_frees_its_port_and_sends_nothing() -> None:
     async def open_twice() -> None:
         first = await open_on(0)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
@@ -408,20 +412,20 @@ def test_once_closed_its_port_is_free_and_nothing_is_sent() -> None:
     asyncio.run(open_twice())
 
 
-def test_a_clip_whose_path_no_datagram_holds_is_logged_and_the_next_event_goes_out(
+def test_an_event_whose_path_fits_no_datagram_is_logged_and_the_next_is_sent(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = "/" + "p" * 4090
     with Client(served, "live1") as client:
         served.send(ClipReady("me-1", 0, 1, path, 4, 120.0, 7, 0.9, 4, 4, 44_100, "clip"))
         served.send(Done("me-1", 1))
-        assert client.hear() == ("/bridge/done", "me-1", 1)
+        assert client.receive() == ("/bridge/done", "me-1", 1)
         assert served.call(lambda endpoint: endpoint.stats.unsent) == 1
     assert "/bridge/clip" in caplog.text
 
 
-def test_a_client_may_be_any_program_that_writes_osc(served: Served) -> None:
-    """The bridge's own writer too: `melody-bridge send` uses it."""
+def test_a_command_from_the_bridges_own_writer_is_understood(served: Served) -> None:
+    """`melody-bridge send` uses that writer."""
     with Client(served) as client:
-        client.throw(write_message("/bridge/cancel", ["me-1"]))
-        assert served.heard(1) == [Cancel("me-1")]
+        client.send_bytes(write_message("/bridge/cancel", ["me-1"]))
+        assert served.received(1) == [Cancel("me-1")]

@@ -1,4 +1,4 @@
-"""Datagrams: what is OSC is read, what is not is refused as such, and what is sent always fits."""
+"""Datagrams: OSC is read, anything else is refused, and what is sent always fits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_type_of_the_protocol_is_read() -> None:
         ("m", bytes(4)),
     ],
 )
-def test_a_type_without_use_stands_for_itself_and_keeps_the_others_in_place(
+def test_an_unused_type_is_read_as_none_and_keeps_the_others_in_place(
     tag: str, data: bytes
 ) -> None:
     datagram = b"/a\0\0,i" + tag.encode() + b"i\0\0\0\0" + b"\0\0\0\1" + data + b"\0\0\0\2"
@@ -59,11 +59,11 @@ def test_a_message_without_type_tags_has_no_arguments() -> None:
     assert read_packet(b"/bridge/panic\0\0\0") == [("/bridge/panic", ())]
 
 
-def test_a_bundle_is_its_messages_in_order_whenever_it_is_for() -> None:
-    far_ahead = b"\xff" * 8
-    inner = bundle(message("/b", 2), message("/c", 3), time_tag=far_ahead)
-    whole = bundle(message("/a", 1), inner, bundle(), message("/d", 4), time_tag=far_ahead)
-    assert read_packet(whole) == [("/a", (1,)), ("/b", (2,)), ("/c", (3,)), ("/d", (4,))]
+def test_a_bundle_gives_its_messages_in_order_whatever_its_time_tag() -> None:
+    far_future = b"\xff" * 8
+    inner = bundle(message("/b", 2), message("/c", 3), time_tag=far_future)
+    packet = bundle(message("/a", 1), inner, bundle(), message("/d", 4), time_tag=far_future)
+    assert read_packet(packet) == [("/a", (1,)), ("/b", (2,)), ("/c", (3,)), ("/d", (4,))]
 
 
 def nested(depth: int) -> bytes:
@@ -73,7 +73,7 @@ def nested(depth: int) -> bytes:
     return datagram
 
 
-def test_bundles_may_lie_four_deep() -> None:
+def test_bundles_may_be_nested_four_deep() -> None:
     assert read_packet(nested(4)) == [("/a", ())]
 
 
@@ -81,7 +81,7 @@ def header(size: int) -> bytes:
     return b"#bundle\0" + bytes(8) + struct.pack(">i", size)
 
 
-def blobs_that_lead_back() -> bytes:
+def blobs_of_negative_size() -> bytes:
     tags, text = b"," + b"sb" * 511 + b"\0", b"x" * 4000 + bytes(4)
     return b"/a\0\0" + tags + text + struct.pack(">i", -len(text) - 4)
 
@@ -109,7 +109,7 @@ BOMBS = {
     "half an argument": b"/a\0\0,h\0\0\0\0\0\0",
     "string without end": b"/a\0\0,s\0\0abcd",
     "blob of -8 bytes": b"/a\0\0,b\0\0" + struct.pack(">i", -8),
-    "blobs that lead back over a text": blobs_that_lead_back(),
+    "blobs that lead back over a text": blobs_of_negative_size(),
     "blob of -4 bytes, read again": b"/a\0\0,bi\0" + struct.pack(">i", -4),
     "blob of 2 GiB": b"/a\0\0,b\0\0" + struct.pack(">i", 2**31 - 1),
     "tags without comma": b"/a\0\0i\0\0\0\0\0\0\1",
@@ -126,19 +126,19 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
-def test_what_is_not_osc_is_refused_as_such(bomb: bytes) -> None:
+def test_a_packet_that_is_not_osc_is_refused(bomb: bytes) -> None:
     with pytest.raises(InvalidPacket):
         read_packet(bomb)
 
 
-def test_a_wildcard_is_an_address_as_any_other() -> None:
-    """python-osc's own dispatcher makes a regular expression of it, and hangs."""
+def test_a_wildcard_is_read_as_a_literal_address() -> None:
+    """python-osc's dispatcher turns it into a regular expression, and hangs."""
     wild = "/" + "{a,aa}*" * 7
     assert read_packet(message(wild)) == [(wild, ())]
 
 
 @given(st.binary(max_size=200))
-def test_whatever_comes_is_read_or_refused(datagram: bytes) -> None:
+def test_any_bytes_are_read_or_refused(datagram: bytes) -> None:
     for packet in (datagram, b"/" + datagram, b"/a\0\0," + datagram, b"#bundle\0" + datagram):
         try:
             messages = read_packet(packet)
@@ -154,13 +154,13 @@ def floats() -> st.SearchStrategy[float]:
 @given(
     st.lists(st.integers(-(2**31), 2**31 - 1) | floats() | st.text(st.characters(codec="utf-8")))
 )
-def test_what_is_written_reads_the_same(arguments: list[int | float | str]) -> None:
+def test_a_written_message_reads_back_unchanged(arguments: list[int | float | str]) -> None:
     datagram = write_message("/bridge/done", arguments)
     expected = [one.replace("\0", "") if isinstance(one, str) else one for one in arguments]
-    for read in (OscMessage(datagram).params, read_packet(datagram)[0][1]):
-        assert [type(one) for one in read] == [type(one) for one in expected]
-        # As text, for NaN is not equal to itself.
-        assert [repr(one) for one in read] == [repr(one) for one in expected]
+    for parsed in (OscMessage(datagram).params, read_packet(datagram)[0][1]):
+        assert [type(one) for one in parsed] == [type(one) for one in expected]
+        # Compared as text, because NaN is not equal to itself.
+        assert [repr(one) for one in parsed] == [repr(one) for one in expected]
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "漢", "🎹"])
@@ -169,21 +169,21 @@ def test_the_longest_text_is_cut_between_two_characters(letter: str, shift: int)
     prompt = "a" * shift + letter * 5000
     datagram = write_message("/bridge/preset", [Uncut("me-1"), 0, 2, "lofi-keys", prompt])
     assert MAX_SENT_BYTES - 8 <= len(datagram) <= MAX_SENT_BYTES < 4096
-    *rest, cut = OscMessage(datagram).params
-    assert rest == ["me-1", 0, 2, "lofi-keys"]
+    *others, cut = OscMessage(datagram).params
+    assert others == ["me-1", 0, 2, "lofi-keys"]
     assert prompt.startswith(cut)
 
 
-def test_text_that_must_be_whole_is_not_cut_and_the_others_make_room() -> None:
+def test_uncut_text_is_kept_and_other_texts_are_cut_instead() -> None:
     path = Uncut("/" + "p" * 3500)
     arguments: list[int | float | str] = ["n" * 2000, path, "m" * 1000, 7]
     name, kept, other, number = OscMessage(write_message("/bridge/clip", arguments)).params
     assert kept == path and number == 7
-    # Only as much as needed goes, from the longest first.
+    # The longest text is cut first, and no more than needed.
     assert name == "" and 500 < len(other) < 600
 
 
-def test_what_fits_is_not_touched() -> None:
+def test_a_message_that_fits_is_not_cut() -> None:
     text = "x" * (MAX_SENT_BYTES - len(message("/bridge/error", "")))
     exact = write_message("/bridge/error", [text + "yyy"])
     assert len(exact) == MAX_SENT_BYTES
@@ -193,9 +193,19 @@ def test_what_fits_is_not_touched() -> None:
 @pytest.mark.parametrize(
     "arguments", [[Uncut("x" * 5000)], [Uncut("x" * 4080), "cut"], [1.5] * 1000]
 )
-def test_what_cannot_fit_is_refused(arguments: Sequence[int | float | str]) -> None:
+def test_a_message_that_cannot_fit_is_refused(arguments: Sequence[int | float | str]) -> None:
     with pytest.raises(ValueError, match="too many"):
         write_message("/bridge/clip", arguments)
+
+
+@pytest.mark.parametrize("number", [2**31, -(2**31) - 1, 2**40])
+def test_an_integer_of_more_than_32_bits_is_refused(number: int) -> None:
+    with pytest.raises(ValueError, match="/bridge/done"):
+        write_message("/bridge/done", ["me-1", number])
+
+
+def test_a_bool_is_sent_as_an_integer() -> None:
+    assert write_message("/a", [True, False]) == b"/a\0\0,ii\0\0\0\0\1\0\0\0\0"
 
 
 def test_a_file_name_that_is_not_utf8_is_sent_with_a_question_mark() -> None:

@@ -1,7 +1,6 @@
-"""The daemon as its clients have it: melodies in, clips out, an answer to everything.
+"""The daemon as its clients use it: melodies in, clips out, an answer to every message.
 
-A tiny model of random weights stands in for a real one: what it plays is noise, but everything else
-is as it is on stage.
+A tiny model with random weights replaces a real one: its clips are noise, everything else is real.
 """
 
 from __future__ import annotations
@@ -27,13 +26,14 @@ from bridge.control.packets import write_message
 from bridge.timing import Meter, bars_to_frames
 from tests.peers.daemon import Client, DaemonProcess, running
 from tests.peers.kills import kill_engine
+from tests.processes import KILL, KILLED
 
 HUM = "twinkle-hum-100bpm.wav"
 
 
 @pytest.fixture(scope="module")
 def shared(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
-    """A daemon without input, for tests that leave it as it was."""
+    """A daemon without input, for tests that leave it unchanged."""
     clips = tmp_path_factory.mktemp("shared") / "Clips"
     with running(clips, "--model", str(model), "--sample-rate", "48000") as daemon:
         yield daemon.ready()
@@ -41,7 +41,7 @@ def shared(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Da
 
 @pytest.fixture
 def client(shared: DaemonProcess, request: pytest.FixtureRequest) -> Iterator[Client]:
-    """A client of its own name, so that no id of another test is in its way."""
+    """A client with its own name, so that no id is another test's."""
     with Client(shared.port, request.node.name[-50:]) as client:
         yield client
 
@@ -88,13 +88,15 @@ def test_variations_come_best_first_each_with_its_seed(client: Client, hum: Path
     assert client.ended(f"{id}-2").arguments[1] == 3
 
 
-def test_a_request_without_melody_and_one_without_anything(client: Client) -> None:
+def test_a_request_may_have_only_a_prompt_or_be_unconditional_but_not_be_empty(
+    client: Client,
+) -> None:
     id = client.name
     client.send("/bridge/generate", f"{id}-1", *("prompt", "warm rhodes", "bars", 1))
     client.send("/bridge/generate", f"{id}-2", *("melody", "none", "bars", 1))
     client.send("/bridge/generate", f"{id}-3", "bars", 1)
     (clip,) = client.done(f"{id}-1")
-    assert clip.arguments[7] == -1, "there is no melody that it could be like"
+    assert clip.arguments[7] == -1, "there is no melody to compare with"
     (clip,) = client.done(f"{id}-2")
     sidecar = json.loads(Path(str(clip.arguments[3])).with_suffix(".json").read_text())
     assert sidecar["unconditional"] is True and sidecar["prompt"] is None
@@ -102,7 +104,9 @@ def test_a_request_without_melody_and_one_without_anything(client: Client) -> No
     assert code == "bad-argument" and "nothing to go by" in message
 
 
-def test_notes_add_up_until_they_are_rendered_from(shared: DaemonProcess, client: Client) -> None:
+def test_notes_add_up_until_a_request_renders_from_them(
+    shared: DaemonProcess, client: Client
+) -> None:
     id = client.name
     client.send("/bridge/set", "numerator", 3)
     client.send("/bridge/capture/notes", f"{id}-1", 2, 0, 60, 1, 1.5, 64, 0.5)
@@ -113,18 +117,18 @@ def test_notes_add_up_until_they_are_rendered_from(shared: DaemonProcess, client
     assert clip.arguments[8:10] == (3, 4)
     assert client.ended(f"{id}-1").address == "/bridge/done"
     sidecar = json.loads(Path(str(clip.arguments[3])).with_suffix(".json").read_text())
-    kept = Path(sidecar["melody"])
-    assert kept.parent == shared.clips / "Takes"
-    played = [message.note for message in mido.MidiFile(kept) if message.type == "note_on"]
+    take = Path(sidecar["melody"])
+    assert take.parent == shared.clips / "Takes"
+    played = [message.note for message in mido.MidiFile(take) if message.type == "note_on"]
     assert played == [60, 64, 67]
-    # It is repeated when it is sent again, and no longer added to.
+    # Sent again, the capture is replayed, and gets no more notes.
     client.send("/bridge/capture/notes", f"{id}-1", 2, 0, 72, 1)
     client.sync()
     ends = [event for event in client.of(f"{id}-1") if event.address == "/bridge/done"]
     assert len(ends) == 2
 
 
-def test_stop_ends_notes_and_notes_without_any_are_told(client: Client) -> None:
+def test_stop_ends_a_capture_of_notes_and_one_without_notes_fails(client: Client) -> None:
     id = client.name
     client.send("/bridge/capture/notes", f"{id}-1", 1, 0, 60, 1)
     client.send("/bridge/capture/stop", f"{id}-1")
@@ -134,7 +138,7 @@ def test_stop_ends_notes_and_notes_without_any_are_told(client: Client) -> None:
     assert client.failed(f"{id}-2")[0] == "silent-melody"
 
 
-def test_a_request_that_is_sent_twice_is_done_once(
+def test_a_request_that_is_sent_twice_runs_once(
     shared: DaemonProcess, client: Client, hum: Path
 ) -> None:
     id = client.name
@@ -145,13 +149,13 @@ def test_a_request_that_is_sent_twice_is_done_once(
     (clip,) = client.done(f"{id}-2")
     client.send("/bridge/generate", f"{id}-2", *("bars", 1, "seed", 9))
     client.sync()
-    event = [each for each in client.of(f"{id}-2") if each.address == "/bridge/clip"]
-    assert [each.arguments for each in event] == [clip.arguments] * 2
+    clips = [event for event in client.of(f"{id}-2") if event.address == "/bridge/clip"]
+    assert [event.arguments for event in clips] == [clip.arguments] * 2
     of_request = [path for path in shared.clips.glob("*.wav") if path.stem.endswith("seed9")]
     assert len(of_request) == 1
 
 
-def test_every_client_gets_its_own_clip_and_hears_of_all(
+def test_every_client_gets_its_own_clip_and_the_events_of_all(
     shared: DaemonProcess, hum: Path, melodies: Path
 ) -> None:
     other = Path(shutil.copy(melodies / "saints-hum-120bpm.wav", hum.parent / "saints.wav"))
@@ -169,7 +173,7 @@ def test_every_client_gets_its_own_clip_and_hears_of_all(
         assert bob.done("ann-2")[0].arguments == of_ann.arguments
 
 
-def test_defaults_are_under_what_a_request_says_and_over_the_daws_time(
+def test_defaults_are_weaker_than_a_request_and_stronger_than_the_daws_time(
     shared: DaemonProcess, tmp_path: Path
 ) -> None:
     with running(tmp_path, *shared_model(shared)) as daemon, Client(daemon.port) as client:
@@ -180,16 +184,18 @@ def test_defaults_are_under_what_a_request_says_and_over_the_daws_time(
         client.send("/bridge/set", "preset", "lofi-keys")
         client.send("/bridge/generate", "me-2")
         client.send("/bridge/generate", "me-3", *("bars", 1, "seed", -1, "prompt", "my own"))
-        ((daws,), (set_,), (said,)) = (client.done(f"me-{number}") for number in (1, 2, 3))
-    assert daws.arguments[8:10] == (7, 8)
+        ((by_daw,), (by_defaults,), (by_request,)) = (
+            client.done(f"me-{number}") for number in (1, 2, 3)
+        )
+    assert by_daw.arguments[8:10] == (7, 8)
     frames = bars_to_frames(1, Meter(7, 8), Fraction("93.7"), 44_100)
-    assert soundfile.info(str(daws.arguments[3])).frames == frames
-    assert set_.arguments[4:7] == (2, 240.0, 11) and set_.arguments[8:10] == (7, 4)
-    assert "lofi-keys" in str(set_.arguments[11])
-    sidecar = json.loads(Path(str(set_.arguments[3])).with_suffix(".json").read_text())
+    assert soundfile.info(str(by_daw.arguments[3])).frames == frames
+    assert by_defaults.arguments[4:7] == (2, 240.0, 11) and by_defaults.arguments[8:10] == (7, 4)
+    assert "lofi-keys" in str(by_defaults.arguments[11])
+    sidecar = json.loads(Path(str(by_defaults.arguments[3])).with_suffix(".json").read_text())
     assert "replaces it" not in sidecar["prompt"]
-    assert said.arguments[4] == 1 and said.arguments[6] != 11
-    sidecar = json.loads(Path(str(said.arguments[3])).with_suffix(".json").read_text())
+    assert by_request.arguments[4] == 1 and by_request.arguments[6] != 11
+    sidecar = json.loads(Path(str(by_request.arguments[3])).with_suffix(".json").read_text())
     assert sidecar["prompt"].startswith("my own") and sidecar["preset"] is None
 
 
@@ -220,7 +226,7 @@ def shared_model(shared: DaemonProcess) -> list[str]:
         ("/bridge/play", (), "unsupported"),
     ],
 )
-def test_what_cannot_be_done_is_told_by_its_code_and_writes_nothing(
+def test_a_message_that_cannot_be_carried_out_gets_an_error_code_and_writes_nothing(
     shared: DaemonProcess,
     client: Client,
     address: str,
@@ -242,7 +248,7 @@ def test_what_cannot_be_done_is_told_by_its_code_and_writes_nothing(
         ("/bridge/transport", (5000, 0, 1, 4, 4), "bad-argument"),
     ],
 )
-def test_what_has_no_id_is_told_without_one(
+def test_an_error_of_a_message_without_an_id_has_none(
     client: Client, address: str, arguments: tuple[int | str, ...], code: str
 ) -> None:
     before = len(client.events)
@@ -250,7 +256,7 @@ def test_what_has_no_id_is_told_without_one(
     client.wait("/bridge/error", "-", code, after=before)
 
 
-def test_the_chosen_melody_leads_and_a_failed_one_fails_what_waits_for_it(
+def test_the_chosen_melody_is_followed_and_a_failed_one_fails_its_requests(
     client: Client, hum: Path
 ) -> None:
     id = client.name
@@ -263,7 +269,7 @@ def test_the_chosen_melody_leads_and_a_failed_one_fails_what_waits_for_it(
     assert len(client.done(f"{id}-4")) == 1
 
 
-def test_part_of_a_file_is_what_is_followed(client: Client, melodies: Path, tmp_path: Path) -> None:
+def test_part_of_a_file_is_followed(client: Client, melodies: Path, tmp_path: Path) -> None:
     id = client.name
     midi = Path(shutil.copy(melodies / "twinkle-100bpm.mid", tmp_path))
     part = ("start_seconds", 2.4, "length_seconds", 2.4)
@@ -272,24 +278,24 @@ def test_part_of_a_file_is_what_is_followed(client: Client, melodies: Path, tmp_
     (clip,) = client.done(f"{id}-2")
     sidecar = json.loads(Path(str(clip.arguments[3])).with_suffix(".json").read_text())
     assert sidecar["melody_start_seconds"] == pytest.approx(2.4, abs=1e-6)
-    assert sidecar["tempo_bpm"] == 100, "a MIDI file's own, where nobody says another"
+    assert sidecar["tempo_bpm"] == 100, "the MIDI file's own, where no other is set"
     client.send("/bridge/capture/file", f"{id}-3", str(midi), "start_seconds", 4000)
     assert client.failed(f"{id}-3")[0] == "bad-argument"
 
 
-def test_the_time_left_is_that_which_it_then_takes(tmp_path: Path) -> None:
+def test_the_estimated_time_left_is_close_to_the_time_taken(tmp_path: Path) -> None:
     with running(tmp_path, "--model", "pocket") as daemon, Client(daemon.port) as client:
         daemon.ready()
         ratios: list[float] = []
         for number in range(3):
             id = f"me-{number}"
-            # A prompt of its own each: what is kept of the last one must not help.
+            # A new prompt each time: the cache of the last one must not help.
             client.send("/bridge/generate", id, *("prompt", f"bells {number}", "bars", 4))
             (clip,) = client.done(id)
             event = [each for each in client.of(id) if each.address == "/bridge/progress"]
             for _, (_, share, eta_seconds), seconds in event:
                 assert isinstance(share, float) and isinstance(eta_seconds, float)
-                # Unknown until the second step is told, and never again.
+                # Unknown until the second report, and never again.
                 assert (eta_seconds == -1) == (share <= float(str(event[1].arguments[1])))
                 if 1 / 3 <= share < 0.9:
                     ratios.append(eta_seconds / (clip.seconds - seconds))
@@ -298,7 +304,7 @@ def test_the_time_left_is_that_which_it_then_takes(tmp_path: Path) -> None:
     assert 1 / 3 < np.median(ratios) < 3
 
 
-def test_cancelled_requests_end_so_whether_they_run_or_wait(client: Client) -> None:
+def test_requests_can_be_cancelled_while_they_run_and_while_they_wait(client: Client) -> None:
     id = client.name
     for number in (1, 2):
         client.send("/bridge/generate", f"{id}-{number}", *("melody", "none", "bars", 12))
@@ -319,8 +325,8 @@ def test_cancelled_requests_end_so_whether_they_run_or_wait(client: Client) -> N
     assert len(client.done(f"{id}-3")) == 1
 
 
-def test_a_bundle_that_asks_and_cancels_is_answered(client: Client) -> None:
-    """Both are read at once, so that the request is given up before its first step."""
+def test_a_bundle_that_generates_and_cancels_is_answered(client: Client) -> None:
+    """Both are read at once, so the request is cancelled before its first step."""
     id = f"{client.name}-1"
     messages = (
         write_message("/bridge/generate", [id, "melody", "none"]),
@@ -331,7 +337,9 @@ def test_a_bundle_that_asks_and_cancels_is_answered(client: Client) -> None:
     assert client.failed(id)[0] == "cancelled"
 
 
-def test_panic_ends_everything_and_leaves_the_clips(shared: DaemonProcess, client: Client) -> None:
+def test_panic_cancels_every_request_and_keeps_the_clips(
+    shared: DaemonProcess, client: Client
+) -> None:
     id = client.name
     client.send("/bridge/generate", f"{id}-1", *("melody", "none", "bars", 1))
     client.done(f"{id}-1")
@@ -366,24 +374,24 @@ def test_clips_outlive_the_daemon_and_a_discarded_one_moves_away(
     with running(tmp_path, *model) as daemon, Client(daemon.port, "you") as client:
         client.send("/bridge/clips", "you-1")
         listed = client.done("you-1")
-        wanted = [event.arguments[3] for event in (second, *first)]
-        assert [event.arguments[3] for event in listed] == wanted
+        paths = [event.arguments[3] for event in (second, *first)]
+        assert [event.arguments[3] for event in listed] == paths
         assert [event.arguments[1:3] for event in listed] == [(0, 3), (1, 3), (2, 3)]
         client.send("/bridge/discard", "me-1", 0)
         client.send("/bridge/discard", "me-1", 0)
         end = client.wait("/bridge/done", "me-1")
         assert end.arguments[1] == 1
-        # The clip that stands last in the list.
+        # The last clip in the list.
         client.send("/bridge/discard", "you-1", 2)
         client.wait_for(lambda event: event[:2] == ("/bridge/done", ("you-1", 1)), "a second end")
         client.send("/bridge/clips", "you-2")
-        assert [event.arguments[3] for event in client.done("you-2")] == wanted[:1]
+        assert [event.arguments[3] for event in client.done("you-2")] == paths[:1]
     assert len(list((tmp_path / "Discarded").glob("*.wav"))) == 2
     assert len(list((tmp_path / "Discarded").glob("*.json"))) == 2
-    assert [str(path) for path in tmp_path.glob("*.wav")] == wanted[:1]
+    assert [str(path) for path in tmp_path.glob("*.wav")] == paths[:1]
 
 
-def test_hostile_paths_are_refused_and_nothing_is_written_or_stuck(
+def test_hostile_paths_are_refused_without_writing_or_blocking(
     shared: DaemonProcess, client: Client, tmp_path: Path
 ) -> None:
     (tmp_path / "out.wav").symlink_to("/etc/passwd")
@@ -403,7 +411,7 @@ def test_hostile_paths_are_refused_and_nothing_is_written_or_stuck(
     assert sorted(shared.clips.rglob("*")) == before
 
 
-def test_all_that_a_killed_daemon_and_its_engine_shared_is_gone(
+def test_the_shared_memory_of_a_killed_daemon_and_engine_is_removed(
     shared: DaemonProcess, tmp_path: Path
 ) -> None:
     daemon = DaemonProcess(tmp_path, *shared_model(shared)).ready()
@@ -413,24 +421,24 @@ def test_all_that_a_killed_daemon_and_its_engine_shared_is_gone(
             lambda event: event.arguments[:1] == ("me-1",) and float(str(event.arguments[1])) > 0,
             "progress",
         )
-        # Even the process that would clear up is killed.
+        # The process that would clean up is killed too.
         processes = [daemon.process.pid, *daemon.children()]
         names = {name for pid in processes for name in shared_memory(pid)}
         assert len(names) == 1
         for pid in processes:
-            os.kill(pid, signal.SIGKILL)
-        assert daemon.stop(signal.SIGKILL) == -signal.SIGKILL
+            os.kill(pid, KILL)
+        assert daemon.stop(KILL) == KILLED
     assert [name for name in names if Path(name).exists()] == []
 
 
 def shared_memory(pid: int) -> set[str]:
-    """The paths of the shared memory that a process has open."""
+    """The paths of a process's open shared memory."""
     lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
     return {line.split()[5] for line in lines if "/dev/shm/melody-" in line}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_a_signal_stops_it_well_and_tells_whose_request_is_given_up(
+def test_a_signal_stops_the_daemon_in_good_order_and_fails_open_requests(
     shared: DaemonProcess, tmp_path: Path, number: signal.Signals
 ) -> None:
     daemon = DaemonProcess(tmp_path / "Clips", *shared_model(shared)).ready()
@@ -452,7 +460,7 @@ def test_a_daemon_that_is_killed_leaves_no_process(shared: DaemonProcess, tmp_pa
         client.wait("/bridge/progress", "me-1")
         assert len(daemon.children()) >= 1
         # `stop` asserts that its children end.
-        assert daemon.stop(signal.SIGKILL) == -signal.SIGKILL
+        assert daemon.stop(KILL) == KILLED
     left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
     assert [name for name in left if not name.endswith(".json")] == []
 
@@ -461,7 +469,7 @@ def test_an_engine_that_is_killed_costs_one_request(shared: DaemonProcess, clien
     kill_engine(shared, client)
 
 
-def test_a_new_client_is_told_how_engine_and_input_are(
+def test_a_new_client_gets_the_state_of_engine_and_input(
     shared: DaemonProcess, client: Client
 ) -> None:
     hello = client.wait("/bridge/hello").arguments
@@ -469,19 +477,19 @@ def test_a_new_client_is_told_how_engine_and_input_are(
     assert hello[5] == (shared.clips / "Takes").as_posix() and (shared.clips / "Takes").is_dir()
     assert client.wait("/bridge/input").arguments == ("none", "", 0)
     state, detail = client.wait("/bridge/engine").arguments
-    # What it is after other tests, such as those that kill the engine; the log has it too.
+    # Other tests may have killed the engine before; the log has the same state.
     assert state in ("ready", "busy", "restarting") and hello[2] in ("ready", "busy", "restarting")
     assert shared.logged("engine", state=state, detail=detail)
 
 
-def test_a_folder_for_takes_that_cannot_be_made_keeps_no_client_away(tmp_path: Path) -> None:
+def test_clients_can_subscribe_although_the_takes_folder_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "Takes").write_text("a file is in its place")
     with running(tmp_path) as daemon, Client(daemon.port) as client:
         assert client.wait("/bridge/hello").arguments[5] == ""
 
 
 def refused(*arguments: str) -> str:
-    """The one line that a daemon which does not start says."""
+    """The error line of a daemon that does not start."""
     done = subprocess.run(
         [sys.executable, "-m", "bridge", "run", *arguments], capture_output=True, text=True
     )
@@ -510,7 +518,7 @@ def test_mistakes_at_the_start_are_one_line_and_status_2(tmp_path: Path) -> None
     assert not (tmp_path / "Clips").exists()
 
 
-def test_it_listens_on_loopback_only(shared: DaemonProcess) -> None:
+def test_the_daemon_listens_on_loopback_only(shared: DaemonProcess) -> None:
     inodes = set()
     for link in Path(f"/proc/{shared.process.pid}/fd").iterdir():
         try:

@@ -1,6 +1,6 @@
-"""The daemon on a sound card: JACK's dummy server, with what is played into it by other programs.
+"""The daemon on a sound card: JACK's dummy server, with audio that other programs play into it.
 
-Passages in which the server missed a period are played again.
+A test repeats a performance in which the server missed a period.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.peers.osc_programs import Message, send_by_oscsend, send_by_pd
 from tests.peers.wait import until
 
 LEAD_SECONDS = 1.5
-"""For a player to start, and for the clock to hear of the DAW."""
+"""Time for a player to start, and for the clock to receive the DAW's messages."""
 CLICK_FRAMES = 64
 FLOOD_PACKETS, FLOOD_PER_SECOND = 100_000, 20_000
 
@@ -37,7 +37,7 @@ FLOOD_PACKETS, FLOOD_PER_SECOND = 100_000, 20_000
 def daemon(
     module_jack_server: JackServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DaemonProcess]:
-    """A daemon that hears the server's sound card, with `pocket`."""
+    """A daemon that records the server's sound card, with `pocket`."""
     clips = tmp_path_factory.mktemp("live") / "Clips"
     with running(clips, input="system") as daemon:
         daemon.logged("input", state="ready")
@@ -60,7 +60,7 @@ def clicks(tempo_bpm: float, beats: int, numerator: int) -> NDArray[np.float32]:
     return samples
 
 
-def kept(client: Client, melody: str) -> tuple[NDArray[np.float32], int]:
+def recorded(client: Client, melody: str) -> tuple[NDArray[np.float32], int]:
     """The samples of a capture and their rate, from the file that a clip's sidecar names."""
     id = f"{client.name}-{time.monotonic_ns()}"
     client.send("/bridge/generate", id, *("melody", melody, "bars", 1))
@@ -79,7 +79,7 @@ def at(seconds: float) -> None:
     ("address", "tempo_bpm", "numerator"),
     [("/bridge/capture/last", 200.0, 4), ("/bridge/capture/start", 187.3, 3)],
 )
-def test_a_takes_first_frame_is_the_bar_line_and_every_click_lies_on_its_beat(
+def test_a_take_starts_on_the_bar_line_and_every_click_is_on_its_beat(
     daemon: DaemonProcess,
     client: Client,
     jack_server: JackServer,
@@ -98,7 +98,7 @@ def test_a_takes_first_frame_is_the_bar_line_and_every_click_lies_on_its_beat(
             Daw(daemon.port, start_seconds=start, tempo_bpm=tempo_bpm, numerator=numerator) as daw,
             playing(played, at_seconds=start, folder=tmp_path),
         ):
-            # `last` in the bar after those that are meant, `start` in the one before.
+            # `last` is sent in the bar after the captured ones, `start` in the bar before.
             at(daw.seconds_of(numerator * (bars + 0.3 if "last" in address else 0.5)))
             client.send(address, id, bars)
             client.ended(id)
@@ -106,7 +106,7 @@ def test_a_takes_first_frame_is_the_bar_line_and_every_click_lies_on_its_beat(
 
     id = without_xruns(jack_server, attempt)
     client.done(id)
-    samples, rate = kept(client, id)
+    samples, rate = recorded(client, id)
     frames = bars_to_frames(bars, Meter(numerator, 4), parse_tempo(tempo_bpm), SAMPLE_RATE)
     assert (rate, samples.shape) == (SAMPLE_RATE, (frames, 2))
     beat_frames = 60 / tempo_bpm * SAMPLE_RATE
@@ -122,7 +122,7 @@ def test_a_takes_first_frame_is_the_bar_line_and_every_click_lies_on_its_beat(
     assert np.mean(is_bar_line == (beats % numerator == 0)) >= 0.95
 
 
-def test_what_is_captured_equals_the_file_that_was_played_bit_for_bit(
+def test_a_capture_equals_the_played_file_bit_for_bit(
     daemon: DaemonProcess, client: Client, jack_server: JackServer, tmp_path: Path
 ) -> None:
     noise = np.random.default_rng(4).uniform(-0.5, 0.5, (2 * SAMPLE_RATE, 2)).astype(np.float32)
@@ -141,9 +141,9 @@ def test_what_is_captured_equals_the_file_that_was_played_bit_for_bit(
 
     id = without_xruns(jack_server, attempt)
     client.done(id)
-    samples, _ = kept(client, id)
+    samples, _ = recorded(client, id)
     first = int(np.flatnonzero(samples.any(axis=1))[0])
-    # It begins at the onset, with a little of what came before it.
+    # The capture begins a little before the onset.
     assert first < 0.02 * SAMPLE_RATE
     assert np.array_equal(samples[first : first + len(noise)], noise)
 
@@ -216,14 +216,14 @@ def test_a_hum_becomes_a_clip_as_similar_to_it_as_the_offline_path_makes(
         assert score >= 0.7
 
 
-def test_the_level_is_told_ten_times_a_second(client: Client) -> None:
+def test_the_level_is_published_ten_times_a_second(client: Client) -> None:
     client.wait("/bridge/input", "ready", "system")
     start, first = time.perf_counter(), client.levels
     until(lambda: client.levels >= first + 20, "20 levels")
     assert 1.5 < time.perf_counter() - start < 5 * 2
 
 
-def test_a_lost_device_is_told_what_was_recorded_is_kept_and_it_comes_back(
+def test_a_lost_device_is_reported_keeps_its_recording_and_comes_back(
     daemon: DaemonProcess, client: Client, jack_server: JackServer, tmp_path: Path
 ) -> None:
     recording, waiting = f"{client.name}-1", f"{client.name}-2"
@@ -244,7 +244,7 @@ def test_a_lost_device_is_told_what_was_recorded_is_kept_and_it_comes_back(
     already = len(client.events)
     jack_server.start()
     client.wait("/bridge/input", "ready", after=already)
-    samples, _ = kept(client, recording)
+    samples, _ = recorded(client, recording)
     assert len(samples) > 0.9 * SAMPLE_RATE
     client.send("/bridge/capture/start", f"{client.name}-3", 1)
     with playing(np.tile(noise, (4, 1)), folder=tmp_path):
@@ -288,7 +288,7 @@ def test_a_flood_of_messages_costs_capture_nothing_and_is_counted(
     print(f"{rate:.0f} packets a second, {grown / 1024:.0f} KiB more memory")
     assert grown < 10 * 1024**2
     assert [line for line in daemon.log[already:] if line.get("event") == "overflow"] == []
-    # As the log tells it: what was thrown away, where the machine was too slow, and what was wrong.
+    # The log counts refused messages, and dropped ones where the machine was too slow.
     lines = daemon.log[already:]
     assert any("were refused" in line["message"] for line in lines)
     if any(line.get("event") == "dropped" for line in lines):

@@ -1,23 +1,31 @@
-"""What was said nearest to a request wins: itself, its preset, the session, then the file."""
+"""The nearest setting wins: the request, its preset, the session, its preset, then the file."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import pytest
 
 from bridge.commands import ClipSettings
-from bridge.config import Options
+from bridge.config import Options, RunOptions
 from bridge.config.presets import find_preset
-from bridge.daemon.defaults import options_of
+from bridge.daemon.defaults import SessionDefaults
 from bridge.errors import BadArgument, UnknownPreset
 
-
-def options(request: ClipSettings, session: ClipSettings, **last: object) -> Options:
-    return options_of(request, session, settled={"tempo_bpm": Fraction(120)}, last=last)
+AT_120 = {"tempo_bpm": Fraction(120)}
 
 
-def test_each_value_is_the_nearest_that_was_said() -> None:
+def options(
+    request: ClipSettings,
+    session: ClipSettings,
+    settled: Mapping[str, object] = AT_120,
+    **file: object,
+) -> Options:
+    return SessionDefaults(RunOptions(defaults=file)).options_for(request, session, settled)
+
+
+def test_each_value_comes_from_the_nearest_setting() -> None:
     near, far = (
         ClipSettings(prompt="near", bars=1),
         ClipSettings(bars=2, temperature=0.5, key="A minor"),
@@ -27,7 +35,7 @@ def test_each_value_is_the_nearest_that_was_said() -> None:
     assert (read.temperature, read.guidance_scale) == (0.5, 2.0)
 
 
-def test_a_preset_is_under_who_named_it_and_over_what_is_farther() -> None:
+def test_a_preset_is_weaker_than_the_settings_beside_it_and_stronger_than_the_next() -> None:
     preset = find_preset("lofi-keys")
     read = options(
         ClipSettings(preset="lofi-keys", bars=3), ClipSettings(prompt="far", temperature=0.5)
@@ -39,27 +47,29 @@ def test_a_preset_is_under_who_named_it_and_over_what_is_farther() -> None:
 
 
 @pytest.mark.parametrize("near", [ClipSettings(prompt="near"), ClipSettings(preset="lofi-keys")])
-def test_how_it_sounds_was_said_nearer_so_the_farther_has_no_say(near: ClipSettings) -> None:
+def test_a_requests_prompt_or_preset_hides_both_of_the_session(near: ClipSettings) -> None:
     read = options(near, ClipSettings(prompt="far", preset="nobody has this"))
-    assert read.prompt != "far" and read.preset == near.preset
+    assert read.prompt != "far" and read.preset == near.get("preset")
 
 
 @pytest.mark.parametrize(
     ("near", "far", "seed"),
     [(None, 7, 7), (3, 7, 3), (-1, 7, None), (0, None, 0), (None, -1, None)],
 )
-def test_a_random_seed_is_said_too(near: int | None, far: int | None, seed: int | None) -> None:
+def test_a_random_seed_is_a_setting_too(
+    near: int | None, far: int | None, seed: int | None
+) -> None:
     assert options(ClipSettings(prompt="x", seed=near), ClipSettings(seed=far)).seed == seed
 
 
 def test_unconditional_holds_only_without_a_prompt() -> None:
     settled = {"unconditional": True}
-    assert options_of(ClipSettings(), ClipSettings(), settled=settled, last={}).unconditional
-    read = options_of(ClipSettings(), ClipSettings(prompt="far"), settled=settled, last={})
+    assert options(ClipSettings(), ClipSettings(), settled).unconditional
+    read = options(ClipSettings(), ClipSettings(prompt="far"), settled)
     assert not read.unconditional and read.prompt == "far"
 
 
-def test_what_cannot_be_is_told() -> None:
+def test_an_unknown_preset_and_a_request_without_melody_or_prompt_are_refused() -> None:
     with pytest.raises(UnknownPreset, match="nobody"):
         options(ClipSettings(preset="nobody has this"), ClipSettings())
     with pytest.raises(BadArgument, match="nothing to go by"):

@@ -1,4 +1,4 @@
-"""The log: a line a sentence for people, an object a line for programs."""
+"""The log: plain lines for people, JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ with set_up(as_json=True):
 """
 
 
-def said(how: str) -> tuple[list[str], list[str]]:
+def logged(form: str) -> tuple[list[str], list[str]]:
     """Lines on stdout and on stderr."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, how], capture_output=True, text=True, check=True
+        [sys.executable, "-c", SCRIPT, form], capture_output=True, text=True, check=True
     )
     return done.stdout.splitlines(), done.stderr.splitlines()
 
 
-def test_people_read_a_line_a_sentence_on_stderr() -> None:
-    stdout, stderr = said("plain")
+def test_plain_lines_go_to_stderr() -> None:
+    stdout, stderr = logged("plain")
     assert stdout == []
     sentences = [line.partition(" ")[2] for line in stderr[:3]]
     assert sentences == ["a clip of 4 bars", "warning: but this", "error: it failed"]
     assert stderr[3].startswith("Traceback")
 
 
-def test_programs_read_an_object_a_line_on_stdout() -> None:
+def test_json_lines_go_to_stdout() -> None:
     before = datetime.now(UTC).replace(microsecond=0)
-    stdout, stderr = said("json")
+    stdout, stderr = logged("json")
     assert stderr == []
     clip, other, failure = map(json.loads, stdout)
     assert before <= datetime.fromisoformat(clip.pop("time")) <= datetime.now(UTC)
@@ -69,7 +69,7 @@ def test_programs_read_an_object_a_line_on_stdout() -> None:
     assert "ZeroDivisionError" in failure["traceback"]
 
 
-def test_a_reader_who_does_not_read_stops_nobody_and_is_told_what_it_missed() -> None:
+def test_a_slow_reader_stops_nothing_and_gets_the_number_of_dropped_lines() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", FLOOD],
         stdin=subprocess.PIPE,
@@ -80,7 +80,7 @@ def test_a_reader_who_does_not_read_stops_nobody_and_is_told_what_it_missed() ->
         assert process.stdin is not None and process.stdout is not None
         assert process.stderr is not None
         assert process.stderr.readline() == "went on\n"
-        # Now it reads: what fitted is all there, and the gap is told.
+        # Now it reads: the lines that fitted are complete, and a line reports the gap.
         first = [json.loads(process.stdout.readline())["message"] for _ in range(10_000)]
         process.stdin.write("\n")
         process.stdin.close()
@@ -89,7 +89,7 @@ def test_a_reader_who_does_not_read_stops_nobody_and_is_told_what_it_missed() ->
     assert rest[-1] == "last" and "lines were not read in time" in rest[-2]
 
 
-def test_a_reader_who_has_gone_or_never_reads_again_lets_it_end() -> None:
+def test_the_daemon_ends_although_its_reader_never_reads_again() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", FLOOD],
         stdin=subprocess.PIPE,

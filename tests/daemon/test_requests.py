@@ -1,4 +1,4 @@
-"""The ledger: a request is done once, ends once, and is answered again when it is sent again."""
+"""The requests: each runs once, ends once, and is replayed when it is sent again."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from typing import Any
 
 import pytest
 
-from bridge.commands import CaptureChanged, ClipReady, Done, Event, Failed, Progress
+from bridge.commands import (
+    CaptureChanged,
+    ClipReady,
+    Done,
+    Event,
+    Failed,
+    Progress,
+    RequestBegun,
+)
 from bridge.daemon.requests import MOST_OPEN, REMEMBERED, RequestRegistry
 from bridge.errors import BadArgument, QueueFull, UnknownId
 
 
-def requests() -> tuple[RequestRegistry, list[Event]]:
+def new_registry() -> tuple[RequestRegistry, list[Event]]:
     events: list[Event] = []
     return RequestRegistry(events.append), events
 
@@ -20,72 +28,73 @@ def clip(id: str, index: int) -> ClipReady:
     return ClipReady(id, index, 2, f"/clips/{index}.wav", 4, 120.0, 7, 0.9, 4, 4, 44_100, "clip")
 
 
-def test_a_request_that_is_sent_again_is_done_once_and_answered_with_its_last_state() -> None:
-    book, events = requests()
-    assert book.begin("me-1", "generate")
-    book.publish(Progress("me-1", 0.25, 3.0))
-    book.publish(Progress("me-1", 0.5, 2.0))
+def test_a_request_that_is_sent_again_runs_once_and_replays_its_last_state() -> None:
+    requests, events = new_registry()
+    assert requests.begin("me-1", "generate")
+    assert events == [RequestBegun("me-1", "generate")]
+    requests.publish(Progress("me-1", 0.25, 3.0))
+    requests.publish(Progress("me-1", 0.5, 2.0))
     events.clear()
-    assert not book.begin("me-1", "generate")
+    assert not requests.begin("me-1", "generate")
     assert events == [Progress("me-1", 0.5, 2.0)]
 
 
-def test_one_that_has_ended_is_answered_with_its_clips_and_its_end() -> None:
-    book, events = requests()
-    book.begin("me-1", "generate")
-    events_sent: list[Any] = [clip("me-1", 0), clip("me-1", 1), Done("me-1", 2)]
-    for event in events_sent:
-        book.publish(event)
+def test_a_request_that_has_ended_replays_its_clips_and_its_end() -> None:
+    requests, events = new_registry()
+    requests.begin("me-1", "generate")
+    published: list[Any] = [clip("me-1", 0), clip("me-1", 1), Done("me-1", 2)]
+    for event in published:
+        requests.publish(event)
     events.clear()
-    assert not book.begin("me-1", "generate")
-    assert events == events_sent
+    assert not requests.begin("me-1", "generate")
+    assert events == published
 
 
 @pytest.mark.parametrize("first", [Done("me-1", 0), Failed("me-1", "cancelled", "by its client")])
-def test_a_request_ends_once_and_nothing_is_told_after_its_end(first: Done | Failed) -> None:
-    book, events = requests()
-    book.begin("me-1", "capture")
-    book.publish(first)
-    book.publish(Failed("me-1", "engine-died", "late"))
-    book.publish(Done("me-1", 0))
-    book.publish(CaptureChanged("me-1", "recording", 1.0, -6.0))
-    assert events == [first]
-    assert not book.is_open("me-1")
+def test_a_request_ends_once_and_publishes_nothing_after_its_end(first: Done | Failed) -> None:
+    requests, events = new_registry()
+    requests.begin("me-1", "capture")
+    requests.publish(first)
+    requests.publish(Failed("me-1", "engine-died", "late"))
+    requests.publish(Done("me-1", 0))
+    requests.publish(CaptureChanged("me-1", "recording", 1.0, -6.0))
+    assert events == [RequestBegun("me-1", "capture"), first]
+    assert not requests.is_open("me-1")
 
 
 def test_an_id_belongs_to_one_kind_of_request() -> None:
-    book, _ = requests()
-    book.begin("me-1", "capture")
+    requests, _ = new_registry()
+    requests.begin("me-1", "capture")
     with pytest.raises(BadArgument, match=r"me-1.*capture"):
-        book.begin("me-1", "generate")
+        requests.begin("me-1", "generate")
 
 
-def test_an_unknown_request_has_nothing_to_tell() -> None:
-    book, events = requests()
+def test_an_unknown_request_cannot_be_replayed() -> None:
+    requests, events = new_registry()
     with pytest.raises(UnknownId, match="me-1"):
-        book.replay("me-1")
-    book.begin("me-1", "capture")
-    book.publish(Done("me-1", 0))
-    book.replay("me-1")
-    assert events == [Done("me-1", 0)] * 2
+        requests.replay("me-1")
+    requests.begin("me-1", "capture")
+    requests.publish(Done("me-1", 0))
+    requests.replay("me-1")
+    assert events[1:] == [Done("me-1", 0)] * 2
 
 
-def test_too_many_at_a_time_are_refused_until_one_ends() -> None:
-    book, _ = requests()
+def test_too_many_open_requests_are_refused_until_one_ends() -> None:
+    requests, _ = new_registry()
     for number in range(MOST_OPEN):
-        book.begin(f"me-{number}", "generate")
+        requests.begin(f"me-{number}", "generate")
     with pytest.raises(QueueFull, match=str(MOST_OPEN)):
-        book.begin("me-last", "generate")
-    book.publish(Done("me-0", 1))
-    assert book.begin("me-last", "generate")
+        requests.begin("me-last", "generate")
+    requests.publish(Done("me-0", 1))
+    assert requests.begin("me-last", "generate")
 
 
-def test_old_requests_are_forgotten_and_those_under_way_never() -> None:
-    book, _ = requests()
-    book.begin("me-open", "generate")
+def test_old_requests_are_forgotten_but_open_ones_never() -> None:
+    requests, _ = new_registry()
+    requests.begin("me-open", "generate")
     for number in range(REMEMBERED + 5):
-        book.begin(f"me-{number}", "capture")
-        book.publish(Done(f"me-{number}", 0))
-    assert book.is_open("me-open")
-    assert book.begin("me-0", "capture"), "the oldest is new again"
-    assert not book.begin(f"me-{REMEMBERED + 4}", "capture")
+        requests.begin(f"me-{number}", "capture")
+        requests.publish(Done(f"me-{number}", 0))
+    assert requests.is_open("me-open")
+    assert requests.begin("me-0", "capture"), "the oldest was forgotten"
+    assert not requests.begin(f"me-{REMEMBERED + 4}", "capture")

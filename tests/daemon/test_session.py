@@ -1,4 +1,4 @@
-"""What a session does beside its clients' requests, which `test_daemon` has."""
+"""Uncancellable writing and warm-up of a session; `test_daemon` has the clients' requests."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import sys
 from bridge.daemon.session import uncancellable
 
 
-def test_what_was_begun_is_finished_though_it_is_cancelled_twice() -> None:
+def test_uncancellable_work_finishes_although_it_is_cancelled_twice() -> None:
     async def run() -> str:
-        begun, go_on = asyncio.Event(), asyncio.Event()
+        begun, may_finish = asyncio.Event(), asyncio.Event()
 
         async def write() -> str:
             begun.set()
-            await go_on.wait()
+            await may_finish.wait()
             return "written"
 
         task = asyncio.create_task(uncancellable(write()))
         await begun.wait()
         for _ in range(2):
             task.cancel()
-            # One turn of the loop, in which the cancellation arrives.
+            # The cancellation arrives in one turn of the loop.
             await asyncio.sleep(0)
-        go_on.set()
+        may_finish.set()
         return await task
 
     assert asyncio.run(run()) == "written"

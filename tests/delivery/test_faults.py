@@ -1,6 +1,6 @@
 """A full disk, a kill and an interrupt leave no partial clip; two writers never take one name.
 
-Writers are real processes, killed when the state to be tested is seen on disk.
+Writers are real processes; the test kills them when it sees the state to test on disk.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ import soundfile
 
 import bridge
 from bridge.delivery.wav import clear_stale_parts
+from tests.processes import KILLED
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits and signals are POSIX's")
+if sys.platform == "win32":
+    pytest.skip("limits and signals are POSIX's", allow_module_level=True)
 
 WRITER = """
 import sys
@@ -48,10 +50,10 @@ except DiskFull as error:
 """
 
 FRAMES = 1_500_000
-"""9 MB: long enough to be seen while it is written."""
+"""9 MB: writing takes long enough to see it in progress."""
 PATIENCE_SECONDS = 100
 MANY_TIMES = 60
-"""Chances to see a state; one that is never seen ends the writer, and fails the test."""
+"""Number of chances to see a state; if it never appears, the writer ends and the test fails."""
 REPEATED = f"""
 print("ready", flush=True)
 for number in range({MANY_TIMES}):
@@ -86,7 +88,7 @@ def start(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def finish(writer: subprocess.Popen[str]) -> tuple[str, str]:
-    """What it said on stdout and stderr, once it has ended; one that never ends is killed."""
+    """Wait for a writer and return its stdout and stderr; kill it if it never ends."""
     try:
         return writer.communicate(timeout=PATIENCE_SECONDS)
     except subprocess.TimeoutExpired:
@@ -95,8 +97,8 @@ def finish(writer: subprocess.Popen[str]) -> tuple[str, str]:
         raise
 
 
-def assert_all_whole(folder: Path) -> int:
-    """Every clip in sight is complete and has its complete sidecar; returns how many there are."""
+def assert_all_complete(folder: Path) -> int:
+    """Assert that every visible clip and its sidecar are complete; return the number of clips."""
     clips = list(folder.glob("*.wav"))
     for clip in clips:
         sound, _ = soundfile.read(clip)
@@ -111,7 +113,9 @@ def assert_all_whole(folder: Path) -> int:
     [(FRAMES, 0), (16_650, 0), (1000, 200_000)],
     ids=["at the clip", "at its last bytes", "at the sidecar"],
 )
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, frames: int, text: int) -> None:
+def test_a_full_disk_is_an_error_and_leaves_no_files(
+    tmp_path: Path, frames: int, text: int
+) -> None:
     writer = start(LIMITED, tmp_path, frames, text)
     output, errors = finish(writer)
     assert writer.returncode == 1, errors
@@ -120,11 +124,11 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, frames: int, tex
 
 
 def test_under_the_limit_the_clip_is_written(tmp_path: Path) -> None:
-    """The limit above is what stopped it."""
+    """This shows that the limit caused the error in the test above."""
     writer = start(LIMITED, tmp_path, 16_000, 0)
     _, errors = finish(writer)
     assert writer.returncode == 0, errors
-    assert assert_all_whole(tmp_path) == 1
+    assert assert_all_complete(tmp_path) == 1
 
 
 def part_of_at_least(size: int) -> Callable[[Path], bool]:
@@ -141,7 +145,7 @@ STATES: dict[str, Callable[[Path], bool]] = {
     "part made": part_of_at_least(0),
     "part begun": part_of_at_least(1),
     "part half": part_of_at_least(FRAMES * 3),
-    "part whole": part_of_at_least(FRAMES * 6 + 44),
+    "part complete": part_of_at_least(FRAMES * 6 + 44),
     "sidecar begun": lambda folder: any(folder.glob(".*.json.part")),
     "sidecar there": lambda folder: any(folder.glob("*.json")),
     "clip there": lambda folder: any(folder.glob("*.wav")),
@@ -149,7 +153,7 @@ STATES: dict[str, Callable[[Path], bool]] = {
 
 
 @pytest.mark.parametrize("state", list(STATES))
-def test_a_kill_leaves_no_partial_clip_in_sight(tmp_path: Path, state: str) -> None:
+def test_a_kill_leaves_no_visible_partial_clip(tmp_path: Path, state: str) -> None:
     writer = start(REPEATED, tmp_path)
     assert writer.stdout is not None
     assert writer.stdout.readline() == "ready\n"
@@ -157,24 +161,24 @@ def test_a_kill_leaves_no_partial_clip_in_sight(tmp_path: Path, state: str) -> N
         pass
     writer.kill()
     finish(writer)
-    assert writer.returncode == -signal.SIGKILL
-    assert_all_whole(tmp_path)
-    # The next one clears up, and then every sidecar has its clip.
+    assert writer.returncode == KILLED
+    assert_all_complete(tmp_path)
+    # The next writer cleans up, and then every sidecar has its clip.
     clear_stale_parts(tmp_path)
     assert list(tmp_path.glob(".*")) == []
-    whole = assert_all_whole(tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2 * whole
+    complete = assert_all_complete(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2 * complete
 
 
-def test_what_is_being_written_is_not_cleared_away(tmp_path: Path) -> None:
-    """The writer is stopped, not dead, while another clears the folder."""
+def test_a_clip_in_progress_is_not_removed(tmp_path: Path) -> None:
+    """The writer is stopped, not dead, while another process cleans the folder."""
     writer = start(REPEATED, tmp_path)
     assert writer.stdout is not None
     assert writer.stdout.readline() == "ready\n"
     while not STATES["part begun"](tmp_path) and writer.poll() is None:
         pass
     writer.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, writer.pid, os.WSTOPPED | os.WNOWAIT)
+    os.waitpid(writer.pid, os.WUNTRACED)
     parts = list(tmp_path.glob(".*.part"))
     clear_stale_parts(tmp_path)
     assert list(tmp_path.glob(".*.part")) == parts
@@ -184,12 +188,12 @@ def test_what_is_being_written_is_not_cleared_away(tmp_path: Path) -> None:
         pass
     writer.kill()
     _, errors = finish(writer)
-    assert writer.returncode == -signal.SIGKILL, errors
-    assert assert_all_whole(tmp_path) > before
+    assert writer.returncode == KILLED, errors
+    assert assert_all_complete(tmp_path) > before
 
 
-@pytest.mark.parametrize("state", ["part begun", "part whole", "sidecar there", "clip there"])
-def test_ctrl_c_leaves_whole_clips_only(tmp_path: Path, state: str) -> None:
+@pytest.mark.parametrize("state", ["part begun", "part complete", "sidecar there", "clip there"])
+def test_ctrl_c_leaves_only_complete_clips(tmp_path: Path, state: str) -> None:
     writer = start(INTERRUPTED, tmp_path)
     assert writer.stdout is not None
     assert writer.stdout.readline() == "ready\n"
@@ -199,12 +203,12 @@ def test_ctrl_c_leaves_whole_clips_only(tmp_path: Path, state: str) -> None:
     output, errors = finish(writer)
     assert output == "interrupted\n", errors
     assert list(tmp_path.glob(".*")) == []
-    whole = assert_all_whole(tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2 * whole
+    complete = assert_all_complete(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2 * complete
 
 
-def test_writers_at_once_never_take_one_name(tmp_path: Path) -> None:
-    """Four processes, five clips each, all of one name."""
+def test_concurrent_writers_never_take_the_same_name(tmp_path: Path) -> None:
+    """Four processes write five clips each, all with one name."""
     writers = [start(MANY, tmp_path, 10 * number) for number in range(4)]
     for writer in writers:
         assert writer.stdin is not None
@@ -217,7 +221,7 @@ def test_writers_at_once_never_take_one_name(tmp_path: Path) -> None:
         output += names.split("\n")[:-1]
     assert len(set(output)) == 20
     assert sorted(output) == sorted(clip.name for clip in tmp_path.glob("*.wav"))
-    assert assert_all_whole(tmp_path) == 20
+    assert assert_all_complete(tmp_path) == 20
     assert list(tmp_path.glob(".*")) == []
 
 

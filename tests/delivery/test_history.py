@@ -1,7 +1,8 @@
-"""The history: read from sidecars after a restart, and clips that are discarded, not deleted."""
+"""The history: sidecars are read after a restart, and clips are discarded, not deleted."""
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from fractions import Fraction
@@ -17,7 +18,7 @@ from bridge.timing import Meter
 
 
 def write(folder: Path, request: str, index: int, *, age_seconds: float = 0.0) -> KnownClip:
-    """A real clip with the sidecar that a render gives it."""
+    """Write a real clip with the sidecar of a render."""
     meter, tempo_bpm = Meter(7, 8), Fraction(280, 3)
     path = write_clip(
         folder,
@@ -31,6 +32,7 @@ def write(folder: Path, request: str, index: int, *, age_seconds: float = 0.0) -
             "seed": 7 + index,
             "sample_rate": 44_100,
             "melody_similarity": None if index else 0.75,
+            "remarks": ["The melody's 4 bars are repeated to fill 8."],
         },
         name=f"{request} {index}",
         bars=2,
@@ -47,13 +49,13 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_restart_forgets_nothing_and_the_newest_come_first(tmp_path: Path) -> None:
+def test_after_a_restart_all_clips_are_listed_newest_first(tmp_path: Path) -> None:
     clips = [write(tmp_path, f"me-{age}", 0, age_seconds=age) for age in (1, 3, 2)]
     assert History(tmp_path).newest(10) == [clips[0], clips[2], clips[1]]
     assert History(tmp_path).newest(1) == [clips[0]]
 
 
-def test_what_is_added_comes_first_and_what_somebody_deleted_is_gone(tmp_path: Path) -> None:
+def test_added_clips_come_first_and_deleted_ones_are_gone(tmp_path: Path) -> None:
     old = write(tmp_path, "me-1", 0, age_seconds=10)
     history = History(tmp_path)
     new = [write(tmp_path, "me-2", index) for index in (0, 1)]
@@ -63,7 +65,7 @@ def test_what_is_added_comes_first_and_what_somebody_deleted_is_gone(tmp_path: P
     assert history.newest(10) == [new[1], old]
 
 
-def test_no_folder_yet_is_an_empty_history(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_empty_history(tmp_path: Path) -> None:
     assert History(tmp_path / "not there").newest(10) == []
     assert not (tmp_path / "not there").exists()
 
@@ -84,21 +86,35 @@ VALID = (
         VALID.replace("44100", "-1"),
     ],
 )
-def test_files_of_other_programs_are_passed_over(tmp_path: Path, content: str) -> None:
+def test_files_of_other_programs_are_ignored(tmp_path: Path, content: str) -> None:
     clip = write(tmp_path, "me-1", 0)
     (tmp_path / "other.json").write_text(content, errors="surrogateescape")
     (tmp_path / "other.wav").write_bytes(b"RIFF")
     assert History(tmp_path).newest(10) == [clip]
 
 
-def test_a_sidecar_with_all_that_is_told_of_a_clip_is_known(tmp_path: Path) -> None:
+def test_a_sidecar_with_all_required_fields_is_listed(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text(VALID)
     (tmp_path / "other.wav").write_bytes(b"RIFF")
     (clip,) = History(tmp_path).newest(10)
     assert (clip.bars, clip.seed, clip.request) == (4, 7, "")
 
 
-def test_a_discarded_clip_moves_with_its_sidecar_and_nothing_else_does(tmp_path: Path) -> None:
+def test_a_sidecar_of_the_previous_version_is_listed_as_before(tmp_path: Path) -> None:
+    """It has the field `told` instead of `remarks`."""
+    clip = write(tmp_path, "me-1", 0)
+    sidecar = clip.path.with_suffix(".json")
+    fields = json.loads(sidecar.read_text(encoding="utf-8"))
+    assert History(tmp_path).newest(10) == [clip]
+    fields.pop("remarks")
+    fields["told"] = ["The melody's 4 bars are repeated to fill 8."]
+    sidecar.write_text(json.dumps(fields), encoding="utf-8")
+    history = History(tmp_path)
+    assert history.newest(10) == [clip]
+    assert history.discard("me-1") == 1
+
+
+def test_only_a_discarded_clip_and_its_sidecar_move(tmp_path: Path) -> None:
     first, second = (write(tmp_path, "me-1", index) for index in (0, 1))
     history = History(tmp_path)
     assert history.discard("me-1", 1) == 1
@@ -112,14 +128,14 @@ def test_a_discarded_clip_moves_with_its_sidecar_and_nothing_else_does(tmp_path:
     assert len(names(tmp_path / "Discarded")) == 4
 
 
-def test_discarding_never_writes_over_what_was_discarded_before(tmp_path: Path) -> None:
+def test_discarding_never_overwrites_a_discarded_clip(tmp_path: Path) -> None:
     for _ in range(3):
         write(tmp_path, "me-1", 0)
         assert History(tmp_path).discard("me-1") == 1
     assert len(names(tmp_path / "Discarded")) == 6
 
 
-def test_unknown_requests_and_indices_are_told(tmp_path: Path) -> None:
+def test_unknown_requests_and_indices_are_errors(tmp_path: Path) -> None:
     write(tmp_path, "me-1", 0)
     history = History(tmp_path)
     with pytest.raises(UnknownId, match="me-2"):
@@ -129,14 +145,14 @@ def test_unknown_requests_and_indices_are_told(tmp_path: Path) -> None:
     assert "Discarded" not in names(tmp_path)
 
 
-def test_a_clip_that_somebody_removed_is_no_error(tmp_path: Path) -> None:
+def test_discarding_a_removed_clip_is_not_an_error(tmp_path: Path) -> None:
     clip = write(tmp_path, "me-1", 0)
     history = History(tmp_path)
     clip.path.unlink()
     assert history.discard("me-1") == 0
 
 
-def test_only_what_was_discarded_a_week_ago_is_deleted(tmp_path: Path) -> None:
+def test_only_clips_discarded_a_week_ago_are_deleted(tmp_path: Path) -> None:
     for index in (0, 1):
         write(tmp_path, "me-1", index)
     History(tmp_path).discard("me-1")
@@ -151,7 +167,7 @@ def test_only_what_was_discarded_a_week_ago_is_deleted(tmp_path: Path) -> None:
     assert old.path.exists(), "age alone deletes no clip"
 
 
-def test_an_old_clip_is_kept_a_week_from_when_it_is_discarded(tmp_path: Path) -> None:
+def test_an_old_clip_is_kept_for_a_week_after_it_is_discarded(tmp_path: Path) -> None:
     clip = write(tmp_path, "me-1", 0)
     year_old = time.time() - 365 * 24 * 3600
     for path in (clip.path, clip.path.with_suffix(".json")):
@@ -162,7 +178,7 @@ def test_an_old_clip_is_kept_a_week_from_when_it_is_discarded(tmp_path: Path) ->
 
 
 def test_of_two_requests_with_one_id_the_newer_is_discarded(tmp_path: Path) -> None:
-    """Ids begin anew with a client: README's own example is always `me-2`."""
+    """Each client numbers its requests from the start: the README's example is always `me-2`."""
     write(tmp_path, "me-2", 0, age_seconds=1000)
     write(tmp_path, "me-2", 1, age_seconds=1000)
     newer = write(tmp_path, "me-2", 0)

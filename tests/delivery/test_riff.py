@@ -1,4 +1,4 @@
-"""The WAV is what other programs read: exact samples, loop points, tempo."""
+"""The WAV for other programs: exact samples, loop points, tempo."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_sndfile_info_reads_loop_and_tempo_back(
 
 
 def test_half_a_beat_has_no_acid_chunk_but_still_a_loop() -> None:
-    """One bar of 7/8 is 3.5 beats, which `acid` cannot say."""
+    """One bar of 7/8 is 3.5 beats, which `acid` cannot express."""
     content = wav_bytes(clip(77_175), bars=1, tempo_bpm=Fraction(120), meter=Meter(7, 8))
     found = chunks(content)
     assert b"acid" not in found
@@ -89,8 +89,10 @@ def test_the_chunks_are_laid_out_as_documented() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(frames=st.integers(1, 3000), channels=st.sampled_from([1, 2]))
-def test_soundfile_reads_every_sample_to_half_a_step(frames: int, channels: int) -> None:
-    """Mono of an odd length has an odd number of bytes, and a filler that is not counted."""
+def test_soundfile_reads_every_sample_within_half_a_quantization_step(
+    frames: int, channels: int
+) -> None:
+    """Mono of an odd length has an odd number of bytes, and a padding byte that is not counted."""
     waveform = clip(frames, 48_000, channels)
     content = wav_bytes(waveform, bars=1, tempo_bpm=Fraction(120), meter=Meter())
     assert len(chunks(content)[b"data"]) == frames * channels * 3
@@ -101,10 +103,10 @@ def test_soundfile_reads_every_sample_to_half_a_step(frames: int, channels: int)
     assert np.abs(read - waveform.samples).max() <= 0.5 / 2**23 + 1e-12
 
 
-def test_full_scale_does_not_wrap_round() -> None:
+def test_full_scale_does_not_wrap_around() -> None:
     samples = np.array([[1.0, -1.0], [1.5, -1.5]], np.float32)
-    whole = np.frombuffer(pcm24(samples), np.uint8).reshape(-1, 3).astype(np.int32)
-    values = whole[:, 0] | whole[:, 1] << 8 | (whole[:, 2] ^ 0x80) << 16
+    octets = np.frombuffer(pcm24(samples), np.uint8).reshape(-1, 3).astype(np.int32)
+    values = octets[:, 0] | octets[:, 1] << 8 | (octets[:, 2] ^ 0x80) << 16
     assert (values - 2**23).tolist() == [2**23 - 1, -(2**23), 2**23 - 1, -(2**23)]
 
 

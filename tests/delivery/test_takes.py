@@ -1,4 +1,4 @@
-"""Takes on disk: what was hummed, bit for bit, and notes that read back as they were played."""
+"""Takes on disk: audio bit for bit, and notes that read back unchanged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_audio_is_kept_bit_for_bit_even_past_full_scale(tmp_path: Path) -> None:
     assert rate == 48_000 and np.array_equal(read, samples)
 
 
-def test_two_takes_of_one_name_are_two_files(tmp_path: Path) -> None:
+def test_two_takes_with_one_name_are_two_files(tmp_path: Path) -> None:
     take = Take(Waveform(np.ones((10, 1), np.float32), 8000))
     first = write_take(tmp_path, take, title="me-1", tempo_bpm=TEMPO)
     second = write_take(tmp_path, take, title="me-1", tempo_bpm=TEMPO)
@@ -34,7 +34,7 @@ def test_two_takes_of_one_name_are_two_files(tmp_path: Path) -> None:
     assert len(list((tmp_path / "Takes").iterdir())) == 2
 
 
-def test_notes_read_back_as_they_were(tmp_path: Path) -> None:
+def test_notes_read_back_unchanged(tmp_path: Path) -> None:
     notes = (
         Note(Fraction(0), Fraction(1), 60),
         Note(Fraction(1), Fraction(1, 2), 60),

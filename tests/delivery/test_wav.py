@@ -1,4 +1,4 @@
-"""Clips get a free name, a sidecar and a folder; nothing that was there is touched."""
+"""Clips get a free name, a sidecar and a folder; existing files are not touched."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_any_title_makes_a_plain_file_name(title: str) -> None:
     assert len(f".{name} 999.json.part".encode()) <= 255
 
 
-def test_a_folder_is_made_and_the_clip_and_its_sidecar_lie_in_it(tmp_path: Path) -> None:
+def test_the_folder_is_created_with_the_clip_and_its_sidecar(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "clips 1.5"
     path = write(folder, name="2026 x 93.7bpm", prompt="warm – tür", seed=7)
     assert path == folder / "2026 x 93.7bpm.wav"
@@ -60,18 +60,18 @@ def test_a_folder_is_made_and_the_clip_and_its_sidecar_lie_in_it(tmp_path: Path)
     assert sidecar == {"prompt": "warm – tür", "seed": 7}
 
 
-def test_a_file_can_be_named(tmp_path: Path) -> None:
+def test_the_output_can_be_a_file_name(tmp_path: Path) -> None:
     assert write(tmp_path / "deep" / "take.wav") == tmp_path / "deep" / "take.wav"
     assert write(str(tmp_path / "shout.WAV")) == tmp_path / "shout.wav"
 
 
-def test_a_folder_may_be_called_as_a_clip_is(tmp_path: Path) -> None:
+def test_a_folder_may_end_in_wav(tmp_path: Path) -> None:
     folder = tmp_path / "odd.wav"
     folder.mkdir()
     assert write(folder) == folder / "clip.wav"
 
 
-def test_a_taken_name_is_numbered_and_what_has_it_stays(tmp_path: Path) -> None:
+def test_a_taken_name_gets_a_number_and_its_file_stays(tmp_path: Path) -> None:
     (tmp_path / "clip.wav").write_text("mine")
     (tmp_path / "clip 2.json").write_text("also mine")
     assert write(tmp_path).name == "clip 3.wav"
@@ -81,26 +81,26 @@ def test_a_taken_name_is_numbered_and_what_has_it_stays(tmp_path: Path) -> None:
     assert not (tmp_path / "clip 2.wav").exists()
 
 
-def test_a_killed_writers_empty_part_does_not_cost_a_sidecar_its_life(tmp_path: Path) -> None:
-    """It may have been killed before it saw that the name is taken."""
+def test_an_empty_part_of_a_killed_writer_does_not_delete_a_sidecar(tmp_path: Path) -> None:
+    """The writer may have been killed before it saw that the name is taken."""
     (tmp_path / "clip.json").write_text("mine")
     (tmp_path / ".clip.wav.part").touch()
     assert write(tmp_path).name == "clip 2.wav"
     assert names(tmp_path) == ["clip 2.json", "clip 2.wav", "clip.json"]
 
 
-def test_what_a_killed_writer_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+def test_the_next_writer_removes_the_files_of_a_killed_one(tmp_path: Path) -> None:
     (tmp_path / ".clip.wav.part").write_text("half a clip")
     (tmp_path / ".clip.json.part").write_text("half a sidecar")
     assert write(tmp_path).name == "clip.wav"
     assert names(tmp_path) == ["clip.json", "clip.wav"]
 
 
-def test_the_sidecar_is_plain_json_whatever_it_is_given(tmp_path: Path) -> None:
+def test_the_sidecar_is_plain_json_for_any_metadata(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         tempo_bpm=Fraction("93.7"),
-        whole=Fraction(120),
+        integer=Fraction(120),
         third=Fraction(1, 3),
         similarity=float("nan"),
         peak=float("-inf"),
@@ -109,7 +109,7 @@ def test_the_sidecar_is_plain_json_whatever_it_is_given(tmp_path: Path) -> None:
     )
     assert json.loads(path.with_suffix(".json").read_text()) == {
         "tempo_bpm": 93.7,
-        "whole": 120,
+        "integer": 120,
         "third": "1/3",
         "similarity": None,
         "peak": None,
@@ -118,19 +118,19 @@ def test_the_sidecar_is_plain_json_whatever_it_is_given(tmp_path: Path) -> None:
     }
 
 
-def test_metadata_that_is_no_json_leaves_nothing(tmp_path: Path) -> None:
+def test_metadata_that_json_cannot_hold_leaves_no_files(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         write(tmp_path, odd=object())
     assert names(tmp_path) == []
 
 
-def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
+def test_a_file_with_the_folders_name_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(BadArgument, match=r"taken.*choose another folder"):
         write(tmp_path / "taken" / "clips")
 
 
-def test_the_same_clip_is_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_clip_has_the_same_bytes(tmp_path: Path) -> None:
     first, second = write(tmp_path / "a", seed=1), write(tmp_path / "b", seed=1)
     assert first.read_bytes() == second.read_bytes()
     assert first.with_suffix(".json").read_bytes() == second.with_suffix(".json").read_bytes()

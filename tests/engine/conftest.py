@@ -1,4 +1,4 @@
-"""Tiny checkpoints of random weights, written once a session, and engines that loaded them."""
+"""Tiny checkpoints with random weights, written once a session, and engines that loaded them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A supervisor with an ear to it: what it tells, in order, and a way to wait for it."""
+"""Records what a supervisor reports, in order, and waits for it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ PATIENCE_SECONDS = 60.0
 
 
 class Recorder:
-    """What a supervisor tells.
+    """What a supervisor has reported.
 
     Attributes:
-        states: each state it told, with its sentence.
-        shares: each share that was told of any job.
+        states: each state, with its sentence.
+        shares: each share done that any job reported.
     """
 
     def __init__(self) -> None:
@@ -45,18 +45,18 @@ class Recorder:
     async def until(
         self, condition: Callable[[], object], seconds: float = PATIENCE_SECONDS
     ) -> None:
-        """Until what was told fulfils a condition.
+        """Wait for a condition, which is checked after each report.
 
         Raises:
-            TimeoutError: it does not in that time.
+            TimeoutError: the condition does not hold in that time.
         """
         async with asyncio.timeout(seconds):
             while not condition():
                 self._news.clear()
                 await self._news.wait()
 
-    async def until_at_work(self, supervisor: Supervisor, request: Request) -> Job:
-        """Submit a request, and come back when the engine is in the midst of it."""
+    async def until_generating(self, supervisor: Supervisor, request: Request) -> Job:
+        """Submit a request, and return once the engine has made a part of it."""
         before = len(self.shares)
         job = supervisor.submit(request, self.share)
         await self.until(lambda: len(self.shares) > before)
@@ -71,7 +71,7 @@ async def supervised(
     device: str | None = "cpu",
     **options: Any,
 ) -> AsyncIterator[tuple[Supervisor, Recorder]]:
-    """One that is started, and stopped at the end."""
+    """A supervisor that is started, and stopped at the end."""
     recorder = Recorder()
     supervisor = Supervisor(model, device, recorder.state, target=target, **options)
     supervisor.start()

@@ -1,8 +1,8 @@
-"""A stand-in for CUDA's graphs with their rules: what was captured is all that is done again.
+"""A stand-in for CUDA graphs with the same rule: a replay repeats only what was captured.
 
-The step is traced once into a graph of tensor operations. Playing it back runs those, on the same
-tensors and with the same numbers: what the step took from the host is as it was at the capture, and
-what it reads from a tensor on the host cannot be captured at all.
+The step is traced once into a graph of tensor operations. A replay runs these on the same tensors
+and with the same numbers: a value that the step took from the host stays as it was at the capture,
+and a step that reads a tensor's value on the host cannot be captured at all.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from bridge.engine.graph import WARM_UP_STEPS, Step
 
 
 class Tape:
-    """A capture that counts what it was asked for and how often it was played."""
+    """A capture that counts the captured steps and the replays."""
 
     def __init__(self) -> None:
-        self.captured = self.played = 0
+        self.captured = self.replayed = 0
 
     def __call__(self, step: Step) -> Step:
         self.captured += 1
         for _ in range(WARM_UP_STEPS):
             step()
 
-        def traced(nothing: torch.Tensor) -> torch.Tensor:
+        def traced(unused: torch.Tensor) -> torch.Tensor:
             step()
-            return nothing
+            return unused
 
-        play: Callable[[torch.Tensor], torch.Tensor] = make_fx(traced)(torch.zeros(1))
+        replay_trace: Callable[[torch.Tensor], torch.Tensor] = make_fx(traced)(torch.zeros(1))
 
-        def again() -> None:
-            self.played += 1
-            play(torch.zeros(1))
+        def replay() -> None:
+            self.replayed += 1
+            replay_trace(torch.zeros(1))
 
-        return again
+        return replay

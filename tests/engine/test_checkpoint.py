@@ -1,4 +1,4 @@
-"""Finding a checkpoint: what cannot be used is told, with a remedy, before torch is imported."""
+"""Finding a checkpoint: errors name a remedy, and come before torch is imported."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_folder_is_found_by_its_path(folder: Path) -> None:
     assert (location.name, location.model_type) == (str(folder), "musicgen_melody")
 
 
-def test_a_folder_under_home_may_be_written_with_a_tilde(
+def test_a_tilde_in_a_folder_means_the_home_folder(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(folder.parent))
@@ -43,17 +43,17 @@ def test_a_folder_under_home_may_be_written_with_a_tilde(
 
 
 @pytest.mark.parametrize("name", ["nowhere", "./nowhere/model", "/nowhere/at/all", "a b/c"])
-def test_a_missing_folder_is_told_with_what_could_be_given(name: str) -> None:
+def test_the_error_of_a_missing_folder_lists_the_possible_names(name: str) -> None:
     with pytest.raises(CheckpointUnusable, match=rf"'{name}': no such folder.*Hugging Face id"):
         find(name)
 
 
-def test_no_name_is_not_the_current_folder() -> None:
+def test_an_empty_name_is_refused() -> None:
     with pytest.raises(BadArgument, match="''"):
         find("")
 
 
-def test_a_file_is_not_a_folder(folder: Path) -> None:
+def test_a_file_is_refused(folder: Path) -> None:
     with pytest.raises(CheckpointUnusable, match=r"is a file; give the folder"):
         find(folder / "model.safetensors")
 
@@ -65,14 +65,16 @@ def test_a_folder_of_something_else_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [(None, "has no config.json"), ("{", "unreadable"), ("[]", "no object"), ("{}", "None")],
 )
-def test_a_configuration_that_is_none_is_told(folder: Path, text: str | None, said: str) -> None:
+def test_a_missing_or_unusable_configuration_is_refused(
+    folder: Path, text: str | None, message: str
+) -> None:
     (folder / "config.json").unlink()
     if text is not None:
         (folder / "config.json").write_text(text)
-    with pytest.raises(CheckpointUnusable, match=said):
+    with pytest.raises(CheckpointUnusable, match=message):
         find(folder)
 
 
@@ -83,7 +85,7 @@ def test_pickled_weights_are_refused(folder: Path, name: str) -> None:
         find(folder)
 
 
-def test_weights_that_are_missing_are_named(folder: Path) -> None:
+def test_the_error_names_the_missing_weights(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     with pytest.raises(CheckpointUnusable, match=r"model\.safetensors is missing"):
         find(folder)
@@ -99,7 +101,7 @@ def test_weights_that_are_missing_are_named(folder: Path) -> None:
         find(folder)
 
 
-def test_a_missing_tokenizer_is_told(folder: Path) -> None:
+def test_a_missing_tokenizer_is_refused(folder: Path) -> None:
     (folder / "tokenizer.json").unlink()
     with pytest.raises(CheckpointUnusable, match=r"tokenizer\.json or spiece\.model is missing"):
         find(folder)
@@ -118,13 +120,13 @@ def test_a_transformers_that_drops_the_conditions_is_refused(version: str) -> No
         check_transformers(version)
 
 
-def test_the_transformers_in_use_is_good() -> None:
+def test_the_installed_transformers_is_accepted() -> None:
     check_transformers("5.18.0")
     check_transformers()
 
 
 def find_elsewhere(model: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`find` in a process with that Hugging Face cache: it reads its settings when imported."""
+    """Run `find` in a process with that Hugging Face cache: the hub reads settings on import."""
     code = (
         "import sys\n"
         "from bridge.engine.checkpoint import find\n"
@@ -150,19 +152,19 @@ def find_elsewhere(model: str, home: Path, **environment: str) -> subprocess.Com
     [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}],
     ids=["offline", "unreachable"],
 )
-def test_a_hub_that_cannot_be_reached_is_one_line(
+def test_the_error_of_an_unreachable_hub_is_one_line(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     done = find_elsewhere(f"{HUB_ID}@v1", tmp_path, **environment)
-    recorder, torch_imported = done.stdout.splitlines()
-    assert f"model '{HUB_ID}' at revision 'v1'" in recorder
-    assert "cannot be fetched" in recorder and "give a folder" in recorder
+    message, torch_imported = done.stdout.splitlines()
+    assert f"model '{HUB_ID}' at revision 'v1'" in message
+    assert "cannot be fetched" in message and "give a folder" in message
     assert torch_imported == "False"
     assert done.stderr == ""
 
 
-def cached(home: Path, folder: Path, *files: str) -> None:
-    """What a hub's cache holds after those files were fetched."""
+def fill_cache(home: Path, folder: Path, *files: str) -> None:
+    """Make a hub's cache as it is after those files were fetched."""
     cache = home / "hub" / f"models--{HUB_ID.replace('/', '--')}"
     snapshot = cache / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)
@@ -173,25 +175,25 @@ def cached(home: Path, folder: Path, *files: str) -> None:
 
 
 @pytest.mark.parametrize("name", [HUB_ID, f"{HUB_ID}@main", f"{HUB_ID}@{COMMIT}"])
-def test_what_was_fetched_is_used_without_the_network(
+def test_fetched_files_are_used_without_the_network(
     folder: Path, tmp_path: Path, name: str
 ) -> None:
-    cached(tmp_path, folder, "config.json", "model.safetensors", "tokenizer.json")
+    fill_cache(tmp_path, folder, "config.json", "model.safetensors", "tokenizer.json")
     done = find_elsewhere(name, tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
     assert done.stdout.splitlines() == [f"{HUB_ID} {COMMIT} True", "False"]
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors", "tokenizer.json"])
-def test_what_another_program_fetched_a_part_of_is_fetched_again(
+def test_an_incomplete_snapshot_is_fetched_again(
     folder: Path, tmp_path: Path, missing: str
 ) -> None:
     files = {"config.json", "model.safetensors", "tokenizer.json"} - {missing}
-    cached(tmp_path, folder, *files)
-    asked: list[str] = []
+    fill_cache(tmp_path, folder, *files)
+    requested_paths: list[str] = []
 
     class Hub(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            requested_paths.append(self.path)
             self.send_error(404)
 
         def log_message(self, format: str, *args: object) -> None:
@@ -201,11 +203,11 @@ def test_what_another_program_fetched_a_part_of_is_fetched_again(
         threading.Thread(target=server.serve_forever).start()
         find_elsewhere(HUB_ID, tmp_path, HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}")
         server.shutdown()
-    assert any(HUB_ID in path for path in asked)
+    assert any(HUB_ID in path for path in requested_paths)
 
 
-def test_a_decoder_alone_needs_no_tokenizer_to_be_whole(folder: Path, tmp_path: Path) -> None:
+def test_a_decoder_alone_is_complete_without_a_tokenizer(folder: Path, tmp_path: Path) -> None:
     (folder / "config.json").write_text(json.dumps({"model_type": "musicgen_melody_decoder"}))
-    cached(tmp_path, folder, "config.json", "model.safetensors")
+    fill_cache(tmp_path, folder, "config.json", "model.safetensors")
     done = find_elsewhere(HUB_ID, tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
     assert done.stdout.splitlines() == [f"{HUB_ID} {COMMIT} True", "False"]

@@ -1,4 +1,4 @@
-"""Request to first audio with `pocket`, warm: 120 ms are wanted, five times that allowed."""
+"""Time to first audio with a warm `pocket`: the aim is 120 ms, five times that is allowed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from bridge.chroma import one_hot
 from bridge.engine import Request, load
 
-WANTED_SECONDS = 0.12
+AIM_SECONDS = 0.12
 REQUESTS = 10
 
 
-def test_the_first_audio_is_there_in_time() -> None:
+def test_the_first_audio_comes_in_time() -> None:
     engine = load("pocket", device="cpu")
     engine.warm_up()
-    took = []
+    durations_seconds = []
     for seed in range(REQUESTS):
         notes = np.random.default_rng(seed).integers(0, 12, 60)
         melody = one_hot(np.repeat(notes, 4)[:235])
@@ -25,6 +25,6 @@ def test_the_first_audio_is_there_in_time() -> None:
         start = time.process_time()
         with engine.stream(request) as stream:
             first = next(stream)
-            took.append(time.process_time() - start)
+            durations_seconds.append(time.process_time() - start)
         assert first.audio.shape == (1, 2, 640)
-    assert np.percentile(took, 95) < 5 * WANTED_SECONDS, took
+    assert np.percentile(durations_seconds, 95) < 5 * AIM_SECONDS, durations_seconds

@@ -1,4 +1,4 @@
-"""Random weights of a published size: the same model as transformers', made where it stays."""
+"""Engines with random weights of a published size."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from bridge.errors import BadArgument
     [("full", 1_409_596_416), ("mono", 1_384_424_448), ("large", 2_483_441_664)],
 )
 def test_the_sizes_are_the_published_ones(size: str, parameters: int) -> None:
-    """Counted without any memory; the large one is 3.3 B only by its name."""
+    """Counted without allocating memory; the large one is 3.3 B only by name."""
     with torch.device("meta"):
         decoder = MusicgenMelodyForCausalLM(full_config(**SIZES[size]).decoder)
     assert sum(parameter.numel() for parameter in decoder.parameters()) == parameters
 
 
-def test_a_random_engine_makes_sound_of_the_length_asked_for() -> None:
+def test_a_random_engine_makes_audio_of_the_requested_length() -> None:
     """A decoder of two layers with the text encoder and the codec of the real size."""
     config = full_config(channels=2, layers=2, hidden_size=64, num_attention_heads=4, ffn_dim=128)
     checkpoint = random_checkpoint(config, torch.device("cpu"), torch.float32)

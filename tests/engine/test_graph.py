@@ -1,5 +1,4 @@
-"""A step that is captured once and played back, in the place of CUDA's graphs: nothing of the host
-may be in it, or it would be played back too."""
+"""Captured steps, with a tape in place of CUDA graphs: a step takes no value from the host."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ SAMPLED = Request(prompt="warm drums", seconds=1.2, seed=5)
 
 
 def made(engine: Engine, pipeline: Pipeline, request: Request) -> NDArray[np.int64]:
-    """The request's codes by that pipeline."""
+    """The request's codes, made by that pipeline."""
     piece = Piece(pipeline, engine._rows(request), round(request.seconds * 50))
     chunks = []
     while not piece.done:
@@ -35,9 +34,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return made
 
 
-def test_a_captured_step_makes_what_a_step_makes(
-    engine: Engine, melody: NDArray[np.float32]
-) -> None:
+def test_captured_steps_give_the_same_codes(engine: Engine, melody: NDArray[np.float32]) -> None:
     tape = Tape()
     captured, eager = Pipeline(engine._checkpoint, tape), Pipeline(engine._checkpoint)
     for request in (
@@ -49,10 +46,10 @@ def test_a_captured_step_makes_what_a_step_makes(
         replace(SAMPLED, guidance_scale=1.0),
     ):
         assert np.array_equal(made(engine, captured, request), made(engine, eager, request))
-    assert tape.played == 6 * (60 + 3)
+    assert tape.replayed == 6 * (60 + 3)
 
 
-def test_other_settings_lengths_and_seeds_capture_nothing_again(engine: Engine) -> None:
+def test_other_settings_lengths_and_seeds_need_no_new_capture(engine: Engine) -> None:
     tape = Tape()
     pipeline = Pipeline(engine._checkpoint, tape)
     pipeline.warm_up()

@@ -1,4 +1,4 @@
-"""Against transformers: the reference's greedy answer is that of `generate` called directly."""
+"""The reference engine's greedy result equals that of transformers' `generate`, called directly."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def directly(
     *,
     guidance_scale: float = 3.0,
 ) -> NDArray[np.float32]:
-    """`[channels, frames]` as whoever follows transformers' documentation would make it."""
+    """Audio `[channels, frames]`, made as in transformers' documentation."""
     model: Any = MusicgenMelodyForConditionalGeneration.from_pretrained(folder)
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
     inputs = tokenizer([prompt or ""], return_tensors="pt")
@@ -63,22 +63,22 @@ def directly(
 
 
 @pytest.mark.parametrize("prompt", [None, "", "warm rhodes", "fast lo-fi drums"])
-@pytest.mark.parametrize("led", [False, True])
-def test_greedy_is_what_transformers_makes(
+@pytest.mark.parametrize("with_melody", [False, True])
+def test_greedy_gives_transformers_audio(
     engine: Engine,
     folder: Path,
     melody: NDArray[np.float32],
     prompt: str | None,
-    led: bool,
+    with_melody: bool,
 ) -> None:
-    """Melody left out: transformers fills in its null. Shorter than the window: it repeats it."""
-    chroma = melody if led else None
+    """transformers fills in its null for a missing melody, and repeats a short one."""
+    chroma = melody if with_melody else None
     request = Request(prompt=prompt, melody=chroma, seconds=STEPS / 50, do_sample=False)
     made = engine.generate(request)[0].samples.T
     assert np.array_equal(made, directly(folder, prompt, chroma))
 
 
-def test_greedy_without_guidance_is_what_transformers_makes(
+def test_greedy_without_guidance_gives_transformers_audio(
     stereo: Engine, stereo_folder: Path, melody: NDArray[np.float32]
 ) -> None:
     request = Request("bass", melody, seconds=STEPS / 50, do_sample=False, guidance_scale=1.0)
@@ -87,8 +87,8 @@ def test_greedy_without_guidance_is_what_transformers_makes(
 
 
 @pytest.mark.parametrize("kind", ["mono", "stereo"])
-def test_the_audio_is_the_codecs_of_those_codes(engine: Engine, kind: str) -> None:
-    """Stereo holds left in the even codebooks and right in the odd."""
+def test_the_audio_is_the_codecs_decoding_of_the_codes(engine: Engine, kind: str) -> None:
+    """Stereo has left in the even codebooks and right in the odd ones."""
     with engine.stream(Request(prompt="warm", seconds=0.5, seed=3)) as stream:
         (chunk,) = stream
     codec = engine._checkpoint.model.audio_encoder
@@ -102,8 +102,8 @@ def test_the_audio_is_the_codecs_of_those_codes(engine: Engine, kind: str) -> No
         assert not np.array_equal(chunk.audio[0, 0], chunk.audio[0, 1])
 
 
-def test_a_whole_window_of_chroma_is_used_to_its_end(stereo: Engine) -> None:
-    """The last step of 235 changes the answer, so nothing is cut."""
+def test_the_last_step_of_a_windows_chroma_is_used(stereo: Engine) -> None:
+    """The last of 235 steps changes the result, so nothing is cut."""
     classes = np.zeros(235, dtype=np.int64)
     made = []
     for last in (0, 7):
@@ -117,7 +117,7 @@ def test_the_null_chroma_is_class_zero_throughout() -> None:
     assert np.array_equal(null_chroma(235), one_hot(np.zeros(235, dtype=np.int64)))
 
 
-def test_a_tokenizer_without_an_end_still_has_something_for_no_text() -> None:
+def test_a_tokenizer_without_an_end_token_gives_a_masked_token_for_no_text() -> None:
     assert tokenize(None, word_tokenizer(ends=True)) == ([1], [0])
     assert tokenize(None, word_tokenizer(ends=False)) == ([0], [0])
     assert tokenize("warm", word_tokenizer(ends=False)) == ([3], [1])

@@ -1,4 +1,4 @@
-"""Request: what it refuses, and that nothing can change it afterwards."""
+"""Request: it refuses bad values, and cannot be changed afterwards."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def changed(step: int, class_: int, value: float) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "message"),
     [
         ("prompt", b"warm", "b'warm'"),
         ("seconds", 0, "0"),
@@ -65,24 +65,26 @@ def changed(step: int, class_: int, value: float) -> NDArray[np.float32]:
         ("continue_from", np.full((8, 4), -1), "-1"),
     ],
 )
-def test_a_value_out_of_range_is_refused_with_the_value(field: str, value: Any, said: str) -> None:
-    with pytest.raises(BadArgument, match=said):
+def test_a_value_out_of_range_is_refused_with_the_value(
+    field: str, value: Any, message: str
+) -> None:
+    with pytest.raises(BadArgument, match=message):
         Request(**{field: value})
 
 
-def test_more_than_the_longest_piece_is_understood_but_unsupported() -> None:
+def test_more_than_600_seconds_is_unsupported() -> None:
     assert Request(seconds=600).seconds == 600
     with pytest.raises(Unsupported, match=r"600\.02: a piece has at most 600"):
         Request(seconds=600.02)
 
 
-def test_the_last_variation_needs_a_seed_too() -> None:
+def test_the_last_variations_seed_must_be_in_range_too() -> None:
     assert Request(seed=2**63 - 2, variations=2).variations == 2
     with pytest.raises(BadArgument, match="seed 9223372036854775806"):
         Request(seed=2**63 - 2, variations=3)
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
+def test_numpy_numbers_are_accepted() -> None:
     request = Request(
         seconds=np.float32(1.5),  # type: ignore[arg-type]
         seed=np.int64(3),  # type: ignore[arg-type]
@@ -105,7 +107,7 @@ def test_arrays_are_copied_and_cannot_be_written_to() -> None:
             array[0, 0] = 1
 
 
-def test_asking_takes_neither_torch_nor_transformers() -> None:
+def test_making_a_request_imports_neither_torch_nor_transformers() -> None:
     code = (
         "import sys; from bridge.engine import Request, load; Request(prompt='x', seconds=2);"
         "print([m for m in ('torch', 'transformers', 'huggingface_hub') if m in sys.modules])"

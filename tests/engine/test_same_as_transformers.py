@@ -20,11 +20,11 @@ from tests.checkpoints import write_checkpoint
 
 STEPS = 200
 TIE = 1e-4
-"""Logits nearer than this may change places: float32 rounds by the order of its sums."""
+"""Logits closer than this may swap: float32 rounding depends on the order of sums."""
 SHAPES: dict[str, dict[str, int]] = {
     "mono": {"channels": 1},
     "stereo": {"channels": 2},
-    # Heads that no blocks fit, so that the products are whole.
+    # Neither 2 nor 4 blocks divide the heads, so the products are not split.
     "odd": {"channels": 2, "hidden_size": 48, "num_attention_heads": 3, "num_hidden_layers": 3},
     "deep": {"channels": 1, "num_hidden_layers": 5, "num_attention_heads": 2, "ffn_dim": 96},
 }
@@ -44,20 +44,20 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     yield load(write_checkpoint(folder, channels=2, seed=4), device="cpu")
 
 
-def whole(engine: Engine, request: Request) -> Chunk:
+def joined_chunks(engine: Engine, request: Request) -> Chunk:
     with engine.stream(request) as stream:
         return Chunk.joined(list(stream))
 
 
 def codes(engine: Engine, request: Request) -> NDArray[np.int64]:
-    return whole(engine, request).codes
+    return joined_chunks(engine, request).codes
 
 
 class _Steps:
-    """A batch's steps, with the logits of each."""
+    """A batch's steps, and the logits of each."""
 
     def __init__(self, engine: Engine, request: Request, tokens: NDArray[np.int64]) -> None:
-        """The request's prefix, and then those tokens `[K, columns]` whatever would be drawn."""
+        """Run the request's prefix, then the given tokens `[K, columns]` instead of drawn ones."""
         assert engine._pipeline is not None
         pipeline = engine._pipeline
         self.logits: list[torch.Tensor] = []
@@ -88,7 +88,7 @@ class _Steps:
 def transformers_logits(
     engine: Engine, request: Request, tokens: NDArray[np.int64]
 ) -> torch.Tensor:
-    """`[columns, rows, K, V]`: conditional and unconditional, by one plain forward pass."""
+    """Logits `[columns, rows, K, V]` of one plain forward pass, conditional and unconditional."""
     checkpoint = engine._checkpoint
     model: Any = checkpoint.model
     from bridge.engine.prompt import encode
@@ -115,14 +115,14 @@ def transformers_logits(
 
 
 @pytest.mark.parametrize("prompt", [None, "warm drums"])
-@pytest.mark.parametrize("led", [False, True])
+@pytest.mark.parametrize("with_melody", [False, True])
 def test_logits_of_200_steps_are_transformers(
-    engine: Engine, melody: NDArray[np.float32], prompt: str | None, led: bool
+    engine: Engine, melody: NDArray[np.float32], prompt: str | None, with_melody: bool
 ) -> None:
     generator = np.random.default_rng(5)
     size = engine._checkpoint.codebook_size
     tokens = generator.integers(0, size + 1, (engine.num_codebooks, STEPS))
-    request = Request(prompt, melody if led else None, seconds=1, guidance_scale=3.0)
+    request = Request(prompt, melody if with_melody else None, seconds=1, guidance_scale=3.0)
     ours = torch.stack(_Steps(engine, request, tokens).logits)
     theirs = transformers_logits(engine, request, tokens)[: STEPS - 1]
     assert ours.shape == theirs.shape
@@ -130,7 +130,7 @@ def test_logits_of_200_steps_are_transformers(
 
 
 def settings() -> Iterator[Any]:
-    """Every combination; half of them, in which any three settings meet, are quick."""
+    """Yield every combination; half of them, in which any three settings meet, are quick."""
     values = [(None, "warm drums"), (False, True), (1.0, 3.0), (False, True)]
     for chosen in product((0, 1), repeat=len(values)):
         marks = [pytest.mark.slow] * (sum(chosen) % 2)
@@ -139,19 +139,19 @@ def settings() -> Iterator[Any]:
         )
 
 
-@pytest.mark.parametrize(("prompt", "led", "guidance_scale", "do_sample"), list(settings()))
+@pytest.mark.parametrize(("prompt", "with_melody", "guidance_scale", "do_sample"), list(settings()))
 def test_tokens_of_200_steps_are_transformers(
     engine: Engine,
     melody: NDArray[np.float32],
     prompt: str | None,
-    led: bool,
+    with_melody: bool,
     guidance_scale: float,
     do_sample: bool,
 ) -> None:
-    """Drawn ones too, since both draw by the same noise."""
+    """Also sampled tokens, because both engines draw with the same noise."""
     request = Request(
         prompt,
-        melody if led else None,
+        melody if with_melody else None,
         seconds=STEPS / 50,
         seed=9,
         guidance_scale=guidance_scale,
@@ -162,7 +162,7 @@ def test_tokens_of_200_steps_are_transformers(
 
 @pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
 @pytest.mark.parametrize("do_sample", [False, True])
-def test_a_batch_of_three_is_what_transformers_makes_of_each(
+def test_a_batch_of_three_gives_transformers_codes_for_each(
     small: Engine, melody: NDArray[np.float32], guidance_scale: float, do_sample: bool
 ) -> None:
     request = Request("warm drums", melody, 4.0, guidance_scale=guidance_scale, do_sample=do_sample)
@@ -170,27 +170,25 @@ def test_a_batch_of_three_is_what_transformers_makes_of_each(
         assert_same(small, replace(request, seed=index), row)
 
 
-def test_a_variation_is_bit_for_bit_the_one_that_its_seed_gives_alone(
+def test_a_variation_is_bit_for_bit_the_same_when_made_alone(
     engine: Engine, melody: NDArray[np.float32]
 ) -> None:
     request = Request("warm drums", melody, 1.0, seed=20, variations=3)
-    together = whole(engine, request)
+    together = joined_chunks(engine, request)
     for index in range(3):
-        alone = whole(engine, replace(request, seed=20 + index, variations=1))
+        alone = joined_chunks(engine, replace(request, seed=20 + index, variations=1))
         assert np.array_equal(alone.codes[0], together.codes[index])
         assert np.array_equal(alone.audio[0], together.audio[index])
 
 
-def test_going_on_is_what_transformers_makes_of_it(
-    small: Engine, melody: NDArray[np.float32]
-) -> None:
+def test_continuing_gives_transformers_codes(small: Engine, melody: NDArray[np.float32]) -> None:
     before = codes(small, Request("bass", melody, 1.0, seed=3))[0]
     request = Request("bass", melody, 2.0, seed=4, continue_from=before)
     assert np.array_equal(codes(small, request), codes(small.as_reference(), request))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4])
-def test_short_pieces_are_what_transformers_makes(small: Engine, steps: int) -> None:
+def test_short_pieces_have_transformers_codes(small: Engine, steps: int) -> None:
     request = Request("bass", seconds=steps / 50, seed=3)
     assert np.array_equal(codes(small, request), codes(small.as_reference(), request))
 
@@ -202,7 +200,7 @@ def test_the_audio_is_transformers_audio(engine: Engine, melody: NDArray[np.floa
 
 
 def assert_same(engine: Engine, request: Request, made: NDArray[np.int64]) -> None:
-    """The codes are transformers', or part from them at a tie."""
+    """Assert that the codes are transformers', or first differ at a tie."""
     expected = codes(engine.as_reference(), request)[0]
     if np.array_equal(made, expected):
         return
@@ -212,7 +210,7 @@ def assert_same(engine: Engine, request: Request, made: NDArray[np.int64]) -> No
         columns[codebook, 1 + delay : 1 + delay + STEPS] = expected[codebook]
     different = np.argwhere(made != expected)
     column, codebook = min((step + delays[k], k) for k, step in different)
-    # A draw parts where two scores with their noise are near, which cannot be told from logits.
+    # The logits alone do not show a tie between scores with noise.
     assert not request.do_sample, f"a draw differs at column {column}, codebook {codebook}"
     logits = transformers_logits(engine, request, columns)[column]
     scale = request.guidance_scale or 1.0

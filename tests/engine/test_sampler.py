@@ -1,4 +1,4 @@
-"""The draw: transformers' filters, fair shares, and noise that is of its number alone."""
+"""The draw: transformers' filters and probabilities, and noise that depends on its number alone."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def sampler(*samplings: Sampling, size: int) -> Sampler:
     ("temperature", "top_k", "top_p"),
     [(1.0, 0, 1.0), (0.6, 0, 1.0), (1.0, 7, 1.0), (1.7, 20, 0.8), (1.0, 0, 0.35), (0.9, 3, 0.99)],
 )
-def test_draws_have_the_shares_of_transformers_filters(
+def test_draws_have_the_probabilities_of_transformers_filters(
     temperature: float, top_k: int, top_p: float, any_settings: bool
 ) -> None:
-    """20,000 draws from each of two codebooks, by chi-square at one in ten thousand."""
+    """A chi-square test at one in ten thousand, of 20,000 draws from each of two codebooks."""
     size, steps = 40, 20_000
     logits = torch.randn(2, size, generator=torch.Generator().manual_seed(3)) * 2
     scores = TemperatureLogitsWarper(temperature)(None, logits)
@@ -50,7 +50,7 @@ def test_draws_have_the_shares_of_transformers_filters(
         assert kept.sum() == 1 or chisquare(seen[kept], share[kept] * steps).pvalue > 1e-4
 
 
-def test_guidance_is_transformers_formula() -> None:
+def test_guidance_uses_transformers_formula() -> None:
     logits = torch.randn(1, 2, 4, 30)
     guided = logits[:, 1] + 3.0 * (logits[:, 0] - logits[:, 1])
     draws = sampler(Sampling(False, 3.0, 1.0, 0, 1.0), size=30)
@@ -58,7 +58,7 @@ def test_guidance_is_transformers_formula() -> None:
     assert torch.equal(drawn, guided.argmax(dim=-1))
 
 
-def test_greedy_takes_the_likeliest_whatever_noise_and_filters() -> None:
+def test_greedy_takes_the_likeliest_token_with_any_noise_and_filters() -> None:
     logits = torch.randn(2, 1, 4, 30)
     greedy = Sampling(False, 1.0, 0.3, 2, 0.1)
     noise = gumbel_noise(noise_keys([1, 2], CPU), 0, 1, 4, 30)[0]
@@ -78,7 +78,7 @@ def test_each_sequence_has_its_own_settings() -> None:
         assert torch.equal(alone, together[row])
 
 
-def test_a_top_k_beyond_the_codebook_is_all_of_it() -> None:
+def test_a_top_k_beyond_the_codebook_keeps_all_of_it() -> None:
     logits = torch.randn(1, 1, 4, 30)
     noise = gumbel_noise(noise_keys([1], CPU), 0, 1, 4, 30)[0]
     drawn = [
@@ -90,24 +90,24 @@ def test_a_top_k_beyond_the_codebook_is_all_of_it() -> None:
     assert torch.equal(drawn[0], drawn[1]) and torch.equal(drawn[0], drawn[2])
 
 
-def test_noise_is_of_its_seed_step_codebook_and_token_alone() -> None:
+def test_noise_depends_only_on_seed_step_codebook_and_token() -> None:
     keys = noise_keys([7, 8, 2**63 - 1], CPU)
-    whole = gumbel_noise(keys, 0, 10, 4, 64)  # [10, 3, 4, 64]
-    assert whole.isfinite().all()
-    # Cut elsewhere, and beside others.
-    assert torch.equal(whole[3:7], gumbel_noise(keys, 3, 4, 4, 64))
-    assert torch.equal(whole[:, 1:2], gumbel_noise(keys[1:2], 0, 10, 4, 64))
-    assert len(set(whole.flatten().tolist())) > 0.99 * whole.numel()
+    noise = gumbel_noise(keys, 0, 10, 4, 64)  # [10, 3, 4, 64]
+    assert noise.isfinite().all()
+    # The same with other steps in the call, and without the other seeds.
+    assert torch.equal(noise[3:7], gumbel_noise(keys, 3, 4, 4, 64))
+    assert torch.equal(noise[:, 1:2], gumbel_noise(keys[1:2], 0, 10, 4, 64))
+    assert len(set(noise.flatten().tolist())) > 0.99 * noise.numel()
 
 
-def test_the_noise_of_near_seeds_and_steps_is_gumbels_and_unrelated() -> None:
+def test_noise_is_gumbel_and_uncorrelated_between_close_seeds_and_steps() -> None:
     noise = gumbel_noise(noise_keys(range(20), CPU), 0, 25, 4, 64)
     assert kstest(noise.flatten().numpy(), "gumbel_r").pvalue > 1e-3
     by_seed = noise.transpose(0, 1).flatten(1)
     by_step = noise.flatten(1)
     for rows in (by_seed, by_step):
-        related = torch.corrcoef(rows) - torch.eye(len(rows))
-        assert related.abs().max() < 5 / rows.shape[1] ** 0.5
+        correlation = torch.corrcoef(rows) - torch.eye(len(rows))
+        assert correlation.abs().max() < 5 / rows.shape[1] ** 0.5
 
 
 def test_the_hash_is_splitmix64() -> None:

@@ -1,4 +1,4 @@
-"""Reading a checkpoint: number types, shards, decoders trained apart, and files that are broken."""
+"""Reading a checkpoint: number types, shards, separate decoders, and broken files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def broken(stereo_folder: Path, tmp_path: Path) -> Path:
     return shutil.copytree(stereo_folder, tmp_path / "copy")
 
 
-def test_loading_says_nothing_and_leaves_the_loggers_as_they_were(
+def test_loading_prints_nothing_and_restores_the_loggers(
     stereo_folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = transformers.logging.get_verbosity()
@@ -77,7 +77,7 @@ def test_a_sharded_checkpoint_loads(stereo: Engine, stereo_folder: Path, tmp_pat
     assert np.array_equal(samples(load(tmp_path)), samples(stereo))
 
 
-def test_a_decoder_trained_apart_takes_the_place_of_the_models_own(
+def test_a_separate_decoder_replaces_the_models_own(
     stereo: Engine, stereo_folder: Path, tmp_path: Path
 ) -> None:
     decoder = write_decoder(tmp_path / "decoder", channels=2, seed=3)
@@ -87,7 +87,7 @@ def test_a_decoder_trained_apart_takes_the_place_of_the_models_own(
     assert not np.array_equal(samples(engine), samples(stereo))
 
 
-def test_the_decoder_of_a_whole_checkpoint_can_be_taken(
+def test_the_decoder_of_a_complete_checkpoint_can_be_used(
     stereo_folder: Path, mono_folder: Path, mono: Engine
 ) -> None:
     engine = load(stereo_folder, decoder=mono_folder)
@@ -113,20 +113,20 @@ def test_a_decoder_with_more_codes_than_the_codec_is_refused(
         load(stereo_folder, decoder=decoder)
 
 
-def test_a_decoder_alone_is_no_model(tmp_path: Path) -> None:
+def test_a_decoder_alone_is_refused_as_a_model(tmp_path: Path) -> None:
     write_decoder(tmp_path, channels=1, seed=0)
     with pytest.raises(CheckpointUnusable, match="is a decoder alone"):
         load(tmp_path)
 
 
-def test_a_file_cut_short_is_told(broken: Path) -> None:
+def test_a_truncated_file_is_refused(broken: Path) -> None:
     weights = broken / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(CheckpointUnusable, match="cannot be read"):
         load(broken)
 
 
-def test_weights_left_out_are_not_drawn_at_random(broken: Path) -> None:
+def test_missing_weights_are_refused(broken: Path) -> None:
     weights = load_file(broken / "model.safetensors")
     del weights["decoder.lm_heads.0.weight"]
     save_file(weights, broken / "model.safetensors", {"format": "pt"})
@@ -134,7 +134,7 @@ def test_weights_left_out_are_not_drawn_at_random(broken: Path) -> None:
         load(broken)
 
 
-def test_weights_of_another_shape_are_told(broken: Path) -> None:
+def test_weights_of_another_shape_are_refused(broken: Path) -> None:
     weights = load_file(broken / "model.safetensors")
     weights["decoder.lm_heads.0.weight"] = torch.zeros(5, 5)
     save_file(weights, broken / "model.safetensors", {"format": "pt"})
@@ -142,7 +142,7 @@ def test_weights_of_another_shape_are_told(broken: Path) -> None:
         load(broken)
 
 
-def test_a_configuration_that_makes_no_model_is_told(broken: Path) -> None:
+def test_an_impossible_configuration_is_refused(broken: Path) -> None:
     config = json.loads((broken / "config.json").read_text())
     config["decoder"]["num_attention_heads"] = 5
     (broken / "config.json").write_text(json.dumps(config))
@@ -150,13 +150,13 @@ def test_a_configuration_that_makes_no_model_is_told(broken: Path) -> None:
         load(broken)
 
 
-def test_a_broken_tokenizer_is_told(broken: Path) -> None:
+def test_a_broken_tokenizer_is_refused(broken: Path) -> None:
     (broken / "tokenizer.json").write_text("{")
     with pytest.raises(CheckpointUnusable, match=r"tokenizer of model .* cannot be read"):
         load(broken)
 
 
-def test_a_tokenizer_of_another_checkpoint_is_told(broken: Path) -> None:
+def test_a_tokenizer_of_another_checkpoint_is_refused(broken: Path) -> None:
     tokenizer = json.loads((broken / "tokenizer.json").read_text())
     tokenizer["model"]["vocab"] |= {f"word{index}": index for index in range(10, 20)}
     (broken / "tokenizer.json").write_text(json.dumps(tokenizer))
@@ -164,7 +164,7 @@ def test_a_tokenizer_of_another_checkpoint_is_told(broken: Path) -> None:
         load(broken)
 
 
-def test_pickled_weights_are_not_read_even_where_an_index_asks_for_them(broken: Path) -> None:
+def test_pickled_weights_are_not_read_even_when_an_index_names_them(broken: Path) -> None:
     (broken / "model.safetensors").unlink()
     torch.save({}, broken / "pytorch_model.bin")
     shards = {"metadata": {}, "weight_map": {"decoder.lm_heads.0.weight": "pytorch_model.bin"}}
@@ -173,7 +173,7 @@ def test_pickled_weights_are_not_read_even_where_an_index_asks_for_them(broken: 
         load(broken)
 
 
-def test_code_that_a_checkpoint_brings_is_not_run(broken: Path) -> None:
+def test_code_in_a_checkpoint_is_not_run(broken: Path) -> None:
     evidence = broken / "ran"
     (broken / "own.py").write_text(f"open({str(evidence)!r}, 'w').close()\n")
     for name, key in (("config.json", "AutoConfig"), ("tokenizer_config.json", "AutoTokenizer")):
@@ -194,13 +194,13 @@ def test_an_end_token_or_beams_in_the_generation_config_change_nothing(
     assert np.array_equal(samples(load(broken)), samples(stereo))
 
 
-def test_sampling_comes_from_the_checkpoint_where_the_request_says_nothing(broken: Path) -> None:
+def test_a_request_without_sampling_settings_uses_the_checkpoints(broken: Path) -> None:
     config = json.loads((broken / "generation_config.json").read_text())
     config |= {"do_sample": False, "guidance_scale": 1.0}
     (broken / "generation_config.json").write_text(json.dumps(config))
     engine = load(broken)
-    said = Request(prompt="warm rhodes", seconds=0.4, do_sample=False, guidance_scale=1.0)
-    assert np.array_equal(samples(engine), engine.generate(said)[0].samples)
+    explicit = Request(prompt="warm rhodes", seconds=0.4, do_sample=False, guidance_scale=1.0)
+    assert np.array_equal(samples(engine), engine.generate(explicit)[0].samples)
     assert not np.array_equal(
         samples(engine),
         engine.generate(Request(prompt="warm rhodes", seconds=0.4, do_sample=True))[0].samples,
@@ -208,18 +208,18 @@ def test_sampling_comes_from_the_checkpoint_where_the_request_says_nothing(broke
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "tpu", "gpu", "meta"])
-def test_a_device_that_is_not_there_is_told(stereo_folder: Path, device: str) -> None:
+def test_a_missing_device_is_refused(stereo_folder: Path, device: str) -> None:
     with pytest.raises(BadArgument, match=f"device '{device}'"):
         load(stereo_folder, device=device)
 
 
 @pytest.mark.parametrize("dtype", ["int8", torch.float64])
-def test_a_number_type_that_is_none_is_told(stereo_folder: Path, dtype: str | torch.dtype) -> None:
+def test_an_unknown_number_type_is_refused(stereo_folder: Path, dtype: str | torch.dtype) -> None:
     with pytest.raises(BadArgument, match=f"dtype {dtype!r}"):
         load(stereo_folder, device="cpu", dtype=dtype)
 
 
-def test_two_checkpoints_of_one_seed_are_the_same(tmp_path: Path) -> None:
-    """The others compare engines, so the stand-ins themselves must not vary."""
+def test_two_checkpoints_with_one_seed_are_equal(tmp_path: Path) -> None:
+    """Other tests compare engines, so the test checkpoints must not vary."""
     first, second = (write_checkpoint(tmp_path / name, channels=1) for name in "ab")
     assert (first / "model.safetensors").read_bytes() == (second / "model.safetensors").read_bytes()

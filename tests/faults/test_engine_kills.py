@@ -1,4 +1,4 @@
-"""Kills of a real engine at work: what is told, what survives, and that nothing is left running."""
+"""A real engine is killed while it generates: the errors, what survives, and no process is left."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from bridge.errors import EngineDied
 from tests.engine.recorder import PATIENCE_SECONDS, Recorder, supervised
 from tests.processes import has_ended, stop, watched
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux can")
+if sys.platform != "linux":
+    pytest.skip("needs Linux to watch processes", allow_module_level=True)
 
 KILLS = int(os.environ.get("MELODY_BRIDGE_KILLS", "3"))
-"""How often the engine is killed; `make soak` asks for more."""
+"""How often the engine is killed; `make soak` sets more."""
 SOON_SECONDS = 5.0
-"""Five times the second in which a request's end is to be told."""
+"""Five times the one second in which a request must report its end."""
 LONG = Request(prompt="warm", seconds=30.0)
 SHORT = Request(prompt="warm rhodes", seconds=0.3, seed=7)
 
@@ -38,16 +39,16 @@ def reached(recorder: Recorder, share: float) -> bool:
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many as the engine of this process has: then sums round alike."""
+    """As many threads as the engine of this process has, so that sums round alike."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-def test_a_kill_costs_the_request_that_runs_and_nothing_else(model: Path) -> None:
+def test_a_kill_fails_only_the_running_request(model: Path) -> None:
     (expected,) = load(model, device="cpu").generate(SHORT)
 
     async def main() -> None:
         async with supervised(run_engine, model=str(model)) as (supervisor, recorder):
-            # Each time a little later, from the first step on.
+            # Each kill comes a little later in the request, from the first step on.
             for share in np.arange(KILLS) / KILLS / 5:
                 recorder.shares.clear()
                 running = supervisor.submit(LONG, recorder.share)
@@ -69,24 +70,24 @@ def test_a_kill_costs_the_request_that_runs_and_nothing_else(model: Path) -> Non
 
 
 def starting(daemon: subprocess.Popen[str], engine: int) -> None:
-    """The engine's process is there, and has hardly begun."""
+    """The engine's process has just started."""
 
 
 def importing(daemon: subprocess.Popen[str], engine: int) -> None:
-    """It loads torch's libraries."""
+    """The engine loads torch's libraries."""
     deadline = time.perf_counter() + PATIENCE_SECONDS
     while "libtorch" not in Path(f"/proc/{engine}/maps").read_text():
         assert time.perf_counter() < deadline
 
 
 def generating(daemon: subprocess.Popen[str], engine: int) -> None:
-    """It is in the midst of a request."""
+    """The engine is in the middle of a request."""
     assert daemon.stdout is not None
     assert daemon.stdout.readline() == "generating\n"
 
 
 def stopped(daemon: subprocess.Popen[str], engine: int) -> None:
-    """It was stopped in the midst of loading, and cannot do anything by itself."""
+    """The engine was stopped while it loaded, and cannot act by itself."""
     importing(daemon, engine)
     stop(engine)
 
@@ -105,7 +106,7 @@ def test_no_engine_outlives_a_killed_daemon(model: Path, moment: object) -> None
 
 @contextmanager
 def daemon(model: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A process that has an engine, and the engine's process number."""
+    """A daemon process with an engine, and the engine's process number."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.engine.process.parent", str(model)],
         stdout=subprocess.PIPE,

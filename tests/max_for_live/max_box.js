@@ -30,7 +30,7 @@ class Box {
     this.signalOutlets = [];
     this.signalInlets = [];
     /** @type {Record<string, (args: any[], inlet: number, name: string) => void>} */
-    this.hears = {};
+    this.handlers = {};
     /** Names of attributes that a message sets. */
     this.settable = [];
   }
@@ -46,7 +46,7 @@ class Box {
    * @throws {Error} if it does not take that
    */
   receive(inlet, { name, args }) {
-    const method = this.hears[name] ?? this.converted(name) ?? this.hears.anything;
+    const method = this.handlers[name] ?? this.converted(name) ?? this.handlers.anything;
     if (method !== undefined) {
       method(args, inlet, name);
     } else if (this.settable.includes(name)) {
@@ -60,7 +60,7 @@ class Box {
   /** Max turns a number into the type that an object has a method for. */
   converted(name) {
     const other = { int: 'float', float: 'int' }[name];
-    const method = other && this.hears[other];
+    const method = other && this.handlers[other];
     if (!method) {
       return undefined;
     }

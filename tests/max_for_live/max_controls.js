@@ -14,7 +14,7 @@ class Valued extends Shown {
     this.parameter = readParameter(saved) ?? { type: 'float', items: [], low: 0, high: 127 };
     this.value = kept(this.parameter, this.parameter.initial?.[0] ?? this.parameter.low);
     const store = ([atom]) => this.enter(this.number(atom));
-    this.hears = {
+    this.handlers = {
       int: store,
       float: store,
       bang: () => this.output(),
@@ -83,9 +83,9 @@ class LiveToggle extends Valued {
     super(host, saved, typed);
     this.parameter = { ...this.parameter, type: 'enum', low: 0, high: 1 };
     this.value = kept(this.parameter, this.value);
-    delete this.hears.rawfloat;
+    delete this.handlers.rawfloat;
     const store = ([atom]) => this.enter(this.number(atom) === 0 ? 0 : 1);
-    Object.assign(this.hears, {
+    Object.assign(this.handlers, {
       int: store,
       float: store,
       bang: () => this.enter(1 - this.value),
@@ -106,7 +106,7 @@ class LiveButton extends Shown {
   constructor(host, saved, typed) {
     super(host, saved, typed);
     this.parameter = readParameter(saved);
-    this.hears = { anything: () => this.press() };
+    this.handlers = { anything: () => this.press() };
     this.value = 0;
   }
 
@@ -137,11 +137,11 @@ class LiveText extends LiveToggle {
   constructor(host, saved, typed) {
     super(host, saved, typed);
     this.outlets = 2;
-    const { set } = this.hears;
-    this.hears.set = (args, inlet) => this.switches('set') && set(args, inlet, 'set');
-    this.hears.symbol = ([name]) => this.switches('symbol') && this.enter(this.named(name));
-    this.hears.setsymbol = ([name]) => this.switches('setsymbol') && this.keep(this.named(name));
-    this.hears.outputvalue = () => this.output();
+    const { set } = this.handlers;
+    this.handlers.set = (args, inlet) => this.switches('set') && set(args, inlet, 'set');
+    this.handlers.symbol = ([name]) => this.switches('symbol') && this.enter(this.named(name));
+    this.handlers.setsymbol = ([name]) => this.switches('setsymbol') && this.keep(this.named(name));
+    this.handlers.outputvalue = () => this.output();
     if (this.isButton) {
       this.value = 0;
     }
@@ -212,7 +212,7 @@ class LiveMenu extends Valued {
     super(host, saved, typed);
     this.outlets = 3;
     const find = (args) => this.indexOf(toText(args));
-    Object.assign(this.hears, {
+    Object.assign(this.handlers, {
       symbol: (args) => this.enter(find(args)),
       setsymbol: (args) => this.keep(find(args)),
     });
@@ -245,7 +245,7 @@ class Comment extends Shown {
   constructor(host, saved, typed) {
     super(host, saved, typed);
     this.outlets = 0;
-    this.hears = {
+    this.handlers = {
       set: (args) => this.show(toText(args)),
       append: (args) => this.show(`${this.shown} ${toText(args)}`),
       prepend: (args) => this.show(`${toText(args)} ${this.shown}`),
@@ -281,7 +281,7 @@ class LiveMeter extends Shown {
       this.value = db;
       this.host.changed(this);
     };
-    this.hears = {
+    this.handlers = {
       db: ([atom]) => show(plain(atom)),
       float: ([atom]) => show(20 * Math.log10(Math.max(plain(atom), 1e-9))),
     };
@@ -294,7 +294,7 @@ class TextEdit extends Shown {
     this.outlets = 4;
     this.shown = saved.text ?? '';
     const fill = (args) => this.fill(toText(args));
-    this.hears = {
+    this.handlers = {
       bang: () => this.output(),
       int: fill,
       float: fill,
@@ -346,7 +346,7 @@ class UMenu extends Shown {
     this.outlets = 3;
     this.items = splitItems(saved.items ?? []);
     this.value = 0;
-    this.hears = {
+    this.handlers = {
       bang: () => this.output(),
       int: ([atom]) => this.enter(plain(atom)),
       append: (args) => this.edit([...this.items, toText(args)]),
@@ -425,7 +425,7 @@ class MultiSlider extends Shown {
     this.clip = (atom) => Math.min(high, Math.max(low, plain(atom)));
     this.values = new Array(saved.size ?? 1).fill(this.clip(0));
     const all = ([atom]) => this.enter(this.values.map(() => this.clip(atom)));
-    this.hears = {
+    this.handlers = {
       bang: () => this.output(),
       int: all,
       float: all,
@@ -466,7 +466,7 @@ class Slider extends Shown {
   constructor(host, saved, typed) {
     super(host, saved, typed);
     this.value = saved.min ?? 0;
-    this.hears = {
+    this.handlers = {
       bang: () => this.output(),
       int: ([atom]) => this.enter(plain(atom)),
       set: ([atom]) => this.keep(plain(atom)),

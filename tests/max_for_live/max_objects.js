@@ -145,7 +145,7 @@ class Change extends Box {
     super(...all);
     this.outlets = 3;
     this.value = plain(this.args[0] ?? 0);
-    this.hears = {
+    this.handlers = {
       int: ([atom]) => this.hear(atom),
       float: ([atom]) => this.hear(atom),
       set: ([atom]) => {
@@ -196,7 +196,7 @@ class Delay extends Box {
         this.start();
       }
     };
-    this.hears = { bang: () => this.start(), stop: () => this.stop(), int: keep, float: keep };
+    this.handlers = { bang: () => this.start(), stop: () => this.stop(), int: keep, float: keep };
   }
 
   start() {
@@ -225,7 +225,7 @@ class Metro extends Box {
         this.start();
       }
     };
-    this.hears = {
+    this.handlers = {
       bang: () => this.start(),
       stop: () => this.stop(),
       int: number,
@@ -259,7 +259,7 @@ class Metro extends Box {
 class Loadbang extends Box {
   constructor(...all) {
     super(...all);
-    this.hears = { bang: () => this.loaded() };
+    this.handlers = { bang: () => this.loaded() };
   }
 
   loaded() {
@@ -270,7 +270,7 @@ class Loadbang extends Box {
 class Loadmess extends Box {
   constructor(...all) {
     super(...all);
-    this.hears = {
+    this.handlers = {
       bang: () => this.loaded(),
       set: (args) => {
         this.args = args;
@@ -287,7 +287,7 @@ class ThisDevice extends Box {
   constructor(...all) {
     super(...all);
     this.outlets = 3;
-    this.hears = { bang: () => this.begin(), getstate: () => this.send(2, message('int', 0)) };
+    this.handlers = { bang: () => this.begin(), getstate: () => this.send(2, message('int', 0)) };
   }
 
   begin() {

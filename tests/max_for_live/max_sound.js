@@ -70,7 +70,7 @@ class Operator extends Signal {
     const keep = ([atom], inlet) => {
       this.numbers[inlet] = plain(atom);
     };
-    this.hears = { int: keep, float: keep };
+    this.handlers = { int: keep, float: keep };
   }
 
   input(inlet, span) {
@@ -80,8 +80,10 @@ class Operator extends Signal {
   }
 
   signal(outlet, span) {
-    const right = this.input(1, span);
-    return this.input(0, span).map((value, at) => this.operate(value, right[at]));
+    const [left, right] = [this.input(0, span), this.input(1, span)];
+    const result = new Float32Array(left.length);
+    for (let at = 0; at < left.length; at += 1) result[at] = this.operate(left[at], right[at]);
+    return result;
   }
 }
 
@@ -104,7 +106,7 @@ class Sig extends Signal {
     const keep = ([atom]) => {
       this.value = plain(atom);
     };
-    this.hears = { int: keep, float: keep };
+    this.handlers = { int: keep, float: keep };
   }
 
   signal(outlet, { frames }) {
@@ -128,7 +130,7 @@ class Line extends Signal {
         this.rampMs = 0;
       }
     };
-    this.hears = {
+    this.handlers = {
       int: number,
       float: number,
       list: (args) => {
@@ -173,7 +175,7 @@ class Selector extends Signal {
     this.inlets = count + 1;
     this.signalInlets = Array.from({ length: this.inlets }, (_, at) => at);
     this.open = plain(this.args[1] ?? 0);
-    this.hears = {
+    this.handlers = {
       int: ([atom]) => {
         this.open = Math.min(count, Math.max(0, plain(atom)));
       },
@@ -194,7 +196,7 @@ class Reporter extends Signal {
     this.ms = plain(this.args[0] ?? this.attributes.interval ?? 0);
     this.sinceSeconds = 0;
     const interval = ([atom], inlet) => this.setInterval(plain(atom), inlet);
-    this.hears = { bang: () => this.report(), int: interval, float: interval };
+    this.handlers = { bang: () => this.report(), int: interval, float: interval };
   }
 
   setInterval(ms, inlet) {
@@ -220,8 +222,8 @@ class Reporter extends Signal {
     });
   }
 
-  /** Its input since the last report. */
-  heard() {
+  /** The input since the last report. */
+  newInput() {
     const startSeconds = this.sinceSeconds;
     this.sinceSeconds = this.host.clock.now() / 1000;
     const frames = Math.round((this.sinceSeconds - startSeconds) * this.host.sampleRate);
@@ -231,14 +233,15 @@ class Reporter extends Signal {
 
 class PeakAmp extends Reporter {
   report() {
-    const peak = this.heard().reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    let peak = 0;
+    for (const value of this.newInput()) peak = Math.max(peak, Math.abs(value));
     this.send(0, message('float', new Float(peak)));
   }
 }
 
 class Snapshot extends Reporter {
   report() {
-    this.send(0, message('float', new Float(this.heard().at(-1) ?? 0)));
+    this.send(0, message('float', new Float(this.newInput().at(-1) ?? 0)));
   }
 }
 
@@ -246,7 +249,7 @@ class PlugSync extends Box {
   constructor(...all) {
     super(...all);
     this.outlets = 9;
-    this.hears = { bang: () => this.output() };
+    this.handlers = { bang: () => this.output() };
   }
 
   output() {
@@ -281,7 +284,7 @@ class Buffer extends Box {
     this.resize(numbers[0] ?? 0, numbers[1] ?? 1);
     buffers.set(name, this);
     const size = ([ms, channels]) => this.resize(plain(ms), plain(channels ?? this.data.length));
-    this.hears = {
+    this.handlers = {
       size,
       setsize: size,
       sizeinsamps: ([frames, channels]) => {
@@ -370,7 +373,7 @@ class Record extends Signal {
         this.range[inlet - this.channels] = plain(atom);
       }
     };
-    this.hears = {
+    this.handlers = {
       int: number,
       float: number,
       reset: () => {

@@ -14,7 +14,7 @@ class UdpSend extends Box {
     this.outlets = 0;
     [this.address, this.port] = [String(this.args[0]), plain(this.args[1])];
     this.maxBytes = MAX_PACKET_BYTES;
-    this.hears = {
+    this.handlers = {
       host: ([name]) => {
         this.address = name;
       },
@@ -55,7 +55,7 @@ class UdpReceive extends Box {
     super(...all);
     this.port = plain(this.args[0]);
     this.settable = ['defer', 'quiet'];
-    this.hears = { port: ([port]) => this.listen(Math.trunc(plain(port))), maxqueuesize: () => {} };
+    this.handlers = { port: ([port]) => this.listen(Math.trunc(plain(port))), maxqueuesize: () => {} };
     this.receiver = null;
   }
 

@@ -2,8 +2,8 @@
 
 /**
  * A set of Live with devices in it, for tests of the script: the committed patcher and script, the
- * model of Live, a clock that is moved by hand. What a daemon tells is typed in by the test; with
- * the real daemon the same parts play in test_live.py.
+ * model of Live, and a clock that the test advances. The test writes the daemon's messages;
+ * test_live.py runs the same parts with the real daemon.
  */
 
 const fs = require('node:fs');
@@ -23,8 +23,8 @@ const BYTES_A_FRAME = 6;
 const WAV_HEAD_BYTES = 44;
 
 /**
- * The network of one machine: a port is one device's, and what is sent to nobody is lost.
- * @param {(message: object) => void} onSent hears what devices send
+ * The network of one machine: a port belongs to one device, and messages to a free port are lost.
+ * @param {(message: object) => void} onSent receives the messages that devices send
  * @returns {{net: object, deliver: (port: number, message: object) => void}}
  */
 function machine(onSent) {
@@ -49,8 +49,8 @@ function toMessage(address, values) {
   return { address, types, values };
 }
 
-/** A device on a track, and what a test does with it. */
-class Seat {
+/** A device on a track, as a test uses it. */
+class TestDevice {
   constructor(stage, device, options = {}) {
     this.stage = stage;
     this.host = createHost({
@@ -76,10 +76,10 @@ class Seat {
     return this;
   }
 
-  /** From now on there is a daemon; returns once this device has found it. */
-  greet() {
-    this.stage.answers = true;
-    for (let tries = 0; tries < 40 && !this.isConnected; tries += 1) this.stage.pass(500);
+  /** Starts a daemon; returns once this device has found it. */
+  connect() {
+    this.stage.daemonRuns = true;
+    for (let tries = 0; tries < 40 && !this.isConnected; tries += 1) this.stage.advance(500);
     if (!this.isConnected) throw new Error('the device does not connect');
     return this;
   }
@@ -88,13 +88,13 @@ class Seat {
     return this.host.text('state') !== 'not connected';
   }
 
-  /** Something that the daemon tells. */
-  told(address, ...values) {
+  /** Receives a message from the daemon. */
+  receive(address, ...values) {
     this.stage.machine.deliver(this.port, toMessage(address, values));
-    this.stage.pass(1);
+    this.stage.advance(1);
   }
 
-  /** Messages to the daemon at that address, in order. */
+  /** The messages to the daemon at that address, in order. */
   sent(address) {
     return this.host.sent.filter((message) => message.address === address);
   }
@@ -103,7 +103,7 @@ class Seat {
     return this.sent(address).at(-1);
   }
 
-  /** The pairs at the end of the newest message at that address. */
+  /** The options of the newest message at that address: pairs from that argument on. */
   options(address, from) {
     const { values } = this.last(address);
     const pairs = {};
@@ -111,13 +111,13 @@ class Seat {
     return pairs;
   }
 
-  /** A click; the button is let go before anything else can be done. */
+  /** Clicks a button; the script switches it off again before the method returns. */
   press(button) {
     this.host.press(button);
-    this.stage.pass(CLICK_MS);
+    this.stage.advance(CLICK_MS);
   }
 
-  /** Presses Generate; the request's id, or undefined when none went out. */
+  /** Presses Generate; returns the request's id, or undefined if the device sent no request. */
   generate() {
     const before = this.sent('/bridge/generate').length;
     this.press('Generate');
@@ -125,16 +125,17 @@ class Seat {
   }
 
   /**
-   * The daemon has a clip.
-   * @param {string} id the request's
+   * Delivers a clip as the daemon does: writes its file and sends its message.
+   * @param {string} id the id of the request
    * @param {object} [more] index, count, bars, tempo, numerator, denominator
-   * @returns {string} its path
+   * @returns {string} the path of the file
    */
-  clip(id, { index = 0, count = 1, bars = 2, tempo = 120, numerator = 4, denominator = 4 } = {}) {
+  deliverClip(id, more = {}) {
+    const { index = 0, count = 1, bars = 2, tempo = 120, numerator = 4, denominator = 4 } = more;
     const seconds = (bars * 4 * numerator * 60) / (denominator * tempo);
     const name = `2026-11-25 lofi-keys ${tempo}bpm ${bars}bars seed${7 + index} ${id}`;
     const file = this.stage.wav(`${name}.wav`, Math.round(seconds * SAMPLE_RATE));
-    this.told(
+    this.receive(
       '/bridge/clip',
       ...[id, index, count, file, bars, tempo, 7 + index, 0.9],
       ...[numerator, denominator, SAMPLE_RATE, name],
@@ -142,14 +143,14 @@ class Seat {
     return file;
   }
 
-  /** A whole request, clips and all; their paths. */
+  /** Runs a whole request; returns the paths of its clips. */
   render(more = {}) {
     const id = this.generate();
     const count = more.count ?? 1;
     const files = Array.from({ length: count }, (_, index) =>
-      this.clip(id, { ...more, index, count }),
+      this.deliverClip(id, { ...more, index, count }),
     );
-    this.told('/bridge/done', id, count);
+    this.receive('/bridge/done', id, count);
     this.stage.settle();
     return files;
   }
@@ -164,42 +165,43 @@ class Stage {
     this.clock = manualClock();
     this.live = createLive({ ...settings, clock: this.clock });
     this.song = this.live.song;
-    // Whether a daemon is there, to answer a subscription.
-    this.answers = false;
-    /** What it has, prompts by name. */
+    /** Whether there is a daemon that answers a subscription. */
+    this.daemonRuns = false;
+    /** The daemon's presets: prompts by name. */
     this.presets = {};
-    /** Of the answers to come, which are lost on the way. */
+    /** For each of the next answers: whether it is lost. */
     this.loses = [];
-    this.machine = machine((message) => this.hear(message));
+    this.machine = machine((message) => this.onMessage(message));
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'melody-bridge-stage-'));
-    this.seats = [];
+    this.devices = [];
   }
 
   /**
-   * @param {object} [track] or a chain of a rack; without it a new audio track
-   * @param {object} [options] of the host
+   * Adds a device to the set.
+   * @param {object} [track] a track or a chain of a rack; without it a new audio track
+   * @param {object} [options] options of the host
    */
-  async seat(track = this.song.addTrack({ name: 'Voice' }), options = {}) {
-    const seat = new Seat(this, this.live.addDevice(track), options);
-    this.seats.push(seat);
-    return seat.load();
+  async addDevice(track = this.song.addTrack({ name: 'Voice' }), options = {}) {
+    const device = new TestDevice(this, this.live.addDevice(track), options);
+    this.devices.push(device);
+    return device.load();
   }
 
-  pass(ms) {
+  advance(ms) {
     this.clock.advance(ms);
   }
 
-  /** As the daemon does: to the port that was named, whoever has it. */
-  hear({ address, values }) {
-    if (!this.answers) return;
+  /** Answers as the daemon does: to the port in the message, whichever device has it. */
+  onMessage({ address, values }) {
+    if (!this.daemonRuns) return;
     if (address === '/bridge/subscribe') {
       const [port, client] = values;
       this.answer(port, [['/bridge/hello', ...HELLO, client, this.folder]]);
     } else if (address === '/bridge/presets') {
       const [id] = values;
-      const seat = this.seats.find(({ client }) => id.startsWith(`${client}-`));
+      const device = this.devices.find(({ client }) => id.startsWith(`${client}-`));
       const presets = Object.entries(this.presets);
-      this.answer(seat.port, [
+      this.answer(device.port, [
         ...presets.map((preset, at) => ['/bridge/preset', id, at, presets.length, ...preset]),
         ['/bridge/done', id, presets.length],
       ]);
@@ -214,17 +216,18 @@ class Stage {
     }, 1);
   }
 
-  /** Time for Live to take up what was changed. */
+  /** Gives Live time to apply changes. */
   settle() {
-    this.pass(3000);
+    this.advance(3000);
   }
 
-  /** A silent stereo file of 24 bits. */
+  /** Writes a silent stereo file of 24 bits; returns its path. */
   wav(name, frames, sampleRate = SAMPLE_RATE) {
     const file = path.join(this.folder, name);
-    const bytes = Buffer.alloc(WAV_HEAD_BYTES + frames * BYTES_A_FRAME);
+    const size = WAV_HEAD_BYTES + frames * BYTES_A_FRAME;
+    const bytes = Buffer.alloc(WAV_HEAD_BYTES);
     bytes.write('RIFF', 0);
-    bytes.writeUInt32LE(bytes.length - 8, 4);
+    bytes.writeUInt32LE(size - 8, 4);
     bytes.write('WAVEfmt ', 8);
     bytes.writeUInt32LE(16, 16);
     bytes.writeUInt16LE(1, 20);
@@ -236,10 +239,12 @@ class Stage {
     bytes.write('data', 36);
     bytes.writeUInt32LE(frames * BYTES_A_FRAME, 40);
     fs.writeFileSync(file, bytes);
+    // Zeros, which take no room on the disk.
+    fs.truncateSync(file, size);
     return file;
   }
 
-  /** A hum on the track Voice, as a clip that is selected; its path. */
+  /** Puts a hum on the track Voice and selects its clip; returns the path of the file. */
   selectHum() {
     const file = this.wav('hum.wav', 4 * SAMPLE_RATE);
     const hum = { path: file, warping: false };
@@ -251,19 +256,19 @@ class Stage {
     return this.song.tracks.find((track) => track.name === name);
   }
 
-  /** Of the automatic track, or of another. */
+  /** The clips of the automatic track, or of another one, slot by slot. */
   clips(name = 'Melody Bridge') {
     return (this.track(name)?.slots ?? []).map((slot) => slot.clip);
   }
 
-  /** Ends it all; the messages are left where pytest holds them to the daemon's table. */
+  /** Closes the devices, and writes their messages where pytest checks them against the daemon. */
   close() {
-    const kept = process.env.MELODY_BRIDGE_SENT;
-    for (const seat of this.seats) {
-      seat.host.close();
-      if (kept) {
-        const lines = seat.host.sent.map((sent) => JSON.stringify([sent.address, sent.values]));
-        fs.appendFileSync(kept, `${lines.join('\n')}\n`);
+    const folder = process.env.MELODY_BRIDGE_SENT;
+    for (const { host } of this.devices) {
+      host.close();
+      if (folder) {
+        const lines = host.sent.map((sent) => JSON.stringify([sent.address, sent.values]));
+        fs.appendFileSync(path.join(folder, `${process.pid}.jsonl`), `${lines.join('\n')}\n`);
       }
     }
     fs.rmSync(this.folder, { recursive: true });
@@ -271,9 +276,9 @@ class Stage {
 }
 
 /**
- * A stage that ends with its test, and on which nothing may have gone wrong unseen.
+ * A stage that closes at the end of its test, and fails the test if a script has failed.
  * @param {import('node:test').TestContext} test
- * @param {object} [settings] of the model of Live
+ * @param {object} [settings] settings of the model of Live
  */
 function stageOf(test, settings) {
   const stage = new Stage(settings);

@@ -1,9 +1,8 @@
-"""The host in Node that runs the device: its own tests, its OSC, and its process."""
+"""The host in Node that runs the device: its OSC, its WAV files, its objects and its process."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,26 +43,8 @@ def node(require_program: Callable[[str], str]) -> str:
     return require_program("node")
 
 
-# Those of the script are run by test_osc.py, which reads what was sent in them.
-@pytest.mark.parametrize(
-    "name", sorted(path.name for path in HERE.glob("*.test.js") if path.name != "script.test.js")
-)
-def test_the_tests_in_node(node: str, name: str) -> None:
-    # Node's runner takes this for the word of one that runs it.
-    environment = {key: value for key, value in os.environ.items() if key != "NODE_TEST_CONTEXT"}
-    run = subprocess.run(
-        [node, "--test", str(HERE / name)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=environment,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-
-
 @pytest.mark.parametrize(("address", "typed"), MESSAGES, ids=[address for address, _ in MESSAGES])
-def test_osc_as_another_library_writes_it(
+def test_osc_is_encoded_and_decoded_as_by_python_osc(
     node: str, address: str, typed: list[tuple[str, Any]]
 ) -> None:
     builder = OscMessageBuilder(address)
@@ -76,11 +57,11 @@ def test_osc_as_another_library_writes_it(
         "values": [value for _, value in typed],
     }
     assert _in_node(node, "osc.encode(given).toString('hex')", message) == dgram.hex()
-    told = _in_node(node, "osc.decode(Buffer.from(given, 'hex'))", dgram.hex())
-    assert told == [message | {"values": OscMessage(dgram).params}]
+    decoded = _in_node(node, "osc.decode(Buffer.from(given, 'hex'))", dgram.hex())
+    assert decoded == [message | {"values": OscMessage(dgram).params}]
 
 
-def test_osc_bundles_are_laid_open(node: str) -> None:
+def test_osc_bundles_are_flattened(node: str) -> None:
     inner, outer = OscBundleBuilder(IMMEDIATELY), OscBundleBuilder(IMMEDIATELY)
     inner.add_content(OscMessageBuilder("/b").build())
     outer.add_content(OscMessageBuilder("/a").build())
@@ -88,12 +69,12 @@ def test_osc_bundles_are_laid_open(node: str) -> None:
     outer.add_content(OscMessageBuilder("/c").build())
     dgram = outer.build().dgram
     assert OscBundle(dgram).num_contents == 3
-    told = _in_node(node, "osc.decode(Buffer.from(given, 'hex'))", dgram.hex())
-    assert [message["address"] for message in told] == ["/a", "/b", "/c"]
+    decoded = _in_node(node, "osc.decode(Buffer.from(given, 'hex'))", dgram.hex())
+    assert [message["address"] for message in decoded] == ["/a", "/b", "/c"]
 
 
 @pytest.mark.parametrize("datagram", [b"", b"/a", b"/a\0\0,i\0\0", b"a\0\0\0,\0\0\0", b"#bundle\0"])
-def test_what_is_not_osc_is_refused(node: str, datagram: bytes) -> None:
+def test_a_datagram_that_is_not_osc_is_refused(node: str, datagram: bytes) -> None:
     decoded = (
         "(() => { try { osc.decode(Buffer.from(given, 'hex')); } catch (e) { return e.name; } })"
     )
@@ -104,7 +85,7 @@ def test_what_is_not_osc_is_refused(node: str, datagram: bytes) -> None:
     ("sample_type", "subtype", "steps"),
     [("int16", "PCM_16", 2**15), ("int24", "PCM_24", 2**23), ("float32", "FLOAT", None)],
 )
-def test_waves_as_another_library_reads_and_writes_them(
+def test_wav_files_are_read_and_written_as_by_soundfile(
     node: str, tmp_path: Path, sample_type: str, subtype: str, steps: int | None
 ) -> None:
     samples = np.array([[0.5, -0.25], [1.0, -1.0], [1 / 3, 0.0]], np.float32)
@@ -120,8 +101,8 @@ def test_waves_as_another_library_reads_and_writes_them(
     np.testing.assert_allclose(read, samples, atol=0 if steps is None else 1 / steps)
     path = tmp_path / "of_another.wav"
     soundfile.write(path, samples, 48_000, subtype=subtype)
-    told = _in_node(node, "wave.readWave(given).channels.map((one) => [...one])", str(path))
-    np.testing.assert_allclose(np.transpose(told), soundfile.read(path)[0], atol=1e-7)
+    decoded = _in_node(node, "wave.readWave(given).channels.map((one) => [...one])", str(path))
+    np.testing.assert_allclose(np.transpose(decoded), soundfile.read(path)[0], atol=1e-7)
 
 
 OBJECTS = (
@@ -133,27 +114,29 @@ COMMON_ATTRIBUTES = {
     *("annotation", "background", "hidden", "hint", "ignoreclick", "patching_rect"),
     *("presentation", "presentation_rect", "fontface", "fontname", "fontsize", "textcolor"),
 }
-"""Of all boxes, and of those that have a text; the reference does not repeat them."""
+"""Attributes of all boxes, and of all boxes with a text; the reference does not repeat them."""
 
 
-def test_objects_take_nothing_that_their_reference_does_not_know(node: str, tmp_path: Path) -> None:
+def test_objects_accept_only_messages_and_attributes_of_their_reference(
+    node: str, tmp_path: Path
+) -> None:
     controls = _in_node(node, "Object.keys(controls)", None)
     boxes = [{"id": name, "maxclass": name, "text": ""} for name in controls]
     boxes += [{"id": text.split()[0], "maxclass": "newobj", "text": text} for text in OBJECTS]
     patcher = {"boxes": [{"box": box} for box in boxes], "lines": []}
-    taken = _in_node(
+    accepted = _in_node(
         node,
         "(() => { const host = createHost({ patcherPath: '/' }); host.make(given); host.close();"
-        " const taken = (box) => [box.saved.id, Object.keys(box.hears), box.settable];"
-        " return host.boxes.map(taken); })()",
+        " const accepted = (box) => [box.saved.id, Object.keys(box.handlers), box.settable];"
+        " return host.boxes.map(accepted); })()",
         patcher,
     )
-    assert len(taken) == len(boxes)
-    for name, messages, attributes in taken:
+    assert len(accepted) == len(boxes)
+    for name, messages, attributes in accepted:
         info = maxref.get_object_info(name)
         assert info is not None, name
         known = {*info["methods"], *info["attributes"]}
-        # The reference calls a number in another inlet than the first by that inlet.
+        # The reference names a number in another inlet than the first after that inlet.
         known |= {"int", "float"} if known & {"int", "float", "in1", "ft1", "anything"} else set()
         assert set(messages) <= known, name
         assert set(attributes) <= known | COMMON_ATTRIBUTES, name
@@ -161,7 +144,7 @@ def test_objects_take_nothing_that_their_reference_does_not_know(node: str, tmp_
 
 @pytest.fixture
 def patcher(tmp_path: Path) -> Path:
-    """A button, a comment that shows that it was pressed, and messages that fail and place."""
+    """A patcher with a button, a comment that shows its press, and a script that may fail."""
     (tmp_path / "script.js").write_text(SCRIPT, encoding="utf-8")
     boxes = [
         {"id": "button", "maxclass": "live.button", "varname": "button"},
@@ -199,7 +182,7 @@ def live(node: str) -> Iterator[LiveSet]:
         yield running
 
 
-def test_two_devices_in_a_set_are_pressed_and_seen(live: LiveSet, patcher: Path) -> None:
+def test_each_of_two_devices_shows_its_own_presses(live: LiveSet, patcher: Path) -> None:
     tracks = [live.add_track("mic"), live.add_track("other")]
     one, other = (
         live.add_device(name, track, patcher)
@@ -211,17 +194,19 @@ def test_two_devices_in_a_set_are_pressed_and_seen(live: LiveSet, patcher: Path)
     assert live.call("live.song.tempo") == 90
 
 
-def test_a_clip_that_a_script_places_is_told(live: LiveSet, patcher: Path, tmp_path: Path) -> None:
+def test_a_clip_that_a_script_places_is_an_event(
+    live: LiveSet, patcher: Path, tmp_path: Path
+) -> None:
     wav = tmp_path / "clip, é.wav"
     soundfile.write(wav, np.zeros((4800, 2)), 48_000)
     track = live.add_track("mic")
     device = live.add_device("one", track, patcher)
     device.type("field", str(wav))
     device.press("enter")
-    live.until(lambda: any(told["event"] == "clip" for told in live.events), "a clip is told")
-    told = next(told for told in live.events if told["event"] == "clip")
-    assert (told["track"], told["slot"]) == ("mic", 0)
-    assert live.call(f"{track.path('slots')}.0.clip.name") == told["name"]
+    live.until(lambda: any(event["event"] == "clip" for event in live.events), "a clip's event")
+    event = next(event for event in live.events if event["event"] == "clip")
+    assert (event["track"], event["slot"]) == ("mic", 0)
+    assert live.call(f"{track.path('slots')}.0.clip.name") == event["name"]
 
 
 def test_a_script_that_fails_fails_the_call(live: LiveSet, patcher: Path) -> None:
@@ -233,7 +218,7 @@ def test_a_script_that_fails_fails_the_call(live: LiveSet, patcher: Path) -> Non
         device.press("nobody")
 
 
-def test_the_process_ends_with_its_input_and_leaves_nothing(node: str, patcher: Path) -> None:
+def test_the_process_exits_cleanly_when_its_input_closes(node: str, patcher: Path) -> None:
     with live_set(node) as live:
         live.add_device("one", live.add_track("mic"), patcher)
         live.call("live.song.play")

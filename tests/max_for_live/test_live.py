@@ -6,7 +6,6 @@ Live and Max are the model and the host of this folder; all else is what a music
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -22,6 +21,7 @@ from scipy.signal import correlate
 from bridge.timing import Meter, bars_to_frames
 from tests.peers.daemon import DaemonProcess, running
 from tests.peers.live import CallFailed, Device, LiveSet, Ref, live_set
+from tests.processes import KILL
 
 EXACT_BEATS = 1e-6
 BAR_SECONDS = 2.0
@@ -260,7 +260,7 @@ def test_a_daemon_that_is_killed_meanwhile_makes_it_once_it_is_back(
             device.press("Generate")
             live.until(lambda: float(device.value("progress")) > 0, "it is under way")
             port = daemon.port
-            daemon.stop(signal.SIGKILL)
+            daemon.stop(KILL)
             assert filled(live) == []
             live.until(lambda: not connected(device), "the device has seen it go")
             daemon = DaemonProcess(clips, "--osc-port", str(port))

@@ -1,4 +1,4 @@
-"""The patcher by Max's own reference: what is in it exists, and hangs together."""
+"""The patcher agrees with Max's own reference, and its parts agree with each other."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from py2max import maxref
 from py2max.lint import lint
 
 from max_for_live import build
-from max_for_live.controls import BANKS, DEVICE_HEIGHT, DEVICE_WIDTH
+from max_for_live.constants import COLORS
+from max_for_live.controls import BANKS
 from max_for_live.drawing import overflows
-from max_for_live.patcher import SCRIPT as SCRIPT_NAME
+from max_for_live.widgets import DEVICE_HEIGHT, DEVICE_WIDTH
 
 PATCHER: dict[str, Any] = json.loads(build.PATCHER.read_bytes())
 BOXES: list[dict[str, Any]] = [each["box"] for each in PATCHER["patcher"]["boxes"]]
 BY_ID = {box["id"]: box for box in BOXES}
 CORDS = [each["patchline"] for each in PATCHER["patcher"]["lines"]]
-SCRIPT = (build.HERE / SCRIPT_NAME).read_text(encoding="utf-8")
-SHOWN_ONLY = {"live.comment", "live.line"}
-"""What only stands there."""
+SCRIPT = build.SCRIPT_FILE.read_text(encoding="utf-8")
+PASSIVE = {"live.comment", "live.line"}
+"""Objects that neither send nor need messages."""
 INTEGER_STEPS = 256
-"""How many values Live's whole numbers have (Ableton's production guidelines)."""
-
-
+"""Number of values of Live's whole numbers (Ableton's production guidelines)."""
 PRESSED = {
     str(box["text"]).split()[2]
     for box in BOXES
@@ -39,14 +38,14 @@ PRESSED = {
 
 
 def name_of(box: dict[str, Any]) -> str:
-    """The Max object that a box is."""
+    """The Max object of a box."""
     if box["maxclass"] == "newobj":
         return str(box["text"]).split()[0]
     return str(box["maxclass"])
 
 
 def parameter_of(box: dict[str, Any]) -> dict[str, Any] | None:
-    """What Live keeps for it, if it is a parameter."""
+    """Live's parameter of a box; None: it has none."""
     saved = box.get("saved_attribute_attributes", {}).get("valueof")
     assert saved is None or isinstance(saved, dict)
     return saved
@@ -59,12 +58,12 @@ PARAMETERS = {
 }
 
 
-def test_the_reference_has_nothing_against_it() -> None:
+def test_the_linter_finds_no_fault_in_the_patcher() -> None:
     findings = [str(finding) for finding in lint(py2max.Patcher.from_file(str(build.PATCHER)))]
     assert findings == []
 
 
-def test_the_reference_would_see_what_is_wrong(tmp_path: Path) -> None:
+def test_the_linter_finds_faults_in_a_broken_patcher(tmp_path: Path) -> None:
     broken = json.loads(build.PATCHER.read_bytes())
     lines = broken["patcher"]["lines"]
     lines[0]["patchline"]["source"][1] = 9
@@ -85,7 +84,7 @@ def test_a_box_has_the_inlets_and_outlets_of_its_object(box: dict[str, Any]) -> 
     name = name_of(box)
     assert len(box.get("outlettype", [])) == box["numoutlets"]
     if name in ("js", "message"):
-        # Their number is the script's to say, or not in the reference.
+        # The script sets the number, or the reference does not have it.
         return
     if name in ("route", "trigger", "t", "gate", "record~"):
         words = str(box["text"]).split()[1:]
@@ -93,7 +92,7 @@ def test_a_box_has_the_inlets_and_outlets_of_its_object(box: dict[str, Any]) -> 
             "route": (len(words) + 1, len(words) + 1),
             "t": (1, len(words)),
             "gate": (2, 1),
-            # Each channel that is recorded has an inlet, and two more are the start and the end.
+            # One inlet for each channel, and two for the start and the end.
             "record~": (int(words[-1]) + 2, 1) if name == "record~" else (0, 0),
         }[name]
         assert (box["numinlets"], box["numoutlets"]) == expected
@@ -104,7 +103,7 @@ def test_a_box_has_the_inlets_and_outlets_of_its_object(box: dict[str, Any]) -> 
     assert box["numoutlets"] == len(info["outlets"])
 
 
-def test_the_script_has_the_outlets_that_it_says() -> None:
+def test_the_scripts_box_has_its_declared_inlets_and_outlets() -> None:
     declared = re.search(r"^inlets = (\d+);\noutlets = (\d+);$", SCRIPT, re.MULTILINE)
     script = next(box for box in BOXES if name_of(box) == "js")
     assert declared is not None
@@ -113,21 +112,20 @@ def test_the_script_has_the_outlets_that_it_says() -> None:
     assert used == set(range(script["numoutlets"]))
 
 
-def test_nothing_is_without_a_cord_but_what_only_stands_there() -> None:
+def test_only_passive_objects_have_no_cord() -> None:
     corded = {end[0] for cord in CORDS for end in (cord["source"], cord["destination"])}
     loose = {name_of(box) for box in BOXES if box["id"] not in corded}
-    # The buffer is reached by its name, and by cords too.
-    assert loose <= SHOWN_ONLY
+    assert loose <= PASSIVE
 
 
-def test_every_label_without_a_cord_says_something() -> None:
+def test_every_label_without_a_cord_has_a_text() -> None:
     corded = {cord["destination"][0] for cord in CORDS}
     for box in BOXES:
         if box["maxclass"] == "live.comment" and box["id"] not in corded:
             assert box["text"].strip()
 
 
-def test_every_parameter_is_named_once_and_explained() -> None:
+def test_every_parameter_has_a_unique_name_and_an_info_text() -> None:
     parameters = [parameter for box in BOXES if (parameter := parameter_of(box))]
     for key in ("parameter_longname", "parameter_info"):
         counted = Counter(parameter[key] for parameter in parameters)
@@ -140,19 +138,19 @@ def test_every_parameter_is_named_once_and_explained() -> None:
         assert box["annotation"] == parameter["parameter_info"]
 
 
-def test_every_control_that_sets_something_is_a_parameter() -> None:
+def test_every_control_that_sets_a_value_is_a_parameter() -> None:
     unset = {
         box["maxclass"]
         for box in BOXES
         if box["maxclass"].startswith("live.") and parameter_of(box) is None
     }
     assert unset == {"live.comment", "live.line", "live.meter~"}
-    # Text and menus that are filled while it runs are kept by a parameter that is not seen.
+    # Hidden parameters keep the texts and the menus that the script fills.
     kept = {name for name, (box, _) in PARAMETERS.items() if name_of(box) == "pattr"}
     assert kept == {"Preset", "Prompt", "Target Track"}
 
 
-def test_every_parameter_has_a_range_that_live_can_hold() -> None:
+def test_every_parameter_has_a_range_that_live_supports() -> None:
     for name, (_, parameter) in PARAMETERS.items():
         kind = parameter["parameter_type"]
         if kind == 3:
@@ -167,10 +165,10 @@ def test_every_parameter_has_a_range_that_live_can_hold() -> None:
             assert high == len(parameter["parameter_enum"]) - 1, name
 
 
-def test_what_is_played_can_be_mapped() -> None:
+def test_played_buttons_can_be_mapped_and_others_cannot() -> None:
     for name in ("Hum to Clip", "Generate", "Cancel", "Capture", "Last Bars", "Launch A"):
         assert PARAMETERS[name][1].get("parameter_invisible", 0) == 0
-    # What is not would only fill Live's undo, and then bring the press back.
+    # A press of the others would fill Live's undo, and an undo would press them again.
     for name in ("Discard D", "Dice", "Check", "Reveal"):
         assert PARAMETERS[name][1]["parameter_invisible"] == 2
 
@@ -189,18 +187,18 @@ def test_the_patchers_list_of_parameters_is_complete() -> None:
         assert all("parameter_invisible" not in PARAMETERS[name][1] for name in named)
 
 
-def test_everything_that_is_seen_is_in_the_presentation_and_fits() -> None:
+def test_every_visible_object_is_in_the_presentation_and_fits() -> None:
     for box in BOXES:
-        is_seen = box["maxclass"] not in ("newobj", "message")
-        assert bool(box.get("presentation")) == is_seen
-        if is_seen:
+        is_visible = box["maxclass"] not in ("newobj", "message")
+        assert bool(box.get("presentation")) == is_visible
+        if is_visible:
             x, y, width, height = box["presentation_rect"]
             assert x >= 0 and y >= 0 and x + width <= DEVICE_WIDTH and y + height <= DEVICE_HEIGHT
             assert all(side == int(side) for side in box["presentation_rect"])
     assert overflows(PATCHER) == []
 
 
-def test_names_that_live_shares_between_devices_are_each_devices_own() -> None:
+def test_names_that_live_shares_between_devices_are_unique_to_each_device() -> None:
     for box in BOXES:
         words = str(box.get("text", "")).split()
         if box["maxclass"] == "newobj" and words[0] in ("buffer~", "record~", "s", "r", "send"):
@@ -208,40 +206,40 @@ def test_names_that_live_shares_between_devices_are_each_devices_own() -> None:
 
 
 def words_of(name: str) -> Iterator[str]:
-    """What is typed into the boxes of an object, after its name."""
+    """The words that are typed into the boxes of an object, after its name."""
     for box in BOXES:
         if box["maxclass"] == "newobj" and name_of(box) == name:
             yield from str(box["text"]).split()[1:]
 
 
-def test_each_word_that_the_script_tells_is_sorted_out_and_none_is_left_over() -> None:
-    sorted_out = set(words_of("route"))
-    told = set(re.findall(r'outlet\((?:SHOW|SOUND), \[?"(\w+)"', SCRIPT))
-    told |= set(re.findall(r'show_text\("(\w+)"', SCRIPT))
-    # Made of two parts: the texts of the set, and the buttons that are let go.
-    made = {f"keep_{name}" for name in ("preset", "prompt", "target")} | PRESSED
-    assert told - {"keep_", "launch_"} | made == sorted_out
+def test_route_knows_exactly_the_words_that_the_script_sends() -> None:
+    routed = set(words_of("route"))
+    sent = set(re.findall(r'outlet\((?:SHOW|SOUND), \[?"(\w+)"', SCRIPT))
+    sent |= set(re.findall(r'show_text\("(\w+)"', SCRIPT))
+    # The script composes these: the texts of the set, and the buttons that it switches off.
+    composed = {f"keep_{name}" for name in ("preset", "prompt", "target")} | PRESSED
+    assert sent - {"keep_", "launch_"} | composed == routed
 
 
 def test_a_clip_has_the_colour_of_its_button() -> None:
-    colors = re.search(r"var COLORS = \[(.*?)\];", SCRIPT)
-    assert colors is not None
-    of_clips = [int(color, 16) for color in colors[1].split(", ")]
+    in_script = re.search(r"var COLORS = (\[.*?\]);", SCRIPT)
+    assert in_script is not None
     buttons = [box for box in BOXES if str(box.get("varname")).startswith("launch_")]
-    assert [
+    of_buttons = [
         int.from_bytes(bytes(round(255 * part) for part in box["activebgcolor"][:3]))
         for box in buttons
-    ] == of_clips
+    ]
+    assert of_buttons == json.loads(in_script[1]) == list(COLORS)
 
 
-def test_a_button_is_a_switch_that_the_script_can_let_go() -> None:
-    """A mapped note toggles; a button of Max's own would miss each second one."""
+def test_a_button_is_a_switch_that_the_script_can_switch_off() -> None:
+    """A mapped note toggles, so a button of Max would miss every second note."""
     for name in PRESSED:
         button = next(box for box in BOXES if box.get("varname") == name)
         assert button["mode"] == 1 and button["maxclass"] == "live.text"
 
 
-def test_each_press_and_each_control_is_known_to_the_script() -> None:
+def test_the_script_knows_every_button_and_every_control() -> None:
     table = re.search(r"var BUTTONS = \{(.*?)\};", SCRIPT, re.DOTALL)
     assert table is not None
     known = set(re.findall(r"^    (\w+):", table[1], re.MULTILINE))

@@ -1,4 +1,4 @@
-"""Melodies on the clip's bars: scaled, cut, padded, repeated, and told."""
+"""Alignment of melodies to the clip's bars: scaling, cutting, padding, repeating, and remarks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
 
 
 def melody_of(*pitches: int | None, length: Fraction | int = 1) -> tuple[Note, ...]:
-    """One note after another, None for a rest, each `length` beats long."""
+    """Notes in sequence, None for a rest, each `length` beats long."""
     return tuple(
         Note(index * Fraction(length), Fraction(length), pitch)
         for index, pitch in enumerate(pitches)
@@ -51,7 +51,7 @@ def sung(
 def audio_take(
     *pitches: int | None, bars: float | None = None, tempo_bpm: int = 60, **known: object
 ) -> Take:
-    """Quarter notes in 4/4 as audio, of unknown tempo unless told."""
+    """Quarter notes in 4/4 as audio; the tempo is unknown unless given."""
     beats = len(pitches) if bars is None else 4 * bars
     waveform = sung(melody_of(*pitches), Fraction(tempo_bpm), beats * 60 / tempo_bpm)
     return Take(waveform, **known)  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def beats_of(aligned: AlignedMelody, tempo_bpm: Fraction | int = 60) -> list[int
 
 @pytest.mark.parametrize("hum", HUMS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("tempo_bpm", ["own", "70", "140", "91.3"])
-def test_a_hum_lies_where_its_notes_lie_at_any_tempo(hum: Path, tempo_bpm: str) -> None:
+def test_the_notes_of_a_hum_keep_their_beats_at_any_tempo(hum: Path, tempo_bpm: str) -> None:
     own = Fraction(re.findall(r"\d+", hum.stem)[0])
     notes = read_melody(hum.with_name(hum.name.replace("-hum", "")).with_suffix(".mid"))
     assert notes.meter is not None
@@ -102,7 +102,7 @@ def test_at_its_own_tempo_the_audio_is_tiled_to_the_bar() -> None:
     assert aligned.remarks == ()
 
 
-def test_the_last_repeat_is_as_much_in_time_as_the_first() -> None:
+def test_the_last_repeat_is_as_exact_as_the_first() -> None:
     # One bar at 93.7 bpm is 20.01 steps: repeated in whole steps it would be 2 s off at the end.
     tempo_bpm = Fraction(937, 10)
     for meter, pitches in ((FOUR_FOUR, (60, 65, 60, 65)), (Meter(3, 4), (60, 65, 65))):
@@ -111,8 +111,8 @@ def test_the_last_repeat_is_as_much_in_time_as_the_first() -> None:
         for take in (Take(sung(notes, tempo_bpm, bar_seconds)), Take(notes)):
             aligned = align_to_bars(take, bars=1, tempo_bpm=tempo_bpm, meter=meter)
             middles = (np.arange(len(pitches) * 8) + 0.5) * 60 / 93.7
-            heard = classes_of(aligned)[np.rint(middles / STEP_SECONDS).astype(int)]
-            assert heard.tolist() == [pitch % 12 for pitch in pitches] * 8
+            classes = classes_of(aligned)[np.rint(middles / STEP_SECONDS).astype(int)]
+            assert classes.tolist() == [pitch % 12 for pitch in pitches] * 8
 
 
 @settings(max_examples=12, deadline=None, derandomize=True)
@@ -125,24 +125,24 @@ def test_the_last_repeat_is_as_much_in_time_as_the_first() -> None:
     bars=st.integers(1, 6),
     meter=st.sampled_from([Meter(4, 4), Meter(3, 4), Meter(7, 8), Meter(6, 8)]),
 )
-def test_audio_and_notes_are_placed_alike(
+def test_audio_and_notes_are_aligned_alike(
     pitches: list[int | None], own_bpm: int, clip_bpm: Fraction, bars: int, meter: Meter
 ) -> None:
     notes = melody_of(*pitches)
     own_tempo_bpm = Fraction(own_bpm)
     audio = sung(notes, own_tempo_bpm, len(pitches) * 60 / own_bpm, 32000)
-    heard, written = (
+    from_audio, written = (
         align_to_bars(take, bars=bars, tempo_bpm=clip_bpm, meter=meter)
         for take in (Take(audio, own_tempo_bpm), Take(notes, own_tempo_bpm))
     )
     seconds = bars_to_seconds(bars, meter, clip_bpm)
-    assert len(heard.classes) == len(written.classes) == ceil(seconds / Fraction(128, 1000))
-    assert heard.remarks == written.remarks
-    # A window hears half a second, so the step on which a note begins may be either note's.
-    assert (classes_of(heard) == classes_of(written)).mean() > 0.8
+    assert len(from_audio.classes) == len(written.classes) == ceil(seconds / Fraction(128, 1000))
+    assert from_audio.remarks == written.remarks
+    # A window is half a second long, so the first step of a note may still have the note before.
+    assert (classes_of(from_audio) == classes_of(written)).mean() > 0.8
 
 
-def test_unknown_tempo_is_the_clips() -> None:
+def test_a_melody_of_unknown_tempo_has_the_clips() -> None:
     take = audio_take(60, 62, 64, 65)
     known = Take(take.source, Fraction(60))
     assert beats_of(at_60(take, 1)) == [C, D, E, F]
@@ -152,7 +152,7 @@ def test_unknown_tempo_is_the_clips() -> None:
     assert beats_of(slow, 120) == [C, C, D, D]
 
 
-def test_its_own_tempo_is_scaled_to_the_clips_and_told() -> None:
+def test_a_known_tempo_is_scaled_to_the_clips_and_a_remark_says_so() -> None:
     take = audio_take(60, 62, 64, 65, tempo_bpm=75)
     aligned = at_60(Take(take.source, Fraction(75)), 1)
     assert beats_of(aligned) == [C, D, E, F]
@@ -200,7 +200,7 @@ def test_its_own_tempo_is_scaled_to_the_clips_and_told() -> None:
     ],
     ids=["whole", "repeated", "cut", "repeated and cut", "padded", "padded and repeated"],
 )
-def test_a_melody_fills_the_clips_bars_and_it_is_told(
+def test_a_melody_fills_the_clips_bars_and_remarks_say_how(
     kind: str, pitches: tuple[int, ...], bars: int, beats: list[int], remarks: tuple[str, ...]
 ) -> None:
     take = audio_take(*pitches) if kind == "audio" else Take(melody_of(*pitches))
@@ -209,7 +209,7 @@ def test_a_melody_fills_the_clips_bars_and_it_is_told(
     assert aligned.remarks == remarks
 
 
-def test_past_the_clips_end_the_window_hears_its_start_again() -> None:
+def test_past_the_clips_end_the_window_has_its_start_again() -> None:
     aligned = at_60(Take(melody_of(*SCALE)), 3)
     middles = np.rint((np.arange(30) + 0.5) / STEP_SECONDS).astype(int)
     two_bars = [C, D, E, F, G, A, 11, C]
@@ -254,14 +254,14 @@ def test_the_bars_are_the_clips_when_the_melodys_meter_is_another() -> None:
     assert not at_60(Take(melody_of(*SCALE[:6]), meter=Meter(6, 8)), 2, Meter(3, 4)).remarks
 
 
-def test_what_sounds_before_the_first_bar_line_is_left_out_and_told() -> None:
+def test_sound_before_the_first_bar_line_is_left_out_and_a_remark_says_so() -> None:
     take = audio_take(72, 60, 62, 64, 65, first_beat_seconds=Fraction(1))
     aligned = at_60(take, 1)
     assert beats_of(aligned) == [C, D, E, F]
     assert aligned.remarks == ("The 1.00 s before the melody's first bar line are left out.",)
 
 
-def test_a_melody_caught_after_its_first_bar_line_rests_until_it_was() -> None:
+def test_a_recording_that_began_late_starts_with_a_rest() -> None:
     take = audio_take(62, 64, 65, first_beat_seconds=Fraction(-1))
     aligned = at_60(take, 1)
     assert beats_of(aligned) == [-1, D, E, F]
@@ -270,7 +270,7 @@ def test_a_melody_caught_after_its_first_bar_line_rests_until_it_was() -> None:
 
 
 @pytest.mark.parametrize("kind", ["audio", "notes"])
-def test_rests_hold_in_the_chroma_and_are_rests_for_the_comparison(kind: str) -> None:
+def test_rests_hold_in_the_chroma_and_are_minus_one_in_the_classes(kind: str) -> None:
     pitches = (None, None, 60, None, None, 67, None, 67)
     take = audio_take(*pitches) if kind == "audio" else Take(melody_of(*pitches))
     aligned = at_60(take, 2)
@@ -301,7 +301,7 @@ def test_no_bars_are_refused() -> None:
         at_60(Take(melody_of(60)), 0)
 
 
-def test_rate_and_channels_of_a_recording_do_not_matter() -> None:
+def test_sample_rate_and_channels_of_a_recording_do_not_matter() -> None:
     mono = sung(melody_of(*SCALE), Fraction(60), 8.0, 32000)
     wide = sung(melody_of(*SCALE), Fraction(60), 8.0, 48000)
     panned = wide.samples * np.array([[1.0, 0.4]], dtype=np.float32)
@@ -309,7 +309,7 @@ def test_rate_and_channels_of_a_recording_do_not_matter() -> None:
     assert (at_60(Take(mono), 2).classes == at_60(Take(stereo), 2).classes).all()
 
 
-def test_a_clip_longer_than_the_window_is_laid_out_to_its_end() -> None:
+def test_a_clip_longer_than_the_window_has_chroma_to_its_end() -> None:
     for take in (audio_take(*SCALE), Take(melody_of(*SCALE))):
         aligned = at_60(take, 10)
         assert len(aligned.classes) == ceil(40 / 0.128)
@@ -343,8 +343,8 @@ def test_a_bar_repeated_for_ten_minutes_does_not_drift(kind: str) -> None:
         take, bars=bars, tempo_bpm=tempo_bpm, meter=FOUR_FOUR, piece_seconds=600.0
     )
     middles = (np.arange(bars * 4) + 0.5) * 60 / 93.7
-    heard = classes_of(aligned, ceil(600 / 0.128))[np.rint(middles / STEP_SECONDS).astype(int)]
-    assert heard.tolist() == [C, F, C, G] * bars
+    classes = classes_of(aligned, ceil(600 / 0.128))[np.rint(middles / STEP_SECONDS).astype(int)]
+    assert classes.tolist() == [C, F, C, G] * bars
 
 
 @pytest.mark.parametrize("kind", ["audio", "notes"])
@@ -359,7 +359,7 @@ def test_a_piece_that_fits_the_window_has_the_windows_chroma(kind: str) -> None:
     longer = align_to_bars(
         take, bars=4, tempo_bpm=Fraction(60), meter=FOUR_FOUR, piece_seconds=60.0
     )
-    # The window's last steps hear what follows it, where it is followed by anything.
+    # The window's last steps include some of what follows it, if anything does.
     assert (classes_of(longer, 469)[: WINDOW_STEPS - 2] == classes_of(alone)[:-2]).all()
 
 

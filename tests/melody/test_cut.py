@@ -1,4 +1,4 @@
-"""Part of a file as the melody: from where, how much, and around the end of a loop."""
+"""A part of a file as the melody: start, length, and wrapping around the end of a loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATE = 1000
 
 
 def audio(seconds: float = 4.0) -> Take:
-    """Noise with a number in each frame's second channel."""
+    """Noise, with the frame's number in the second channel."""
     frames = round(seconds * RATE)
     noise = np.random.default_rng(1).uniform(-0.5, 0.5, frames)
     samples = np.stack([noise, np.arange(frames) / frames], axis=1).astype(np.float32)
@@ -29,22 +29,22 @@ def samples(take: Take) -> NDArray[np.float32]:
     return take.source.samples
 
 
-def test_a_stretch_of_audio_is_those_frames() -> None:
-    whole = audio()
-    part = cut(whole, start_seconds=1.0, length_seconds=0.5)
-    assert np.array_equal(samples(part), samples(whole)[1000:1500])
-    rest = cut(whole, start_seconds=1.0, length_seconds=None)
-    assert np.array_equal(samples(rest), samples(whole)[1000:])
-    past = cut(whole, start_seconds=3.0, length_seconds=9.0)
-    assert np.array_equal(samples(past), samples(whole)[3000:])
+def test_a_part_of_audio_has_exactly_its_frames() -> None:
+    uncut = audio()
+    part = cut(uncut, start_seconds=1.0, length_seconds=0.5)
+    assert np.array_equal(samples(part), samples(uncut)[1000:1500])
+    rest = cut(uncut, start_seconds=1.0, length_seconds=None)
+    assert np.array_equal(samples(rest), samples(uncut)[1000:])
+    past = cut(uncut, start_seconds=3.0, length_seconds=9.0)
+    assert np.array_equal(samples(past), samples(uncut)[3000:])
 
 
 def test_a_loop_that_begins_inside_goes_on_from_its_start() -> None:
-    whole = audio()
-    part = cut(whole, start_seconds=3.0, length_seconds=2.0, wrap=True)
-    expected = np.concatenate([samples(whole)[3000:], samples(whole)[:1000]])
+    uncut = audio()
+    part = cut(uncut, start_seconds=3.0, length_seconds=2.0, wrap=True)
+    expected = np.concatenate([samples(uncut)[3000:], samples(uncut)[:1000]])
     assert np.array_equal(samples(part), expected)
-    once = cut(whole, start_seconds=3.0, length_seconds=None, wrap=True)
+    once = cut(uncut, start_seconds=3.0, length_seconds=None, wrap=True)
     assert len(samples(once)) == 4000
 
 
@@ -53,7 +53,7 @@ def test_a_start_past_the_end_names_the_length() -> None:
         cut(audio(), start_seconds=5.0, length_seconds=None)
 
 
-def test_a_silent_stretch_is_told() -> None:
+def test_a_silent_part_is_an_error() -> None:
     waveform = Waveform(np.zeros((4000, 1), np.float32), RATE)
     waveform.samples[:1000] = np.random.default_rng(1).uniform(-0.5, 0.5, (1000, 1))
     with pytest.raises(SilentMelody, match="silent in that part"):
@@ -82,7 +82,7 @@ def test_notes_of_a_loop_go_on_from_its_start() -> None:
     )
 
 
-def test_a_stretch_without_a_note_and_a_start_past_the_last_are_told() -> None:
+def test_a_part_without_a_note_and_a_start_past_the_last_are_errors() -> None:
     take = Take((NOTES[0], NOTES[3]), tempo_bpm=Fraction(60))
     with pytest.raises(SilentMelody, match="no note"):
         cut(take, start_seconds=1.5, length_seconds=1.0)

@@ -1,4 +1,4 @@
-"""MIDI files: notes, tempo and meter, and bytes that are none."""
+"""MIDI files: notes, tempo and meter, and bytes that are not MIDI."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def beats(start: str, length: str, pitch: int) -> Note:
         ("twinkle-100bpm.mid", 100, Meter(4, 4), 14),
     ],
 )
-def test_the_tunes_are_read_with_the_tempo_they_are_named_for(
+def test_the_tunes_have_the_tempo_in_their_names(
     name: str, tempo_bpm: int, time: Meter, count: int
 ) -> None:
     notes, own_tempo_bpm, own_meter = notes_from_midi(MELODIES / name)
@@ -65,7 +65,7 @@ def test_the_tunes_are_read_with_the_tempo_they_are_named_for(
     assert (own_meter, len(notes)) == (time, count)
 
 
-def test_a_rest_at_the_start_stays(tmp_path: Path) -> None:
+def test_a_rest_at_the_start_is_kept(tmp_path: Path) -> None:
     notes, _, _ = notes_from_midi(MELODIES / "saints-120bpm.mid")
     assert notes[0] == beats("1", "1", 60)
     assert notes[3] == beats("4", "4", 67)
@@ -78,7 +78,7 @@ def test_both_formats_are_read_and_beats_do_not_depend_on_ticks(tmp_path: Path, 
     assert notes == (beats("0", "1", 60), beats("1", "1/3", 62))
 
 
-def test_tracks_and_channels_are_one_melody_and_drums_are_none(tmp_path: Path) -> None:
+def test_all_tracks_and_channels_are_one_melody_without_drums(tmp_path: Path) -> None:
     low = [on(48, 0, channel=1), off(48, 960, channel=1)]
     high = [on(72, 480, channel=2), off(72, 480, channel=2)]
     drums = [on(36, 0, channel=9), off(36, 480, channel=9)]
@@ -86,7 +86,7 @@ def test_tracks_and_channels_are_one_melody_and_drums_are_none(tmp_path: Path) -
     assert notes == (beats("0", "2", 48), beats("1", "1", 72))
 
 
-def test_every_way_to_end_a_note_ends_it(tmp_path: Path) -> None:
+def test_every_kind_of_note_end_is_read(tmp_path: Path) -> None:
     track = [
         on(60),
         on(60, 480, velocity=0),  # a note-on of velocity 0
@@ -125,7 +125,7 @@ def test_the_first_tempo_and_meter_count_and_beats_stay_beats(tmp_path: Path) ->
 
 @pytest.mark.parametrize("rounded", [True, False])
 @pytest.mark.parametrize("meant", ["120", "93.7", "112", "90", "128.25", "174", "60.5", "99.99"])
-def test_whole_microseconds_are_the_tempo_that_was_meant(
+def test_a_tempo_in_whole_microseconds_is_read_as_the_decimal_that_was_meant(
     tmp_path: Path, meant: str, rounded: bool
 ) -> None:
     exact = 60_000_000 / Fraction(meant)
@@ -135,14 +135,14 @@ def test_whole_microseconds_are_the_tempo_that_was_meant(
 
 
 @pytest.mark.parametrize(("microseconds", "tempo_bpm"), [(0, 999), (1, 999), (16_000_000, 20)])
-def test_a_tempo_that_live_does_not_know_is_the_nearest(
+def test_a_tempo_out_of_lives_range_becomes_the_nearest_in_range(
     tmp_path: Path, microseconds: int, tempo_bpm: int
 ) -> None:
     path = saved(tmp_path, [tempo(microseconds), on(60), off(60, 480)])
     assert notes_from_midi(path)[1] == tempo_bpm
 
 
-def test_a_meter_that_live_does_not_know_is_four_four(tmp_path: Path) -> None:
+def test_a_meter_that_live_does_not_have_becomes_four_four(tmp_path: Path) -> None:
     path = saved(tmp_path, [meter(4, 32), on(60), off(60, 480)])
     assert notes_from_midi(path)[2] == Meter(4, 4)
 
@@ -165,7 +165,7 @@ def test_a_file_without_common_beats_is_refused(tmp_path: Path) -> None:
         notes_from_midi(saved(tmp_path, track, ticks=-7640))
 
 
-def test_a_length_that_no_music_has_is_damage(tmp_path: Path) -> None:
+def test_an_absurd_length_is_refused_as_damage(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match="damaged"):
         notes_from_midi(saved(tmp_path, [on(60), off(60, 2**27)], ticks=24))
 
@@ -181,11 +181,11 @@ def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 2**32 - 1))
-def test_damaged_bytes_are_notes_or_a_named_error(tmp_path: Path, seed: int) -> None:
+def test_damaged_bytes_give_notes_or_a_named_error(tmp_path: Path, seed: int) -> None:
     random = np.random.default_rng(seed)
     data = bytearray((MELODIES / "frere-112bpm.mid").read_bytes())
-    for place in random.integers(0, len(data), random.integers(1, 9)):
-        data[place] = random.integers(256)
+    for position in random.integers(0, len(data), random.integers(1, 9)):
+        data[position] = random.integers(256)
     path = tmp_path / "melody.mid"
     path.write_bytes(data[: random.integers(1, len(data) + 1)])
     try:

@@ -1,8 +1,9 @@
-"""Reading melodies: every kind of file that is one, and one clear line for each that is not."""
+"""Reading melodies: every supported kind of file, and a one-line error for any other."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ from bridge.audio import Waveform
 from bridge.errors import SilentMelody, UnreadableFile
 from bridge.melody import read_melody
 from bridge.timing import Meter
+from tests.processes import is_root
 
 MELODIES = Path(__file__).parents[1] / "melodies"
 
@@ -38,7 +40,7 @@ def tone(seconds: float, sample_rate: int = 44100, channels: int = 1) -> np.ndar
         ("té take, 日本.wav", "PCM_16", 44100, 6),
     ],
 )
-def test_audio_is_read_as_it_is(
+def test_audio_is_read_unchanged(
     tmp_path: Path, name: str, subtype: str, sample_rate: int, channels: int
 ) -> None:
     file = tmp_path / name
@@ -51,14 +53,14 @@ def test_audio_is_read_as_it_is(
     assert (take.tempo_bpm, take.meter, take.name) == (None, None, name)
 
 
-def test_what_is_known_of_audio_is_kept() -> None:
+def test_given_tempo_and_meter_of_audio_are_kept() -> None:
     file = MELODIES / "scarborough-hum-90bpm.wav"
     take = read_melody(str(file), tempo_bpm=Fraction(90), meter=Meter(3, 4))
     assert take.tempo_bpm == 90
     assert take.meter == Meter(3, 4)
 
 
-def test_midi_brings_its_tempo_and_meter_unless_they_are_given() -> None:
+def test_midi_has_its_own_tempo_and_meter_unless_they_are_given() -> None:
     file = MELODIES / "scarborough-90bpm.mid"
     own = read_melody(file)
     assert own.tempo_bpm == 90
@@ -115,11 +117,13 @@ def two_hertz(file: Path) -> None:
 
 
 def pipe(file: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs POSIX's file system")
     os.mkfifo(file)
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (text, "export it as WAV"),
         (nothing, "empty"),
@@ -137,11 +141,11 @@ def pipe(file: Path) -> None:
     ],
 )
 def test_a_file_that_is_no_melody_gets_one_line_with_its_path_and_a_remedy(
-    tmp_path: Path, make: Callable[[Path], None], said: str
+    tmp_path: Path, make: Callable[[Path], None], message: str
 ) -> None:
     file = tmp_path / "hum.wav"
     make(file)
-    with pytest.raises(UnreadableFile, match=said) as caught:
+    with pytest.raises(UnreadableFile, match=message) as caught:
         read_melody(file)
     message = str(caught.value)
     assert str(file) in message
@@ -162,14 +166,14 @@ def test_the_suffix_does_not_change_what_is_refused(
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".wav", "nul\0.wav", "new\nline.wav"])
-def test_a_name_that_no_file_can_have_is_one_line_too(tmp_path: Path, name: str) -> None:
+def test_an_impossible_file_name_gets_a_one_line_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(UnreadableFile) as caught:
         read_melody(tmp_path / name)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads anything")
-def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
+@pytest.mark.skipif(is_root(), reason="root reads anything")
+def test_the_error_for_a_file_without_permission_says_so(tmp_path: Path) -> None:
     file = tmp_path / "hum.wav"
     soundfile.write(file, tone(1), 44100)
     file.chmod(0)
@@ -187,7 +191,7 @@ def test_a_silent_recording_is_a_silent_melody(tmp_path: Path, level: float) -> 
     assert str(file) in str(caught.value)
 
 
-def test_nine_minutes_of_song_are_welcome(tmp_path: Path) -> None:
+def test_a_song_of_nine_minutes_is_read(tmp_path: Path) -> None:
     file = tmp_path / "song.wav"
     soundfile.write(file, tone(540, 8000), 8000, subtype="PCM_U8")
     assert read_melody(file).source.seconds == 540  # type: ignore[union-attr]

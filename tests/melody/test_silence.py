@@ -1,4 +1,4 @@
-"""Where a melody sounds."""
+"""Sounding and silent blocks of a melody."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from bridge.control.packets import Argument, read_packet, write_message
 from tests.peers.wait import until
+from tests.processes import KILL
 
 PATIENCE_SECONDS = 120.0
 """Long enough for a model to be loaded and a clip to be rendered on a busy machine."""
@@ -75,7 +76,7 @@ class DaemonProcess:
         try:
             self.port = int(self.logged("listening")["port"])
         except AssertionError:
-            self.stop(signal.SIGKILL)
+            self.stop(KILL)
             raise
 
     def logged(self, event: str, after: int = 0, **fields: Any) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def running(clips: Path, *arguments: str, input: str = "none") -> Iterator[Daemo
     try:
         yield daemon
     except BaseException:
-        daemon.stop(signal.SIGKILL)
+        daemon.stop(KILL)
         print(*daemon.log[-20:], *daemon.errors, sep="\n")
         raise
     assert daemon.stop() == 0, daemon.errors
@@ -345,6 +346,8 @@ def alive(pid: int) -> bool:
 
 def memory_bytes(pid: int) -> int:
     """The resident memory of a process without what it shares."""
+    if sys.platform != "linux":
+        raise NotImplementedError("needs Linux")
     pages = Path(f"/proc/{pid}/statm").read_text().split()
     return (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE")
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from bridge.errors import BridgeError
 from tests.peers.wait import until
+from tests.processes import KILL
 
 SAMPLE_RATE = 44_100
 PERIOD = 512
@@ -71,7 +72,7 @@ class JackServer:
 
     def kill(self) -> None:
         """Kill the server."""
-        self._end(signal.SIGKILL)
+        self._end(KILL)
 
     @property
     def running(self) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 from tests.peers.daemon import Client, DaemonProcess, audio_pid, descendants, engine_pid
+from tests.processes import KILL
 
 TIMES = 2
 """Kills in a test; a soak makes more."""
@@ -32,7 +32,7 @@ def kill_engine(daemon: DaemonProcess, client: Client, times: int = TIMES) -> No
         )
         pid = engine_pid(daemon)
         killed = time.perf_counter()
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, KILL)
         assert client.failed(running)[0] == "engine-died"
         assert client.ended(running).seconds - killed < ENGINE_DIED_SECONDS
         assert len(client.done(waiting)) == 1
@@ -48,7 +48,7 @@ def kill_audio(daemon: DaemonProcess, client: Client, times: int = TIMES) -> Non
         client.send("/bridge/generate", id, *("melody", "none", "bars", 1))
         already = len(client.events)
         killed = time.perf_counter()
-        os.kill(audio_pid(daemon), signal.SIGKILL)
+        os.kill(audio_pid(daemon), KILL)
         lost = client.wait("/bridge/input", "lost", after=already)
         assert lost.seconds - killed < INPUT_LOST_SECONDS
         client.wait("/bridge/input", "ready", after=client.events.index(lost))

@@ -1,4 +1,4 @@
-"""The decoder's batches: transformers' delay pattern and its nulls, noise, and drums by turns."""
+"""The decoder's batches: transformers' delay pattern and nulls, noise, alternating drums."""
 
 from __future__ import annotations
 
@@ -66,19 +66,19 @@ def test_codes_are_delayed_as_transformers_delays_them(
     piece = example(20)
     begun = np.full((8, 21), BOS)
     decoder: Any = model.decoder  # transformers asks for a LongTensor, which torch no longer makes
-    wanted = []
+    expected = []
     for codes in piece.codes.astype(np.int64):
         begun[:, 1:] = codes
         _, delayed = decoder.build_delay_pattern_mask(
             torch.from_numpy(begun), pad_token_id=BOS, max_length=24
         )
-        # Column 0 is what the first step hears; from there on it is what each step answers.
-        wanted.append(torch.where(delayed == BOS, IGNORED, delayed)[:, 1:])
+        # Column 0 is the first step's input; the others are the targets of each step.
+        expected.append(torch.where(delayed == BOS, IGNORED, delayed)[:, 1:])
     tokenizer = build_tokenizer()
     seen = set()
     for batch in batches([piece], 4):
         for row, text in zip(batch.targets, batch.text, strict=True):
-            (version,) = (index for index, each in enumerate(wanted) if torch.equal(row, each))
+            (version,) = (index for index, each in enumerate(expected) if torch.equal(row, each))
             seen.add(version)
             words = str(tokenizer.decode(text)).split()
             assert not {"lo-fi", "no"} & set(words) or ("no" in words) == (version == 1)
@@ -86,89 +86,91 @@ def test_codes_are_delayed_as_transformers_delays_them(
 
 
 def drumless(piece: Example) -> Example:
-    """The same as if neither of its versions had drums to speak of, so that nothing is swapped."""
+    """The piece with prompts that mention no drums, so that its versions do not alternate."""
     return replace(piece, prompts=("warm piano", "piano"))
 
 
-def test_each_step_hears_what_the_one_before_answered_but_for_noise() -> None:
+def test_inputs_are_the_targets_of_the_step_before_except_for_noise() -> None:
     shares = []
     for batch in batches([drumless(example(300))], 24):
         assert bool((batch.inputs[:, :, 0] == BOS).all())
-        heard, answered = batch.inputs[:, :, 1:], batch.targets[:, :, :-1]
+        inputs, answered = batch.inputs[:, :, 1:], batch.targets[:, :, :-1]
         asked = answered != IGNORED
-        assert bool((heard[~asked] == BOS).all())
-        for row in range(len(heard)):
-            # A step that is struck is struck in all codebooks; one code in 512 stays by chance.
-            wrong = ((heard[row] != answered[row]) & asked[row]).sum(0)
-            struck = wrong > 0
-            assert bool((wrong[struck] >= asked[row].sum(0)[struck] - 2).all())
-            shares.append(float(struck.float().mean()))
+        assert bool((inputs[~asked] == BOS).all())
+        for row in range(len(inputs)):
+            # Noise replaces a step in all codebooks; one code in 512 stays the same by chance.
+            changed = ((inputs[row] != answered[row]) & asked[row]).sum(0)
+            noisy = changed > 0
+            assert bool((changed[noisy] >= asked[row].sum(0)[noisy] - 2).all())
+            shares.append(float(noisy.float().mean()))
     clean = np.mean([share == 0 for share in shares])
     assert 0.6 < clean < 0.9
     assert 0.12 < max(shares) < 0.3
 
 
-def test_where_the_prompt_tells_of_drums_they_come_and_go_in_what_is_heard() -> None:
+def test_drums_alternate_in_the_inputs_if_the_prompt_mentions_them() -> None:
     piece = example(300)
     swapped, turns = [], []
     for batch in batches([piece], 60):
         for row in range(len(batch.inputs)):
             answered = batch.targets[row, 0, :300].numpy()
             version = int(np.array_equal(answered, piece.codes[1, 0]))
-            heard = batch.inputs[row, 0, 1:301].numpy()
-            other = heard == piece.codes[1 - version, 0]
+            inputs = batch.inputs[row, 0, 1:301].numpy()
+            other = inputs == piece.codes[1 - version, 0]
             if batch.keep_text[row] == 0:
                 assert other.mean() < 0.05
             swapped.append(other.mean() > 0.1)
             if swapped[-1]:
-                own = heard == piece.codes[version, 0]
-                # Struck by noise, a step is neither.
+                own = inputs == piece.codes[version, 0]
+                # A step of noise is neither.
                 known = (own | other) & (own != other)
                 turns.append(int(np.abs(np.diff(other[known].astype(int))).sum()))
     assert 0.12 < np.mean(swapped) < 0.35
     assert max(turns) <= 300 // SWAPPED_STEPS[0] and np.median(turns) >= 1
 
 
-def test_about_a_tenth_each_goes_without_text_without_melody_without_both() -> None:
+def test_text_melody_and_both_are_each_dropped_from_a_tenth_of_the_rows() -> None:
     text, melody = [], []
     for batch in batches([example(20)], 600):
         text += batch.keep_text.bool().tolist()
-        told = batch.classes != IGNORED
-        melody += told.any(1).tolist()
-        dropped = ~told.any(1)
-        # transformers' null: class 0 at every step. The examples have none of it.
+        figures = batch.classes != IGNORED
+        melody += figures.any(1).tolist()
+        dropped = ~figures.any(1)
+        # transformers' null: class 0 at every step. The examples do not contain class 0.
         assert bool((batch.chroma[dropped].argmax(-1) == 0).all())
         assert bool((batch.chroma[~dropped].argmax(-1) != 0).all())
         assert bool((batch.chroma.sum(-1) == 1).all())
-        # A text of its own for none; what drops the text beside others drops the melody too.
-        assert not bool((~batch.keep_text.bool() & told.any(1)).any()) or batch.text.shape[1] == 1
+        # No text is a text of its own; rows that drop the text beside others drop the melody too.
+        assert (
+            not bool((~batch.keep_text.bool() & figures.any(1)).any()) or batch.text.shape[1] == 1
+        )
         assert batch.text.shape[1] in (1, PROMPT_WORDS + 1)
     kinds = np.array([text, melody]).T
     for kind, share in (([1, 1], 0.7), ([0, 1], 0.1), ([1, 0], 0.1), ([0, 0], 0.1)):
         assert (kinds == kind).all(axis=1).mean() == pytest.approx(share, abs=0.035)
 
 
-def test_both_renderings_of_a_melody_are_met() -> None:
+def test_both_renderings_of_a_melody_are_used() -> None:
     piece = example(20)
-    met = {
+    used = {
         bytes(row.argmax(-1).to(torch.uint8).numpy())
         for batch in batches([piece], 10)
         for row in batch.chroma
     }
-    assert met == {piece.chroma[0].tobytes(), piece.chroma[1].tobytes(), bytes(235)}
+    assert used == {piece.chroma[0].tobytes(), piece.chroma[1].tobytes(), bytes(235)}
 
 
-def test_rests_and_dropped_melodies_ask_for_no_pitch_class() -> None:
+def test_rests_and_dropped_melodies_have_no_pitch_class_target() -> None:
     piece = example(20)
-    wanted = np.where(piece.classes == REST, IGNORED, piece.classes.astype(np.int64))
-    assert IGNORED in wanted
+    expected = np.where(piece.classes == REST, IGNORED, piece.classes.astype(np.int64))
+    assert IGNORED in expected
     for batch in batches([piece], 4):
         for row in batch.classes.numpy():
             assert (row[20:] == IGNORED).all()
-            assert (row == IGNORED).all() or np.array_equal(row[:20], wanted)
+            assert (row == IGNORED).all() or np.array_equal(row[:20], expected)
 
 
-def test_the_place_within_the_beat_is_asked_for_until_the_piece_ends() -> None:
+def test_beat_phases_are_targets_until_the_piece_ends() -> None:
     piece = example(20)
     for batch in batches([piece], 4):
         assert batch.beats.shape == batch.classes.shape
@@ -197,17 +199,17 @@ def test_some_prompts_are_shortened(tokenizer: PreTrainedTokenizerFast) -> None:
             words = str(tokenizer.decode(row, skip_special_tokens=True)).replace(FILLER, "").split()
             assert set(words) <= set(f"{PROMPT} no".lower().replace(",", "").split())
             counts.append(len(words))
-    whole = len(PROMPT.split())
-    assert max(counts) == whole
-    assert 0.1 < np.mean(np.array(counts) < whole) < 0.3
+    full_length = len(PROMPT.split())
+    assert max(counts) == full_length
+    assert 0.1 < np.mean(np.array(counts) < full_length) < 0.3
     assert min(counts) >= 1 and len(set(counts)) >= 5
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_training_sees_what_transformers_will_show(
+def test_training_gives_the_logits_of_transformers(
     kind: str, model: MusicgenMelodyForConditionalGeneration, tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    """Dropped conditions are exactly its null, and codes are read in the same order."""
+    """Dropped conditions equal its null, and the codes have the same order."""
     text_kept, melody_kept = KINDS[kind]
     batch = batches([example(20), example(16)], 1)[0]
     text = tokenizer([PROMPT, "piano"], padding=True, return_tensors="pt")
@@ -226,7 +228,7 @@ def test_training_sees_what_transformers_will_show(
     length = batch.inputs.shape[-1]
     with torch.inference_mode():
         answers = Follower(model)(batch)
-        wanted = model(
+        expected = model(
             input_ids=text["input_ids"],
             attention_mask=text["attention_mask"] * text_kept,
             input_features=chroma if melody_kept else None,
@@ -234,13 +236,13 @@ def test_training_sees_what_transformers_will_show(
         ).logits[:, -length:]
     assert answers.pitch.shape == (2, length, 12)
     assert answers.beat.shape == (2, length, BEAT_PHASES)
-    torch.testing.assert_close(answers.codes, wanted.unflatten(0, (2, 8)), atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(answers.codes, expected.unflatten(0, (2, 8)), atol=2e-5, rtol=1e-4)
 
 
 def test_conditions_reach_the_logits(
     model: MusicgenMelodyForConditionalGeneration, tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    """Else the test above would hold of a model that looks at nothing."""
+    """Without this the test above would pass with a model that ignores its inputs."""
     batch = batches([example(20)], 1)[0]
     follower = Follower(model)
 
@@ -255,7 +257,7 @@ def test_conditions_reach_the_logits(
 
 
 def answers_to(batch: Batch) -> Answers:
-    """Random logits, or what a model might answer that has learned nothing."""
+    """Random logits, like those of an untrained model."""
     rows, books, length = batch.targets.shape
     return Answers(
         codes=torch.randn(rows, books, length, 512),
@@ -264,19 +266,19 @@ def answers_to(batch: Batch) -> Answers:
     )
 
 
-def test_what_is_not_asked_for_costs_nothing() -> None:
+def test_steps_without_a_target_do_not_change_the_loss() -> None:
     torch.manual_seed(0)
     batch = batches([example(20), example(12)], 1)[0]
     answers = answers_to(batch)
-    loss, told = losses(answers, batch)
+    loss, figures = losses(answers, batch)
     answers.codes[batch.targets == IGNORED] = torch.linspace(-9, 9, 512)
     answers.pitch[batch.classes == IGNORED] = torch.linspace(-9, 9, 12)
     answers.beat[batch.beats == IGNORED] = torch.linspace(-9, 9, BEAT_PHASES)
-    loss_after, told_after = losses(answers, batch)
-    assert float(loss) == float(loss_after) and told == told_after
+    loss_after, figures_after = losses(answers, batch)
+    assert float(loss) == float(loss_after) and figures == figures_after
 
 
-def test_right_answers_cost_nothing_and_are_told_as_found() -> None:
+def test_right_answers_have_no_loss_and_count_as_found() -> None:
     batch = batches([example(20)], 1)[0]
 
     def sure(targets: Tensor, classes: int) -> Tensor:
@@ -287,19 +289,19 @@ def test_right_answers_cost_nothing_and_are_told_as_found() -> None:
         pitch=sure(batch.classes, 12),
         beat=sure(batch.beats, BEAT_PHASES),
     )
-    loss, told = losses(answers, batch)
+    loss, figures = losses(answers, batch)
     assert float(loss) == pytest.approx(0, abs=1e-6)
-    assert (told["pitch"], told["beat"]) == (1, 1)
-    # One place off still counts as found, also round the beat's end; two do not.
-    for off, found in ((1, 1), (-1, 1), (2, 0), (-2, 0)):
-        shifted = replace(answers, beat=answers.beat.roll(off, dims=-1))
-        loss, told = losses(shifted, batch)
-        assert told["beat"] == found and float(loss) > 1
+    assert (figures["pitch"], figures["beat"]) == (1, 1)
+    # One class off still counts as found, also across the beat's end; two do not.
+    for offset, found in ((1, 1), (-1, 1), (2, 0), (-2, 0)):
+        shifted = replace(answers, beat=answers.beat.roll(offset, dims=-1))
+        loss, figures = losses(shifted, batch)
+        assert figures["beat"] == found and float(loss) > 1
 
 
-def test_a_batch_without_melody_has_no_share_of_pitch_classes() -> None:
+def test_without_a_melody_the_share_of_found_pitch_classes_is_nan() -> None:
     batch = batches([example(20)], 1)[0]
     batch = replace(batch, classes=torch.full_like(batch.classes, IGNORED))
-    loss, told = losses(answers_to(batch), batch)
+    loss, figures = losses(answers_to(batch), batch)
     assert np.isfinite(float(loss))
-    assert np.isnan(told["pitch"]) and 0 <= told["beat"] <= 1
+    assert np.isnan(figures["pitch"]) and 0 <= figures["beat"] <= 1

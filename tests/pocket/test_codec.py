@@ -1,4 +1,4 @@
-"""What the codec's training calls near and far."""
+"""Distances of sounds in the codec's training."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def tones(*frequencies_hz: float) -> Tensor:
     return torch.stack(rows)[:, None]
 
 
-def test_the_same_sound_is_at_no_distance() -> None:
+def test_equal_sounds_have_distance_0() -> None:
     spectral, wave = reconstruction_loss(tones(220, 440), tones(220, 440))
     assert (float(spectral), float(wave)) == (0.0, 0.0)
     assert float(band_distance(tones(220, 440), tones(220, 440))) == 0.0
 
 
 def test_a_semitone_off_is_further_than_a_little_quieter() -> None:
-    wanted = tones(220, 440)
-    off, _ = reconstruction_loss(tones(233.08, 466.16), wanted)
-    quiet, _ = reconstruction_loss(0.9 * wanted, wanted)
+    target = tones(220, 440)
+    off, _ = reconstruction_loss(tones(233.08, 466.16), target)
+    quiet, _ = reconstruction_loss(0.9 * target, target)
     assert 0 < float(quiet) < 0.25 * float(off)
 
 
@@ -38,10 +38,10 @@ def test_silence_gives_a_finite_loss_and_gradient(level: float) -> None:
     assert output.grad is not None and bool(torch.isfinite(output.grad).all())
 
 
-def test_another_noise_as_loud_is_nearer_than_none() -> None:
-    """A hat cannot be met sample by sample; leaving it out has to cost more than playing another.
+def test_another_noise_of_the_same_level_is_nearer_than_silence() -> None:
+    """A hat cannot be matched sample by sample; leaving it out must cost more than another hat.
 
-    Its level here, 50 dB under full scale, is a quiet hat's.
+    The level here, 50 dB under full scale, is that of a quiet hat.
     """
     torch.manual_seed(0)
     tone = tones(220)

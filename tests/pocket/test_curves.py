@@ -1,4 +1,4 @@
-"""The picture of a training, from logs as the recipe leaves them."""
+"""The picture of a training, from logs like those of the recipe."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def logs(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_losses_are_read_back_and_a_step_done_again_counts_once(logs: list[Path]) -> None:
+def test_losses_are_read_and_a_repeated_step_counts_once(logs: list[Path]) -> None:
     curves = read_logs(logs)
     assert np.array_equal(curves.codec, [[0, 1.4882, 0.9, 1.0395, 0.0], [50, 1.1, 0.7, 1.01, 0.2]])
     assert curves.decoder[:, :3].tolist() == [[0, 6.28, 6.27], [50, 5.5, 5.1]]
@@ -38,16 +38,14 @@ def test_losses_are_read_back_and_a_step_done_again_counts_once(logs: list[Path]
     assert curves.decoder[:, 4].tolist() == [0.19, 0.5]
 
 
-def test_a_log_of_other_things_gives_no_curves(tmp_path: Path) -> None:
+def test_a_log_without_losses_gives_no_curves(tmp_path: Path) -> None:
     (tmp_path / "codes.log").write_text("shard 0003.npz written, 4 of 12\n", encoding="utf-8")
     curves = read_logs([tmp_path / "codes.log"])
     assert curves.codec.shape == curves.decoder.shape == (0, 5)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_the_picture_is_drawn_as_far_as_the_training_has_come(
-    logs: list[Path], count: int, tmp_path: Path
-) -> None:
+def test_an_unfinished_training_can_be_drawn(logs: list[Path], count: int, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     draw(logs[:count], tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

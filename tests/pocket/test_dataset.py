@@ -1,4 +1,4 @@
-"""The data set: chroma as `render` takes it, codes as the engine reads them, shards read once."""
+"""The data set: chroma as in `render`, codes as in the engine, shards read once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def piece() -> Piece:
     return render(2, seed=7, seconds=5.0)
 
 
-def test_chroma_is_what_render_would_show_the_model(piece: Piece) -> None:
+def test_chroma_equals_that_of_render(piece: Piece) -> None:
     score = piece.score
     bars = round(score.seconds * score.tempo_bpm / 60 / float(score.meter.beats_per_bar))
     tempo_bpm = Fraction(score.tempo_bpm)
@@ -40,11 +40,11 @@ def test_chroma_is_what_render_would_show_the_model(piece: Piece) -> None:
     aligned = align_to_bars(take, bars=bars, tempo_bpm=tempo_bpm, meter=score.meter)
     chroma = window_chroma(piece.melody)
     assert chroma.shape == (235,)
-    # The bars' length in frames is rounded once here and once there: a step at an edge may differ.
+    # Both round the bars' length to frames, at different points: a step at an edge may differ.
     assert (chroma == aligned.chroma.argmax(axis=1)).mean() > 0.98
 
 
-def test_the_melody_is_known_at_every_codec_step(piece: Piece) -> None:
+def test_each_codec_step_has_the_pitch_class_of_the_melody(piece: Piece) -> None:
     steps = piece.audio.frames // 640
     classes = melody_classes(piece.score, steps)
     assert classes.shape == (steps,) and classes.max() <= REST
@@ -56,15 +56,15 @@ def test_the_melody_is_known_at_every_codec_step(piece: Piece) -> None:
         assert classes[int((start + length / 2) * per_beat)] == pitch % 12
 
 
-def test_the_place_within_the_beat_is_known_at_every_codec_step(piece: Piece) -> None:
+def test_each_codec_step_has_its_beat_phase(piece: Piece) -> None:
     steps = piece.audio.frames // 640
     phases = beat_phases(piece.score, steps)
     assert phases.shape == (steps,) and phases[0] == 0
     beats = [Fraction(2 * n + 1, 2) * piece.score.tempo_bpm / 3000 for n in range(steps)]
     assert phases.tolist() == [int(beat % 1 * BEAT_PHASES) for beat in beats]
-    begun = np.flatnonzero(np.diff(phases.astype(int)) < 0) + 1
-    lines = np.arange(1, len(begun) + 1) * 60 / piece.score.tempo_bpm * 50
-    assert np.array_equal(begun, np.round(lines))
+    beat_starts = np.flatnonzero(np.diff(phases.astype(int)) < 0) + 1
+    lines = np.arange(1, len(beat_starts) + 1) * 60 / piece.score.tempo_bpm * 50
+    assert np.array_equal(beat_starts, np.round(lines))
 
 
 def test_left_and_right_are_interleaved_codebook_by_codebook(piece: Piece) -> None:

@@ -1,4 +1,4 @@
-"""What the training loops share."""
+"""The parts that both training loops use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from bridge.pocket.loop import RunningMean, cosine, save_state
 
 
-def test_the_mean_begins_at_the_first_value_and_is_moved_slowly() -> None:
+def test_the_mean_starts_at_the_first_value_and_moves_slowly() -> None:
     mean = RunningMean()
     assert math.isnan(mean.value)
     mean.add(5.0)
@@ -25,7 +25,7 @@ def test_the_mean_begins_at_the_first_value_and_is_moved_slowly() -> None:
     assert mean.value == pytest.approx(3.2, abs=0.01)
 
 
-def test_what_could_not_be_measured_leaves_the_mean_as_it_is() -> None:
+def test_nan_does_not_change_the_mean() -> None:
     mean, other = RunningMean(), RunningMean()
     for value in (math.nan, 0.2, math.nan, math.nan, 0.4):
         mean.add(value)
@@ -42,7 +42,7 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_a_fiftieth() -> None:
     assert rates[-1] == pytest.approx(0.01, abs=1e-4)
 
 
-def test_a_state_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_old_state(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "state.pt"
     save_state(path, {"step": 1})
     with pytest.raises((RuntimeError, TypeError, AttributeError)):

@@ -1,4 +1,4 @@
-"""The music that is learned from: the same for a seed, varied, stereo, and led by its melody."""
+"""The training music: reproducible, varied, stereo, and led by its melody."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform, power_to_db
 from bridge.chroma import HOP, note_pitch_classes, pitch_classes, similarity
 from bridge.clip.onsets import find_onsets
 from bridge.pocket.corpus import HELD_OUT_SEEDS, Piece, render, render_many
@@ -49,7 +49,7 @@ def melody_of(score: Score, steps: int) -> NDArray[np.int64]:
 
 
 def line_of(score: Score) -> tuple[object, ...]:
-    """A melody whatever its key: when its notes start, and their steps up and down."""
+    """A melody without its key: the start times of its notes, and the intervals between them."""
     lead = score.lead
     return (*np.round(lead.starts_beats, 3).tolist(), *np.diff(lead.pitches).tolist())
 
@@ -62,14 +62,14 @@ def test_the_same_seed_gives_the_same_samples(pieces: list[Piece]) -> None:
     assert len({piece.audio.samples.tobytes() for piece in pieces}) == len(pieces)
 
 
-def test_pieces_from_other_processes_are_the_same(pieces: list[Piece]) -> None:
+def test_other_processes_render_the_same_pieces(pieces: list[Piece]) -> None:
     made = list(render_many(3, seed=SEED, seconds=SECONDS, first=2))
     assert [m.audio.samples.tobytes() for m in made] == [
         piece.audio.samples.tobytes() for piece in pieces[2:5]
     ]
 
 
-def test_a_piece_is_as_long_as_its_bars_and_never_clips(pieces: list[Piece]) -> None:
+def test_a_piece_has_the_length_of_its_bars_and_never_clips(pieces: list[Piece]) -> None:
     for piece in pieces:
         score, audio = piece.score, piece.audio
         frames = round(score.seconds * MODEL_SAMPLE_RATE)
@@ -79,7 +79,7 @@ def test_a_piece_is_as_long_as_its_bars_and_never_clips(pieces: list[Piece]) -> 
             assert 0.1 < np.abs(sound.samples).max() <= 0.95 + 1e-6
 
 
-def test_the_other_version_differs_by_its_drums_alone_and_its_prompt_says_so(
+def test_the_other_version_differs_only_in_its_drums_and_its_prompt_says_so(
     pieces: list[Piece],
 ) -> None:
     for piece in pieces:
@@ -95,17 +95,17 @@ def test_the_other_version_differs_by_its_drums_alone_and_its_prompt_says_so(
         assert set(score.prompt.split(", ")) - rest == set(other.prompt.split(", ")) - rest
 
 
-def test_everything_played_begins_with_a_codec_step() -> None:
+def test_every_onset_begins_a_codec_step() -> None:
     for tempo_bpm in range(70, 171):
         frames = np.array([onset_frame(beats / 4, tempo_bpm) for beats in range(64)])
-        meant = np.arange(64) / 4 * 60 / tempo_bpm * MODEL_SAMPLE_RATE
+        written = np.arange(64) / 4 * 60 / tempo_bpm * MODEL_SAMPLE_RATE
         assert not (frames % STEP_FRAMES).any()
-        assert np.abs(frames - meant).max() <= STEP_FRAMES / 2
+        assert np.abs(frames - written).max() <= STEP_FRAMES / 2
 
 
 @pytest.mark.parametrize("kit", [*KITS])
 def test_a_hit_is_always_the_same_sound(kit: str, scores: list[Score]) -> None:
-    """So that it is always the same codes: here the kick and the hat that every bar begins with."""
+    """So it always has the same codes. Every bar here begins with the kick and the hat."""
     openings = {
         drum_track(score, np.random.default_rng(n), frames=16 * STEP_FRAMES)[:3200].tobytes()
         for n, score in enumerate([score for score in scores if score.kit == kit][:6])
@@ -113,7 +113,7 @@ def test_a_hit_is_always_the_same_sound(kit: str, scores: list[Score]) -> None:
     assert len(openings) == 1
 
 
-def test_no_melody_of_the_evaluation_is_trained_on(scores: list[Score]) -> None:
+def test_no_melody_of_the_evaluation_is_in_the_corpus(scores: list[Score]) -> None:
     held_out = {
         line_of(compose(np.random.default_rng((seed, n)), seconds=16.0))
         for seed in HELD_OUT_SEEDS
@@ -123,7 +123,7 @@ def test_no_melody_of_the_evaluation_is_trained_on(scores: list[Score]) -> None:
     assert not held_out & {line_of(score) for score in scores}
 
 
-def test_pieces_end_on_a_bar_line_within_the_time_they_have(scores: list[Score]) -> None:
+def test_pieces_end_on_a_bar_line_within_the_given_time(scores: list[Score]) -> None:
     for score in scores:
         bars = score.seconds * score.tempo_bpm / 60 / float(score.meter.beats_per_bar)
         assert bars == pytest.approx(round(bars)) and round(bars) >= 1
@@ -131,7 +131,7 @@ def test_pieces_end_on_a_bar_line_within_the_time_they_have(scores: list[Score])
         assert score.lead.starts_beats.max() < bars * float(score.meter.beats_per_bar)
 
 
-def test_tempos_meters_keys_and_voices_are_all_met(scores: list[Score]) -> None:
+def test_all_tempos_meters_keys_and_voices_occur(scores: list[Score]) -> None:
     tempos = {score.tempo_bpm for score in scores}
     assert (min(tempos), max(tempos)) == (70, 170)
     assert {str(score.meter) for score in scores} == {"4/4", "3/4"}
@@ -141,7 +141,7 @@ def test_tempos_meters_keys_and_voices_are_all_met(scores: list[Score]) -> None:
     assert {part.voice for score in scores for part in score.backing} >= set(CHORD_VOICES)
 
 
-def test_every_word_of_a_prompt_is_one_that_the_model_knows(scores: list[Score]) -> None:
+def test_the_tokenizer_knows_every_word_of_a_prompt(scores: list[Score]) -> None:
     tokenizer = build_tokenizer()
     for score in scores:
         words = re.findall(r"[^ ,]+", score.prompt.lower())
@@ -150,7 +150,7 @@ def test_every_word_of_a_prompt_is_one_that_the_model_knows(scores: list[Score])
         assert len(read) == PROMPT_WORDS
 
 
-def test_a_prompt_tells_drums_from_no_drums(scores: list[Score]) -> None:
+def test_a_prompt_says_whether_there_are_drums(scores: list[Score]) -> None:
     for score in scores:
         if score.kit is None:
             assert "drums" not in score.prompt or "no drums" in score.prompt
@@ -158,17 +158,17 @@ def test_a_prompt_tells_drums_from_no_drums(scores: list[Score]) -> None:
             assert score.kit in score.prompt and "no drums" not in score.prompt
 
 
-def test_the_melody_stands_at_least_6_db_over_the_chords() -> None:
-    heard = 0
+def test_the_melody_is_at_least_6_db_above_the_chords() -> None:
+    chord_parts = 0
     for number in range(24):
         rng = np.random.default_rng((SEED, number))
         score = compose(rng, seconds=SECONDS)
         lead, *backing = balanced(score, rng, frames=round(score.seconds * MODEL_SAMPLE_RATE))
         for part, sound in zip(score.backing, backing, strict=True):
             if part.voice in CHORD_VOICES:
-                heard += 1
-                assert 10 * np.log10((lead**2).mean() / (sound**2).mean()) >= 6.0
-    assert heard >= 12
+                chord_parts += 1
+                assert power_to_db((lead**2).mean() / (sound**2).mean()) >= 6.0
+    assert chord_parts >= 12
 
 
 def test_the_mix_is_led_by_its_melody(pieces: list[Piece]) -> None:
@@ -188,7 +188,7 @@ def test_the_melody_alone_has_the_pitch_classes_of_its_notes(pieces: list[Piece]
 
 
 def test_the_melody_alone_does_not_sound_like_the_mix(pieces: list[Piece]) -> None:
-    """Else a model could copy the sound, and would follow no other."""
+    """Otherwise a model could copy the sound, and would not follow other sounds."""
     for piece in pieces:
         spectra = [
             np.abs(np.fft.rfft(sound.mono().samples[:, 0].astype(np.float64)))
@@ -197,12 +197,12 @@ def test_the_melody_alone_does_not_sound_like_the_mix(pieces: list[Piece]) -> No
         assert np.corrcoef(spectra[0], spectra[1])[0, 1] < 0.9
 
 
-def test_the_stereo_picture_is_neither_mono_nor_hollow(pieces: list[Piece]) -> None:
+def test_the_stereo_image_is_neither_mono_nor_hollow(pieces: list[Piece]) -> None:
     assert all(-30 < side_over_mid_db(piece.audio) < -6 for piece in pieces)
 
 
-def test_the_tempo_of_what_is_trained_on_is_found() -> None:
-    """Of 95 % of it: else `eval` could not tell whether a model keeps a tempo."""
+def test_the_tempo_finder_works_on_the_corpus() -> None:
+    """On 95 % of it: otherwise `eval` could not measure whether a model keeps a tempo."""
     found = []
     for number in range(20):
         piece = render(number, seed=SEED, seconds=9.0)
@@ -218,12 +218,12 @@ def test_the_tempo_of_what_is_trained_on_is_found() -> None:
 def test_a_voice_has_the_pitch_class_of_its_note(voice: str) -> None:
     sound = tone(VOICES[voice], 220.0, 1.0, np.random.default_rng(0))
     assert 0.3 < np.abs(sound).max() <= 1.0
-    heard = pitch_classes(Waveform(sound[:, None], MODEL_SAMPLE_RATE))
-    assert set(heard[heard >= 0]) == {9}
+    classes = pitch_classes(Waveform(sound[:, None], MODEL_SAMPLE_RATE))
+    assert set(classes[classes >= 0]) == {9}
 
 
 @pytest.mark.parametrize("kit", [*KITS])
-def test_a_kit_strikes_on_the_first_beat(kit: str, scores: list[Score]) -> None:
+def test_a_kit_plays_on_the_first_beat(kit: str, scores: list[Score]) -> None:
     score = next(score for score in scores if score.kit == kit)
     frames = round(score.seconds * MODEL_SAMPLE_RATE)
     sound = drum_track(score, np.random.default_rng(0), frames=frames)

@@ -1,4 +1,4 @@
-"""Training of the codebooks: where they start, what passes through, how entries move."""
+"""Training of the codebooks: initial entries, gradients, and how entries move."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def model() -> EncodecModel:
 
 
 def latent(vectors: Tensor, batch: int = 2) -> Tensor:
-    """Vectors `[B * S, D]` as the encoder gives them, `[B, D, S]`."""
+    """Vectors `[B * S, D]` in the encoder's layout, `[B, D, S]`."""
     return vectors.reshape(batch, -1, HIDDEN_SIZE).transpose(1, 2)
 
 
@@ -26,19 +26,19 @@ def vectors(count: int, seed: int) -> Tensor:
     return torch.randn(count, HIDDEN_SIZE, generator=torch.Generator().manual_seed(seed))
 
 
-def test_the_codebooks_start_where_the_vectors_are(model: EncodecModel) -> None:
+def test_k_means_puts_the_entries_at_the_vectors(model: EncodecModel) -> None:
     trainer = QuantizerTrainer(model)
     assert not trainer.started
-    places = vectors(40, seed=1) * 5
-    crowd = places.repeat(20, 1) + 0.01 * vectors(800, seed=2)
+    clusters = vectors(40, seed=1) * 5
+    crowd = clusters.repeat(20, 1) + 0.01 * vectors(800, seed=2)
     _, commitment = trainer(latent(crowd))
     assert trainer.started
     assert commitment < 0.01**2
-    nearest = torch.cdist(trainer.codebooks[0].embed, places).min(dim=1).values
+    nearest = torch.cdist(trainer.codebooks[0].embed, clusters).min(dim=1).values
     assert float(nearest.max()) < 0.2
 
 
-def test_the_start_is_made_once(model: EncodecModel) -> None:
+def test_k_means_runs_only_once(model: EncodecModel) -> None:
     trainer = QuantizerTrainer(model)
     trainer(latent(vectors(600, seed=1)))
     before = trainer.codebooks[0].embed.clone()
@@ -47,55 +47,55 @@ def test_the_start_is_made_once(model: EncodecModel) -> None:
     assert float(moved.median()) < 0.2 * 30.0
 
 
-def test_it_quantizes_as_the_model_will(model: EncodecModel) -> None:
+def test_it_quantizes_like_the_model(model: EncodecModel) -> None:
     trainer = QuantizerTrainer(model)
-    given = latent(vectors(600, seed=1))
-    trainer(given)
+    inputs = latent(vectors(600, seed=1))
+    trainer(inputs)
     with torch.no_grad():
-        codes = model.quantizer.encode(given, model.config.target_bandwidths[-1])
-        wanted = model.quantizer.decode(codes)
+        codes = model.quantizer.encode(inputs, model.config.target_bandwidths[-1])
+        expected = model.quantizer.decode(codes)
     assert codes.shape == (4, 2, 300)
-    quantized, commitment = trainer(given)
-    torch.testing.assert_close(quantized, wanted, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(commitment, (given - wanted).pow(2).mean())
-    assert commitment < (given**2).mean()
+    quantized, commitment = trainer(inputs)
+    torch.testing.assert_close(quantized, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(commitment, (inputs - expected).pow(2).mean())
+    assert commitment < (inputs**2).mean()
 
 
 def test_gradients_pass_straight_through(model: EncodecModel) -> None:
     trainer = QuantizerTrainer(model)
-    given = latent(vectors(600, seed=1)).requires_grad_()
+    inputs = latent(vectors(600, seed=1)).requires_grad_()
     weights = latent(vectors(600, seed=2))
-    quantized, _ = trainer(given)
+    quantized, _ = trainer(inputs)
     (quantized * weights).sum().backward()  # type: ignore[no-untyped-call]
-    torch.testing.assert_close(given.grad, weights)
+    torch.testing.assert_close(inputs.grad, weights)
 
 
-def test_commitment_draws_the_vectors_to_their_entries(model: EncodecModel) -> None:
+def test_the_commitment_loss_pulls_vectors_to_their_entries(model: EncodecModel) -> None:
     trainer = QuantizerTrainer(model)
-    given = latent(vectors(600, seed=1)).requires_grad_()
-    quantized, commitment = trainer(given)
+    inputs = latent(vectors(600, seed=1)).requires_grad_()
+    quantized, commitment = trainer(inputs)
     commitment.backward()  # type: ignore[no-untyped-call]
-    away = (given - quantized).detach()
-    torch.testing.assert_close(given.grad, 2 * away / away.numel(), atol=1e-8, rtol=1e-4)
+    away = (inputs - quantized).detach()
+    torch.testing.assert_close(inputs.grad, 2 * away / away.numel(), atol=1e-8, rtol=1e-4)
 
 
 def test_entries_move_with_the_mean_of_what_they_serve(model: EncodecModel) -> None:
     trainer = QuantizerTrainer(model)
     trainer(latent(vectors(600, seed=1)))
     book = trainer.codebooks[0]
-    given = vectors(600, seed=3)
-    codes = book.quantize(given)
+    inputs = vectors(600, seed=3)
+    codes = book.quantize(inputs)
     entry = int(codes.mode().values)
-    served = given[codes == entry]
+    served = inputs[codes == entry]
     size, total = book.cluster_size[entry].clone(), book.embed_avg[entry].clone()
-    trainer(latent(given))
+    trainer(latent(inputs))
     size = EMA_DECAY * size + (1 - EMA_DECAY) * len(served)
     total = EMA_DECAY * total + (1 - EMA_DECAY) * served.sum(0)
     torch.testing.assert_close(book.cluster_size[entry], size)
     torch.testing.assert_close(book.embed[entry], total / size)
 
 
-def test_entries_that_serve_nothing_are_put_where_vectors_are(model: EncodecModel) -> None:
+def test_unused_entries_are_moved_to_vectors(model: EncodecModel) -> None:
     trainer = QuantizerTrainer(model)
     trainer(latent(vectors(600, seed=1)))
     book = trainer.codebooks[0]
@@ -104,7 +104,7 @@ def test_entries_that_serve_nothing_are_put_where_vectors_are(model: EncodecMode
     book.embed_avg[dead] = 0.0
     book.cluster_size[dead] = 0.0
     assert trainer.used()[0] <= CODEBOOK_SIZE - len(dead)
-    given = vectors(600, seed=4)
-    trainer(latent(given))
-    assert float(torch.cdist(book.embed[dead], given).min(dim=1).values.max()) < 0.05
+    inputs = vectors(600, seed=4)
+    trainer(latent(inputs))
+    assert float(torch.cdist(book.embed[dead], inputs).min(dim=1).values.max()) < 0.05
     assert trainer.used()[0] >= len(dead)

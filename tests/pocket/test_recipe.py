@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from bridge.chroma import one_hot
 from bridge.engine import Request, load
 from bridge.pocket import checkpoint_folder
 from bridge.pocket.__main__ import main
+from tests.processes import KILLED
 
 CODEC_STEPS, DECODER_STEPS = 2, 5
 DECAY_FROM = 4
@@ -27,11 +27,11 @@ DECAY_FROM = 4
 
 @dataclass(frozen=True)
 class Trained:
-    """What the recipe left: its folders, and what the second run said."""
+    """Results of the recipe: its folders, and the second run's log."""
 
     folder: Path
     checkpoint: Path
-    said: str
+    log: str
 
 
 def recipe(folder: Path, checkpoint: Path) -> list[str]:
@@ -51,12 +51,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     command = recipe(folder, checkpoint)
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as first:
         assert first.stderr is not None
-        said = []
+        log = []
         for line in first.stderr:
-            said.append(line)
+            log.append(line)
             if f"decoder saved at step {DECAY_FROM}" in line:
                 first.kill()
-    assert first.returncode == -signal.SIGKILL, "".join(said)
+    assert first.returncode == KILLED, "".join(log)
     assert not list(checkpoint.iterdir())
     second = subprocess.run(command, capture_output=True, text=True)
     assert second.returncode == 0, second.stderr
@@ -64,14 +64,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_where_it_was(trained: Trained) -> None:
-    assert f"codec goes on from step {CODEC_STEPS}" in trained.said
-    assert f"decoder goes on from step {DECAY_FROM}" in trained.said
-    assert f"decoder saved at step {DECODER_STEPS}" in trained.said
-    assert "npz written" not in trained.said and "codec step" not in trained.said
-    whole = (trained.folder / "train.log").read_text(encoding="utf-8")
-    assert whole.count("shard 0000.npz written") == 1
-    assert "codec step 0" in whole and "decoder step 0" in whole
+def test_a_killed_run_resumes_where_it_was(trained: Trained) -> None:
+    assert f"codec goes on from step {CODEC_STEPS}" in trained.log
+    assert f"decoder goes on from step {DECAY_FROM}" in trained.log
+    assert f"decoder saved at step {DECODER_STEPS}" in trained.log
+    assert "npz written" not in trained.log and "codec step" not in trained.log
+    full_log = (trained.folder / "train.log").read_text(encoding="utf-8")
+    assert full_log.count("shard 0000.npz written") == 1
+    assert "codec step 0" in full_log and "decoder step 0" in full_log
 
 
 @pytest.mark.slow
@@ -129,12 +129,12 @@ def test_the_engine_plays_it(trained: Trained) -> None:
     request = Request(prompt="warm piano, drums, 92 bpm", melody=melody, seconds=0.4, seed=1)
     (played,) = engine.generate(request)
     assert (played.frames, played.channels) == (12_800, 2)
-    heard = engine.reconstruct(played)
-    assert (heard.frames, heard.channels) == (12_800, 2)
+    decoded = engine.reconstruct(played)
+    assert (decoded.frames, decoded.channels) == (12_800, 2)
 
 
-def test_a_checkpoint_can_be_trained_on(tmp_path: Path) -> None:
-    """Its codec stays as it is; its decoder has moved, but only by so few steps."""
+def test_a_checkpoint_can_be_trained_further(tmp_path: Path) -> None:
+    """The codec stays the same; the decoder changes, but only by a few steps."""
     folder, longer = tmp_path / "training", tmp_path / "longer"
     arguments = [*recipe(folder, longer)[3:], "--from", str(checkpoint_folder())]
     assert main(arguments) == 0
@@ -153,7 +153,7 @@ def test_a_checkpoint_can_be_trained_on(tmp_path: Path) -> None:
     assert (played.frames, played.channels) == (12_800, 2)
 
 
-def test_a_codec_can_begin_with_anothers_weights(tmp_path: Path) -> None:
+def test_the_codec_can_start_from_a_checkpoints_weights(tmp_path: Path) -> None:
     folder = tmp_path / "training"
     arguments = [*recipe(folder, tmp_path / "none")[3:], "--codec-from", str(checkpoint_folder())]
     assert main([*arguments, "--stages", "codec"]) == 0

@@ -1,4 +1,4 @@
-"""The tokenizer: what it knows, what it writes alike, what it leaves out."""
+"""The tokenizer: known words, synonyms, and unknown words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 def words(tokenizer: PreTrainedTokenizerFast, text: str) -> str:
-    """The words that a prompt is read as, without what fills it and the end."""
+    """The words of a tokenized prompt, without fillers and the end token."""
     ids = tokenizer(text)["input_ids"]
     assert ids[-1] == tokenizer.eos_token_id
     assert len(ids) == PROMPT_WORDS + 1
@@ -40,7 +40,7 @@ def words(tokenizer: PreTrainedTokenizerFast, text: str) -> str:
         ("C# minor", "c# minor"),
     ],
 )
-def test_words_that_mean_the_same_are_written_alike(
+def test_synonyms_have_one_spelling(
     tokenizer: PreTrainedTokenizerFast, text: str, read: str
 ) -> None:
     assert words(tokenizer, text) == read
@@ -63,32 +63,32 @@ def test_words_that_mean_the_same_are_written_alike(
         ("piano\n\tdrums\n", "piano drums"),
     ],
 )
-def test_words_it_does_not_know_are_left_out(
+def test_unknown_words_are_left_out(
     tokenizer: PreTrainedTokenizerFast, text: str, read: str
 ) -> None:
     assert words(tokenizer, text) == read
 
 
-def test_no_text_is_an_end_alone(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_no_text_is_the_end_token_alone(tokenizer: PreTrainedTokenizerFast) -> None:
     assert tokenizer("")["input_ids"] == [tokenizer.eos_token_id]
 
 
-def test_every_tempo_is_a_token_of_its_own(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_every_tempo_has_its_own_token(tokenizer: PreTrainedTokenizerFast) -> None:
     ids = {tokenizer(f"{tempo} bpm")["input_ids"][-3] for tempo in TEMPOS_BPM}
     assert len(ids) == len(TEMPOS_BPM)
     assert words(tokenizer, "70 bpm") == "70 bpm"
 
 
-def test_of_a_long_prompt_the_last_words_are_read(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_a_long_prompt_keeps_its_last_words(tokenizer: PreTrainedTokenizerFast) -> None:
     read = words(tokenizer, "warm piano, " * 40 + "90 bpm, C major")
     assert read == "warm piano " * 5 + "90 bpm c major"
 
 
-def test_a_prompt_of_a_book_is_read_in_no_time(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_a_prompt_as_long_as_a_book_is_tokenized(tokenizer: PreTrainedTokenizerFast) -> None:
     assert words(tokenizer, "drums and pianos " * 20_000) == " ".join(["drums"] * PROMPT_WORDS)
 
 
-def test_every_instrument_and_key_has_its_words(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_the_tokenizer_knows_every_instrument_and_key(tokenizer: PreTrainedTokenizerFast) -> None:
     for name in (*LEADS, *CHORD_VOICES, *BASSES, *KITS, *KEY_NAMES):
         assert words(tokenizer, name) == name.lower()
 

@@ -1,4 +1,4 @@
-"""A child process: what is said arrives, its end is told, and it never outlives its parent."""
+"""A child process: messages arrive, its end is reported, and it never outlives its parent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from bridge.process.child import Child, Heartbeat
 from tests import children
 from tests.processes import has_ended, stop, watched
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches processes as Linux can")
+if sys.platform != "linux":
+    pytest.skip("needs Linux to watch processes", allow_module_level=True)
 
 PATIENCE_SECONDS = 30.0
 
@@ -31,38 +32,38 @@ from tests import children
 from tests.processes import stop
 
 async def main(target):
-    def heard(message):
-        if message == "leave":
+    def on_message(message):
+        if message == "exit":
             stop(child.pid)
-            left.set()
+            done.set()
         else:
             print(child.pid, flush=True)
 
-    left = asyncio.Event()
-    child = Child(getattr(children, target), name="child", on_message=heard, on_exit=print)
+    done = asyncio.Event()
+    child = Child(getattr(children, target), name="child", on_message=on_message, on_exit=print)
     loop = asyncio.get_running_loop()
-    # A line on stdin is sent on, and comes back from a child that lives.
+    # A line on stdin goes to the child, and comes back if the child is alive.
     loop.add_reader(sys.stdin, lambda: child.send(sys.stdin.readline().strip()))
-    await left.wait()
+    await done.wait()
 
 asyncio.run(main(sys.argv[1]))
-print("left", flush=True)
+print("exits", flush=True)
 """
 
 
 class Recorder:
-    """What a child says, in order, and how it ended."""
+    """A child's messages, in order, and its exit codes."""
 
     def __init__(self) -> None:
         self.messages: list[Any] = []
         self.exit_codes: list[int] = []
         self._news = asyncio.Event()
 
-    def message(self, message: Any) -> None:
+    def on_message(self, message: Any) -> None:
         self.messages.append(message)
         self._news.set()
 
-    def exit(self, code: int) -> None:
+    def on_exit(self, code: int) -> None:
         self.exit_codes.append(code)
         self._news.set()
 
@@ -76,14 +77,14 @@ class Recorder:
 def child_of(target: Callable[..., None], *arguments: object) -> tuple[Child, Recorder]:
     recorder = Recorder()
     child = Child(
-        target, *arguments, name="child", on_message=recorder.message, on_exit=recorder.exit
+        target, *arguments, name="child", on_message=recorder.on_message, on_exit=recorder.on_exit
     )
     return child, recorder
 
 
 @contextmanager
 def parent(target: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A process with a child that has said something; and the child's number."""
+    """A process with a child that has sent a message; and the child's process number."""
     process = subprocess.Popen(
         [sys.executable, "-c", PARENT, target],
         stdin=subprocess.PIPE,
@@ -113,21 +114,21 @@ def test_messages_of_any_size_come_back_in_order() -> None:
     asyncio.run(main())
 
 
-def test_the_end_is_told_once_and_after_the_last_message() -> None:
+def test_the_end_is_reported_once_and_after_the_last_message() -> None:
     async def main() -> None:
         child, recorder = child_of(children.ends_with, 7)
         await recorder.until(lambda: recorder.exit_codes)
         assert recorder.messages == list(range(1000))
         assert recorder.exit_codes == [7]
         assert not child.alive
-        # To one that has ended nothing can be said, and killing it again is nothing.
+        # Sending to a child that has ended, or killing it again, does nothing.
         child.send("too late")
         child.kill()
 
     asyncio.run(main())
 
 
-def test_a_stopped_child_blocks_nobody_and_can_be_killed() -> None:
+def test_a_stopped_child_does_not_block_its_parent_and_can_be_killed() -> None:
     async def main() -> None:
         child, recorder = child_of(children.deaf)
         await recorder.until(lambda: recorder.messages)
@@ -144,7 +145,7 @@ def test_a_stopped_child_blocks_nobody_and_can_be_killed() -> None:
     asyncio.run(main())
 
 
-def test_the_heart_beats_while_the_child_computes_and_stops_when_it_is_stopped() -> None:
+def test_the_heartbeat_goes_on_while_the_child_computes_and_ends_when_it_is_stopped() -> None:
     async def main() -> None:
         child, recorder = child_of(children.computes)
         await recorder.until(lambda: len(recorder.messages) >= 4)
@@ -163,9 +164,9 @@ def test_the_heart_beats_while_the_child_computes_and_stops_when_it_is_stopped()
 
 
 def test_a_message_that_cannot_be_read_ends_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The defect is told, and whoever waits for the child is not left waiting."""
+    """The error reaches `threading.excepthook`, and tasks that wait for the child continue."""
     raised: SimpleQueue[type[BaseException]] = SimpleQueue()
-    monkeypatch.setattr(threading, "excepthook", lambda recorder: raised.put(recorder.exc_type))
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: raised.put(arguments.exc_type))
 
     async def main() -> None:
         child, recorder = child_of(children.poisons)
@@ -177,7 +178,7 @@ def test_a_message_that_cannot_be_read_ends_the_child(monkeypatch: pytest.Monkey
     assert raised.get(timeout=PATIENCE_SECONDS) is ValueError
 
 
-def test_what_cannot_be_sent_is_told_to_its_sender() -> None:
+def test_sending_what_cannot_be_pickled_raises() -> None:
     async def main() -> None:
         child, _ = child_of(children.deaf)
         with pytest.raises((AttributeError, TypeError)):
@@ -188,7 +189,7 @@ def test_what_cannot_be_sent_is_told_to_its_sender() -> None:
     asyncio.run(main())
 
 
-def test_children_that_ended_leave_neither_threads_nor_files() -> None:
+def test_ended_children_leave_neither_threads_nor_open_files() -> None:
     async def once() -> tuple[int, int]:
         child, recorder = child_of(children.deaf)
         await recorder.until(lambda: recorder.messages)
@@ -196,7 +197,7 @@ def test_children_that_ended_leave_neither_threads_nor_files() -> None:
         child.kill()
         await child.wait()
         deadline = time.perf_counter() + PATIENCE_SECONDS
-        # The thread that told the end has a last line to go.
+        # The thread that reported the end may still be running its last line.
         while any(thread.name.startswith("child ") for thread in threading.enumerate()):
             assert time.perf_counter() < deadline
             await asyncio.sleep(0.001)
@@ -209,8 +210,8 @@ def test_children_that_ended_leave_neither_threads_nor_files() -> None:
     asyncio.run(main())
 
 
-def test_ctrl_c_is_not_for_the_child() -> None:
-    """In a process of its own, whose first child it is: there more is started than the child."""
+def test_a_child_ignores_ctrl_c() -> None:
+    """In a new process, where the first spawn also starts multiprocessing's resource tracker."""
     with parent("echo") as (process, pid):
         os.kill(pid, signal.SIGINT)
         assert process.stdin is not None and process.stdout is not None
@@ -229,11 +230,11 @@ def test_a_child_dies_with_its_parent(target: str, stopped: bool) -> None:
         assert has_ended(child, PATIENCE_SECONDS)
 
 
-def test_a_parent_that_leaves_takes_a_stopped_child_with_it() -> None:
+def test_a_parent_that_exits_normally_ends_a_stopped_child() -> None:
     with parent("echo") as (process, pid), watched(pid) as child:
         assert process.stdin is not None and process.stdout is not None
-        process.stdin.write("leave\n")
+        process.stdin.write("exit\n")
         process.stdin.flush()
-        assert process.stdout.readline() == "left\n"
+        assert process.stdout.readline() == "exits\n"
         assert process.wait(PATIENCE_SECONDS) == 0
         assert has_ended(child, PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""Signals: gone at once, unless files are being written; and then all of them or none."""
+"""Signals end the program at once; while it writes files, either all of them stay or none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ try:
             written.file(folder / name)
             print(name, flush=True)
             sys.stdin.readline()
-            if sys.argv[2] == "asks":
+            if sys.argv[2] == "checks":
                 signals.check()
         signals.accept()
     print("done", flush=True)
@@ -36,8 +36,8 @@ except signals.Interrupted as interrupted:
 """
 
 
-def start(folder: Path, kind: str = "asks") -> subprocess.Popen[str]:
-    """A process that writes two files, and waits for a line after each."""
+def start(folder: Path, kind: str = "checks") -> subprocess.Popen[str]:
+    """A process that writes two files, and waits for a line on stdin after each."""
     return subprocess.Popen(
         [sys.executable, "-c", WRITER, str(folder), kind],
         stdin=subprocess.PIPE,
@@ -50,7 +50,7 @@ def start(folder: Path, kind: str = "asks") -> subprocess.Popen[str]:
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
 )
-@pytest.mark.parametrize("kind", ["asks", "does not ask"])
+@pytest.mark.parametrize("kind", ["checks", "does not check"])
 def test_a_signal_while_writing_leaves_nothing(
     tmp_path: Path, number: signal.Signals, status: int, kind: str
 ) -> None:
@@ -64,7 +64,7 @@ def test_a_signal_while_writing_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_once_all_is_written_a_signal_is_too_late(tmp_path: Path) -> None:
+def test_a_signal_after_the_last_file_changes_nothing(tmp_path: Path) -> None:
     process = start(tmp_path)
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write("\n\n")
@@ -76,7 +76,7 @@ def test_once_all_is_written_a_signal_is_too_late(tmp_path: Path) -> None:
     assert [path.name for path in sorted((tmp_path / "new" / "clips").iterdir())] == ["one", "two"]
 
 
-def test_a_failure_while_writing_leaves_nothing_but_what_was_there(tmp_path: Path) -> None:
+def test_a_failure_while_writing_removes_only_the_new_files(tmp_path: Path) -> None:
     from bridge.rendering import outputs
 
     (tmp_path / "mine").write_text("mine")

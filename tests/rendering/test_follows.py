@@ -40,7 +40,7 @@ def figures() -> dict[str, dict[str, Any]]:
         "similarity to other melodies",
         "tempo within 3 % before fitting",
         "bar lines within 30 ms after fitting",
-        "drums told from no drums",
+        "drums distinguished from no drums",
         "codec alone: pitch class kept",
         "24 s without gap or fade",
         "side/mid within -30 and -3 dB",

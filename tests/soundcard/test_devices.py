@@ -1,4 +1,4 @@
-"""Devices are listed as PortAudio sees them, and the one that is meant is found or asked for."""
+"""Devices are listed as PortAudio sees them, and a selection finds one or is refused."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ DEVICES = [
         (2, 2),
         ("Built-in Audio", 1),
         ("built-in  audio", 1),
-        # Exactly the name, though others have it in theirs.
+        # An exact name wins over longer names that contain it.
         ("usb", 5),
         ("microphone", 2),
         ("scarlett 2i2 usb, jack", 4),
         ("JACK", 4),
     ],
 )
-def test_an_input_is_found_by_number_name_or_part_of_it(
+def test_an_input_is_found_by_number_name_or_part_of_the_name(
     selection: str | int | None, index: int
 ) -> None:
     assert find_device(DEVICES, selection, "input").index == index
@@ -63,7 +63,7 @@ def test_an_input_is_found_by_number_name_or_part_of_it(
         ("", "may be any of"),
     ],
 )
-def test_what_is_not_one_input_is_refused_with_the_choices(
+def test_a_selection_that_is_not_one_input_is_refused_with_the_choices(
     selection: str | int, message: str
 ) -> None:
     with pytest.raises(NoInput) as raised:
@@ -71,7 +71,7 @@ def test_what_is_not_one_input_is_refused_with_the_choices(
     assert message in str(raised.value)
 
 
-def test_outputs_are_outputs() -> None:
+def test_outputs_are_found_among_outputs_only() -> None:
     assert find_device(DEVICES, None, "output").index == 3
     with pytest.raises(NoOutput, match="there is no output 'usb'"):
         find_device(DEVICES, "usb", "output")
@@ -86,7 +86,7 @@ def test_the_devices_of_a_server_are_listed(jack_server: JackServer) -> None:
     assert listed == [system, Device(1, name, JACK, 1, 1, SAMPLE_RATE, False, False)]
 
 
-def test_they_are_printed_for_people_and_for_programs(
+def test_devices_are_printed_as_text_and_as_json(
     jack_server: JackServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(as_json=False) == 0
@@ -100,7 +100,7 @@ def test_they_are_printed_for_people_and_for_programs(
     assert errors == ""
 
 
-def test_without_devices_it_says_what_to_do(
+def test_an_empty_list_says_what_to_do(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JACK_DEFAULT_SERVER", f"nowhere-{os.getpid()}")
@@ -121,7 +121,7 @@ def test_without_devices_it_says_what_to_do(
     ],
     ids=["missing", "crashes", "hangs"],
 )
-def test_a_portaudio_that_does_not_work_is_told_with_the_remedy(
+def test_a_broken_portaudio_is_reported_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, message: str
 ) -> None:
     (tmp_path / "sounddevice.py").write_text(code)
@@ -132,7 +132,7 @@ def test_a_portaudio_that_does_not_work_is_told_with_the_remedy(
     assert message in str(raised.value)
 
 
-def test_what_c_writes_is_dropped_and_what_python_writes_is_not(
+def test_stderr_of_c_code_is_dropped_and_that_of_python_is_kept(
     jack_server: JackServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with portaudio():

@@ -7,10 +7,9 @@ import io
 import json
 import math
 import re
-from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import pytest
@@ -21,7 +20,14 @@ from bridge.engine import Engine, Request
 from bridge.pocket import corpus
 from bridge.pocket.music.score import KEY_NAMES
 from bridge.tools import evaluate
-from bridge.tools.evaluate import Case, Figure, as_json, as_table, melodies
+from bridge.tools.evaluate import (
+    Case,
+    EvaluateOptions,
+    Figure,
+    as_table,
+    figures_as_json,
+    melodies,
+)
 
 NAMES = [
     "melody similarity",
@@ -29,7 +35,7 @@ NAMES = [
     "tempo within 3 % before fitting",
     "bar lines within 30 ms after fitting",
     "side/mid within -30 and -3 dB",
-    "drums told from no drums",
+    "drums distinguished from no drums",
     "24 s without gap or fade",
     "codec alone: pitch class kept",
 ]
@@ -98,7 +104,7 @@ def test_a_player_that_ignores_the_request_misses_the_floors() -> None:
         "melody similarity",
         "bar lines within 30 ms after fitting",
         "side/mid within -30 and -3 dB",
-        "drums told from no drums",
+        "drums distinguished from no drums",
         "24 s without gap or fade",
         "codec alone: pitch class kept",
     }
@@ -177,7 +183,7 @@ FIGURES = [
 
 
 def test_json_is_one_object_without_nan() -> None:
-    report = json.loads(as_json("pocket", "stream", FIGURES), parse_constant=pytest.fail)
+    report = json.loads(figures_as_json("pocket", "stream", FIGURES), parse_constant=pytest.fail)
     assert report["model"] == "pocket"
     assert report["figures"][0] == {
         "name": "good", "value": 0.8125, "floor": 0.7, "at_most": False, "clips": 32, "holds": True,
@@ -213,9 +219,9 @@ def short_clips() -> Iterator[None]:
 @pytest.mark.usefixtures("short_clips")
 @pytest.mark.parametrize("engine", ["stream", "reference"])
 def test_any_checkpoint_is_measured_with_either_engine(
-    model: Path, engine: str, capsys: pytest.CaptureFixture[str]
+    model: Path, engine: Literal["stream", "reference"], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert evaluate.main(Namespace(model=str(model), engine=engine, json=True, short=True)) == 0
+    assert evaluate.main(EvaluateOptions(str(model), engine, short=True), as_json=True) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["model"], report["engine"]) == (str(model), engine)
     assert [row["name"] for row in report["figures"]][:-1] == NAMES

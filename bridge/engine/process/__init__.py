@@ -1,1 +1,1 @@
-"""The engine in a child process, and its supervisor in the daemon's."""
+"""The engine in a child process, and its supervisor in the daemon's process."""

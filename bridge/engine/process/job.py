@@ -1,4 +1,4 @@
-"""A request on its way through the engine's process, and what came of it."""
+"""A request that was submitted to an engine, and its result."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.audio import Waveform
-from bridge.engine.process.shared_audio import SharedAudio
 from bridge.engine.request import Request
-from bridge.errors import BridgeError, OutOfMemory
+from bridge.errors import BridgeError
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a request came to.
+    """The result of a request.
 
     Attributes:
         waveforms: one a variation, in the order of their seeds.
-        remarks: what the user should know of it, a sentence each.
+        remarks: what the user should know of the result, a sentence each.
     """
 
     waveforms: list[Waveform]
@@ -26,11 +25,11 @@ class Result:
 
 
 class Job:
-    """One submitted request. All of it belongs to the thread of the event loop.
+    """One submitted request. Use it in the event loop's thread only.
 
     Attributes:
         request: what was asked for.
-        ended: whether the result is there, or why there is none.
+        ended: whether `result` returns, or raises, at once.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class Job:
         on_progress: Callable[[float], None],
         on_cancel: Callable[[Job], None],
     ) -> None:
-        """`Supervisor.submit` makes it."""
+        """`EngineHost.submit` makes it."""
         self.request = request
         self._on_progress, self._on_cancel = on_progress, on_cancel
         self._ended = asyncio.Event()
@@ -49,67 +48,57 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether `result` has something to tell."""
+        """Whether the job has finished or failed."""
         return self._ended.is_set()
 
     async def result(self) -> Result:
-        """The audio, once it is all there. It may be asked for again, and by several.
+        """The audio, once it is complete. Any number of tasks may wait, any number of times.
 
         Raises:
-            Cancelled: by `cancel`, or because the supervisor stopped.
+            Cancelled: by `cancel`, or because the host stopped.
             EngineDied, EngineHung: the process was lost; the request may be submitted again.
             EngineFailed: a defect.
-            OutOfMemory: also a smaller number of variations does not fit.
-            BridgeError: what the engine says of the request, or why the model cannot be loaded.
+            OutOfMemory: a smaller number of variations does not fit either.
+            BridgeError: the engine refused the request, or the model cannot be loaded.
         """
         await self._ended.wait()
         if self._error is not None:
             raise self._error
         assert self._waveforms is not None
-        # Shielded: who gives up waiting does not give it up for others.
+        # Shielded: a waiter that is cancelled must not cancel the result for the others.
         return Result(await asyncio.shield(self._waveforms), self._remarks)
 
     def cancel(self) -> None:
-        """Give it up: `result` raises `Cancelled` from now on, and the engine stops within a step.
+        """Give the job up: `result` raises `Cancelled` from now on; the engine stops within a step.
 
-        One that has ended stays as it is.
+        A job that has ended stays as it is.
         """
         if not self.ended:
             self._on_cancel(self)
 
-    # What follows is the supervisor's.
+    # The methods below are for the host.
 
-    def progressed(self, share: float) -> None:
-        """Tell the share done; after it has ended nothing is told."""
+    def report_progress(self, share: float) -> None:
+        """Pass on the share done, unless the job has ended."""
         if not self.ended:
             self._on_progress(share)
 
-    def begin_anew(self, remarks: str) -> None:
-        """Tell that sentence with the result."""
-        self._remarks = (remarks,)
+    def set_remark(self, remark: str) -> None:
+        """Give that sentence with the result."""
+        self._remarks = (remark,)
 
-    def finish(self, sound: SharedAudio, sample_rate: int) -> None:
-        """All of it is there. Not for one that has ended.
+    def finish(self, read_waveforms: Callable[[], list[Waveform]]) -> None:
+        """End with a result. Not for a job that has ended.
 
         Args:
-            sound: is copied, and then closed.
+            read_waveforms: called in a thread; may raise a `BridgeError`.
         """
-        # Minutes of audio are copied and looked through for NaN: not in the event loop.
-        self._waveforms = asyncio.ensure_future(asyncio.to_thread(_taken, sound, sample_rate))
+        # Copying minutes of audio and checking them for NaN would block the event loop.
+        self._waveforms = asyncio.ensure_future(asyncio.to_thread(read_waveforms))
         self._ended.set()
 
     def fail(self, error: BridgeError) -> None:
-        """It ends with an error; one that has ended stays as it is."""
+        """End with an error; a job that has ended stays as it is."""
         if not self.ended:
             self._error = error
             self._ended.set()
-
-
-def _taken(sound: SharedAudio, sample_rate: int) -> list[Waveform]:
-    """The waveforms of a sound, which is closed then."""
-    try:
-        return sound.waveforms(sample_rate)
-    except MemoryError as error:
-        raise OutOfMemory("out of memory: ask for less, or for fewer variations") from error
-    finally:
-        sound.close()

@@ -1,6 +1,6 @@
-"""What the daemon and the engine's process say to each other: frozen dataclasses, picklable.
+"""The messages between the daemon and the engine's process: frozen dataclasses, picklable.
 
-Requests have a number, which grows, so that an answer that comes late is known as such.
+Each job has a number, which grows. A late message about an earlier job is known by its number.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from bridge.errors import BridgeError
 
 @dataclass(frozen=True)
 class Begin:
-    """Generate this; sent when nothing else is being generated.
+    """To the process: generate this. Sent only when the process is free.
 
     Attributes:
-        place: where the audio is to be put.
+        buffer: where to write the audio.
     """
 
     number: int
     request: Request
-    place: BufferRef
+    buffer: BufferRef
 
 
 @dataclass(frozen=True)
 class Cancel:
-    """Give that one up within a step, if it is still being generated."""
+    """To the process: give that job up within a step, if it still runs."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class EngineFacts:
-    """What the engine runs.
+    """The model that the engine runs, and where.
 
     Attributes:
         model_name: `pocket`, a Hugging Face id, or a folder.
@@ -54,7 +54,7 @@ class EngineFacts:
     frame_rate: int
 
     def shape(self, request: Request) -> Shape:
-        """Of all the audio that a request comes to."""
+        """The shape of a request's audio."""
         steps = math.ceil(request.seconds * self.frame_rate)
         frames = steps * (self.sample_rate // self.frame_rate)
         return int(request.variations), self.audio_channels, frames
@@ -72,7 +72,7 @@ class Refused:
     """The model cannot be loaded, and the process ends.
 
     Attributes:
-        trace: the traceback of what is a defect; empty where it is not.
+        trace: the traceback of a defect; empty for any other error.
     """
 
     error: BridgeError
@@ -81,22 +81,22 @@ class Refused:
 
 @dataclass(frozen=True)
 class Progressed:
-    """The share of the request that is done, over 0 and at most 1; about ten a second."""
+    """The share of the job that is done, over 0 and at most 1; sent about ten times a second."""
 
     number: int
     share: float
 
 
 @dataclass(frozen=True)
-class Opened:
-    """The process has the request's memory open, so that its name can go."""
+class BufferOpened:
+    """The process has the job's buffer open, so the daemon can unlink its name."""
 
     number: int
 
 
 @dataclass(frozen=True)
-class Sounded:
-    """So many frames of each of the request's variations are there now; it grows."""
+class FramesWritten:
+    """The buffer holds this many frames of each variation; the number grows."""
 
     number: int
     frames: int
@@ -104,17 +104,17 @@ class Sounded:
 
 @dataclass(frozen=True)
 class Finished:
-    """All of the request's audio is there."""
+    """The job's audio is complete."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The request ends with an error, and the next one can come.
+    """The job ends with an error, and the process is free for the next one.
 
     Attributes:
-        trace: the traceback of what is a defect; empty where it is not.
+        trace: the traceback of a defect; empty for any other error.
     """
 
     number: int
@@ -124,11 +124,11 @@ class Failed:
 
 @dataclass(frozen=True)
 class WorkCounters:
-    """The status in the heartbeat: how far the work is since the process began.
+    """The status in the heartbeat: the work since the process began.
 
     Attributes:
-        steps: of decoding; grows with each.
-        cpu_seconds: of processor time, all threads together.
+        steps: decoding steps made.
+        cpu_seconds: processor time, of all threads together.
     """
 
     steps: int

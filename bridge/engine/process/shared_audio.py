@@ -1,6 +1,7 @@
-"""A request's audio in shared memory: the engine's process writes it, the daemon takes it.
+"""A request's audio in shared memory: the engine's process writes it, the daemon reads it.
 
-It has its whole length from the start, so that nothing is joined, and none of it goes down a pipe.
+The memory has its full length from the start: chunks need no joining, and no audio goes through a
+pipe.
 """
 
 from __future__ import annotations
@@ -24,106 +25,109 @@ _SAMPLE_BYTES = 4
 
 @dataclass(frozen=True)
 class BufferRef:
-    """Where a sound lies, as it is told to the process that writes it."""
+    """Name and shape of shared audio; another process attaches the audio by it."""
 
     name: str
     shape: Shape
 
 
 class SharedAudio:
-    """Audio of a known length. Make it with `create` or `attach`; nothing of it is there at first.
+    """Audio of a known length. Make it with `create` or `attach`; at first nothing is written.
 
-    The maker frees it: by `close`, or by ending. A name that the maker has not yet taken away when
-    it is killed goes with its resource tracker.
+    The maker frees the memory, by `close` or by ending. If the maker is killed before it unlinks
+    the name, its resource tracker does.
 
     Attributes:
-        place: what another process attaches it by.
+        ref: another process attaches the audio by it.
     """
 
-    def __init__(self, memory: SharedMemory, place: BufferRef, *, named: bool) -> None:
-        """`named`: its name is there, and this object is to take it away."""
-        self._memory, self.place, self._named = memory, place, named
+    def __init__(self, memory: SharedMemory, ref: BufferRef, *, linked: bool) -> None:
+        """
+        Args:
+            linked: the name exists, and this object is to unlink it.
+        """
+        self._memory, self.ref, self._linked = memory, ref, linked
 
     @classmethod
     def create(cls, shape: Shape) -> SharedAudio:
-        """Make room for a sound; the memory itself is claimed by `attach`.
+        """Reserve a name and a size; `attach` claims the memory itself.
 
         Raises:
-            OutOfMemory: there is none.
+            OutOfMemory: the system has no room.
         """
         try:
             memory = shared_memory.create(_size(shape))
         except OSError as error:
             raise _no_room(shape, error) from error
-        return cls(memory, BufferRef(memory.name, shape), named=True)
+        return cls(memory, BufferRef(memory.name, shape), linked=True)
 
     @classmethod
-    def attach(cls, place: BufferRef, check: Callable[[], None] = lambda: None) -> SharedAudio:
-        """Open the sound that the parent process made, and claim its memory.
+    def attach(cls, ref: BufferRef, check: Callable[[], None] = lambda: None) -> SharedAudio:
+        """Open the audio that the parent process made, and claim its memory.
 
         Args:
-            check: called every now and then meanwhile; what it raises ends it.
+            check: called now and then meanwhile; an error that it raises stops the claiming.
 
         Raises:
-            OutOfMemory: there is none.
+            OutOfMemory: the system has no room.
         """
         try:
-            memory = shared_memory.attach(place.name)
+            memory = shared_memory.attach(ref.name)
             try:
                 shared_memory.claim(memory, check)
             except BaseException:
                 memory.close()
                 raise
         except OSError as error:
-            raise _no_room(place.shape, error) from error
-        return cls(memory, place, named=False)
+            raise _no_room(ref.shape, error) from error
+        return cls(memory, ref, linked=False)
 
     def write(self, first: int, audio: NDArray[np.float32]) -> int:
-        """Put audio where it belongs.
+        """Write audio at a frame.
 
         Args:
-            first: the frame that it begins with.
+            first: the frame where the audio begins.
             audio: float32 `[variations, channels, frames]`.
 
         Returns:
-            The frame after its last.
+            The frame after the last one written.
 
         Raises:
-            ValueError: it goes past the end, or is of another shape.
+            ValueError: the audio goes past the end, or has another shape.
         """
         after: int = first + audio.shape[2]
-        if audio.shape[:2] != self.place.shape[:2] or after > self.place.shape[2]:
-            raise ValueError(f"audio {audio.shape} at frame {first} of {self.place.shape}")
+        if audio.shape[:2] != self.ref.shape[:2] or after > self.ref.shape[2]:
+            raise ValueError(f"audio {audio.shape} at frame {first} of {self.ref.shape}")
         self._samples()[:, :, first:after] = audio
         return after
 
     def waveforms(self, sample_rate: int) -> list[Waveform]:
-        """A copy of it, one waveform a variation.
+        """A copy of the audio, one waveform a variation.
 
         Raises:
-            BadArgument: it holds a NaN or an infinity.
+            BadArgument: the audio holds a NaN or an infinity.
         """
         return [Waveform(np.array(row.T, order="C"), sample_rate) for row in self._samples()]
 
     def unlink(self) -> None:
-        """Take its name away, the maker's; doing it again does nothing.
+        """Remove the name, if this object made it; a second call does nothing.
 
-        The memory stays for those who have it open.
+        The memory stays for the processes that have it open.
         """
-        named, self._named = self._named, False
-        if named:
-            # A system may tidy up behind its back, as systemd does when a user logs out.
+        linked, self._linked = self._linked, False
+        if linked:
+            # The system may have removed it already, as systemd does when a user logs out.
             with suppress(FileNotFoundError):
                 self._memory.unlink()
 
     def close(self) -> None:
-        """Let go of it in this process; doing it again does nothing."""
+        """Release the memory in this process; a second call does nothing."""
         self.unlink()
         self._memory.close()
 
     def _samples(self) -> NDArray[np.float32]:
-        # Made anew each time: memory cannot be closed while an array of it is kept.
-        return np.ndarray(self.place.shape, np.float32, self._memory.buf)
+        # A new array each time: memory cannot be closed while an array of it exists.
+        return np.ndarray(self.ref.shape, np.float32, self._memory.buf)
 
 
 def _size(shape: Shape) -> int:

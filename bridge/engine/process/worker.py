@@ -1,12 +1,13 @@
-"""The engine's process: it holds the model, and generates one request after the other.
+"""The engine's process: it holds the model, and generates one request after another.
 
-A GPU that has failed stays so until its process ends, so the model lives in one that can be
-replaced. What goes wrong with a request is told as its error, and the process goes on.
+After a GPU error only a new process can use the GPU again, so the model lives in a process that can
+be replaced. An error of one request is sent to the daemon, and the process continues.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import traceback
@@ -17,49 +18,52 @@ from queue import SimpleQueue
 from bridge.engine.engine import Engine
 from bridge.engine.process.messages import (
     Begin,
+    BufferOpened,
     Cancel,
     EngineFacts,
     Failed,
     Finished,
-    Opened,
+    FramesWritten,
     Progressed,
     Ready,
     Refused,
-    Sounded,
     WorkCounters,
 )
 from bridge.engine.process.shared_audio import SharedAudio
 from bridge.errors import BridgeError, Cancelled, EngineFailed, OutOfMemory
+from bridge.process import windows
 from bridge.process.child import Line
 
 NICENESS = 5
-"""The audio process, and the DAW, come first."""
+"""The audio process and the DAW come first."""
 PROGRESS_SECONDS = 0.1
 
 
 def run_engine(line: Line, model: str, device: str | None) -> None:
-    """What the process does: load a model, tell that it is ready, and serve.
+    """Load a model and serve requests: the target of the process.
 
     Args:
         model, device: as for `bridge.engine.load`.
     """
-    if hasattr(os, "nice"):
+    if sys.platform == "win32":
+        windows.lower_priority()
+    else:
         os.nice(NICENESS)
-    # Read when torch is loaded: threads that have nothing to do sleep, and do not spin.
+    # torch reads it when it is loaded: idle threads sleep, and do not spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-    def loaded() -> Engine:
+    def load_engine() -> Engine:
         from bridge.engine import load
 
         return load(model, device=device)
 
-    serve(line, loaded)
+    serve(line, load_engine)
 
 
 def serve(line: Line, load: Callable[[], Engine]) -> None:
-    """Load an engine, warm it up, and generate what is asked for until the line is closed."""
-    desk = _Inbox(line)
-    line.start_heartbeat(desk.pulse)
+    """Load an engine, warm it up, and generate each request until the line is closed."""
+    inbox = _Inbox(line)
+    line.start_heartbeat(inbox.counters)
     try:
         engine = load()
         engine.warm_up()
@@ -79,38 +83,38 @@ def serve(line: Line, load: Callable[[], Engine]) -> None:
     )
     line.send(Ready(facts))
     while True:
-        _generate(engine, desk.orders.get(), desk)
+        _generate(engine, inbox.assignments.get(), inbox)
 
 
-def _generate(engine: Engine, order: _Assignment, desk: _Inbox) -> None:
-    """Generate one request into its memory, and tell how it ended."""
-    number, line = order.number, desk.line
-    told_seconds = 0.0
+def _generate(engine: Engine, assignment: _Assignment, inbox: _Inbox) -> None:
+    """Generate one request into its buffer, and send how it ended."""
+    number, line = assignment.number, inbox.line
+    reported_seconds = 0.0
     frames = 0
 
     def progress(share: float) -> None:
-        nonlocal told_seconds
-        desk.steps += 1
-        order.check()
+        nonlocal reported_seconds
+        inbox.steps += 1
+        assignment.check()
         now = time.perf_counter()
-        if share >= 1 or now - told_seconds >= PROGRESS_SECONDS:
-            told_seconds = now
+        if share >= 1 or now - reported_seconds >= PROGRESS_SECONDS:
+            reported_seconds = now
             line.send(Progressed(number, share))
 
     try:
         with (
-            closing(SharedAudio.attach(order.place, order.check)) as sound,
-            engine.stream(order.request, progress=progress) as stream,
+            closing(SharedAudio.attach(assignment.buffer, assignment.check)) as audio,
+            engine.stream(assignment.request, progress=progress) as stream,
         ):
-            line.send(Opened(number))
-            order.stopped_by(stream.cancel)
+            line.send(BufferOpened(number))
+            assignment.call_on_cancel(stream.cancel)
             for chunk in stream:
-                frames = sound.write(frames, chunk.audio)
-                line.send(Sounded(number, frames))
+                frames = audio.write(frames, chunk.audio)
+                line.send(FramesWritten(number, frames))
     except BridgeError as error:
         line.send(Failed(number, error))
     except MemoryError:
-        # Where torch runs out of it, the engine has told so; this is in what lies around it.
+        # The engine turns torch's own errors into OutOfMemory; this is from the code around it.
         line.send(Failed(number, OutOfMemory("out of memory: ask for less, or fewer variations")))
     except Exception as error:
         line.send(Failed(number, _defect("the request failed", error), traceback.format_exc()))
@@ -119,49 +123,50 @@ def _generate(engine: Engine, order: _Assignment, desk: _Inbox) -> None:
 
 
 def _defect(what: str, error: Exception) -> EngineFailed:
-    said = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
-    return EngineFailed(f"{what} ({said}); the log has more, please report it")
+    summary = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
+    return EngineFailed(f"{what} ({summary}); the log has more, please report it")
 
 
 class _Assignment:
-    """One request to generate, and whether it has been cancelled since."""
+    """One request to generate, and whether it has been cancelled."""
 
     def __init__(self, begin: Begin) -> None:
-        self.number, self.request, self.place = begin.number, begin.request, begin.place
+        self.number, self.request, self.buffer = begin.number, begin.request, begin.buffer
         self.cancelled = threading.Event()
-        self._stop: Callable[[], None] = lambda: None
+        self._on_cancel: Callable[[], None] = lambda: None
 
     def cancel(self) -> None:
-        """Have it given up; from the thread that reads."""
+        """Give the request up; called in the thread that reads messages."""
         self.cancelled.set()
-        self._stop()
+        self._on_cancel()
 
-    def stopped_by(self, stop: Callable[[], None]) -> None:
-        """How what goes on between two steps is told too."""
-        self._stop = stop
+    def call_on_cancel(self, callback: Callable[[], None]) -> None:
+        """Have `cancel` call this too, so that work between two steps also stops."""
+        self._on_cancel = callback
         self.check()
 
     def check(self) -> None:
-        """Raises `Cancelled` if it has been."""
+        """Raise `Cancelled` if the request has been cancelled."""
         if self.cancelled.is_set():
             raise Cancelled("cancelled before it was done")
 
 
 class _Inbox:
-    """Takes the daemon's messages in a thread of its own, while the main thread generates.
+    """Receives the daemon's messages in its own thread, while the main thread generates.
 
     Attributes:
-        orders: what is to be generated.
-        steps: how many steps were made, for the heartbeat; only the main thread counts.
+        assignments: the requests to generate.
+        steps: decoding steps made, for the heartbeat; only the main thread counts.
     """
 
     def __init__(self, line: Line) -> None:
         self.line = line
-        self.orders: SimpleQueue[_Assignment] = SimpleQueue()
+        self.assignments: SimpleQueue[_Assignment] = SimpleQueue()
         self.steps = 0
-        threading.Thread(target=self._read, name="orders", daemon=True).start()
+        threading.Thread(target=self._read, name="inbox", daemon=True).start()
 
-    def pulse(self) -> WorkCounters:
+    def counters(self) -> WorkCounters:
+        """The status for the heartbeat."""
         return WorkCounters(self.steps, time.process_time())
 
     def _read(self) -> None:
@@ -171,9 +176,9 @@ class _Inbox:
                 message = self.line.receive()
                 if isinstance(message, Begin):
                     newest = _Assignment(message)
-                    self.orders.put(newest)
+                    self.assignments.put(newest)
                 elif isinstance(message, Cancel) and newest and newest.number == message.number:
                     newest.cancel()
         except EOFError:
-            # Nobody is left to generate for, and the main thread may be in the midst of it.
+            # The daemon is gone; the main thread may be in the middle of a request.
             os._exit(0)

@@ -1,8 +1,8 @@
-"""Procedural music: the material that `pocket` learns from.
+"""Procedural music: the training material of `pocket`.
 
 `compose` writes a score from a seed, `perform` renders it to stereo, `melody_alone` renders only
-its melody with another sound, as a person who hums or plays it would. Nothing here is recorded
-or taken from a tune: the music is drawn from scales, chords and rhythms.
+its melody with another sound, like a person who hums or plays it. Nothing here is a recording or
+an existing tune: the music is drawn at random from scales, chords and rhythms.
 """
 
 from bridge.pocket.music.hum import melody_alone

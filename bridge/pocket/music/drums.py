@@ -18,7 +18,7 @@ class Kit:
     """How a drum kit sounds.
 
     Attributes:
-        kick_hz: where the kick's pitch falls to.
+        kick_hz: final pitch of the kick.
         kick_seconds: its decay.
         snare_tone_hz: pitch of the snare's shell.
         snare_noise: share of noise in the snare, 0…1.
@@ -26,7 +26,7 @@ class Kit:
         hat_seconds: decay of the closed hat.
         hat_level: relative to the kick.
         brightness: 0…1, how much of the noise above 4 kHz is kept.
-        swing: 0…1, delay of every second eighth, of a third of a beat at most.
+        swing: 0…1, delay of every second eighth; 1 is a sixth of a beat.
     """
 
     kick_hz: float
@@ -76,7 +76,7 @@ def drum_track(score: Score, rng: Generator, *, frames: int) -> NDArray[np.float
 
 @cache
 def _hits(kit: Kit) -> dict[str, NDArray[np.float32]]:
-    """The samples of a kit: always the same, as in a drum machine, so that a hit can be learned."""
+    """The samples of a kit: always the same, as in a drum machine, so that they can be learned."""
     rng = np.random.default_rng(0)
     return {"kick": _kick(kit), "snare": _snare(kit, rng), "hat": _hat(kit, rng)}
 

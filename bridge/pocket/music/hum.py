@@ -1,4 +1,4 @@
-"""The melody alone, as somebody would give it: hummed, whistled or plucked, never note-perfect."""
+"""The melody alone, as a user gives it: hummed, whistled or plucked, never note-perfect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform, db_to_amplitude
 from bridge.pocket.music.score import Part
 from bridge.pocket.music.synth import VOICES, Partials, Voice, play
 
@@ -24,10 +24,10 @@ PLAYED = {
 
 
 def melody_alone(part: Part, rng: Generator, *, tempo_bpm: float, frames: int) -> Waveform:
-    """Render only the melody, with a sound, an octave and flaws of its own.
+    """Render only the melody, with its own sound, octave and flaws.
 
     Two in three are sung: glides, vibrato, a pitch off by up to a quarter of a semitone, breath.
-    The rest is played. All have some noise under them.
+    The rest are played. All have some background noise.
 
     Returns:
         Mono at 32 kHz, `frames` frames, peak near 0.5.
@@ -46,7 +46,8 @@ def melody_alone(part: Part, rng: Generator, *, tempo_bpm: float, frames: int) -
         voice = PLAYED[str(rng.choice(list(PLAYED)))]
         sound = play(moved, voice, rng, tempo_bpm=tempo_bpm, frames=frames).mean(axis=1)
     sound *= 0.5 / max(float(np.abs(sound).max()), 1e-6)
-    sound += 10 ** (-rng.uniform(40, 70) / 20) * rng.standard_normal(frames).astype(np.float32)
+    noise_level = db_to_amplitude(-rng.uniform(40, 70))
+    sound += noise_level * rng.standard_normal(frames).astype(np.float32)
     return Waveform(sound[:, None].astype(np.float32), MODEL_SAMPLE_RATE)
 
 

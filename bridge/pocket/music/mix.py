@@ -1,4 +1,4 @@
-"""Performance: a score becomes a stereo mix in which the melody leads."""
+"""Performance: rendering a score to a stereo mix in which the melody leads."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.audio import MODEL_SAMPLE_RATE, Waveform, db_to_amplitude
 from bridge.pocket.music.drums import drum_track
 from bridge.pocket.music.score import CHORD_VOICES, Part, Score
 from bridge.pocket.music.synth import VOICES, play
 
 LEAD_OVER_CHORDS_DB = (9.0, 14.0)
-"""How far the melody stands above the chords: below 6 dB its pitch class gets lost."""
+"""Level of the melody above the chords: below 6 dB its pitch class gets lost."""
 LEAD_OVER_BASS_DB = (1.0, 4.0)
 LEAD_RMS = 0.085
 
 ROOM_DB = {"ambient": -14.0, "dreamy": -15.0, "cinematic": -14.0, "sparse": -17.0}
-"""Level of the room under the sound, by mood; −20 dB otherwise."""
+"""Level of the reverb below the dry sound, by mood; −20 dB otherwise."""
 
 DRUMS_GAIN = 0.4
-"""Of a kit whose kick peaks at 1: as loud as in a club, so that every hit is told by the codec's
-first codebooks, and always as loud, so that it is the same codes."""
+"""Gain of a kit whose kick peaks at 1: as loud as in a club, so that the codec's first codebooks
+encode every hit, and always the same, so that a hit always has the same codes."""
 HIGHEST_PEAK = 0.95
 
 
@@ -31,12 +31,12 @@ def perform(score: Score, other: Score, rng: Generator) -> tuple[Waveform, Wavef
     """Render a score, and another that differs from it by the drums alone.
 
     Returns:
-        Both stereo at 32 kHz, `round(score.seconds * 32000)` frames, the same but for the drums.
-        What would peak above 0.95 is brought down to it.
+        Both stereo at 32 kHz, `round(score.seconds * 32000)` frames, the same except for the drums.
+        A peak above 0.95 is reduced to 0.95.
     """
     frames = round(score.seconds * MODEL_SAMPLE_RATE)
     mix = sum(balanced(score, rng, frames=frames), np.zeros((frames, 2), dtype=np.float32))
-    mix = _in_room(mix, _gain(ROOM_DB.get(score.mood, -20.0)))
+    mix = _in_room(mix, db_to_amplitude(ROOM_DB.get(score.mood, -20.0)))
     drums = [DRUMS_GAIN * drum_track(each, rng, frames=frames) for each in (score, other)]
     peak = max(float(np.abs(mix + each).max()) for each in drums)
     gain = min(1.0, HIGHEST_PEAK / max(peak, 1e-6))
@@ -60,17 +60,13 @@ def balanced(score: Score, rng: Generator, *, frames: int) -> list[NDArray[np.fl
         if part.voice in CHORD_VOICES:
             sound = _widened(sound)
             under_lead_db = LEAD_OVER_CHORDS_DB
-        sound *= LEAD_RMS * _gain(-rng.uniform(*under_lead_db)) / _loudness(sound)
+        sound *= LEAD_RMS * db_to_amplitude(-rng.uniform(*under_lead_db)) / _loudness(sound)
         sounds.append(sound)
     return sounds
 
 
 def _rendered(part: Part, score: Score, rng: Generator, frames: int) -> NDArray[np.float32]:
     return play(part, VOICES[part.voice], rng, tempo_bpm=score.tempo_bpm, frames=frames)
-
-
-def _gain(db: float) -> float:
-    return float(10 ** (db / 20))
 
 
 def _loudness(sound: NDArray[np.float32]) -> float:
@@ -89,7 +85,7 @@ def _placed(sound: NDArray[np.float32], pan: float) -> NDArray[np.float32]:
 
 
 def _widened(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A short delay on the right (Haas), which puts chords around the melody."""
+    """Add a short delay on the right (Haas effect), which puts chords around the melody."""
     delay = round(0.011 * MODEL_SAMPLE_RATE)
     out = sound.copy()
     out[delay:, 1] = 0.5 * (sound[delay:, 1] + sound[:-delay, 1])
@@ -97,7 +93,7 @@ def _widened(sound: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _in_room(sound: NDArray[np.float32], level: float) -> NDArray[np.float32]:
-    """Add the sound of a room, always the same one: fewer sounds to learn."""
+    """Add reverb, always of the same room: fewer sounds to learn."""
     tails = _room()
     size = 1 << (len(sound) + len(tails) - 1).bit_length()
     dry = np.fft.rfft(sound.mean(axis=1), size)

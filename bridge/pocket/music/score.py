@@ -1,4 +1,4 @@
-"""Composition: a seed becomes a key, a meter, chords, a melody and its accompaniment."""
+"""Composition: key, meter, chords, a melody and its accompaniment from a seed."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ STEP_FRAMES = 640
 """Frames at 32 kHz of a codec step, 20 ms."""
 STEPS_A_MINUTE = 60 * MODEL_SAMPLE_RATE // STEP_FRAMES
 LOOP_SHARE = 0.4
-"""Of the pieces: how many are a few bars over and over."""
+"""Share of the pieces that repeat a few bars."""
 SHORTEST_MELODY_NOTE_SECONDS = 0.24
-"""Chroma looks at half a second at once: shorter notes cannot be read from it."""
+"""A chroma window is half a second long: shorter notes do not show in it."""
 
 
 Row = tuple[float, float, int, float]
-"""A note as it is written: start and length in beats, MIDI pitch, velocity 0…1."""
+"""A written note: start and length in beats, MIDI pitch, velocity 0…1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ class Part:
         return cls(voice, rows[:, 0], rows[:, 1], rows[:, 2].astype(np.int64), rows[:, 3])
 
     def repeated(self, times: int, length_beats: float, until_beats: float) -> Part:
-        """The part over and over, each time `length_beats` later, without what starts too late."""
+        """Repeat the part every `length_beats`, without notes that start after `until_beats`."""
         starts = (self.starts_beats + length_beats * np.arange(times)[:, None]).ravel()
         kept = starts < until_beats
         return Part(
@@ -109,9 +109,9 @@ class Score:
         lead: the melody.
         backing: chords and bass.
         kit: the drum kit's name, or None.
-        drum_density: 0…1, how busy the drums are.
+        drum_density: 0…1, density of the drum pattern.
         mood: a word for the sound as a whole, or empty.
-        prompt: what a listener would call it.
+        prompt: a listener's description.
     """
 
     seconds: float
@@ -127,20 +127,20 @@ class Score:
 
 
 def onset_frame(beats: float, tempo_bpm: float) -> int:
-    """The frame at 32 kHz where what is written at that beat begins: a codec step's first.
+    """Start frame at 32 kHz of a note or hit written at a beat: the first frame of a codec step.
 
-    At most 10 ms early or late, less than a drummer. The same hit is then always the same codes,
-    wherever in a piece it falls, which is what lets a small model learn to play it.
+    It is at most 10 ms early or late, less than a drummer. The same hit then always has the same
+    codes, wherever it is in a piece, so that a small model can learn to play it.
     """
     return STEP_FRAMES * round(beats * STEPS_A_MINUTE / tempo_bpm)
 
 
 def compose(rng: Generator, *, seconds: float) -> Score:
-    """Write a piece of about that length, ending on a bar line.
+    """Write a piece that ends on a bar line.
 
     Args:
-        rng: everything is drawn from it.
-        seconds: the longest it may be, at least one bar at 70 bpm.
+        rng: source of all random choices.
+        seconds: the greatest length, at least one bar at 70 bpm.
     """
     meter = Meter(4, 4) if rng.random() < 0.75 else Meter(3, 4)
     beats = int(meter.beats_per_bar)
@@ -148,7 +148,7 @@ def compose(rng: Generator, *, seconds: float) -> Score:
     bars = max(1, int(seconds * tempo_bpm / 60 / beats))
     mode = str(rng.choice(list(SCALES), p=(0.4, 0.4, 0.1, 0.1)))
     tonic = int(rng.integers(12))
-    # Loops are what is asked of the model most: their chroma repeats, and so does their sound.
+    # Users mostly ask for loops: their chroma repeats, and so does their sound.
     unit_bars = min(bars, int(rng.choice((2, 4, 4, 8)))) if rng.random() < LOOP_SHARE else bars
     chords = _chords(rng, mode, unit_bars)
     lead = _melody(rng, mode, tonic, chords, beats, tempo_bpm)
@@ -206,8 +206,8 @@ def _melody(
 ) -> Part:
     """Scale steps towards chord tones on the strong beats, in phrases that return.
 
-    One piece in four wanders instead, chromatic and leaping: a model that leans on what melodies
-    usually do would then be wrong, so it has to read the chroma.
+    One piece in four wanders instead, chromatic and leaping. There a model that relies on what
+    melodies usually do is wrong, so it has to read the chroma.
     """
     voice = str(rng.choice(LEADS))
     wander = rng.random() < 0.25
@@ -305,7 +305,7 @@ def _prompt(
     tempo_bpm: int,
     key: str,
 ) -> str:
-    """What a listener would write: the lead first, then some or all of the rest in any order."""
+    """A listener's description: the lead first, then some or all of the rest in any order."""
     others = [part.voice for part in backing]
     others += [kit] if kit else [NO_DRUMS] if rng.random() < 0.75 else []
     if rng.random() < 0.25:

@@ -20,7 +20,7 @@ from bridge.pocket.music.score import Part, onset_frame
 
 TABLE_SIZE = 4096
 HIGHEST_PARTIAL_HZ = 12_000.0
-"""Partials above are left out: they would alias, and the small codec could not keep them."""
+"""Higher partials are left out: they would alias, and the small codec cannot keep them."""
 NEAR_SIDE, FAR_SIDE = np.float32(0.6), np.float32(0.4)
 """Gains of each copy of a detuned pair: apart enough to be wide, together enough to stay solid in
 mono (side 14 dB under mid)."""
@@ -31,8 +31,8 @@ class Partials:
     """Harmonics that decay together.
 
     Attributes:
-        amplitudes: of harmonics 1, 2, 3, … of `ratio` times the fundamental.
-        decay_seconds: time to fall to 1/e; None for a sound that is held.
+        amplitudes: amplitudes of harmonics 1, 2, 3, … of `ratio` times the fundamental.
+        decay_seconds: time to fall to 1/e; None for a sustained sound.
         ratio: 1 for harmonic voices; bells and bars have others.
     """
 
@@ -116,7 +116,7 @@ def play(
     """Render a part.
 
     Returns:
-        float32 `[frames, 2]` at `MODEL_SAMPLE_RATE`, in the middle but for the detuned pair.
+        float32 `[frames, 2]` at `MODEL_SAMPLE_RATE`, centred except for the detuned pair.
     """
     out = np.zeros((frames, 2), dtype=np.float32)
     for start, length, pitch, velocity in zip(
@@ -166,7 +166,7 @@ def tone(voice: Voice, frequency_hz: float, seconds: float, rng: Generator) -> N
 def envelope(
     time: NDArray[np.float32], seconds: float, attack_seconds: float, release_seconds: float
 ) -> NDArray[np.float32]:
-    """Rise and fall of a note, 0…1, with the shape of `time` (seconds from its start)."""
+    """Envelope of a note, 0…1, at each `time` (seconds from its start)."""
     rise = np.minimum(time / attack_seconds, 1.0)
     fall = np.clip((seconds + release_seconds - time) / release_seconds, 0.0, 1.0)
     return np.asarray(rise * fall * fall, dtype=np.float32)

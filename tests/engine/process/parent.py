@@ -1,8 +1,8 @@
-"""A daemon in little: it keeps an engine at work, and says so, until it is killed.
+"""A minimal daemon: it keeps an engine generating until it is killed.
 
     python -m tests.engine.process.parent MODEL
 
-It prints the engine's process number at once, and `generating` in the midst of a request.
+It prints the engine's process number at once, and `generating` once a request is under way.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.engine.recorder import supervised
 async def main(model: str) -> None:
     async with supervised(run_engine, model=model) as (supervisor, recorder):
         print(supervisor.pid, flush=True)
-        await recorder.until_at_work(supervisor, Request(prompt="warm", seconds=30.0))
+        await recorder.until_generating(supervisor, Request(prompt="warm", seconds=30.0))
         print("generating", flush=True)
         await asyncio.Event().wait()
 

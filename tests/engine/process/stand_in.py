@@ -1,6 +1,6 @@
-"""An engine without a model, in the real process: the prompt says what it does, step by step.
+"""An engine without a model, for the real process: the prompt chooses what it does.
 
-It starts in a fraction of a second, and does on purpose what a real one does by mishap.
+It starts in a fraction of a second, and fails on purpose in the ways that real engines fail.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from bridge.errors import Cancelled, CheckpointUnusable, OutOfMemory, Unsupporte
 from bridge.process.child import Line
 
 STEPS = 20
-"""In which every request is made, whatever its length."""
+"""Steps of every request, whatever its length."""
 CODEBOOKS = 4
 FRAME_RATE = 50
 HOP = 640
-IN_THE_MIDST = 0.51
-"""The share that is told where a prompt goes on for ever, and nowhere else."""
-REMEMBERED = 2
-"""Variations that the prompt `greedy` has memory for."""
+HALFWAY = 0.51
+"""The share that only a prompt that runs for ever reports."""
+FITTING_VARIATIONS = 2
+"""Variations for which the prompt `greedy` has memory."""
 
 
 def stand_in(line: Line, model: str, device: str | None) -> None:
@@ -39,7 +39,7 @@ def stand_in(line: Line, model: str, device: str | None) -> None:
 
 
 def refuses(line: Line, model: str, device: str | None) -> None:
-    """The model is unusable until a file of its name is there."""
+    """The model is unusable until a file of its name exists."""
 
     def load() -> Engine:
         if not os.path.exists(model):
@@ -50,10 +50,10 @@ def refuses(line: Line, model: str, device: str | None) -> None:
 
 
 def is_defect(line: Line, model: str, device: str | None) -> None:
-    """Loading raises what nobody thought of."""
+    """Loading raises an unexpected error."""
 
     def load() -> Engine:
-        raise ZeroDivisionError("not thought of")
+        raise ZeroDivisionError("unexpected")
 
     serve(line, load)
 
@@ -63,7 +63,7 @@ def dies_loading(line: Line, model: str, device: str | None) -> None:
 
 
 def dies_twice(line: Line, model: str, device: str | None) -> None:
-    """Die, but for the third time; a file of the model's name counts."""
+    """Die the first two times; a file of the model's name counts."""
     with open(model, "a+") as count:
         count.write("x")
         count.seek(0)
@@ -73,12 +73,12 @@ def dies_twice(line: Line, model: str, device: str | None) -> None:
 
 
 def loads_for_ever(line: Line, model: str, device: str | None) -> None:
-    """Wait, with a heart that beats, as for a slow download."""
+    """Wait with a running heartbeat, as for a slow download."""
     serve(line, lambda: cast(Engine, threading.Event().wait()))
 
 
 class StandIn:
-    """What `serve` needs of an `Engine`."""
+    """The part of `Engine` that `serve` uses."""
 
     revision = None
     sample_rate = FRAME_RATE * HOP
@@ -89,10 +89,10 @@ class StandIn:
         self.model_name, self.device = model, device
 
     def warm_up(self) -> None:
-        """It is warm."""
+        """Do nothing."""
 
     def stream(self, request: Request, *, progress: Callable[[float], None]) -> Stream:
-        """One chunk a step; each sample is the seed plus the variation, by 1000."""
+        """One chunk a step; each sample is (seed + variation) / 1000."""
         if request.prompt == "unsupported":
             raise Unsupported("not in this version")
         return Stream(lambda cancelled: self._chunks(request, progress, cancelled))
@@ -104,34 +104,34 @@ class StandIn:
             if cancelled.is_set():
                 raise Cancelled("cancelled before it was done")
             if done == STEPS // 2:
-                self._mishap(request, progress)
+                self._misbehave(request, progress)
             progress((done + 1) / STEPS)
             if request.prompt != "too short" or done + 1 < STEPS:
                 yield self._chunk(request, done)
 
     def _chunk(self, request: Request, done: int) -> Chunk:
-        whole = math.ceil(request.seconds * FRAME_RATE)
-        steps = whole * (done + 1) // STEPS - whole * done // STEPS
+        total = math.ceil(request.seconds * FRAME_RATE)
+        steps = total * (done + 1) // STEPS - total * done // STEPS
         values = (request.seed + np.arange(request.variations)) / 1000
         shape = (request.variations, self.audio_channels, steps * HOP)
         audio = np.broadcast_to(values[:, None, None], shape)
         codes = np.zeros((request.variations, CODEBOOKS, steps), np.int64)
         return Chunk(codes, audio.astype(np.float32))
 
-    def _mishap(self, request: Request, progress: Callable[[float], None]) -> None:
+    def _misbehave(self, request: Request, progress: Callable[[float], None]) -> None:
         while request.prompt == "for ever":
             time.sleep(0.001)
-            progress(IN_THE_MIDST)
-        while request.prompt == "disobey":
+            progress(HALFWAY)
+        while request.prompt == "ignore cancels":
             time.sleep(0.001)
             with suppress(Cancelled):
-                progress(IN_THE_MIDST)
+                progress(HALFWAY)
         if request.prompt == "slow":
             _compute(request.seconds)
-        elif request.prompt == "greedy" and request.variations > REMEMBERED:
+        elif request.prompt == "greedy" and request.variations > FITTING_VARIATIONS:
             raise OutOfMemory("out of memory: ask for less")
         elif request.prompt == "defect":
-            raise ZeroDivisionError("not thought of\nand more of it")
+            raise ZeroDivisionError("unexpected\nand more of it")
         elif request.prompt == "no memory to join":
             raise MemoryError
         elif request.prompt == "exit":
@@ -141,7 +141,7 @@ class StandIn:
             lock.acquire()
             lock.acquire()
         elif request.prompt == "hold the lock":
-            # Without giving Python's lock away, so that the heart stands still.
+            # Without releasing Python's lock, so that the heartbeat stops.
             ctypes.PyDLL(None).pause()
 
 

@@ -1,9 +1,8 @@
-"""A sound in shared memory: what was written is taken, and nothing of it stays."""
+"""Audio in shared memory: the reader gets what was written, and no memory is left behind."""
 
 from __future__ import annotations
 
 import os
-import resource
 import sys
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
@@ -15,33 +14,35 @@ from numpy.typing import NDArray
 
 from bridge.engine.process.shared_audio import SharedAudio
 from bridge.errors import OutOfMemory
+from tests.processes import no_more_files
 
 SHAPE = (2, 2, 5)
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks where Linux keeps it")
+LINUX = "looks where Linux keeps shared memory"
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason=LINUX)
 
 
 @pytest.fixture
-def sound() -> Iterator[SharedAudio]:
-    sound = SharedAudio.create(SHAPE)
-    yield sound
-    sound.close()
+def audio() -> Iterator[SharedAudio]:
+    audio = SharedAudio.create(SHAPE)
+    yield audio
+    audio.close()
 
 
 def numbered(frames: int, first: int = 0) -> NDArray[np.float32]:
-    """Samples that tell their variation, channel and frame."""
+    """Samples whose value encodes their variation, channel and frame."""
     variation, channel, frame = np.indices((*SHAPE[:2], frames), dtype=np.float32)
     samples: NDArray[np.float32] = 100 * variation + 10 * channel + frame + first
     return samples
 
 
-def test_what_one_writes_piece_by_piece_the_other_takes_whole(sound: SharedAudio) -> None:
-    writer = SharedAudio.attach(sound.place)
+def test_the_reader_gets_everything_that_was_written_in_parts(audio: SharedAudio) -> None:
+    writer = SharedAudio.attach(audio.ref)
     assert writer.write(0, numbered(3)) == 3
     assert writer.write(3, numbered(2, first=3)) == 5
     writer.close()
-    waveforms = sound.waveforms(32_000)
-    sound.close()
+    waveforms = audio.waveforms(32_000)
+    audio.close()
     for waveform, expected in zip(waveforms, numbered(5), strict=True):
         assert waveform.sample_rate == 32_000
         assert (waveform.samples == expected.T).all()
@@ -51,59 +52,55 @@ def test_what_one_writes_piece_by_piece_the_other_takes_whole(sound: SharedAudio
 @pytest.mark.parametrize(
     ("first", "shape"), [(3, (2, 2, 3)), (0, (1, 2, 2)), (0, (2, 1, 2)), (6, (2, 2, 0))]
 )
-def test_what_does_not_belong_is_refused(
-    sound: SharedAudio, first: int, shape: tuple[int, int, int]
+def test_audio_of_another_shape_or_past_the_end_is_refused(
+    audio: SharedAudio, first: int, shape: tuple[int, int, int]
 ) -> None:
-    sound.write(0, numbered(5))
+    audio.write(0, numbered(5))
     with pytest.raises(ValueError, match=r"at frame \d of"):
-        sound.write(first, np.ones(shape, np.float32))
-    assert (sound.waveforms(32_000)[1].samples == numbered(5)[1].T).all()
+        audio.write(first, np.ones(shape, np.float32))
+    assert (audio.waveforms(32_000)[1].samples == numbered(5)[1].T).all()
 
 
 @on_linux
-def test_the_memory_lasts_without_its_name_and_goes_with_the_last_who_has_it(
-    sound: SharedAudio,
+def test_unlinked_memory_lasts_until_the_last_user_closes_it(
+    audio: SharedAudio,
 ) -> None:
-    file = Path("/dev/shm") / sound.place.name
-    writer = SharedAudio.attach(sound.place)
+    file = Path("/dev/shm") / audio.ref.name
+    writer = SharedAudio.attach(audio.ref)
     assert file.exists()
-    sound.unlink()
-    sound.unlink()
+    audio.unlink()
+    audio.unlink()
     assert not file.exists()
     writer.write(0, numbered(5))
-    assert (sound.waveforms(32_000)[0].samples == numbered(5)[0].T).all()
-    for each in (writer, sound, sound):
+    assert (audio.waveforms(32_000)[0].samples == numbered(5)[0].T).all()
+    for each in (writer, audio, audio):
         each.close()
-    assert sound.place.name not in Path("/proc/self/maps").read_text()
+    assert audio.ref.name not in Path("/proc/self/maps").read_text()
 
 
 @on_linux
-def test_a_name_that_the_system_has_taken_away_is_no_error(sound: SharedAudio) -> None:
-    os.unlink(Path("/dev/shm") / sound.place.name)
-    sound.close()
-    resource_tracker.unregister(f"/{sound.place.name}", "shared_memory")
+def test_a_name_that_the_system_has_removed_is_no_error(audio: SharedAudio) -> None:
+    os.unlink(Path("/dev/shm") / audio.ref.name)
+    audio.close()
+    resource_tracker.unregister(f"/{audio.ref.name}", "shared_memory")
 
 
-@on_linux
-def test_no_room_is_an_error_of_the_request_and_not_a_crash() -> None:
-    # More than the memory's file system has, which is told before any of it is written.
-    whole = os.statvfs("/dev/shm")
-    frames = 2 * whole.f_frsize * whole.f_blocks // 4
-    sound = SharedAudio.create((1, 1, frames))
+def test_too_little_shared_memory_is_an_error_and_not_a_crash() -> None:
+    if sys.platform != "linux":
+        pytest.skip(LINUX)
+    # More than the memory's file system has: the error comes before anything is written.
+    system = os.statvfs("/dev/shm")
+    frames = 2 * system.f_frsize * system.f_blocks // 4
+    audio = SharedAudio.create((1, 1, frames))
     try:
         with pytest.raises(OutOfMemory, match=r"for \d+ MB of sound \(No space left.*\): ask"):
-            SharedAudio.attach(sound.place)
+            SharedAudio.attach(audio.ref)
     finally:
-        sound.close()
-    assert not (Path("/dev/shm") / sound.place.name).exists()
+        audio.close()
+    assert not (Path("/dev/shm") / audio.ref.name).exists()
 
 
 @on_linux
-def test_no_more_files_are_an_error_of_the_request() -> None:
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
-    try:
-        with pytest.raises(OutOfMemory, match="Too many open files"):
-            SharedAudio.create(SHAPE)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+def test_too_many_open_files_is_an_error_of_the_request() -> None:
+    with no_more_files(), pytest.raises(OutOfMemory, match="Too many open files"):
+        SharedAudio.create(SHAPE)

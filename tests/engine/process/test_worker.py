@@ -1,10 +1,9 @@
-"""The engine's process with a real model: it gives what the engine gives, and keeps its manners."""
+"""The engine's process with a real model: same audio as the engine, messages, cancels, priority."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -18,14 +17,14 @@ from numpy.typing import NDArray
 from bridge.engine import Engine, Request
 from bridge.engine.process.messages import (
     Begin,
+    BufferOpened,
     Cancel,
     Failed,
     Finished,
-    Opened,
+    FramesWritten,
     Progressed,
     Ready,
     Refused,
-    Sounded,
     WorkCounters,
 )
 from bridge.engine.process.shared_audio import SharedAudio
@@ -38,11 +37,11 @@ from tests.engine.recorder import PATIENCE_SECONDS, Recorder
 
 LONG = Request(prompt="warm", seconds=30.0)
 FREE_SECONDS = 5 * 0.05
-"""A cancel frees the engine in 50 ms, says the issue; five times that is asserted."""
+"""Five times the 50 ms in which a cancel must free the engine."""
 
 
-class Real:
-    """A process with a model, for several tests: loading takes seconds."""
+class RunningEngine:
+    """A process with a model, shared by several tests: loading takes seconds."""
 
     def __init__(self, model: str) -> None:
         self.recorder = Recorder()
@@ -61,34 +60,34 @@ class Real:
 
 
 @pytest.fixture(scope="module")
-def real(stereo_folder: Path) -> Iterator[Real]:
+def real(stereo_folder: Path) -> Iterator[RunningEngine]:
     """A process with the tiny stereo model."""
-    # One thread, as the engine of this process has: then sums round alike.
+    # One thread, like the engine of this process, so that sums round alike.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
-        real = Real(str(stereo_folder))
+        real = RunningEngine(str(stereo_folder))
     yield real
     real.close()
 
 
 @pytest.fixture(scope="module")
-def pocket() -> Iterator[Real]:
+def pocket() -> Iterator[RunningEngine]:
     """A process with the embedded checkpoint."""
-    pocket = Real("pocket")
+    pocket = RunningEngine("pocket")
     yield pocket
     pocket.close()
 
 
 @pytest.fixture
-def sound() -> Iterator[SharedAudio]:
-    """Room for what the stand-in makes by default."""
-    sound = SharedAudio.create((1, 2, 400 * HOP))
-    yield sound
-    sound.close()
+def audio() -> Iterator[SharedAudio]:
+    """Room for the audio that the stand-in makes by default."""
+    audio = SharedAudio.create((1, 2, 400 * HOP))
+    yield audio
+    audio.close()
 
 
-def test_audio_is_bit_for_bit_that_of_the_engine(
-    real: Real, stereo: Engine, melody: NDArray[np.float32]
+def test_audio_is_bit_for_bit_the_same_as_the_engines(
+    real: RunningEngine, stereo: Engine, melody: NDArray[np.float32]
 ) -> None:
     codes = np.ones((stereo.num_codebooks, 5), np.int64)
     requests = [
@@ -110,7 +109,7 @@ def test_audio_is_bit_for_bit_that_of_the_engine(
     real.runner.run(main())
 
 
-def test_progress_rises_to_one_some_ten_times_a_second(real: Real) -> None:
+def test_progress_rises_to_one_about_ten_times_a_second(real: RunningEngine) -> None:
     shares: list[float] = []
 
     async def main() -> float:
@@ -122,11 +121,11 @@ def test_progress_rises_to_one_some_ten_times_a_second(real: Real) -> None:
     assert shares == sorted(shares)
     assert 0 < shares[0] < 0.5
     assert shares[-1] == 1
-    # The last step, and the end, are told besides.
+    # The first and the last step, and the end, are reported besides.
     assert 3 <= len(shares) <= 10 * seconds + 3
 
 
-def test_what_the_checkpoint_alone_can_tell_is_told(real: Real) -> None:
+def test_requests_that_do_not_fit_the_checkpoint_are_refused(real: RunningEngine) -> None:
     async def main() -> None:
         with pytest.raises(BadArgument, match="codes to continue from"):
             await real.supervisor.submit(Request(continue_from=np.ones((3, 5), np.int64))).result()
@@ -138,10 +137,10 @@ def test_what_the_checkpoint_alone_can_tell_is_told(real: Real) -> None:
     real.runner.run(main())
 
 
-def test_a_cancelled_request_leaves_the_process_to_the_next_one(real: Real) -> None:
+def test_a_cancelled_request_frees_the_process(real: RunningEngine) -> None:
     async def main() -> None:
         pid = real.supervisor.pid
-        job = await real.recorder.until_at_work(real.supervisor, LONG)
+        job = await real.recorder.until_generating(real.supervisor, LONG)
         job.cancel()
         await real.recorder.until(lambda: real.supervisor.state == "ready")
         with pytest.raises(Cancelled):
@@ -151,19 +150,20 @@ def test_a_cancelled_request_leaves_the_process_to_the_next_one(real: Real) -> N
     real.runner.run(main())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="measures another process as Linux can")
-def test_a_cancel_frees_the_engine_at_once_in_whatever_it_is_at_work(pocket: Real) -> None:
-    """In a new prompt's prefix, between the first chunks, late, and while memory is claimed."""
+def test_a_cancel_frees_the_engine_at_once_at_every_stage(pocket: RunningEngine) -> None:
+    """While a new prompt's prefix is made, between chunks, late, and while memory is claimed."""
+    if sys.platform != "linux":
+        pytest.skip("needs Linux to measure another process")
 
-    async def freed(request: Request, *, after: float) -> float:
-        """Cancel it when so much of it is done; 0: a moment after it was asked for."""
+    async def seconds_until_free(request: Request, *, after: float) -> float:
+        """Cancel the request at that share done; 0: a moment after it was submitted."""
         recorder, supervisor = pocket.recorder, pocket.supervisor
         recorder.shares.clear()
         job = supervisor.submit(request, recorder.share)
         if after:
             await recorder.until(lambda: recorder.shares and recorder.shares[-1] >= after)
         else:
-            # So that the process has it in hand; of what it is at then every part is as slow.
+            # Long enough for the process to have received the request.
             await asyncio.sleep(0.01)
         # Its processor time, which other programs' load does not change.
         assert supervisor.pid is not None
@@ -175,7 +175,9 @@ def test_a_cancel_frees_the_engine_at_once_in_whatever_it_is_at_work(pocket: Rea
     async def main() -> list[float]:
         pid = pocket.supervisor.pid
         took = [
-            await freed(Request(prompt=f"bells {after} {time}", seconds=seconds), after=after)
+            await seconds_until_free(
+                Request(prompt=f"bells {after} {time}", seconds=seconds), after=after
+            )
             for seconds, after in ((8.0, 0), (8.0, 1e-3), (8.0, 0.1), (8.0, 0.9), (600.0, 0))
             for time in range(2)
         ]
@@ -188,13 +190,18 @@ def test_a_cancel_frees_the_engine_at_once_in_whatever_it_is_at_work(pocket: Rea
 
 
 def processor_seconds(pid: int) -> float:
-    """What a process has used so far, in steps of 10 ms."""
+    """The processor time that a process has used so far, in steps of 10 ms."""
+    if sys.platform != "linux":
+        raise NotImplementedError("needs Linux")
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="limits another process as Linux can")
-def test_a_process_that_ran_out_of_memory_goes_on(real: Real, stereo: Engine) -> None:
+def test_a_process_that_ran_out_of_memory_still_works(real: RunningEngine, stereo: Engine) -> None:
+    if sys.platform != "linux":
+        pytest.skip("needs Linux to limit another process")
+    import resource
+
     request = Request(prompt="warm", seconds=0.3)
 
     async def main() -> None:
@@ -215,14 +222,16 @@ def test_a_process_that_ran_out_of_memory_goes_on(real: Real, stereo: Engine) ->
     real.runner.run(main())
 
 
-def test_it_makes_way_for_the_audio_process(real: Real) -> None:
+def test_the_process_has_a_lower_priority(real: RunningEngine) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has priority classes")
     pid = real.supervisor.pid
     assert pid is not None
     here = os.getpriority(os.PRIO_PROCESS, 0)
     assert os.getpriority(os.PRIO_PROCESS, pid) == min(here + NICENESS, 19)
 
 
-def test_a_model_that_is_not_there_is_refused_before_torch_is_loaded() -> None:
+def test_a_missing_model_is_refused_before_torch_is_loaded() -> None:
     async def main() -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             messages = await conversation(run_engine, "nowhere/at/all", "cpu")
@@ -236,39 +245,41 @@ def test_a_model_that_is_not_there_is_refused_before_torch_is_loaded() -> None:
     asyncio.run(main())
 
 
-def test_what_the_process_says_of_a_request_in_order(sound: SharedAudio) -> None:
+def test_the_messages_of_a_request_come_in_order(audio: SharedAudio) -> None:
     async def main() -> None:
-        begin = Begin(7, Request(seed=3), sound.place)
+        begin = Begin(7, Request(seed=3), audio.ref)
         async with asyncio.timeout(PATIENCE_SECONDS):
             messages = await conversation(
-                stand_in, "stand-in", "cpu", say=[begin], until=Finished(7)
+                stand_in, "stand-in", "cpu", messages_to_send=[begin], until=Finished(7)
             )
-        pulses = [message.status for message in messages if isinstance(message, Heartbeat)]
-        assert isinstance(pulses[0], WorkCounters)
-        said = [message for message in messages if not isinstance(message, Heartbeat)]
-        assert isinstance(said[0], Ready)
-        assert said[0].facts.shape(begin.request) == sound.place.shape
-        assert said[1] == Opened(7)
-        assert said[-1] == Finished(7)
-        shares = [message.share for message in said if isinstance(message, Progressed)]
+        statuses = [message.status for message in messages if isinstance(message, Heartbeat)]
+        assert isinstance(statuses[0], WorkCounters)
+        received = [message for message in messages if not isinstance(message, Heartbeat)]
+        assert isinstance(received[0], Ready)
+        assert received[0].facts.shape(begin.request) == audio.ref.shape
+        assert received[1] == BufferOpened(7)
+        assert received[-1] == Finished(7)
+        shares = [message.share for message in received if isinstance(message, Progressed)]
         assert shares == sorted(shares) and shares[-1] == 1
-        sounded = [message for message in said if isinstance(message, Sounded)]
-        frames = sound.place.shape[2]
-        assert sounded == [Sounded(7, frames * done // STEPS) for done in range(1, STEPS + 1)]
-        assert len(shares) + len(sounded) + 3 == len(said)
-        assert (sound.waveforms(32_000)[0].samples == np.float32(0.003)).all()
+        written = [message for message in received if isinstance(message, FramesWritten)]
+        frames = audio.ref.shape[2]
+        assert written == [FramesWritten(7, frames * done // STEPS) for done in range(1, STEPS + 1)]
+        assert len(shares) + len(written) + 3 == len(received)
+        assert (audio.waveforms(32_000)[0].samples == np.float32(0.003)).all()
 
     asyncio.run(main())
 
 
-def test_a_cancel_is_for_the_request_of_its_number(sound: SharedAudio) -> None:
+def test_a_cancel_applies_only_to_the_request_of_its_number(audio: SharedAudio) -> None:
     async def main() -> None:
-        place = sound.place
-        # The first is late: for one that has ended when the second is already asked for.
-        said = [Begin(6, Request(), place), Begin(7, Request(), place), Cancel(6)]
-        said += [Begin(8, Request(prompt="for ever"), place), Cancel(8)]
+        ref = audio.ref
+        # The first cancel is late: its request has been replaced by the second one.
+        sent = [Begin(6, Request(), ref), Begin(7, Request(), ref), Cancel(6)]
+        sent += [Begin(8, Request(prompt="for ever"), ref), Cancel(8)]
         async with asyncio.timeout(PATIENCE_SECONDS):
-            messages = await conversation(stand_in, "stand-in", "cpu", say=said, until=Failed)
+            messages = await conversation(
+                stand_in, "stand-in", "cpu", messages_to_send=sent, until=Failed
+            )
         assert Finished(6) in messages and Finished(7) in messages
         (failed,) = (message for message in messages if isinstance(message, Failed))
         assert failed.number == 8
@@ -278,52 +289,57 @@ def test_a_cancel_is_for_the_request_of_its_number(sound: SharedAudio) -> None:
     asyncio.run(main())
 
 
-def test_the_heartbeat_counts_steps_and_processor_time(sound: SharedAudio) -> None:
+def test_the_heartbeat_counts_steps_and_processor_time(audio: SharedAudio) -> None:
     async def main() -> list[WorkCounters]:
-        pulses: list[WorkCounters] = []
+        statuses: list[WorkCounters] = []
         enough = asyncio.Event()
 
-        def hear(message: Any) -> None:
+        def on_message(message: Any) -> None:
             if isinstance(message, Ready):
-                child.send(Begin(1, Request(prompt="for ever"), sound.place))
+                child.send(Begin(1, Request(prompt="for ever"), audio.ref))
             elif isinstance(message, Heartbeat):
-                pulses.append(message.status)
-                if len(pulses) == 4:
+                statuses.append(message.status)
+                if len(statuses) == 4:
                     enough.set()
 
         child = Child(
-            stand_in, "stand-in", "cpu", name="engine", on_message=hear, on_exit=lambda code: None
+            stand_in,
+            "stand-in",
+            "cpu",
+            name="engine",
+            on_message=on_message,
+            on_exit=lambda code: None,
         )
         async with asyncio.timeout(PATIENCE_SECONDS):
             await enough.wait()
         child.kill()
         await child.wait()
-        return pulses
+        return statuses
 
-    pulses = asyncio.run(main())
-    assert pulses[-1].steps > pulses[-2].steps > 0
-    assert pulses[-1].cpu_seconds > pulses[0].cpu_seconds > 0
+    statuses = asyncio.run(main())
+    assert statuses[-1].steps > statuses[-2].steps > 0
+    assert statuses[-1].cpu_seconds > statuses[0].cpu_seconds > 0
 
 
 async def conversation(
     target: Any,
     *arguments: Any,
-    say: list[Any] | None = None,
+    messages_to_send: list[Any] | None = None,
     until: Any = None,
 ) -> list[Any]:
-    """All that a process says, until it ends or has said something, or something of a class."""
+    """All messages of a process, until it ends or has sent `until`: a message, or its class."""
     messages: list[Any] = []
     enough = asyncio.Event()
 
-    def hear(message: Any) -> None:
+    def on_message(message: Any) -> None:
         messages.append(message)
         if isinstance(message, until) if isinstance(until, type) else message == until:
             enough.set()
 
     child = Child(
-        target, *arguments, name="engine", on_message=hear, on_exit=lambda code: enough.set()
+        target, *arguments, name="engine", on_message=on_message, on_exit=lambda code: enough.set()
     )
-    for message in say or []:
+    for message in messages_to_send or []:
         child.send(message)
     await enough.wait()
     child.kill()

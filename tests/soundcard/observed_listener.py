@@ -1,4 +1,4 @@
-"""A listener that runs for as long as a test needs it, and waiting for what it tells."""
+"""A listener for a test, with the changes that it reports and helpers that wait for them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from bridge.soundcard.ring import Ring
 from tests.peers.wait import PATIENCE_SECONDS
 
 
-class Listening:
-    """A listener and all that it has told.
+class ObservedListener:
+    """A listener and all changes that it has reported.
 
     Attributes:
-        changes: what it told, each with the time it was told at.
+        changes: each with the time of the report.
     """
 
     def __init__(self, selection: str | int | None) -> None:
@@ -28,44 +28,46 @@ class Listening:
 
     @property
     def ring(self) -> Ring:
-        """The ring that there is now."""
+        """The current ring."""
         assert self.listener.ring is not None
         return self.listener.ring
 
     @property
     def states(self) -> list[str]:
-        """The states told so far, one for each change of them."""
+        """The reported states in order, without repetitions."""
         states = [change.state for _, change in self.changes]
         return [state for last, state in zip(["", *states], states, strict=False) if state != last]
 
     async def until(self, reached: Callable[[], object], what: str) -> None:
-        """Wait until it is true; an AssertionError that names it if it never is."""
+        """Wait until `reached` is true; after the patience, fail with `what` in the message."""
         deadline = time.perf_counter() + PATIENCE_SECONDS
         while not reached():
             assert time.perf_counter() < deadline, f"no {what}; {self.changes}"
             await asyncio.sleep(0.005)
 
     async def ready(self, times: int = 1) -> None:
-        """Wait until it has become ready so often."""
+        """Wait until it has become ready that many times."""
         await self.until(lambda: self.states.count("ready") >= times, f"ready {times} times")
 
-    async def lost_after(self, seconds: float) -> float:
-        """Wait until it is told as lost; how long after that instant that was."""
+    async def seconds_until_lost(self, seconds: float) -> float:
+        """Wait until it reports the input as lost; return how long after `seconds` that was."""
         await self.until(lambda: self.states[-1:] == ["lost"], "lost")
-        return [states for states, change in self.changes if change.state == "lost"][-1] - seconds
+        return [reported for reported, change in self.changes if change.state == "lost"][
+            -1
+        ] - seconds
 
-    async def goes_on(self) -> None:
+    async def receives_audio(self) -> None:
         """Wait until more audio has come."""
         ring, start = self.ring, self.ring.frames_written
         await self.until(lambda: ring.frames_written > start, "more audio")
 
 
 @asynccontextmanager
-async def listening(selection: str | int | None = None) -> AsyncIterator[Listening]:
-    """A listener, started; stopped in the end."""
-    listening = Listening(selection)
-    listening.listener.start()
+async def observed_listener(selection: str | int | None = None) -> AsyncIterator[ObservedListener]:
+    """Start a listener, and stop it at the end."""
+    observed = ObservedListener(selection)
+    observed.listener.start()
     try:
-        yield listening
+        yield observed
     finally:
-        await listening.listener.stop()
+        await observed.listener.stop()

@@ -1,0 +1,129 @@
+"""The state of the session, a fold over its events. Every screen draws it and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bridge.commands import (
+    BeatReached,
+    CaptureChanged,
+    ClientsChanged,
+    ClipReady,
+    ClockChanged,
+    Done,
+    EngineChanged,
+    Event,
+    Failed,
+    InputChanged,
+    InputOverflowed,
+    Level,
+    Listening,
+    Progress,
+    QueueChanged,
+    RequestBegun,
+)
+from bridge.soundcard.level import LOWEST_DB
+
+MOST_CLIPS = 20
+"""Clips that a screen can show; the clips folder has all of them."""
+GENERATE = "generate"
+"""The kind of a request for clips."""
+
+
+@dataclass(frozen=True)
+class OpenRequest:
+    """A request under way.
+
+    Attributes:
+        kind: the kind of request, such as `"generate"`.
+        state: its newest progress or capture event; None: none yet.
+    """
+
+    id: str
+    kind: str
+    state: Progress | CaptureChanged | None = None
+
+    @property
+    def fraction(self) -> float | None:
+        """The share that is done, 0…1; None when not known."""
+        return self.state.fraction if isinstance(self.state, Progress) else None
+
+
+@dataclass
+class Snapshot:
+    """The newest of every kind of event.
+
+    Attributes:
+        port: the daemon's UDP port; 0: not yet open.
+        clock, beat: the DAW's time; None before it is known.
+        waiting: requests in the engine's queue.
+        overflows: times that the input lost audio.
+        clients: who subscribes, such as `"live1 (7772)"`.
+        requests: under way, in the order they came.
+        clips: made by this daemon, the newest first.
+    """
+
+    port: int = 0
+    engine: EngineChanged = field(default_factory=lambda: EngineChanged("loading", ""))
+    waiting: int = 0
+    input: InputChanged = field(default_factory=lambda: InputChanged("none", "", 0))
+    level: Level = field(default_factory=lambda: Level(LOWEST_DB, LOWEST_DB))
+    overflows: int = 0
+    clock: ClockChanged | None = None
+    beat: int | None = None
+    clients: tuple[str, ...] = ()
+    requests: dict[str, OpenRequest] = field(default_factory=dict)
+    clips: tuple[ClipReady, ...] = ()
+
+    def apply(self, event: Event) -> None:
+        """Apply one event; ignore an event that does not change the state."""
+        match event:
+            case Listening(port):
+                self.port = port
+            case EngineChanged():
+                self.engine = event
+            case QueueChanged(waiting):
+                self.waiting = waiting
+            case InputChanged():
+                self.input = event
+            case InputOverflowed(count):
+                self.overflows = count
+            case Level():
+                self.level = event
+            case ClockChanged():
+                self.clock = event
+            case BeatReached(beat):
+                self.beat = beat
+            case ClientsChanged(clients):
+                self.clients = clients
+            case RequestBegun(id, kind):
+                # A new mapping: a screen may be drawing the old one in its own thread.
+                self.requests = {**self.requests, id: OpenRequest(id, kind)}
+            case Progress() | CaptureChanged():
+                self._update(event)
+            case ClipReady():
+                self._add(event)
+            case Done(id) | Failed(id):
+                self.requests = {
+                    open_id: request for open_id, request in self.requests.items() if open_id != id
+                }
+
+    def state_events(self) -> Iterator[Event]:
+        """The events that bring a client that connects late up to date."""
+        yield self.engine
+        yield self.input
+        if self.clock is not None:
+            yield self.clock
+
+    def _update(self, event: Progress | CaptureChanged) -> None:
+        known = self.requests.get(event.id)
+        if known is not None:
+            changed = OpenRequest(event.id, known.kind, event)
+            self.requests = {**self.requests, event.id: changed}
+
+    def _add(self, clip: ClipReady) -> None:
+        request = self.requests.get(clip.id)
+        # A list of clips publishes old clips, and a replayed request its own clips again.
+        if request is not None and request.kind == GENERATE and clip not in self.clips:
+            self.clips = (clip, *self.clips)[:MOST_CLIPS]

@@ -1,0 +1,61 @@
+"""The table of options in docs/cli.md; `python -m bridge.tools.option_table PAGE` writes it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import get_args
+
+from bridge.config import OPTIONS, Option, Place
+from bridge.errors import BadArgument
+
+BEGIN, END = "<!-- options:begin -->", "<!-- options:end -->"
+_HEADINGS: Mapping[Place, str] = {
+    "render": "`render`",
+    "run": "`run`",
+    "file": "config.toml",
+    "preset": "preset",
+    "osc": "OSC",
+}
+
+
+def markdown() -> str:
+    """The table in Markdown: a row an option, with name, flag, range, default, help and places."""
+    places: tuple[Place, ...] = get_args(Place)
+    headings = [
+        "option",
+        "flag",
+        "values",
+        "default",
+        "meaning",
+        *(_HEADINGS[place] for place in places),
+    ]
+    rows = [headings, ["---"] * len(headings)]
+    rows += [_row(option, places) for option in OPTIONS.values()]
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
+
+
+def with_table(text: str) -> str:
+    """A page with the table between its two marks.
+
+    Raises:
+        BadArgument: the marks are missing, or not in order.
+    """
+    begin, end = text.find(BEGIN), text.find(END)
+    if not 0 <= begin < end:
+        raise BadArgument(f"the page lacks {BEGIN} and {END}: write both, each on a line")
+    return f"{text[: begin + len(BEGIN)]}\n{markdown()}\n{text[end:]}"
+
+
+def _row(option: Option, places: tuple[Place, ...]) -> list[str]:
+    is_flag = bool({"render", "run"} & set(option.places))
+    flag = f"`{option.flag or option.metavar}`" if is_flag else ""
+    marks = ["yes" if place in option.places else "" for place in places]
+    texts = (option.reader.range, option.default_text, option.help)
+    return [f"`{option.name}`", flag, *(text.replace("|", "\\|") for text in texts), *marks]
+
+
+if __name__ == "__main__":
+    page = Path(sys.argv[1])
+    page.write_text(with_table(page.read_text(encoding="utf-8")), encoding="utf-8")

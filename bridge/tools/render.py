@@ -1,0 +1,61 @@
+"""`melody-bridge render`: clips from a melody, a prompt, or both."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from bridge.config import Options, merge
+from bridge.config.files import render_defaults
+from bridge.config.flags import add_flags, given_flags
+from bridge.config.presets import find_preset
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a render."""
+    add_flags(parser, "render")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Render, and print the clips; return the exit status.
+
+    Raises:
+        BridgeError: as `rendering.plan.prepare` and `rendering.render.render`.
+    """
+    flags = given_flags(arguments, "render")
+    preset = {} if arguments.preset is None else find_preset(arguments.preset).values
+    return render_and_print(merge(flags, preset, render_defaults()), as_json=arguments.json)
+
+
+def render_and_print(options: Options, *, as_json: bool) -> int:
+    """Render with a progress bar; print the clips, or one JSON object; return the exit status."""
+    from bridge.rendering.plan import prepare
+    from bridge.rendering.render import render
+    from bridge.tools.progress_bar import progress_bar
+
+    plan = prepare(options)
+    _print_remarks(plan.remarks)
+    with progress_bar() as progress:
+        rendered = render(plan, progress=progress)
+    _print_remarks(rendered.remarks)
+    if as_json:
+        print(json.dumps(rendered.as_json(), allow_nan=False))
+        return 0
+    for clip in rendered.clips:
+        print(clip.path)
+        print(f"  {clip.summary()}")
+    if rendered.plot is not None:
+        print(rendered.plot)
+    print(
+        f"{rendered.seconds:.1f} s on {rendered.device}, "
+        f"{rendered.realtime_factor:.2f} times real time"
+    )
+    return 0
+
+
+def _print_remarks(remarks: tuple[str, ...]) -> None:
+    if sys.stderr is not None:
+        for remark in remarks:
+            print(" ".join(remark.split()), file=sys.stderr)

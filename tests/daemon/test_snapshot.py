@@ -1,0 +1,91 @@
+"""The snapshot: a fold over the events, and the events for a late client."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.commands import (
+    BeatReached,
+    CaptureChanged,
+    ClipReady,
+    ClockChanged,
+    Done,
+    EngineChanged,
+    Event,
+    Failed,
+    InputChanged,
+    Level,
+    Pong,
+    Progress,
+    RequestBegun,
+)
+from bridge.daemon.snapshot import MOST_CLIPS, OpenRequest, Snapshot
+
+CLOCK = ClockChanged("osc", 120.0, 4, 4, True)
+
+
+def after(*events: Event) -> Snapshot:
+    snapshot = Snapshot()
+    for event in events:
+        snapshot.apply(event)
+    return snapshot
+
+
+def clip(id: str, number: int) -> ClipReady:
+    return ClipReady(id, 0, 1, f"/clips/{number}.wav", 4, 120.0, 7, 0.9, 4, 4, 44_100, "clip")
+
+
+def test_the_newest_event_of_each_kind_is_the_state() -> None:
+    snapshot = after(
+        EngineChanged("loading", "pocket"),
+        EngineChanged("ready", "pocket on cpu"),
+        InputChanged("ready", "microphone", 48_000),
+        Level(-6.0, -20.0),
+        CLOCK,
+        BeatReached(4),
+        BeatReached(5),
+    )
+    assert snapshot.engine == EngineChanged("ready", "pocket on cpu")
+    assert snapshot.level == Level(-6.0, -20.0)
+    assert (snapshot.clock, snapshot.beat) == (CLOCK, 5)
+
+
+@pytest.mark.parametrize("end", [Done("me-1", 1), Failed("me-1", "cancelled", "by its client")])
+def test_a_request_is_open_from_its_beginning_to_its_end(end: Done | Failed) -> None:
+    progress = Progress("me-1", 0.5, 2.0)
+    snapshot = after(RequestBegun("me-1", "generate"), RequestBegun("me-2", "capture"), progress)
+    assert list(snapshot.requests) == ["me-1", "me-2"]
+    assert snapshot.requests["me-1"].fraction == 0.5
+    snapshot.apply(CaptureChanged("me-2", "recording", 1.0, -6.0))
+    assert snapshot.requests["me-2"].fraction is None
+    snapshot.apply(end)
+    assert list(snapshot.requests) == ["me-2"]
+
+
+def test_progress_of_an_unknown_request_changes_nothing() -> None:
+    assert after(Progress("me-1", 0.5, 2.0), Pong("ready")) == Snapshot()
+
+
+def test_only_new_clips_are_kept_the_newest_first_and_up_to_a_limit() -> None:
+    snapshot = after(RequestBegun("me-1", "generate"), RequestBegun("me-2", "list of clips"))
+    for number in range(MOST_CLIPS + 2):
+        snapshot.apply(clip("me-1", number))
+        snapshot.apply(clip("me-1", number))
+        snapshot.apply(clip("me-2", 1000 + number))
+    assert [clip.path for clip in snapshot.clips] == [
+        f"/clips/{number}.wav" for number in range(MOST_CLIPS + 1, 1, -1)
+    ]
+
+
+def test_a_screen_can_go_on_drawing_the_old_requests() -> None:
+    snapshot = after(RequestBegun("me-1", "generate"))
+    held = snapshot.requests
+    snapshot.apply(RequestBegun("me-2", "generate"))
+    snapshot.apply(Done("me-1", 0))
+    assert held == {"me-1": OpenRequest("me-1", "generate")}
+
+
+def test_a_late_client_gets_the_state_of_engine_input_and_clock() -> None:
+    ready = EngineChanged("ready", "pocket on cpu")
+    assert list(after(ready).state_events()) == [ready, InputChanged("none", "", 0)]
+    assert list(after(ready, CLOCK).state_events())[-1] == CLOCK
