@@ -33,7 +33,7 @@ if os.environ.get("CI"):
 pytest_plugins = ["tests.peers.jack"]
 
 MELODIES = Path(__file__).parent / "melodies"
-SLOW_TIMEOUT_SECONDS = 1200
+SLOW_TIMEOUT_SECONDS = 1800
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts background jobs with SIGINT ignored, and the processes that tests interrupt

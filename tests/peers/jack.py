@@ -94,7 +94,16 @@ class JackServer:
 
     def ports(self) -> list[str]:
         """The names of all ports."""
-        return _ask(["jack_lsp"]).split()
+        names: list[str] = []
+
+        def listed() -> bool:
+            # A busy server refuses a client now and then.
+            asked = subprocess.run(["jack_lsp"], capture_output=True, text=True)
+            names[:] = asked.stdout.split()
+            return asked.returncode == 0
+
+        until(listed, "the server lists its ports")
+        return names
 
     def forget_inputs(self) -> None:
         """Wait until the server has noticed that earlier input streams are gone.
@@ -106,7 +115,8 @@ class JackServer:
     def connect(self, output: str, input_: str) -> None:
         """Wait for two ports, and connect them."""
         until(lambda: {output, input_} <= set(self.ports()), f"{output} and {input_} are there")
-        subprocess.run(["jack_connect", output, input_], check=True)
+        connect = ["jack_connect", output, input_]
+        until(lambda: subprocess.run(connect).returncode == 0, f"{output} plays into {input_}")
 
     def _end(self, number: int) -> None:
         if self._server is not None:
@@ -263,10 +273,6 @@ def processes_with(server_name: str) -> list[int]:
         if variable in environment and int(entry.name) != os.getpid():
             found.append(int(entry.name))
     return found
-
-
-def _ask(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _start(module: str, *arguments: str) -> subprocess.Popen[str]:
