@@ -23,7 +23,7 @@ _THEME = {
     "live_meter_bg": "#242424",
 }
 """Colours of Live's default theme, by their names in Max. Sources: patchers that were saved in that
-theme, and Max's reference; a colour that neither has lies between its neighbours."""
+theme, and Max's reference; a colour that neither has is a mean of its neighbours."""
 _FONT_SIZE = 9.5
 """Of Live's own objects."""
 _MAX_FONT_SIZE = 10.0

@@ -1,4 +1,4 @@
-"""The import graph of DESIGN.md, and what may not load torch or PortAudio."""
+"""The import graph of docs/architecture.md, and what may not load torch or PortAudio."""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from bridge.audio import db_to_power
+
 HOP_SECONDS = 0.005
 """Distance between the starts of blocks. A block is twice as long: a period of the lowest voice."""
 FLOOR_SECONDS = 2.0
@@ -121,7 +123,7 @@ class OnsetFinder:
             if len(known) >= _MIN_FLOOR_BLOCKS:
                 smooth = sliding_window_view(known, _SMOOTH_BLOCKS).mean(axis=1)
                 floor = float(np.percentile(smooth, _FLOOR_PERCENTILE))
-            floor = min(floor, 10 ** (_HIGHEST_FLOOR_DBFS / 10))
-            above = floor * 10 ** (_ABOVE_FLOOR_DB / 10)
-            self._threshold = max(above, 10 ** (SOFTEST_DBFS / 10))
+            floor = min(floor, db_to_power(_HIGHEST_FLOOR_DBFS))
+            above = floor * db_to_power(_ABOVE_FLOOR_DB)
+            self._threshold = max(above, db_to_power(SOFTEST_DBFS))
         return self._threshold

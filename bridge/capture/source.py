@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.audio import Waveform
+from bridge.audio import Waveform, db_to_power
 from bridge.chroma import SILENCE_DBFS
 from bridge.errors import SilentMelody
 from bridge.soundcard.ring import Ring
@@ -152,7 +152,7 @@ def _check_not_silent(samples: NDArray[np.float32], sample_rate: int) -> None:
             "may use it (on macOS: System Settings, Privacy & Security, Microphone)"
         )
     block = max(1, round(_SILENT_BLOCK_SECONDS * sample_rate))
-    least = 10 ** (SILENCE_DBFS / 10)
+    least = db_to_power(SILENCE_DBFS)
     if not any(
         samples[first : first + block].var(axis=0, dtype=np.float64).max() >= least
         for first in range(0, len(samples), block)

@@ -11,7 +11,6 @@ import asyncio
 import errno
 import logging
 import socket
-import struct
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -279,7 +278,7 @@ class OscEndpoint(asyncio.DatagramProtocol):
     def _send_to(self, ports: Iterable[int], event: Event) -> None:
         try:
             datagram = write_message(*event_message(event))
-        except (ValueError, OverflowError, struct.error) as error:
+        except (ValueError, OverflowError) as error:
             self._stats.unsent += 1
             _log.error("cannot send an event: %s", error)
             return

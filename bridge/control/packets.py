@@ -25,7 +25,7 @@ MAX_ARGUMENTS = 1024
 """Arguments of one message."""
 
 Argument = int | float | str | None
-"""One received value; None stands for a type that the protocol does not use."""
+"""One received value; None is a type that the protocol does not use."""
 
 _BUNDLE = b"#bundle\0"
 _BUNDLE_HEADER_BYTES = 16

@@ -115,7 +115,7 @@ def _job() -> int | None:
 
 
 def _this_process() -> ctypes.c_void_p:
-    """The handle that stands for the calling process, as `GetCurrentProcess` returns it."""
+    """The pseudo handle of the calling process, as `GetCurrentProcess` returns it."""
     return ctypes.c_void_p(-1)
 
 

@@ -18,7 +18,7 @@ from bridge.config import MAX_SEED, Options, fill_prompt
 from bridge.errors import Unsupported
 from bridge.melody import MIDI_SUFFIXES, AlignedMelody, align_to_bars, read_melody
 from bridge.rendering import outputs
-from bridge.timing import Meter, Take, bars_to_seconds, first_meter, first_tempo
+from bridge.timing import Meter, Take, bars_text, bars_to_seconds, first_meter, first_tempo
 
 DEMO_MELODY = Path(str(files("bridge"))) / "data" / "twinkle-hum-100bpm.flac"
 DEMO_SEED = 11
@@ -129,9 +129,9 @@ def _check_length(bars: int, tempo_bpm: Fraction, meter: Meter) -> None:
     if seconds <= LONGEST_SECONDS:
         return
     most = int(Fraction(LONGEST_SECONDS) / bars_to_seconds(1, meter, tempo_bpm))
-    remedy = f"ask for {_bars(most)} or fewer" if most else "ask for a faster tempo"
+    remedy = f"ask for {bars_text(most)} or fewer" if most else "ask for a faster tempo"
     raise Unsupported(
-        f"{_bars(bars)} of {meter} at {float(tempo_bpm):g} bpm are {float(seconds):.1f} s, and a "
+        f"{bars_text(bars)} of {meter} at {float(tempo_bpm):g} bpm are {float(seconds):.1f} s, and a "
         f"clip has {LONGEST_SECONDS:g} s at most: {remedy}"
     )
 
@@ -140,7 +140,3 @@ def _piece_seconds(bars: int, tempo_bpm: Fraction, meter: Meter) -> float:
     clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))
     # The longest clips leave no room for the whole surplus: they get what fits.
     return min(clip_seconds + surplus_seconds(bars, tempo_bpm, meter), LONGEST_SECONDS)
-
-
-def _bars(count: int) -> str:
-    return "1 bar" if count == 1 else f"{count} bars"

@@ -18,6 +18,7 @@ from bridge.delivery import clip_name, write_clip
 from bridge.process import signals
 from bridge.rendering import outputs
 from bridge.rendering.plan import RenderPlan
+from bridge.timing import bars_text
 
 if TYPE_CHECKING:
     from bridge.clip import FinishedClip
@@ -57,8 +58,10 @@ class RenderedClip:
 
     def summary(self) -> str:
         """One line for a musician: bars, tempo, seed, similarity, and distance from the grid."""
-        bars = "1 bar" if self.bars == 1 else f"{self.bars} bars"
-        parts = [f"{bars} of {self.meter} at {self.tempo_bpm:g} bpm", f"seed {self.seed}"]
+        parts = [
+            f"{bars_text(self.bars)} of {self.meter} at {self.tempo_bpm:g} bpm",
+            f"seed {self.seed}",
+        ]
         if self.melody_similarity is not None:
             parts.append(f"melody similarity {self.melody_similarity:.2f}")
         if self.beat_offset_ms is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.audio import power_to_db
 from bridge.soundcard.ring import Overwritten, Ring
 
 LOWEST_DB = -120.0
@@ -31,4 +32,4 @@ def peak_db(samples: NDArray[np.float32]) -> float:
 
 def decibel(power: float) -> float:
     """A mean square as dBFS."""
-    return max(LOWEST_DB, 10 * float(np.log10(max(power, 1e-20))))
+    return max(LOWEST_DB, float(power_to_db(max(power, 1e-20))))

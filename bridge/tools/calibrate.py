@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.audio import db_to_amplitude
 from bridge.config import read_value
 from bridge.errors import NoInput, NoOutput, NotHeard
 from bridge.soundcard.devices import Device, find_device, portaudio, read_devices
@@ -230,7 +231,7 @@ def _find_sweep(ring: Ring, played_seconds: float, source: Device) -> _FoundSwee
     except (LookupError, ValueError) as error:
         raise NotHeard(f"{source.full_name} gives no more audio: choose another input") from error
     peak = float(np.abs(recorded).max())
-    if peak < 10 ** (_SILENCE_DBFS / 20):
+    if peak < db_to_amplitude(_SILENCE_DBFS):
         raise NotHeard(
             f"{source.full_name} hears nothing: connect it to the output by a cable, or put the "
             "microphone to the speaker, and turn both up"
@@ -247,10 +248,9 @@ def _correlation(recorded: NDArray[np.float32], sweep: NDArray[np.float32]) -> N
     Returns:
         float64 `[lags]`.
     """
-    count = len(recorded) - len(sweep) + 1
-    length = 1 << len(recorded).bit_length()
-    spectrum = np.fft.rfft(recorded, length) * np.fft.rfft(sweep, length).conj()
-    product = np.fft.irfft(spectrum, length)[:count]
+    from scipy.signal import correlate
+
+    product = correlate(recorded.astype(np.float64), sweep.astype(np.float64), mode="valid")
     energy = np.concatenate([[0.0], np.cumsum(recorded.astype(np.float64) ** 2)])
     window = energy[len(sweep) :] - energy[: -len(sweep)]
     # Energy far below the loudest is rounding error: do not divide by it.

@@ -8,7 +8,6 @@ import math
 import os
 import select
 import socket
-import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -134,7 +133,7 @@ def send(
             Uncut(argument) if isinstance(argument, str) else argument for argument in arguments
         ]
         message = write_message(address, words)
-    except (ValueError, OverflowError, struct.error) as error:
+    except (ValueError, OverflowError) as error:
         raise BadArgument(f"{address} cannot be sent: {error}") from error
     with _Client(port) as client:
         client.subscribe()

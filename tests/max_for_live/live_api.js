@@ -257,7 +257,7 @@ function makeLiveAPI(live, device, host) {
       if (!host.lowPriority()) refuse('LiveAPI used in the high-priority thread');
     }
 
-    // Sources disagree on the effect of a refusal in the script: FACTS says that it throws, third
+    // Sources disagree on the effect of a refusal in the script: reports say that it throws, third
     // parties that `try` does not catch it and the console shows it. Tests of scripts use both
     // settings.
     #attempt(action) {

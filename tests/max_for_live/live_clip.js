@@ -69,7 +69,7 @@ class Clip extends LiveObject {
   }
 
   /**
-   * Third-party (FACTS): a track whose monitor is In does not play its own clips.
+   * Third party: a track whose monitor is In does not play its own clips.
    * @returns {boolean} whether it can be heard
    */
   get isHeard() {
@@ -295,7 +295,7 @@ class AudioClip extends Clip {
   }
 
   warpOff() {
-    // Third-party (FACTS): warp off switches looping off and keeps the end marker's old number.
+    // Third party: warp off switches looping off and keeps the end marker's old number.
     const inSeconds = (bounds) => bounds.map((beats) => this.warpMap.sampleTimeAt(beats));
     this.loop = inSeconds(this.loop);
     this.region = inSeconds(this.region);

@@ -9,7 +9,7 @@ const { LiveObject } = require('./live_object.js');
 const { Song } = require('./live_song.js');
 const { readWav } = require('./live_wav.js');
 
-// Third-party (FACTS): `ClipSlot.create_audio_clip` came with this version.
+// Third party: `ClipSlot.create_audio_clip` came with this version.
 const CREATE_AUDIO_CLIP_SINCE = [12, 0, 5];
 
 const REAL_CLOCK = {

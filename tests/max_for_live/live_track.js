@@ -27,7 +27,7 @@ class ClipSlot extends LiveObject {
   /**
    * docs.cycling74.com/apiref/lom/clipslot, create_audio_clip: "Given an absolute path to a valid
    * audio file in a supported format ... Throws an error if the clip slot doesn't belong to an
-   * audio track or if the track is frozen". FACTS: also on an occupied slot.
+   * audio track or if the track is frozen". Reports: also on an occupied slot.
    */
   createAudioClip(filePath) {
     const absolute = path.posix.isAbsolute(filePath) || /^[A-Za-z]:[\\/]/.test(filePath);

@@ -279,7 +279,7 @@ class Client:
                 return True
 
             until(answered, "the daemon answers a ping", PATIENCE_SECONDS)
-            # The answers are in this client's socket before that pong: a mark behind them tells
+            # The answers are in this client's socket before that pong: a mark behind them shows
             # that all are read.
             mark = self._marks + 1
 
