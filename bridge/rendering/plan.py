@@ -131,8 +131,8 @@ def _check_length(bars: int, tempo_bpm: Fraction, meter: Meter) -> None:
     most = int(Fraction(LONGEST_SECONDS) / bars_to_seconds(1, meter, tempo_bpm))
     remedy = f"ask for {bars_text(most)} or fewer" if most else "ask for a faster tempo"
     raise Unsupported(
-        f"{bars_text(bars)} of {meter} at {float(tempo_bpm):g} bpm are {float(seconds):.1f} s, and a "
-        f"clip has {LONGEST_SECONDS:g} s at most: {remedy}"
+        f"{bars_text(bars)} of {meter} at {float(tempo_bpm):g} bpm are {float(seconds):.1f} s, and "
+        f"a clip has {LONGEST_SECONDS:g} s at most: {remedy}"
     )
 
 
