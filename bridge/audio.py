@@ -134,7 +134,8 @@ class Mixdown:
         """Mix samples `[frames, channels]` as was measured: float32 `[frames, 1]`."""
         channel = self.channel
         if channel is None:
-            return samples.mean(axis=1, keepdims=True)
+            mean: NDArray[np.float32] = samples.mean(axis=1, keepdims=True)
+            return mean
         return samples[:, channel : channel + 1].copy()
 
 

@@ -170,7 +170,9 @@ class Daemon:
         self._requests = RequestRegistry(self._publish)
         self._engine: EngineHost = Supervisor(options.model, options.device, self._engine_changed)
         self._listener = (
-            None if options.input == NO_INPUT else Listener(options.input, self._input_changed)
+            None
+            if options.input == NO_INPUT
+            else Listener(options.input, self._input_changed, channels=options.input_channels)
         )
         self._captures = CaptureRegistry(
             self._requests,

@@ -15,6 +15,7 @@ from typing import Any
 from bridge.commands import InputChanged, InputState
 from bridge.errors import NoInput
 from bridge.process.child import Child, Heartbeat
+from bridge.soundcard.channels import Channels
 from bridge.soundcard.input import Found, Running, Stop, Waiting, run_input
 from bridge.soundcard.ring import Ring
 
@@ -44,17 +45,22 @@ class Listener:
     """
 
     def __init__(
-        self, selection: str | int | None, on_change: Callable[[InputChanged], None]
+        self,
+        selection: str | int | None,
+        on_change: Callable[[InputChanged], None],
+        *,
+        channels: Channels = None,
     ) -> None:
         """Args:
         selection: as in `devices.find_device`.
         on_change: called in the event loop whenever state, device or detail changes.
+        channels: of the device, to record.
         """
         self.ring: Ring | None = None
         self.state: InputState = "none"
         self.device = ""
         self.detail = "the audio process starts"
-        self._selection, self._on_change = selection, on_change
+        self._selection, self._channels, self._on_change = selection, channels, on_change
         self._task: asyncio.Task[None] | None = None
         self._child: Child | None = None
         self._next_ring: Ring | None = None
@@ -116,6 +122,7 @@ class Listener:
         child = self._child = Child(
             run_input,
             self._selection,
+            self._channels,
             name="melody-bridge input",
             on_message=self._on_message,
             on_exit=self._on_exit,
