@@ -24,6 +24,7 @@ from bridge.commands import (
     CaptureState,
     Done,
     Failed,
+    Remark,
 )
 from bridge.daemon.bounded import Bounded
 from bridge.daemon.melody_files import MelodyFiles
@@ -33,11 +34,11 @@ from bridge.errors import (
     BadArgument,
     BridgeError,
     Cancelled,
+    Internal,
     NoInput,
     NotEnoughBars,
     SilentMelody,
     UnknownMelody,
-    Unsupported,
 )
 from bridge.soundcard.level import LOWEST_DB, peak_db
 from bridge.soundcard.listener import Listener
@@ -129,7 +130,9 @@ class CaptureRegistry:
             except BadArgument as error:
                 self._fail(known, error)
             return
-        if not self._requests.begin(command.id, "capture"):
+        # More notes under one id belong to it, so only other captures can be compared.
+        compared = None if isinstance(command, CaptureNotes) else command
+        if not self._requests.begin(command.id, "capture", compared):
             return
         entry = self._add(command.id)
         try:
@@ -225,7 +228,7 @@ class CaptureRegistry:
     def _record(self, command: CaptureStart | CaptureLast, now_seconds: float) -> Capture:
         source = Source(
             self._ring(),
-            self._time.clock,
+            self._time.bar_lines,
             self._latency_seconds,
             self._time.tempo_bpm(),
             first_meter(self._time.meter()),
@@ -255,7 +258,7 @@ class CaptureRegistry:
             return
         except Exception:
             _log.exception("capture %s failed", entry.id)
-            self._fail(entry, Unsupported(DEFECT))
+            self._fail(entry, Internal(DEFECT))
             return
         if running.take is not None:
             entry.remarks = running.remarks
@@ -273,7 +276,7 @@ class CaptureRegistry:
             return
         except Exception:
             _log.exception("%s could not be read", command.path)
-            self._fail(entry, Unsupported(DEFECT))
+            self._fail(entry, Internal(DEFECT))
             return
         entry.path, entry.recipe, take = melody.path, melody.recipe, melody.take
         if isinstance(take.source, Waveform):
@@ -331,6 +334,8 @@ class CaptureRegistry:
         entry.take.set_result(take)
         self._forget_oldest()
         self._publish(entry, "done", seconds, peak_db)
+        for remark in entry.remarks:
+            self._requests.publish(Remark(entry.id, remark))
         self._requests.publish(Done(entry.id, 0))
 
     def _fail(self, entry: CaptureEntry, error: BridgeError) -> None:
@@ -351,8 +356,11 @@ class CaptureRegistry:
 
 
 def client_of(id: str) -> str:
-    """The client's name in a request's id: `live1` in `live1-7`."""
-    return id.rpartition("-")[0] or id
+    """The client's name in a request's id: `live1` in `live1-7`.
+
+    All ids without a dash belong to one client, whose name is empty.
+    """
+    return id.rpartition("-")[0]
 
 
 def _audio_bytes(entry: CaptureEntry) -> int:
