@@ -26,6 +26,7 @@ from bridge.commands import (
     CaptureState,
     Done,
     Failed,
+    Remark,
 )
 from bridge.daemon.bounded import Bounded
 from bridge.daemon.melody_files import MelodyFiles
@@ -35,11 +36,11 @@ from bridge.errors import (
     BadArgument,
     BridgeError,
     Cancelled,
+    Internal,
     NoInput,
     NotEnoughBars,
     SilentMelody,
     UnknownMelody,
-    Unsupported,
 )
 from bridge.soundcard.level import LOWEST_DB, peak_db
 from bridge.soundcard.listener import Listener
@@ -129,7 +130,7 @@ class CaptureRegistry:
         request renders from it.
 
         Raises:
-            BadArgument: the id belongs to another request, or its notes have ended.
+            BadArgument: the id belongs to another request, or takes no more notes.
             QueueFull: too many requests are under way.
         """
         known = self._entries.get(command.id)
@@ -145,9 +146,11 @@ class CaptureRegistry:
                 self._make_room_for_notes()
             elif not _has_notes(known, command):
                 raise BadArgument(
-                    f"{command.id} was ended before these notes came: send all under another id"
+                    f"{command.id} takes no more notes: send all of them under another id"
                 )
-        if not self._requests.begin(command.id, "capture"):
+        # More notes under one id belong to it, so only other captures can be compared.
+        compared = None if isinstance(command, CaptureNotes) else command
+        if not self._requests.begin(command.id, "capture", compared):
             return
         entry = self._add(command.id)
         try:
@@ -244,7 +247,7 @@ class CaptureRegistry:
     def _record(self, command: CaptureStart | CaptureLast, now_seconds: float) -> Capture:
         source = Source(
             self._ring(),
-            self._time.clock,
+            self._time.bar_lines,
             self._latency_seconds,
             self._time.tempo_bpm(),
             first_meter(self._time.meter()),
@@ -298,13 +301,13 @@ class CaptureRegistry:
                 self._fail(entry, NotEnoughBars(message))
             case _:
                 _log.error("capture %s failed", entry.id, exc_info=error)
-                self._fail(entry, Unsupported(DEFECT))
+                self._fail(entry, Internal(DEFECT))
 
     def _remark(self, entry: CaptureEntry, text: str) -> None:
-        """Add a remark to a capture that is under way, and log it now."""
+        """Add a remark to a capture that is under way, and publish it now."""
         if not entry.take.done():
             entry.remarks += (text,)
-            _log.warning("%s: %s", entry.id, text)
+            self._requests.publish(Remark(entry.id, text))
 
     def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -320,7 +323,7 @@ class CaptureRegistry:
             return
         except Exception:
             _log.exception("%s could not be read", command.path)
-            self._fail(entry, Unsupported(DEFECT))
+            self._fail(entry, Internal(DEFECT))
             return
         entry.path, entry.recipe, take = melody.path, melody.recipe, melody.take
         if isinstance(take.source, Waveform):
@@ -408,15 +411,20 @@ class CaptureRegistry:
 
 
 def client_of(id: str) -> str:
-    """The client's name in a request's id: `live1` in `live1-7`."""
-    return id.rpartition("-")[0] or id
+    """The client's name in a request's id: `live1` in `live1-7`.
+
+    All ids without a dash belong to one client, whose name is empty.
+    """
+    return id.rpartition("-")[0]
 
 
-def _has_notes(ended: CaptureEntry, command: CaptureNotes) -> bool:
-    """Whether an ended capture has the notes of a message already, or failed."""
-    if ended.take.cancelled() or ended.take.exception() is not None:
+def _has_notes(known: CaptureEntry, command: CaptureNotes) -> bool:
+    """Whether a capture has the notes of a message already, or failed."""
+    if not known.take.done():
+        return False
+    if known.take.cancelled() or known.take.exception() is not None:
         return True
-    source = ended.take.result().source
+    source = known.take.result().source
     return not isinstance(source, Waveform) and set(command.notes) <= set(source)
 
 

@@ -7,6 +7,7 @@ stays readable, and a new process waits for the device to come back.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,6 +32,8 @@ _CHECK_SECONDS = 0.1
 _STOP_SECONDS = 1.0
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 5.0
+
+_log = logging.getLogger(__name__)
 
 
 class Listener:
@@ -106,6 +109,13 @@ class Listener:
                 await self._run_process()
             except OSError as error:
                 self._input_gone(f"the audio process does not start: {error.strerror or error}")
+            except Exception:
+                # Without this, nothing would be recorded for ever, and without a message.
+                _log.exception("watching the audio process failed")
+                self._input_gone("watching the audio process failed: it is replaced")
+                if self._child is not None:
+                    self._child.kill()
+                    await self._child.wait()
             self._drop_next_ring()
             if self._ready_seconds and _seconds_since(self._ready_seconds) > STEADY_SECONDS:
                 delay_seconds = _FIRST_DELAY_SECONDS
