@@ -115,7 +115,7 @@ def finish(
         source_offset_seconds=offset,
         loudness_lufs=loud.loudness_lufs,
         true_peak_dbtp=loud.true_peak_dbtp,
-        remarks=remarks + loop.remarks,
+        remarks=remarks + loop.remarks + loud.remarks,
     )
 
 
