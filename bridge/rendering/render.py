@@ -108,7 +108,9 @@ def render(plan: RenderPlan, *, progress: OnStage = lambda doing, share: None) -
         signals.Interrupted: a signal came while writing; nothing is left on disk.
     """
     from bridge.engine import load
+    from bridge.engine.threads import let_idle_threads_sleep
 
+    let_idle_threads_sleep()
     options = plan.options
     progress(f"loading {options.model}", None)
     engine = load(options.model, device=options.device)
@@ -199,7 +201,7 @@ def finish_clips(plan: RenderPlan, waveforms: Sequence[Waveform]) -> list[Ranked
         )
         for waveform in waveforms
     ]
-    ranked = rank([clip.waveform for clip in finished], classes)
+    ranked = rank([clip.waveform for clip in finished], classes, [clip.clicks for clip in finished])
     return [
         RankedClip(plan.seed + each.index, finished[each.index], each.melody_similarity)
         for each in ranked

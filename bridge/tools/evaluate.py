@@ -155,7 +155,9 @@ def run(arguments: argparse.Namespace) -> int:
 def main(options: EvaluateOptions, *, as_json: bool) -> int:
     """Measure and print; return 0, also where a figure misses its floor: the table says so."""
     from bridge.engine import load
+    from bridge.engine.threads import let_idle_threads_sleep
 
+    let_idle_threads_sleep()
     console = Console(stderr=True)
     figures = evaluate(
         load(options.model, engine=options.engine),
