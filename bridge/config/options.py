@@ -173,6 +173,16 @@ class Options:
         default_text="the clip's",
         group="music",
     )
+    track: str | None = _option(
+        text(80),
+        None,
+        "the track of a MIDI file that leads, by name or number",
+        places=("render",),
+        metavar="NAME|N",
+        default_text="the highest note of all tracks",
+        group="music",
+        in_sidecar=True,
+    )
     key: str | None = _option(
         KEY,
         None,

@@ -279,8 +279,7 @@ class CaptureRegistry:
         if isinstance(take.source, Waveform):
             self._finish(entry, take, take.source.seconds, peak_db(take.source.samples))
         else:
-            end = max(note.start_beat + note.length_beats for note in take.source)
-            self._finish(entry, take, self._seconds_of(take.length_beats or end, take.tempo_bpm))
+            self._finish(entry, take, float(take.times.seconds_at(take.end_beats)))
 
     def _close_notes(self, entry: CaptureEntry) -> None:
         """Finish a capture with the notes so far."""
@@ -294,9 +293,9 @@ class CaptureRegistry:
         assert take.length_beats is not None
         self._finish(entry, take, self._seconds_of(take.length_beats))
 
-    def _seconds_of(self, beats: Fraction, tempo_bpm: Fraction | None = None) -> float:
-        """Length of notes in seconds, at their own tempo, else the session's."""
-        return float(beats_to_seconds(beats, first_tempo(tempo_bpm, self._time.tempo_bpm())))
+    def _seconds_of(self, beats: Fraction) -> float:
+        """Length of notes in seconds, at the session's tempo."""
+        return float(beats_to_seconds(beats, first_tempo(self._time.tempo_bpm())))
 
     def _add(self, id: str) -> CaptureEntry:
         entry = CaptureEntry(id, asyncio.get_running_loop().create_future())

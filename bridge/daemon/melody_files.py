@@ -53,7 +53,9 @@ class MelodyFiles:
 
     def _read(self, command: CaptureFile) -> FileMelody:
         path = allowed_path(command.path, self._roots)
-        take = read_melody(path, tempo_bpm=command.tempo_bpm, meter=command.meter)
+        take = read_melody(
+            path, tempo_bpm=command.tempo_bpm, meter=command.meter, track=command.track
+        )
         if command.start_seconds or command.length_seconds is not None:
             take = cut(
                 take,
@@ -65,5 +67,6 @@ class MelodyFiles:
             "melody_start_seconds": command.start_seconds,
             "melody_length_seconds": command.length_seconds,
             "melody_wrap": command.wrap,
+            "track": command.track,
         }
         return FileMelody(path, take, recipe)

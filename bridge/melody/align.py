@@ -208,12 +208,11 @@ def _tile(
 
 def _align_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> AlignedMelody:
     bar_beats = clip.meter.beats_per_bar
+    end = take.end_beats - take.pickup_beats
+    notes = tuple(_after_pickup(take, notes))
     if not any(note.start_beat < clip.bars * bar_beats for note in notes):
         raise SilentMelody(_silent(take, clip))
     last_start = max(note.start_beat for note in notes)
-    end = max(note.start_beat + note.length_beats for note in notes)
-    if take.length_beats is not None:
-        end = max(end, take.length_beats)
     melody_bars = max(last_start // bar_beats + 1, ceil((end - SLACK_BEATS) / bar_beats))
 
     remarks = _time_remarks(take, clip)
@@ -233,6 +232,15 @@ def _align_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> AlignedMel
         classes=note_pitch_classes(tiled, clip.tempo_bpm, clip.steps),
         remarks=tuple(remarks),
     )
+
+
+def _after_pickup(take: Take, notes: tuple[Note, ...]) -> Iterator[Note]:
+    """The notes from the first bar line on, which is their beat 0."""
+    for note in notes:
+        start = max(note.start_beat, take.pickup_beats)
+        length = note.start_beat + note.length_beats - start
+        if length > 0:
+            yield Note(start - take.pickup_beats, length, note.pitch)
 
 
 def _silent(take: Take, clip: _Clip) -> str:

@@ -10,14 +10,14 @@ import numpy as np
 import soundfile
 
 from bridge.audio import Waveform
-from bridge.errors import SilentMelody, UnreadableFile
-from bridge.melody.notes import notes_from_midi
+from bridge.errors import BadArgument, SilentMelody, UnreadableFile
+from bridge.melody.notes import take_from_midi
 from bridge.melody.silence import sounding_seconds
 from bridge.timing import Meter, Take
 
 MAX_MELODY_SECONDS = 600
 """As long as the longest clip: enough for a whole song, while an hour is the wrong file."""
-MIDI_SUFFIXES = (".mid", ".midi")
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 
 _SAMPLE_RATES = range(1_000, 1_000_001)
 _MAX_CHANNELS = 64
@@ -28,16 +28,19 @@ def read_melody(
     *,
     tempo_bpm: Fraction | None = None,
     meter: Meter | None = None,
+    track: str | None = None,
 ) -> Take:
-    """Read a melody: any audio that soundfile reads, or notes from a `.mid` or `.midi` file.
+    """Read a melody: any audio that soundfile reads, or the notes of a MIDI file.
 
     Args:
         path: the file.
         tempo_bpm: the melody's own tempo; None takes a MIDI file's tempo, and leaves that of audio
             unknown.
         meter: likewise.
+        track: name or number of a MIDI file's track; None: all.
 
     Raises:
+        BadArgument: the file has no such track, or is audio.
         UnreadableFile: the file does not exist, has another format, is damaged, or is longer than
             ten minutes.
         SilentMelody: nothing sounds in it.
@@ -45,8 +48,11 @@ def read_melody(
     file = Path(path)
     _require_content(file)
     if file.suffix.lower() in MIDI_SUFFIXES:
-        notes, own_tempo_bpm, own_meter = notes_from_midi(file)
-        return Take(notes, tempo_bpm or own_tempo_bpm, meter or own_meter, name=file.name)
+        return take_from_midi(file, tempo_bpm=tempo_bpm, meter=meter, track=track)
+    if track is not None:
+        raise BadArgument(
+            f"track {track!r}: {file.name} is audio, and only MIDI has tracks; leave it out"
+        )
     waveform = _read_audio(file)
     if not len(sounding_seconds(waveform)):
         raise SilentMelody(

@@ -59,8 +59,9 @@ class RenderPlan:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What was cut, repeated or scaled in the melody, a sentence each."""
-        return self.aligned.remarks if self.aligned is not None else ()
+        """What was read, cut, repeated or scaled of the melody, a sentence each."""
+        aligned = self.aligned.remarks if self.aligned is not None else ()
+        return (*(self.take.remarks if self.take is not None else ()), *aligned)
 
 
 def prepare(options: Options, take: Take | None = None) -> RenderPlan:
@@ -81,7 +82,8 @@ def prepare(options: Options, take: Take | None = None) -> RenderPlan:
     if take is None and options.melody is not None:
         # MIDI notes are in beats: the tempo they were played at changes nothing.
         is_midi = options.melody.suffix.lower() in MIDI_SUFFIXES
-        take = read_melody(options.melody, tempo_bpm=None if is_midi else options.melody_tempo_bpm)
+        tempo_bpm = None if is_midi else options.melody_tempo_bpm
+        take = read_melody(options.melody, tempo_bpm=tempo_bpm, track=options.track)
     tempo_bpm, meter = _time(options, take)
     _check_length(options.bars, tempo_bpm, meter)
     prompt = options.prompt
