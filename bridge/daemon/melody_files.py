@@ -13,7 +13,7 @@ from bridge.melody import allowed_path, cut, read_melody
 from bridge.timing import Take
 
 MOST_READERS = 2
-"""Files read at a time: ten minutes of audio are 200 MB before they are cut."""
+"""Files read at a time: each takes 150 MB at most while it is read."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bridge.errors import BadArgument, SilentMelody, UnreadableFile
+from bridge.melody.file_name import shown_name
 from bridge.melody.midi_file import (
     InvalidMidi,
     MetaEvent,
@@ -64,7 +65,7 @@ def take_from_midi(
         BadArgument: no track of that name or number has notes, or several fit the name.
     """
     file = _open(Path(path))
-    name = Path(os.fsdecode(path)).name
+    name = shown_name(Path(path))
     parts = _parts(file)
     if not parts:
         raise SilentMelody(f"melody {str(path)!r} has no notes (drums on channel 10 do not count)")
