@@ -14,7 +14,11 @@ from bridge.timing import Note, Take, TempoMap, shortest_tempo
 
 
 def cut(
-    take: Take, *, start_seconds: float, length_seconds: float | None, wrap: bool = False
+    take: Take,
+    *,
+    start_seconds: float | Fraction,
+    length_seconds: float | Fraction | None,
+    wrap: bool = False,
 ) -> Take:
     """Cut a part out of a take. Its start becomes the first bar line.
 
