@@ -7,7 +7,7 @@ Times are exact; only a number of frames is rounded, and only once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from bridge.audio import Waveform
@@ -182,13 +182,15 @@ class TempoMap:
             seconds -= (end - start) * beat_seconds
         return beat
 
-    def moved(self, first: Fraction, end: Fraction) -> TempoMap:
-        """The map of the beats from `first` to `end`, then of those from 0 to `first`."""
+    def moved(self, first: Fraction, end: Fraction | None) -> TempoMap:
+        """The map of the beats from `first` on; with an end, up to it, then of 0 to `first`."""
         before = max(index for index, (beat, _) in enumerate(self.changes) if beat <= first)
         start = (Fraction(0), self.changes[before][1])
-        later = ((beat - first, each) for beat, each in self.changes[before + 1 :] if beat < end)
+        later = ((beat - first, each) for beat, each in self.changes[before + 1 :])
+        if end is None:
+            return TempoMap((start, *later))
         again = ((beat + end - first, each) for beat, each in self.changes if beat < first)
-        return TempoMap((start, *later, *again))
+        return TempoMap((start, *(each for each in later if each[0] < end - first), *again))
 
     def _stretches(self) -> Iterator[tuple[tuple[Fraction, Fraction], Fraction | None]]:
         """Each change, and the beat of the next; None after the last."""
@@ -229,6 +231,25 @@ class Take:
             return Fraction(0)
         ends = (note.start_beat + note.length_beats for note in self.source)
         return max((*ends, self.length_beats or Fraction(0)))
+
+    def from_first_bar_line(self) -> Take:
+        """The take without its pickup; itself where it has none."""
+        if isinstance(self.source, Waveform) or not self.pickup_beats:
+            return self
+        first, end = self.pickup_beats, self.end_beats
+        notes = []
+        for note in self.source:
+            start = max(note.start_beat, first)
+            length = note.start_beat + note.length_beats - start
+            if length > 0:
+                notes.append(Note(start - first, length, note.pitch))
+        return replace(
+            self,
+            source=tuple(notes),
+            length_beats=end - first,
+            pickup_beats=Fraction(0),
+            tempo_map=self.tempo_map and self.tempo_map.moved(first, None),
+        )
 
     @property
     def times(self) -> TempoMap:

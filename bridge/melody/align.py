@@ -88,6 +88,7 @@ def align_to_bars(
     if bars < 1:
         raise BadArgument(f"a clip has at least 1 bar, got {bars}")
     clip = _Clip(bars, tempo_bpm, meter, piece_seconds)
+    take = take.from_first_bar_line()
     if isinstance(take.source, Waveform):
         return _align_audio(take, take.source, clip)
     return _align_notes(take, take.source, clip)
@@ -208,8 +209,7 @@ def _tile(
 
 def _align_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> AlignedMelody:
     bar_beats = clip.meter.beats_per_bar
-    end = take.end_beats - take.pickup_beats
-    notes = tuple(_after_pickup(take, notes))
+    end = take.end_beats
     if not any(note.start_beat < clip.bars * bar_beats for note in notes):
         raise SilentMelody(_silent(take, clip))
     last_start = max(note.start_beat for note in notes)
@@ -232,15 +232,6 @@ def _align_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> AlignedMel
         classes=note_pitch_classes(tiled, clip.tempo_bpm, clip.steps),
         remarks=tuple(remarks),
     )
-
-
-def _after_pickup(take: Take, notes: tuple[Note, ...]) -> Iterator[Note]:
-    """The notes from the first bar line on, which is their beat 0."""
-    for note in notes:
-        start = max(note.start_beat, take.pickup_beats)
-        length = note.start_beat + note.length_beats - start
-        if length > 0:
-            yield Note(start - take.pickup_beats, length, note.pitch)
 
 
 def _silent(take: Take, clip: _Clip) -> str:

@@ -96,7 +96,7 @@ def _tempo_at(take: Take, beat: Fraction) -> Fraction | None:
     """The tempo at a beat; the take's own where it does not change."""
     if take.tempo_map is None:
         return take.tempo_bpm
-    return shortest_tempo(60 / take.tempo_map.moved(beat, beat).changes[0][1])
+    return shortest_tempo(60 / take.tempo_map.moved(beat, None).changes[0][1])
 
 
 def _past_the_end(take: Take, start_seconds: float, seconds: float) -> str:
