@@ -47,7 +47,7 @@ from bridge.timing import Take, beats_to_seconds, first_meter, first_tempo
 MOST_CAPTURES = 32
 """Captures that a request can still render from."""
 MOST_AUDIO_BYTES = 256 * 1024**2
-"""Memory for the audio of all takes; a take of ten minutes needs 200 MB."""
+"""Memory for the audio of all takes; a take from a file needs 77 MB at most."""
 PUBLISH_SECONDS = 0.1
 """How often a capture's length and peak are published."""
 MOST_CLIENTS = 1000
