@@ -147,6 +147,7 @@ class CaptureFile:
         length_seconds: length of the part, over 0; None: to the end.
         tempo_bpm, meter: the melody's own; None: unknown, or the MIDI file's.
         wrap: a part that goes past the file's end continues at its start.
+        track: name or number of a MIDI file's track; None: all.
     """
 
     id: str
@@ -156,6 +157,7 @@ class CaptureFile:
     tempo_bpm: Fraction | None = None
     meter: Meter | None = None
     wrap: bool = False
+    track: str | None = None
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,20 @@ def text(longest: int) -> Reader:
     return Reader(read, "text")
 
 
+def _part(name: str, raw: object) -> str:
+    match = re.fullmatch(r"([0-9]{1,5}(?:\.[0-9]{1,6})?) ?(s|bars?)?", str(raw).strip())
+    if match is None or isinstance(raw, bool):
+        raise BadArgument(f"{name} {raw!r}: write seconds such as 1.5, or bars such as 4bars")
+    return match[1] + ("bars" if (match[2] or "").startswith("bar") else "")
+
+
+def _length(name: str, raw: object) -> str:
+    part = _part(name, raw)
+    if not float(part.removesuffix("bars")):
+        raise BadArgument(f"{name} {raw!r}: write more than 0")
+    return part
+
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -203,6 +217,8 @@ SWITCH = Reader(_switch, "switch")
 PROMPT = Reader(_prompt, "text", f"up to {MAX_PROMPT_CHARACTERS} characters")
 KEY = Reader(_key, "text", "such as A minor or Eb major")
 DEVICE = Reader(_device, "text", "auto, cpu, cuda, cuda:N or mps")
+PART_START = Reader(_part, "text", "seconds such as 1.5, or bars such as 4bars")
+PART_LENGTH = Reader(_length, "text", "seconds such as 1.5, or bars such as 4bars")
 PATH = Reader(_path, "path")
 PICTURE = Reader(_picture, "path", "a .png file")
 INPUT = Reader(_input, "text", "a name, part of one, an index, or none")

@@ -47,7 +47,7 @@ from bridge.timing import Take, beats_to_seconds, first_meter, first_tempo
 MOST_CAPTURES = 32
 """Captures that a request can still render from."""
 MOST_AUDIO_BYTES = 256 * 1024**2
-"""Memory for the audio of all takes; a take of ten minutes needs 200 MB."""
+"""Memory for the audio of all takes; a take from a file needs 77 MB at most."""
 PUBLISH_SECONDS = 0.1
 """How often a capture's length and peak are published."""
 MOST_CLIENTS = 1000
@@ -279,8 +279,7 @@ class CaptureRegistry:
         if isinstance(take.source, Waveform):
             self._finish(entry, take, take.source.seconds, peak_db(take.source.samples))
         else:
-            end = max(note.start_beat + note.length_beats for note in take.source)
-            self._finish(entry, take, self._seconds_of(take.length_beats or end, take.tempo_bpm))
+            self._finish(entry, take, float(take.times.seconds_at(take.end_beats)))
 
     def _close_notes(self, entry: CaptureEntry) -> None:
         """Finish a capture with the notes so far."""
@@ -294,9 +293,9 @@ class CaptureRegistry:
         assert take.length_beats is not None
         self._finish(entry, take, self._seconds_of(take.length_beats))
 
-    def _seconds_of(self, beats: Fraction, tempo_bpm: Fraction | None = None) -> float:
-        """Length of notes in seconds, at their own tempo, else the session's."""
-        return float(beats_to_seconds(beats, first_tempo(tempo_bpm, self._time.tempo_bpm())))
+    def _seconds_of(self, beats: Fraction) -> float:
+        """Length of notes in seconds, at the session's tempo."""
+        return float(beats_to_seconds(beats, first_tempo(self._time.tempo_bpm())))
 
     def _add(self, id: str) -> CaptureEntry:
         entry = CaptureEntry(id, asyncio.get_running_loop().create_future())

@@ -319,9 +319,8 @@ def _picture(plan: RenderPlan, best: RankedClip) -> bytes:
     columns = []
     if plan.take is not None:
         tempo_bpm = plan.take.tempo_bpm or plan.tempo_bpm
-        columns.append(
-            Column(f"melody: {plan.take.name}", plan.take.source, tempo_bpm, plan.meter, bars)
-        )
+        source = plan.take.from_first_bar_line().source
+        columns.append(Column(f"melody: {plan.take.name}", source, tempo_bpm, plan.meter, bars))
     title = f"clip: seed {best.seed}"
     if plan.aligned is not None:
         title += f", melody similarity {best.melody_similarity:.2f}"
