@@ -55,11 +55,15 @@ def audio_chroma(
         float32 `[steps, 12]`; steps = 1 + floor(seconds / (time_scale * 128 ms)), and step k is
         centred on second k * time_scale * 128 ms.
     """
-    mono = _model_mono(waveform)
     if strict:
-        energy = _class_energy(_official_length(mono), chroma_filter_bank(), Fraction(HOP))
+        # The official extractor takes the mean, also where the channels cancel.
+        mean = Waveform(waveform.samples.mean(axis=1, keepdims=True), waveform.sample_rate)
+        energy = _class_energy(
+            _official_length(_model_mono(mean)), chroma_filter_bank(), Fraction(HOP)
+        )
         # The official extractor also divides each step by its maximum, which keeps the argmax.
         return one_hot(energy.astype(np.float32).argmax(axis=1))
+    mono = _model_mono(waveform)
     energy = _class_energy(mono, chroma_filter_bank(), HOP * Fraction(time_scale))
     return one_hot(_hold_rests(_sounding_classes(energy, CHROMA_FLOOR_DB)))
 

@@ -33,7 +33,7 @@ class ClipSettings:
     Attributes:
         values: by the name of an option that OSC may set (`bridge.config.options_in("osc")`), of
             its final type; also `numerator` and `denominator` of the meter. `seed` may be
-            `RANDOM_SEED`. No value is None.
+            `RANDOM_SEED`. The session's settings may also have `tempo_lock`. No value is None.
     """
 
     values: Mapping[str, Any]
@@ -53,9 +53,20 @@ class ClipSettings:
             **{name: self.values[name] for name in self.values if name not in names}
         )
 
+    def text(self) -> str:
+        """The names and values, such as `"bars 8, tempo_bpm 93.7"`."""
+        return ", ".join(f"{name} {value_text(value)}" for name, value in self.values.items())
+
     def over(self, other: ClipSettings) -> ClipSettings:
         """These values, and the other settings' values for the rest."""
         return ClipSettings(**{**other.values, **self.values})
+
+
+def value_text(value: Any) -> str:
+    """A value as people write it."""
+    if isinstance(value, Fraction):
+        return f"{float(value):g}"
+    return str(int(value) if isinstance(value, bool) else value)
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,22 @@ class SetDefaults:
     """Use these values where a request leaves them open."""
 
     settings: ClipSettings
+
+
+@dataclass(frozen=True)
+class UnsetDefaults:
+    """Forget these values of the session.
+
+    Attributes:
+        keys: names of values that `SetDefaults` may set; a value that is not set is ignored.
+    """
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ResetDefaults:
+    """Forget all values of the session."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +233,18 @@ class Discard:
 
 
 @dataclass(frozen=True)
+class Restore:
+    """Move that request's discarded clips, or one of them, back to the clips folder.
+
+    Attributes:
+        index: the clip's, from 0; None: all.
+    """
+
+    id: str
+    index: int | None = None
+
+
+@dataclass(frozen=True)
 class ListPresets:
     """List all presets."""
 
@@ -243,6 +282,8 @@ Command = (
     | Ping
     | Transport
     | SetDefaults
+    | UnsetDefaults
+    | ResetDefaults
     | CaptureStart
     | CaptureStop
     | CaptureLast
@@ -251,6 +292,7 @@ Command = (
     | Generate
     | Cancel
     | Discard
+    | Restore
     | ListPresets
     | ListClips
     | NotBuilt
@@ -371,6 +413,18 @@ class PresetListed:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """A sentence that a person should know of a request: what was assumed, cut or moved.
+
+    Attributes:
+        id: `"-"` where no request can be named.
+    """
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Done:
     """The request is done; `count` clips or presets were published."""
 
@@ -412,6 +466,13 @@ class ClockChanged:
     numerator: int
     denominator: int
     is_playing: bool
+
+
+@dataclass(frozen=True)
+class DefaultsChanged:
+    """The session's settings have changed; OSC does not carry it."""
+
+    settings: ClipSettings
 
 
 @dataclass(frozen=True)
@@ -471,9 +532,11 @@ Event = (
     | Progress
     | ClipReady
     | PresetListed
+    | Remark
     | Done
     | Failed
     | ClockChanged
+    | DefaultsChanged
     | BeatReached
     | RequestBegun
     | QueueChanged

@@ -111,6 +111,8 @@ class EngineDied(BridgeError):
 class EngineFailed(EngineDied):
     """The engine raised an unexpected error; its process may still run."""
 
+    code = "internal"
+
 
 class EngineHung(BridgeError):
     """The engine's process stopped responding and was replaced."""
@@ -127,6 +129,19 @@ class Unsupported(BridgeError):
     """The request is understood, but this version cannot do it."""
 
     code = "unsupported"
+
+
+class Internal(BridgeError):
+    """A defect of this program ended the request; the log has the details."""
+
+    code = "internal"
+    exit_status = 1
+
+
+class NotWritable(BadArgument):
+    """A folder or file cannot be written."""
+
+    code = "not-writable"
 
 
 class DiskFull(BridgeError):

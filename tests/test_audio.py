@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bridge.audio import (
+    Mixdown,
     Waveform,
     amplitude_to_db,
     db_to_amplitude,
@@ -51,6 +52,36 @@ def test_mono_is_the_mean_and_stereo_doubles_it() -> None:
     assert waveform.mono().stereo().samples.tolist() == [[0.125, 0.125], [0.5, 0.5]]
     surround = Waveform(np.array([[0.3, 0.6, 0.0]], dtype=np.float32), 32000)
     assert np.allclose(surround.stereo().samples, [[0.3, 0.3]])
+
+
+@pytest.mark.parametrize("noise_level", [0.0, 0.003])
+def test_two_sides_that_cancel_are_mixed_to_the_louder_one(noise_level: float) -> None:
+    tone = 0.5 * sine(440, 1.0, 32000)
+    noise = np.random.default_rng(1).normal(0, noise_level, tone.shape).astype(np.float32)
+    sides = np.concatenate([tone, noise - tone], axis=1)
+    mixed = Waveform(sides, 32000).mono().samples
+    loudest = sides.std(axis=0).argmax()
+    assert np.array_equal(mixed, sides[:, loudest : loudest + 1])
+
+
+@pytest.mark.parametrize(("channels", "loss_db"), [(2, 6.02), (4, 0.0), (18, 0.0)])
+def test_a_voice_on_one_of_many_channels_keeps_its_level(channels: int, loss_db: float) -> None:
+    samples = np.full((32000, channels), 0.1, np.float32)  # DC, which is no sound.
+    samples[:, 1:2] = 0.1 * sine(440, 1.0, 32000)
+    mixed = Waveform(samples, 32000).mono().samples
+    lost_db = power_to_db(float(samples[:, 1].var() / mixed.var()))
+    assert lost_db == pytest.approx(loss_db, abs=0.01)
+
+
+def test_blocks_are_mixed_as_the_whole_is() -> None:
+    tone = sine(440, 3.0, 32000)
+    samples = np.concatenate([tone, -tone], axis=1)
+    mixdown = Mixdown(2)
+    blocks = np.array_split(samples, 7)
+    for block in blocks:
+        mixdown.measure(block)
+    mixed = np.concatenate([mixdown.mixed(block) for block in blocks])
+    assert np.array_equal(mixed, Waveform(samples, 32000).mono().samples)
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 22050, 44100, 48000, 96000])

@@ -25,12 +25,10 @@ _SMOOTH_BLOCKS = 12
 _FLOOR_INTERVAL_BLOCKS = 20
 _MIN_FLOOR_BLOCKS = 20
 """With fewer blocks the noise is unknown, and counts as silence."""
-_ATTACK_BLOCKS = 4
-_SOUND_BLOCKS = 16
-_SOUND_SHARE = 0.75
+ATTACK_BLOCKS = 4
+SOUND_BLOCKS = 16
+SOUND_SHARE = 0.75
 """A sound is above the noise for all of its first 20 ms and most of 80 ms; a click is not."""
-_REST_SHARE = 0.1
-"""Share of a rest that may be clicks."""
 
 
 class OnsetFinder:
@@ -44,7 +42,6 @@ class OnsetFinder:
         sample_rate: int,
         first_frame: int,
         after_frame: int,
-        rest_seconds: float = 0.0,
     ) -> None:
         """Look for the first onset.
 
@@ -53,14 +50,12 @@ class OnsetFinder:
             first_frame: the number of the first frame that will be fed.
             after_frame: onsets before this frame do not count; frames before it are for the
                 noise floor, for which two seconds are enough.
-            rest_seconds: how long there must have been no sound before the onset.
         """
         self._hop = max(1, round(HOP_SECONDS * sample_rate))
         self._first_frame = first_frame
         self._power = np.empty(0)
         self._pending = np.empty((0, 1), np.float32)
-        self._rest_blocks = round(rest_seconds / HOP_SECONDS)
-        self._next = max(0, -((first_frame - after_frame) // self._hop), self._rest_blocks)
+        self._next = max(0, -((first_frame - after_frame) // self._hop))
         self._threshold = 0.0
         self._threshold_index = -1
 
@@ -73,7 +68,7 @@ class OnsetFinder:
             samples: float32 `[frames, channels]`.
         """
         self._measure(samples)
-        for block in range(self._next, len(self._power) - _SOUND_BLOCKS + 1):
+        for block in range(self._next, len(self._power) - SOUND_BLOCKS + 1):
             if self._is_onset(block):
                 return self._first_frame + block * self._hop
             self._next = block + 1
@@ -82,7 +77,7 @@ class OnsetFinder:
 
     def _trim(self) -> None:
         """Drop blocks that no threshold needs any more: a search may last all evening."""
-        kept = round(FLOOR_SECONDS / HOP_SECONDS) + self._rest_blocks + 2 * _FLOOR_INTERVAL_BLOCKS
+        kept = round(FLOOR_SECONDS / HOP_SECONDS) + 2 * _FLOOR_INTERVAL_BLOCKS
         # In whole steps of the threshold's interval, so that the thresholds stay the same.
         over = (self._next - kept) // _FLOOR_INTERVAL_BLOCKS * _FLOOR_INTERVAL_BLOCKS
         if over > 0:
@@ -91,39 +86,62 @@ class OnsetFinder:
             self._threshold_index -= over // _FLOOR_INTERVAL_BLOCKS
 
     def _measure(self, samples: NDArray[np.float32]) -> None:
-        """Add the power of each complete block, summed over the channels, without DC."""
+        """Add the power of each complete block."""
         if len(self._pending):
             samples = np.concatenate([self._pending, samples])
-        hop, count = self._hop, max(0, len(samples) // self._hop - 1)
-        self._pending = samples[count * hop :]
-        if count:
-            hops = samples[: (count + 1) * hop].reshape(count + 1, hop, -1)
-            sums = hops.sum(axis=1, dtype=np.float64)
-            squares = np.square(hops).sum(axis=1, dtype=np.float64)
-            mean = (sums[:-1] + sums[1:]) / (2 * hop)
-            power = (squares[:-1] + squares[1:]) / (2 * hop) - mean**2
-            self._power = np.concatenate([self._power, power.sum(axis=1)])
+        power = block_powers(samples, self._hop)
+        self._pending = samples[len(power) * self._hop :]
+        self._power = np.concatenate([self._power, power])
 
     def _is_onset(self, block: int) -> bool:
         power, threshold = self._power, self._threshold_at(block)
         if power[block] <= threshold:
             return False
-        if not (power[block : block + _ATTACK_BLOCKS] > threshold).all():
+        if not (power[block : block + ATTACK_BLOCKS] > threshold).all():
             return False
-        loud = int(np.count_nonzero(power[block : block + _SOUND_BLOCKS] > threshold))
-        before = int(np.count_nonzero(power[block - self._rest_blocks : block] > threshold))
-        return loud >= _SOUND_SHARE * _SOUND_BLOCKS and before <= _REST_SHARE * self._rest_blocks
+        loud = int(np.count_nonzero(power[block : block + SOUND_BLOCKS] > threshold))
+        return loud >= SOUND_SHARE * SOUND_BLOCKS
 
     def _threshold_at(self, block: int) -> float:
         """The power above which a block is a sound."""
         if self._threshold_index != block // _FLOOR_INTERVAL_BLOCKS:
             self._threshold_index = block // _FLOOR_INTERVAL_BLOCKS
             known = self._power[max(0, block - round(FLOOR_SECONDS / HOP_SECONDS)) : block]
-            floor = 0.0
-            if len(known) >= _MIN_FLOOR_BLOCKS:
-                smooth = sliding_window_view(known, _SMOOTH_BLOCKS).mean(axis=1)
-                floor = float(np.percentile(smooth, _FLOOR_PERCENTILE))
-            floor = min(floor, db_to_power(_HIGHEST_FLOOR_DBFS))
-            above = floor * db_to_power(_ABOVE_FLOOR_DB)
-            self._threshold = max(above, db_to_power(SOFTEST_DBFS))
+            self._threshold = sound_threshold(noise_floor(known))
         return self._threshold
+
+
+def block_powers(samples: NDArray[np.float32], hop: int) -> NDArray[np.float64]:
+    """The power of each complete block of two hops, a hop apart, summed over the channels.
+
+    Args:
+        samples: float32 `[frames, channels]`.
+        hop: frames, positive.
+
+    Returns:
+        float64 `[blocks]`, without DC.
+    """
+    count = max(0, len(samples) // hop - 1)
+    if not count:
+        return np.empty(0)
+    hops = samples[: (count + 1) * hop].reshape(count + 1, hop, -1)
+    sums = hops.sum(axis=1, dtype=np.float64)
+    squares = np.square(hops).sum(axis=1, dtype=np.float64)
+    mean = (sums[:-1] + sums[1:]) / (2 * hop)
+    power = (squares[:-1] + squares[1:]) / (2 * hop) - mean**2
+    total: NDArray[np.float64] = power.sum(axis=1)
+    return total
+
+
+def noise_floor(power: NDArray[np.float64]) -> float:
+    """The power of the noise in blocks of which most are noise; 0 when there are too few."""
+    if len(power) < _MIN_FLOOR_BLOCKS:
+        return 0.0
+    smooth = sliding_window_view(power, _SMOOTH_BLOCKS).mean(axis=1)
+    return float(np.percentile(smooth, _FLOOR_PERCENTILE))
+
+
+def sound_threshold(floor: float) -> float:
+    """The power above which a block is a sound, over noise of that power."""
+    floor = min(floor, db_to_power(_HIGHEST_FLOOR_DBFS))
+    return max(floor * db_to_power(_ABOVE_FLOOR_DB), db_to_power(SOFTEST_DBFS))

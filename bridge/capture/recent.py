@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bridge.capture.capture import SHORT_GAP_SECONDS, Capture, tempo_change_remark
-from bridge.capture.onset import FLOOR_SECONDS, OnsetFinder
-from bridge.capture.source import Source
+from bridge.capture.phrase import find_phrase
+from bridge.capture.source import LONGEST_SECONDS, Source
 from bridge.errors import NotEnoughBars
 from bridge.timing import Span, bars_to_frames, first_tempo
 
-REST_SECONDS = 0.5
-"""A phrase begins after a rest of this length."""
-SEARCHED_SECONDS = 4.0
-"""Audio that one poll searches for an onset: 15 ms of work in stereo."""
+LEAST_LOST_SECONDS = 0.25
+"""Sound of this length that a take leaves out is worth a remark; a note's release is not."""
 _ROUNDING_BARS = 0.001
 """Share of a bar that rounding to a frame may cost."""
 
@@ -26,7 +26,7 @@ class LastBars(Capture):
 
     def poll(self, now_seconds: float) -> None:
         clock, source = self._source.clock, self._source
-        if self.take is not None:
+        if self.settled:
             return
         if (
             now_seconds < self._end_seconds
@@ -55,7 +55,7 @@ class LastBars(Capture):
         remarks = []
         if not span.is_steady:
             remarks.append(tempo_change_remark(span))
-        self._finish(start_frame, frames, span.tempo_bpm, span.meter, *remarks)
+        self._settle(start_frame, frames, span.tempo_bpm, span.meter, *remarks)
 
     def _complete_bars(self, span: Span) -> tuple[int, str]:
         """How many of the span's bars the ring has without a gap, and why not more."""
@@ -79,49 +79,44 @@ class LastPhrase(Capture):
         super().__init__(source)
         self._bars = bars
         self._requested_seconds = now_seconds
-        self._finder: OnsetFinder | None = None
-        self._next_frame = 0
 
     def poll(self, now_seconds: float) -> None:
         source, ring = self._source, self._source.ring
         stop_frame = source.frame_at(self._requested_seconds)
-        if self.take is not None or (ring.frames_written < stop_frame and not self._input_lost):
+        if self.settled or (ring.frames_written < stop_frame and not self._input_lost):
             return
         if stop_frame > ring.frames_written:
             self._remark_missing_end(self._requested_seconds - source.recorded_until())
             stop_frame = ring.frames_written
-            self._requested_seconds = source.recorded_until()
-        earliest, why = _continuous_from(source, stop_frame)
-        available = stop_frame - earliest
+        self._cut = partial(self._find_and_cut, stop_frame)
+
+    def _find_and_cut(self, stop_frame: int) -> None:
+        """Find the phrase before a frame, and make the take."""
+        source, ring = self._source, self._source.ring
+        continuous, why = _continuous_from(source, stop_frame)
+        earliest = max(continuous, stop_frame - round(LONGEST_SECONDS * ring.sample_rate))
         tempo_bpm = first_tempo(source.tempo_bpm)
-        frames, search_frames = (
+        bar_frames, frames = (
             bars_to_frames(bars, source.meter, tempo_bpm, ring.sample_rate)
-            for bars in (self._bars, self._bars + 1)
+            for bars in (1, self._bars)
         )
-        if self._finder is None:
-            after_frame = max(earliest, stop_frame - search_frames)
-            first = max(earliest, after_frame - round(FLOOR_SECONDS * ring.sample_rate))
-            self._next_frame = first
-            self._finder = OnsetFinder(ring.sample_rate, first, after_frame, REST_SECONDS)
-        # Searching a minute in one poll would block everything else.
-        piece = ring.read(
-            self._next_frame,
-            min(stop_frame, self._next_frame + round(SEARCHED_SECONDS * ring.sample_rate)),
-        )
-        self._next_frame += len(piece)
-        onset = self._finder.feed(piece)
-        if onset is None and self._next_frame < stop_frame:
-            return
-        if onset is not None:
-            frames = min(frames, stop_frame - onset)
-            self._finish(onset, frames, source.tempo_bpm, source.meter)
-        elif available < frames:
+        phrase = find_phrase(ring, earliest, stop_frame, frames, bar_frames)
+        available = stop_frame - earliest
+        length = f"{self._bars} bars at {float(tempo_bpm):g} bpm"
+        if available < frames and not phrase.begins_at_onset:
             complete = self._bars * available // frames
-            raise NotEnoughBars(
-                f"{complete} of {self._bars} bars at {float(tempo_bpm):g} bpm: {why}"
-            )
-        else:
-            self._finish(stop_frame - frames, frames, source.tempo_bpm, source.meter)
+            raise NotEnoughBars(f"{complete} of {length}: {why}")
+        for seconds, where in (
+            (phrase.lost_before_seconds, "before"),
+            (phrase.lost_after_seconds, "after"),
+        ):
+            if seconds > LEAST_LOST_SECONDS:
+                self.remarks += (
+                    f"the phrase is longer than {length}: {seconds:.1f} s of sound {where} the "
+                    "take are left out; ask for more bars, or set the tempo",
+                )
+        frames = min(frames, stop_frame - phrase.start_frame)
+        self._make_take(phrase.start_frame, frames, source.tempo_bpm, source.meter)
 
 
 def _continuous_from(source: Source, stop_frame: int) -> tuple[int, str]:

@@ -7,7 +7,7 @@ from bridge.capture.onset import FLOOR_SECONDS, OnsetFinder
 from bridge.capture.source import LONGEST_SECONDS, Source
 from bridge.errors import NoInput, NotEnoughBars, SilentMelody
 from bridge.soundcard.level import LOWEST_DB
-from bridge.timing import bars_to_frames, first_tempo
+from bridge.timing import bars_to_frames, bars_to_seconds, first_tempo
 
 
 class Recording(Capture):
@@ -21,9 +21,10 @@ class Recording(Capture):
         self._start_onset: int | None = None
         self._finder: OnsetFinder | None = None
         self._next_frame = 0
+        self._silence_checked = False
 
     def poll(self, now_seconds: float) -> None:
-        if self.take is not None:
+        if self.settled:
             return
         if self._start_line is None and self._start_onset is None:
             self._wait_for_start(now_seconds)
@@ -31,6 +32,20 @@ class Recording(Capture):
             self._record_bars(self._start_line, now_seconds)
         elif self._start_onset is not None:
             self._record_from_onset(self._start_onset)
+        self._check_first_bar(now_seconds)
+
+    def _check_first_bar(self, now_seconds: float) -> None:
+        """After a bar of recording, or of waiting for an onset, say if the input was silent."""
+        if self._silence_checked or self.settled:
+            return
+        source = self._source
+        seconds = self.seconds
+        if self._finder is not None and self._start_onset is None:
+            seconds = now_seconds - self._requested_seconds
+        tempo_bpm, meter = source.tempo_now(now_seconds)
+        if seconds >= bars_to_seconds(1, meter, tempo_bpm):
+            self._silence_checked = True
+            self._remark_silence()
 
     def _wait_for_start(self, now_seconds: float) -> None:
         """Look for the bar line or onset that begins the recording."""
@@ -65,6 +80,7 @@ class Recording(Capture):
             self._next_frame = max(earlier, ring.continuous_from())
             self._finder = OnsetFinder(ring.sample_rate, self._next_frame, after)
         samples = ring.read(self._next_frame, ring.frames_written)
+        self._measure_power(samples)
         self._next_frame += len(samples)
         return self._finder.feed(samples)
 
@@ -91,7 +107,7 @@ class Recording(Capture):
         if not span.broken and not self._input_lost and span.bars != bars:
             if seconds > LONGEST_SECONDS:
                 self._bars = max(1, span.bars)
-                self.remarks = (f"it was ended after {self._bars} bars: no take lasts over 115 s",)
+                self.remarks += (f"it was ended after {self._bars} bars: no take lasts over 115 s",)
             return
         remarks = []
         if span.broken:
@@ -99,7 +115,7 @@ class Recording(Capture):
         if not span.is_steady:
             remarks.append(tempo_change_remark(span))
         frames = self._source.frames_of(span)
-        self._finish(start_frame, frames, span.tempo_bpm, span.meter, *remarks)
+        self._settle(start_frame, frames, span.tempo_bpm, span.meter, *remarks)
 
     def _wait_again(self) -> None:
         self._start_line, self.state = None, "waiting"
@@ -115,4 +131,4 @@ class Recording(Capture):
         if self._stop_seconds is not None:
             frames = max(1, min(frames, source.frame_at(self._stop_seconds) - onset))
         self._measure_progress(onset)
-        self._finish(onset, frames, source.tempo_bpm, source.meter)
+        self._settle(onset, frames, source.tempo_bpm, source.meter)

@@ -1,4 +1,7 @@
-"""Tempo and meter of the session: as a request or a person set them, else the DAW's."""
+"""Tempo and meter of the session: the request's, else the DAW's, else what a person has set.
+
+This is the one place that decides them, so captures and clips always go by the same time.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ from bridge.timing import Meter, first_meter
 
 
 class SessionTime:
-    """Makes clock and session defaults into tempo and meter.
+    """Makes clock and session settings into tempo and meter.
+
+    A DAW that sends its time outranks the session's settings, unless these have `tempo_lock`.
 
     Attributes:
-        clock: where the music is.
+        clock: where the DAW's music is.
     """
 
     def __init__(self, clock: BeatClock, defaults: Callable[[], ClipSettings]) -> None:
@@ -23,23 +28,64 @@ class SessionTime:
         """
         self.clock = clock
         self._defaults = defaults
+        self._no_bar_lines = BeatClock()
 
     def tempo_bpm(self, settings: ClipSettings | None = None) -> Fraction | None:
-        """The settings' tempo, else the session's, else the DAW's; None when none is known."""
-        tempo_bpm: Fraction | None = self._over_defaults(settings).get("tempo_bpm")
-        return tempo_bpm or self.clock.tempo_bpm
+        """The tempo of a request, or of the session; None when none is known.
+
+        Args:
+            settings: the request's, which outrank all others.
+        """
+        requested: Fraction | None = (settings or ClipSettings()).get("tempo_bpm")
+        chosen: Fraction | None = self._defaults().get("tempo_bpm")
+        daw = self.clock.tempo_bpm
+        return requested or ((chosen or daw) if self._is_locked() else (daw or chosen))
 
     def meter(self, settings: ClipSettings | None = None) -> Meter | None:
-        """The settings' meter, else the session's, else the DAW's; None when none is known.
+        """The meter of a request, or of the session; None when none is known.
 
-        A numerator or denominator alone changes that part of the DAW's meter, else of 4/4.
+        A numerator or denominator alone changes that part of the next meter, at last of 4/4.
+
+        Args:
+            settings: the request's, which outrank all others.
         """
-        given = self._over_defaults(settings)
-        numerator, denominator = given.get("numerator"), given.get("denominator")
-        if numerator is None and denominator is None:
-            return self.clock.meter
-        base = first_meter(self.clock.meter)
-        return Meter(numerator or base.numerator, denominator or base.denominator)
+        daw = self.clock.meter
+        daw_counts = daw is not None and not self._is_locked()
+        session = daw if daw_counts else _changed(self._defaults(), daw)
+        return _changed(settings or ClipSettings(), session)
 
-    def _over_defaults(self, settings: ClipSettings | None) -> ClipSettings:
-        return (settings or ClipSettings()).over(self._defaults())
+    @property
+    def bar_lines(self) -> BeatClock:
+        """The bar lines that captures go by: the DAW's, unless a lock sets another time.
+
+        Under such a lock captures go by the session's tempo, as without a DAW.
+        """
+        clock = self.clock
+        differs = (self.tempo_bpm(), self.meter()) != (clock.tempo_bpm, clock.meter)
+        return self._no_bar_lines if self._is_locked() and differs else clock
+
+    @property
+    def overruled(self) -> str:
+        """A sentence about settings that the DAW's time outranks; empty when there are none."""
+        defaults, daw = self._defaults(), self.clock
+        if self._is_locked() or daw.tempo_bpm is None or daw.meter is None:
+            return ""
+        tempo_bpm, meter = defaults.get("tempo_bpm"), _changed(defaults, daw.meter)
+        if tempo_bpm in (None, daw.tempo_bpm) and meter == daw.meter:
+            return ""
+        return (
+            f"the DAW's {float(daw.tempo_bpm):g} bpm and {daw.meter} count, not the session's own "
+            "time: send /bridge/set tempo_lock 1 to hold that"
+        )
+
+    def _is_locked(self) -> bool:
+        return bool(self._defaults().get("tempo_lock"))
+
+
+def _changed(settings: ClipSettings, meter: Meter | None) -> Meter | None:
+    """A meter with the settings' numerator and denominator in place of its own."""
+    numerator, denominator = settings.get("numerator"), settings.get("denominator")
+    if numerator is None and denominator is None:
+        return meter
+    base = first_meter(meter)
+    return Meter(numerator or base.numerator, denominator or base.denominator)

@@ -17,6 +17,7 @@ from bridge.config.readers import (
     DEVICE,
     FOLDERS,
     INPUT,
+    INPUT_CHANNELS,
     KEY,
     MAX_SEED,
     MAX_VARIATIONS,
@@ -420,6 +421,15 @@ class RunOptions:
         metavar="NAME|INDEX|none",
         default_text="the system's default",
         example='"none"',
+    )
+    input_channels: tuple[int, ...] | Literal["auto"] | None = _option(
+        INPUT_CHANNELS,
+        None,
+        "the channels of the input to record; auto: the one that is loudest",
+        places=("run", "file"),
+        metavar="N,N|auto",
+        default_text="the first two",
+        example='"auto"',
     )
     input_latency_ms: float = _option(
         numbers(-500, 500),

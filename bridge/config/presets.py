@@ -38,6 +38,10 @@ class Preset:
         return str(self.values["prompt"])
 
 
+Listing = tuple[list[Preset], dict[Path, UnreadableFile]]
+"""All presets by name, and the errors of the files that cannot be read."""
+
+
 def find_preset(name: str) -> Preset:
     """The preset of that name, the user's own before a bundled one.
 
@@ -45,7 +49,16 @@ def find_preset(name: str) -> Preset:
         UnknownPreset: no preset has that name.
         UnreadableFile: the file of that name is not a valid preset.
     """
-    presets, broken = list_presets()
+    return choose_preset(name, list_presets())
+
+
+def choose_preset(name: str, listing: Listing) -> Preset:
+    """The preset of that name in a listing.
+
+    Raises:
+        UnknownPreset, UnreadableFile: as `find_preset`.
+    """
+    presets, broken = listing
     key = name.casefold()
     for preset in presets:
         if preset.name.casefold() == key:
@@ -59,7 +72,7 @@ def find_preset(name: str) -> Preset:
     raise UnknownPreset(f"no preset is called {name!r}: {hint}`melody-bridge presets` lists them")
 
 
-def list_presets() -> tuple[list[Preset], dict[Path, UnreadableFile]]:
+def list_presets() -> Listing:
     """All presets by name, the user's own in place of bundled ones; and the invalid files."""
     found: dict[str, Preset] = {}
     broken: dict[Path, UnreadableFile] = {}

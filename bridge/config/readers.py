@@ -22,6 +22,11 @@ MAX_SEED = 16_777_215
 """2²⁴ − 1: a float32 holds every seed up to here, and some controllers send only floats."""
 MAX_VARIATIONS = 16
 MAX_PROMPT_CHARACTERS = 1000
+AUTO_CHANNEL = "auto"
+"""In place of channel numbers: the loudest channel."""
+MOST_CHANNELS = 8
+"""Channels of the input that are recorded: two minutes of eight at 48 kHz take 190 MB."""
+HIGHEST_CHANNEL = 256
 NO_INPUT = "none"
 """The name of the input that records nothing."""
 
@@ -201,6 +206,25 @@ def _input(name: str, raw: object) -> str | int:
     return NO_INPUT if device.lower() == NO_INPUT else device
 
 
+def _input_channels(name: str, raw: object) -> tuple[int, ...] | str:
+    remedy = "write numbers such as 3,4, or auto"
+    if isinstance(raw, str):
+        if raw.strip().lower() == AUTO_CHANNEL:
+            return AUTO_CHANNEL
+        words: list[object] = list(raw.split(","))
+    else:
+        words = list(raw) if isinstance(raw, list | tuple) else [raw]
+    if not 1 <= len(words) <= MOST_CHANNELS:
+        raise BadArgument(f"{name}: {len(words)} channels; name 1 to {MOST_CHANNELS}")
+    try:
+        channels = tuple(ints(1, HIGHEST_CHANNEL)(name, word) for word in words)
+    except BadArgument as error:
+        raise BadArgument(f"{error}; {remedy}") from error
+    if len(set(channels)) < len(channels):
+        raise BadArgument(f"{name} {raw!r}: name each channel once")
+    return channels
+
+
 def _folders(name: str, raw: object) -> tuple[Path, ...]:
     if not isinstance(raw, list | tuple):
         raise BadArgument(f"{name} {raw!r}: write a list of folders, such as ['~/Samples']")
@@ -222,4 +246,7 @@ PART_LENGTH = Reader(_length, "text", "seconds such as 1.5, or bars such as 4bar
 PATH = Reader(_path, "path")
 PICTURE = Reader(_picture, "path", "a .png file")
 INPUT = Reader(_input, "text", "a name, part of one, an index, or none")
+INPUT_CHANNELS = Reader(
+    _input_channels, "text", f"numbers from 1, {MOST_CHANNELS} at most, or auto"
+)
 FOLDERS = Reader(_folders, "paths", "absolute folders")

@@ -39,9 +39,13 @@ from bridge.commands import (
     Pong,
     PresetListed,
     Progress,
+    Remark,
+    ResetDefaults,
+    Restore,
     SetDefaults,
     Subscribe,
     Transport,
+    UnsetDefaults,
     Unsubscribe,
 )
 from bridge.config import MAX_SEED, MAX_VARIATIONS, options_in
@@ -89,12 +93,7 @@ def read_command(address: str, arguments: Sequence[Argument], received_seconds: 
         UnknownAddress: the protocol has no such address.
         BadArgument: an argument is missing, of the wrong type or out of its range.
     """
-    form = _FORMS.get(address)
-    if form is None:
-        raise UnknownAddress(
-            f"{address[:SHOWN_CHARACTERS]!r} is no address of protocol {PROTOCOL}"
-            f"{_hint(address, _FORMS, '/bridge/')}"
-        )
+    form = _FORMS[known_address(address)]
     if len(arguments) < len(form.required):
         missing = list(form.required)[len(arguments)]
         raise BadArgument(f"{missing} is missing: send {' '.join(form.required)}")
@@ -109,6 +108,25 @@ def read_command(address: str, arguments: Sequence[Argument], received_seconds: 
     if isinstance(command, Transport):
         return replace(command, received_seconds=received_seconds)
     return command
+
+
+def known_address(address: str) -> str:
+    """The address itself, if the protocol has it.
+
+    Raises:
+        UnknownAddress: it does not; the message names the nearest one.
+    """
+    if address not in _FORMS:
+        raise UnknownAddress(
+            f"{address[:SHOWN_CHARACTERS]!r} is no address of protocol {PROTOCOL}"
+            f"{_hint(address, _FORMS, '/bridge/')}"
+        )
+    return address
+
+
+def takes_id(address: str) -> bool:
+    """Whether the first argument of that known address is an id."""
+    return "id" in _FORMS[address].required
 
 
 def request_id(address: str, arguments: Sequence[Argument]) -> str:
@@ -153,6 +171,7 @@ _EVENTS: Mapping[type[Event], tuple[str, tuple[Callable[[Any], int | float | str
         (Uncut, int, int, Uncut, int, float, int, float, int, int, int, str),
     ),
     PresetListed: ("/bridge/preset", (Uncut, int, int, str, str)),
+    Remark: ("/bridge/remark", (Uncut, str)),
     Done: ("/bridge/done", (Uncut, int)),
     Failed: ("/bridge/error", (Uncut, Uncut, str)),
     ClockChanged: ("/bridge/clock", (str, float, int, int, int)),
@@ -161,10 +180,13 @@ _EVENTS: Mapping[type[Event], tuple[str, tuple[Callable[[Any], int | float | str
 
 
 def _hint(word: str, known: Iterable[str], prefix: str = "") -> str:
+    """A question that names the known word that was probably meant; empty when there is none."""
+    names = [name.removeprefix(prefix) for name in known]
+    short = word.removeprefix(prefix)[:SHOWN_CHARACTERS]
+    longer = [name for name in names if len(short) > 2 and name.startswith(short)]
     # Compared without the common prefix and with a strict cutoff: a flood of misspelled words has
     # to stay cheap.
-    names = [name.removeprefix(prefix) for name in known]
-    close = get_close_matches(word.removeprefix(prefix)[:SHOWN_CHARACTERS], names, 1, 0.75)
+    close = longer or get_close_matches(short, names, 1, 0.75)
     return f"; did you mean {prefix}{close[0]}?" if close else ""
 
 
@@ -184,6 +206,13 @@ class _Form:
     rest: Callable[[Sequence[Argument]], dict[str, Any]] | None = None
 
 
+def _unknown_option(key: Argument, keys: Mapping[str, Reader]) -> BadArgument:
+    word = str(key)[:SHOWN_CHARACTERS]
+    return BadArgument(
+        f"unknown option {word!r}{_hint(word, keys)}; the options are {', '.join(keys)}"
+    )
+
+
 def _pairs(keys: Mapping[str, Reader]) -> Callable[[Sequence[Argument]], dict[str, Any]]:
     """A reader of options: pairs of a key and a value."""
 
@@ -192,16 +221,23 @@ def _pairs(keys: Mapping[str, Reader]) -> Callable[[Sequence[Argument]], dict[st
         for start in range(0, len(arguments), 2):
             key, *value = arguments[start : start + 2]
             if not isinstance(key, str) or key not in keys:
-                word = str(key)[:SHOWN_CHARACTERS]
-                raise BadArgument(
-                    f"unknown option {word!r}{_hint(word, keys)}; the options are {', '.join(keys)}"
-                )
+                raise _unknown_option(key, keys)
             if not value:
                 raise BadArgument(f"{key} has no value: options are pairs of a key and a value")
             given[key] = value[0]
         return {key: keys[key](key, value) for key, value in given.items()}
 
     return read
+
+
+def _keys(arguments: Sequence[Argument]) -> dict[str, Any]:
+    """The names of session settings."""
+    for key in arguments:
+        if key not in _SESSION:
+            raise _unknown_option(key, _SESSION)
+    if not arguments:
+        raise BadArgument("no key: name the settings to forget; /bridge/reset forgets all")
+    return {"keys": tuple(map(str, arguments))}
 
 
 def _denominator(name: str, raw: Argument) -> int:
@@ -256,6 +292,8 @@ _SETTINGS: Mapping[str, Reader] = {
     "seed": integer(RANDOM_SEED, MAX_SEED),
 }
 """The options of the table that OSC may set; a meter comes as two numbers, a seed may be random."""
+_SESSION: Mapping[str, Reader] = {**_SETTINGS, "tempo_lock": switch}
+"""The settings of the session: those of a request, and whether its tempo outranks the DAW's."""
 _FILE: Mapping[str, Reader] = {
     "start_seconds": between(0, MAX_FILE_SECONDS),
     "length_seconds": between(SHORTEST, MAX_FILE_SECONDS),
@@ -283,7 +321,9 @@ _FORMS: Mapping[str, _Form] = {
         },
         {"bar": integer(-MAX_BAR, MAX_BAR), "beat_in_bar": between(0, MAX_BEATS_PER_BAR)},
     ),
-    "/bridge/set": _Form(_set_defaults, rest=_pairs(_SETTINGS)),
+    "/bridge/set": _Form(_set_defaults, rest=_pairs(_SESSION)),
+    "/bridge/unset": _Form(UnsetDefaults, rest=_keys),
+    "/bridge/reset": _Form(ResetDefaults),
     "/bridge/capture/start": _Form(CaptureStart, _ID, _BARS),
     "/bridge/capture/stop": _Form(CaptureStop, _ID),
     "/bridge/capture/last": _Form(CaptureLast, {**_ID, **_BARS}),
@@ -294,6 +334,7 @@ _FORMS: Mapping[str, _Form] = {
     ),
     "/bridge/cancel": _Form(Cancel, _ID),
     "/bridge/discard": _Form(Discard, _ID, _INDEX),
+    "/bridge/restore": _Form(Restore, _ID, _INDEX),
     "/bridge/presets": _Form(ListPresets, _ID),
     "/bridge/clips": _Form(ListClips, _ID),
     "/bridge/loop/start": _Form(partial(NotBuilt, address="/bridge/loop/start"), _ID),

@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bridge.commands import (
     ClientsChanged,
@@ -31,7 +32,8 @@ from bridge.control.addresses import NO_ID, event_message, is_carried, read_comm
 from bridge.control.control import OnCommand
 from bridge.control.packets import Argument, InvalidPacket, read_packet, write_message
 from bridge.control.ports import dropped, holder
-from bridge.errors import BadArgument, BridgeError, UnknownAddress, Unsupported
+from bridge.errors import BadArgument, BridgeError, Internal, UnknownAddress
+from bridge.process.tasks import keep_running
 
 HOST = "127.0.0.1"
 SUBSCRIPTION_SECONDS = 30.0
@@ -215,7 +217,7 @@ class OscEndpoint(asyncio.DatagramProtocol):
             self._refuse(id, error.code, f"{address}: {error}" if id == NO_ID else str(error))
         except Exception:
             was_answered = self._refuse(
-                id, Unsupported.code, f"the daemon failed at {address}: its log says why"
+                id, Internal.code, f"the daemon failed at {address}: its log says why"
             )
             if was_answered:
                 _log.exception("failed at %s %s", address, arguments)
@@ -331,7 +333,7 @@ class OscControl:
             greeting=self._greeting,
         )
         self._on_event(Listening(self._endpoint.port))
-        self._watching = asyncio.create_task(self._watch(self._endpoint))
+        self._watching = keep_running("watching OSC", partial(self._watch, self._endpoint))
 
     def publish(self, event: Event) -> None:
         """Send an event to every subscriber, if the protocol has an address for it."""

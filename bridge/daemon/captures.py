@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +26,7 @@ from bridge.commands import (
     CaptureState,
     Done,
     Failed,
+    Remark,
 )
 from bridge.daemon.bounded import Bounded
 from bridge.daemon.melody_files import MelodyFiles
@@ -33,11 +36,11 @@ from bridge.errors import (
     BadArgument,
     BridgeError,
     Cancelled,
+    Internal,
     NoInput,
     NotEnoughBars,
     SilentMelody,
     UnknownMelody,
-    Unsupported,
 )
 from bridge.soundcard.level import LOWEST_DB, peak_db
 from bridge.soundcard.listener import Listener
@@ -50,6 +53,10 @@ MOST_AUDIO_BYTES = 256 * 1024**2
 """Memory for the audio of all takes; a take from a file needs 77 MB at most."""
 PUBLISH_SECONDS = 0.1
 """How often a capture's length and peak are published."""
+NOTES_SECONDS = 300.0
+"""A capture of notes is closed when no more come for this long."""
+MOST_OPEN_NOTES = 16
+"""Captures of notes that are open at a time: a quarter of all requests under way."""
 MOST_CLIENTS = 1000
 """Clients whose newest capture is remembered."""
 
@@ -67,6 +74,7 @@ class CaptureEntry:
         remarks: what a person should know of the capture, a sentence each.
         running: the recording under way.
         notes: the notes of `capture/notes` so far, while more may come.
+        notes_seconds: when the newest of them came.
         published_seconds: when the capture's state was last published.
     """
 
@@ -77,6 +85,7 @@ class CaptureEntry:
     remarks: tuple[str, ...] = ()
     running: Capture | None = None
     notes: CaptureNotes | None = None
+    notes_seconds: float = 0.0
     published_seconds: float = 0.0
 
 
@@ -103,7 +112,9 @@ class CaptureRegistry:
         self._latency_seconds = input_latency_seconds
         self._entries: dict[str, CaptureEntry] = {}
         self._newest: Bounded[str, str] = Bounded(MOST_CLIENTS)
-        self._reading: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        # One thread of its own: behind slow files the ring would overwrite what is to be cut.
+        self._cutter = ThreadPoolExecutor(1, "cut captures")
 
     @property
     def recording(self) -> bool:
@@ -119,17 +130,27 @@ class CaptureRegistry:
         request renders from it.
 
         Raises:
-            BadArgument: the id belongs to another request.
+            BadArgument: the id belongs to another request, or takes no more notes.
             QueueFull: too many requests are under way.
         """
         known = self._entries.get(command.id)
         if isinstance(command, CaptureNotes) and known is not None and known.notes is not None:
             try:
                 known.notes = joined_notes(known.notes, command)
+                known.notes_seconds = now_seconds
             except BadArgument as error:
                 self._fail(known, error)
             return
-        if not self._requests.begin(command.id, "capture"):
+        if isinstance(command, CaptureNotes):
+            if known is None:
+                self._make_room_for_notes()
+            elif not _has_notes(known, command):
+                raise BadArgument(
+                    f"{command.id} takes no more notes: send all of them under another id"
+                )
+        # More notes under one id belong to it, so only other captures can be compared.
+        compared = None if isinstance(command, CaptureNotes) else command
+        if not self._requests.begin(command.id, "capture", compared):
             return
         entry = self._add(command.id)
         try:
@@ -187,10 +208,13 @@ class CaptureRegistry:
         return True
 
     def poll(self, now_seconds: float) -> None:
-        """Update the recordings; to be called every few hundredths of a second."""
+        """Update what is under way; to be called every few hundredths of a second."""
         for entry in list(self._entries.values()):
             if entry.running is not None:
                 self._update(entry, entry.running, now_seconds)
+            elif entry.notes is not None and now_seconds > entry.notes_seconds + NOTES_SECONDS:
+                self._remark(entry, f"closed, because no notes came for {NOTES_SECONDS:g} s")
+                self._close_notes(entry)
 
     def input_lost(self, now_seconds: float) -> None:
         """End every recording with the audio that it has: no more comes."""
@@ -207,13 +231,11 @@ class CaptureRegistry:
     ) -> None:
         match command:
             case CaptureNotes():
-                entry.notes = command
+                entry.notes, entry.notes_seconds = command, now_seconds
                 self._publish(entry, "recording")
             case CaptureFile():
                 self._publish(entry, "recording")
-                task = asyncio.create_task(self._read(entry, command))
-                self._reading.add(task)
-                task.add_done_callback(self._reading.discard)
+                self._start_task(self._read(entry, command))
             case CaptureStart() | CaptureLast():
                 entry.running = self._record(command, now_seconds)
                 if self._listener is not None and self._listener.state != "ready":
@@ -225,7 +247,7 @@ class CaptureRegistry:
     def _record(self, command: CaptureStart | CaptureLast, now_seconds: float) -> Capture:
         source = Source(
             self._ring(),
-            self._time.clock,
+            self._time.bar_lines,
             self._latency_seconds,
             self._time.tempo_bpm(),
             first_meter(self._time.meter()),
@@ -246,23 +268,51 @@ class CaptureRegistry:
         before = running.state
         try:
             running.poll(now_seconds)
-        except BridgeError as error:
-            self._fail(entry, error)
+        except Exception as error:
+            self._fail_recording(entry, error)
             return
-        except Overwritten:
-            message = "the daemon was held up until the audio was overwritten: capture it again"
-            self._fail(entry, NotEnoughBars(message))
-            return
-        except Exception:
-            _log.exception("capture %s failed", entry.id)
-            self._fail(entry, Unsupported(DEFECT))
-            return
-        if running.take is not None:
-            entry.remarks = running.remarks
-            self._finish(entry, running.take, running.seconds, running.peak_db)
+        for remark in running.remarks[len(entry.remarks) :]:
+            self._remark(entry, remark)
+        if running.settled:
+            entry.running = None
+            self._start_task(self._cut(entry, running))
         elif running.state != before or now_seconds >= entry.published_seconds + PUBLISH_SECONDS:
             entry.published_seconds = now_seconds
             self._publish(entry, running.state, running.seconds, running.peak_db)
+
+    async def _cut(self, entry: CaptureEntry, settled: Capture) -> None:
+        """Cut a recording's take in a thread, and finish the capture with it."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._cutter, settled.cut)
+        except Exception as error:
+            self._fail_recording(entry, error)
+            return
+        assert settled.take is not None
+        for remark in settled.remarks[len(entry.remarks) :]:
+            self._remark(entry, remark)
+        self._finish(entry, settled.take, settled.seconds, settled.peak_db)
+
+    def _fail_recording(self, entry: CaptureEntry, error: Exception) -> None:
+        match error:
+            case BridgeError():
+                self._fail(entry, error)
+            case Overwritten():
+                message = "the daemon was held up until the audio was overwritten: capture it again"
+                self._fail(entry, NotEnoughBars(message))
+            case _:
+                _log.error("capture %s failed", entry.id, exc_info=error)
+                self._fail(entry, Internal(DEFECT))
+
+    def _remark(self, entry: CaptureEntry, text: str) -> None:
+        """Add a remark to a capture that is under way, and publish it now."""
+        if not entry.take.done():
+            entry.remarks += (text,)
+            self._requests.publish(Remark(entry.id, text))
+
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _read(self, entry: CaptureEntry, command: CaptureFile) -> None:
         """Read a file in a thread, and finish the capture with it."""
@@ -273,13 +323,23 @@ class CaptureRegistry:
             return
         except Exception:
             _log.exception("%s could not be read", command.path)
-            self._fail(entry, Unsupported(DEFECT))
+            self._fail(entry, Internal(DEFECT))
             return
         entry.path, entry.recipe, take = melody.path, melody.recipe, melody.take
         if isinstance(take.source, Waveform):
             self._finish(entry, take, take.source.seconds, peak_db(take.source.samples))
         else:
             self._finish(entry, take, float(take.times.seconds_at(take.end_beats)))
+
+    def _make_room_for_notes(self) -> None:
+        """Close the oldest open notes of the client that has most of them, when there are many."""
+        entries = [entry for entry in self._entries.values() if entry.notes is not None]
+        if len(entries) < MOST_OPEN_NOTES:
+            return
+        open_of = Counter(client_of(entry.id) for entry in entries)
+        oldest = max(entries, key=lambda entry: open_of[client_of(entry.id)])
+        self._remark(oldest, f"closed, because {MOST_OPEN_NOTES} others of notes were begun")
+        self._close_notes(oldest)
 
     def _close_notes(self, entry: CaptureEntry) -> None:
         """Finish a capture with the notes so far."""
@@ -350,8 +410,21 @@ class CaptureRegistry:
 
 
 def client_of(id: str) -> str:
-    """The client's name in a request's id: `live1` in `live1-7`."""
-    return id.rpartition("-")[0] or id
+    """The client's name in a request's id: `live1` in `live1-7`.
+
+    All ids without a dash belong to one client, whose name is empty.
+    """
+    return id.rpartition("-")[0]
+
+
+def _has_notes(known: CaptureEntry, command: CaptureNotes) -> bool:
+    """Whether a capture has the notes of a message already, or failed."""
+    if not known.take.done():
+        return False
+    if known.take.cancelled() or known.take.exception() is not None:
+        return True
+    source = known.take.result().source
+    return not isinstance(source, Waveform) and set(command.notes) <= set(source)
 
 
 def _audio_bytes(entry: CaptureEntry) -> int:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from bridge.commands import ClipReady, Discard, Done
+from bridge.commands import ClipReady, Discard, Done, Restore
 from bridge.daemon.bounded import Bounded
 from bridge.daemon.requests import MOST_ENDED, RequestRegistry
 from bridge.delivery import History, KnownClip
+from bridge.delivery.history import MovedClip
 from bridge.errors import BadArgument
 from bridge.rendering.plan import RenderPlan
 from bridge.rendering.render import RenderedClip
 
 LISTED_CLIPS = 20
+Answer = Sequence[ClipReady | Done]
+"""The events that answer a command."""
 NO_SCORE = -1.0
 """The score of a clip that follows no melody."""
 
@@ -30,7 +33,8 @@ class ClipRegistry:
         self._files = asyncio.Lock()
         self._made: Bounded[str, Sequence[KnownClip]] = Bounded(MOST_ENDED)
         self._listed: Bounded[str, Sequence[KnownClip]] = Bounded(MOST_ENDED)
-        self._discarded: Bounded[tuple[str, int | None], Done] = Bounded(MOST_ENDED)
+        self._moved: Bounded[str, dict[int, MovedClip]] = Bounded(MOST_ENDED)
+        self._answered: Bounded[str, dict[Discard | Restore, Answer]] = Bounded(MOST_ENDED)
 
     async def add(
         self, request: str, plan: RenderPlan, clips: Sequence[RenderedClip]
@@ -55,6 +59,10 @@ class ClipRegistry:
         self._made[request] = known
         return known
 
+    def has(self, request: str) -> bool:
+        """Whether this daemon has made clips for that request."""
+        return request in self._made
+
     async def list(self, request: str) -> None:
         """Publish the newest clips; this request's id and an index can then discard them."""
         async with self._files:
@@ -68,30 +76,69 @@ class ClipRegistry:
             self._requests.publish(_event(request, index, len(clips), clip))
         self._requests.publish(Done(request, len(clips)))
 
-    async def discard(self, command: Discard) -> Done:
-        """Move clips to `Discarded`. A command that is sent again only gets the same answer again.
+    async def move(self, command: Discard | Restore) -> Answer:
+        """Move clips to `Discarded`, or back, and return the answer.
+
+        A command that is sent again only gets the same answer again, until the opposite is done.
 
         Raises:
-            UnknownId: that request has no clips.
-            BadArgument: the request has no clip of that index, or the clips cannot be moved.
+            UnknownId: that request has no clips, or no discarded ones.
+            BadArgument: the request has no clip of that index.
+            NotWritable, DiskFull: the clips cannot be moved.
         """
-        key = (command.id, command.index)
         async with self._files:
-            if key not in self._discarded:
-                count = await asyncio.to_thread(self._move, command)
-                self._discarded[key] = Done(command.id, count)
-            return self._discarded[key]
+            answered = self._answered.get(command.id, {})
+            if command not in answered:
+                work = self._discard if isinstance(command, Discard) else self._restore
+                answer = await asyncio.to_thread(work, command)
+                kept = {each: answered[each] for each in answered if type(each) is type(command)}
+                answered = self._answered[command.id] = {**kept, command: answer}
+            return answered[command]
 
-    def _move(self, command: Discard) -> int:
-        """Move the clips, and return how many."""
-        clips = self._made.get(command.id) or self._listed.get(command.id)
+    def _discard(self, command: Discard | Restore) -> Answer:
+        id, index = command.id, command.index
+        clips = self._made.get(id) or self._listed.get(id)
         if clips is None:
             # An earlier run of the daemon may have made them.
-            return self._history.discard(command.id, command.index)
-        index = command.index
-        if index is not None and index >= len(clips):
-            raise BadArgument(f"index {index}: {command.id!r} has {len(clips)} clips, from 0")
-        return self._history.discard_clips(clips if index is None else [clips[index]])
+            moved = self._history.discard(id, index)
+            by_index = {each.clip.index: each for each in moved}
+        else:
+            if index is not None and index >= len(clips):
+                raise BadArgument(f"index {index}: {id!r} has {len(clips)} clips, from 0")
+            chosen = range(len(clips)) if index is None else [index]
+            moved = self._history.discard_clips([clips[each] for each in chosen])
+            index_of = {clips[each].path: each for each in chosen}
+            by_index = {index_of[each.clip.path]: each for each in moved}
+        self._moved[id] = {**self._moved.get(id, {}), **by_index}
+        return [Done(id, len(moved))]
+
+    def _restore(self, command: Discard | Restore) -> Answer:
+        id, index = command.id, command.index
+        moved = self._moved.get(id, {})
+        if index in moved:
+            chosen = {index: moved[index]}
+        elif index is None and moved:
+            chosen = moved
+        else:
+            # An earlier run of the daemon may have discarded them.
+            found = self._history.discarded(id, index)
+            chosen = {each.clip.index: each for each in found}
+        events: list[ClipReady | Done] = []
+        # The best clip last: it is then the newest in the history, as after it was made.
+        for each in sorted(chosen, reverse=True):
+            for clip in self._history.restore([chosen[each]]):
+                for registry in (self._made, self._listed):
+                    if id in registry and each < len(registry[id]):
+                        registry[id] = _with(registry[id], each, clip)
+                count = len(self._made.get(id) or self._listed.get(id) or chosen)
+                events.append(_event(id, each, max(count, each + 1), clip))
+        self._moved[id] = {each: moved[each] for each in moved if each not in chosen}
+        return [*reversed(events), Done(id, len(events))]
+
+
+def _with(clips: Sequence[KnownClip], index: int, clip: KnownClip) -> Sequence[KnownClip]:
+    """The clips with another one at that index."""
+    return [*clips[:index], clip, *clips[index + 1 :]]
 
 
 def _event(request: str, index: int, count: int, clip: KnownClip) -> ClipReady:

@@ -12,7 +12,7 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +38,7 @@ from bridge.commands import (
     Listening,
     Pong,
     QueueChanged,
+    Remark,
 )
 from bridge.config import NO_INPUT, RunOptions
 from bridge.control import Control, OscControl
@@ -47,7 +48,7 @@ from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.logs import log_fields, set_up
 from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.requests import RequestRegistry
-from bridge.daemon.session import Session
+from bridge.daemon.session import MOST_ADMITTED, Session
 from bridge.daemon.snapshot import GENERATE, Snapshot
 from bridge.delivery import History, takes_folder
 from bridge.engine.process.host import EngineHost
@@ -55,6 +56,7 @@ from bridge.engine.process.supervisor import Supervisor
 from bridge.errors import BadArgument
 from bridge.melody import usual_roots
 from bridge.process import signals
+from bridge.process.tasks import all_of, keep_running
 from bridge.rendering import outputs
 from bridge.screens.status import Screen, shown
 from bridge.soundcard.level import level
@@ -168,9 +170,17 @@ class Daemon:
         self._clock = BeatClock()
         self._time = SessionTime(self._clock, lambda: defaults.settings)
         self._requests = RequestRegistry(self._publish)
-        self._engine: EngineHost = Supervisor(options.model, options.device, self._engine_changed)
+        self._engine: EngineHost = Supervisor(
+            options.model,
+            options.device,
+            self._engine_changed,
+            # Room for each request that the session admits: a late refusal helps nobody.
+            queue_size=MOST_ADMITTED,
+        )
         self._listener = (
-            None if options.input == NO_INPUT else Listener(options.input, self._input_changed)
+            None
+            if options.input == NO_INPUT
+            else Listener(options.input, self._input_changed, channels=options.input_channels)
         )
         self._captures = CaptureRegistry(
             self._requests,
@@ -205,7 +215,7 @@ class Daemon:
             self._listener.start()
         else:
             self._publish(InputChanged("none", "", 0, NOTHING_RECORDED))
-        self._ticker = asyncio.create_task(self._tick())
+        self._ticker = keep_running("polling", self._tick)
 
     def stop_for(self, reason: str) -> None:
         """Complete `stopped`."""
@@ -214,14 +224,16 @@ class Daemon:
 
     async def close(self) -> None:
         """Cancel every request and publish its end; stop the children, then close the controls."""
-        await self._session.stop()
+        steps: dict[str, Callable[[], Awaitable[None]]] = {"stopping requests": self._session.stop}
         if self._ticker is not None:
             self._ticker.cancel()
         if self._listener is not None:
-            await self._listener.stop()
-        await self._engine.stop()
+            steps["stopping the input"] = self._listener.stop
+        steps["stopping the engine"] = self._engine.stop
         for control in self._controls:
-            await control.close()
+            steps[f"closing {type(control).__name__}"] = control.close
+        # Each one, whatever the others raise: a child must not outlive the daemon.
+        await all_of(steps)
         _log.info("stopped", extra=log_fields(event="stopped"))
 
     def _hello(self, client: str) -> Hello:
@@ -257,6 +269,8 @@ class Daemon:
                 sentence = f"{event.id}: done"
             case Failed():
                 sentence = f"{event.id}: {event.code}: {event.message}"
+            case Remark():
+                sentence = f"{event.id}: {event.text}"
             case CaptureChanged(state="done"):
                 sentence = f"{event.id}: captured {event.seconds:.2f} s"
             case EngineChanged():
@@ -308,15 +322,11 @@ class Daemon:
         next_level = time.perf_counter()
         while True:
             now = time.perf_counter()
-            try:
-                self._captures.poll(now)
-                if now >= next_level:
-                    self._publish_level()
-                    self._publish_clock(now)
-                    self._publish_queue()
-            except Exception:
-                # Without this, captures would stop for ever, and without a message.
-                _log.exception("polling the captures failed")
+            self._captures.poll(now)
+            if now >= next_level:
+                self._publish_level()
+                self._publish_clock(now)
+                self._publish_queue()
             if now >= next_level:
                 next_level = max(now, next_level + LEVEL_SECONDS)
             interval = RECORDING_SECONDS if self._captures.recording else LEVEL_SECONDS

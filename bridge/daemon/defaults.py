@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from bridge.commands import RANDOM_SEED, ClipSettings
 from bridge.config import Options, RunOptions, merge, presets
+from bridge.config.files import user_folder
 
-_SETTLED = ("tempo_bpm", "numerator", "denominator", "seed")
+_SETTLED = ("tempo_bpm", "numerator", "denominator", "tempo_lock", "seed")
 """Settings that are settled elsewhere: `SessionTime` decides the time, and a seed may be random."""
 
 
@@ -21,17 +23,36 @@ class SessionDefaults:
 
     def __init__(self, options: RunOptions) -> None:
         self.settings = ClipSettings()
+        self._presets = _PresetNames()
         self._configured = {"sample_rate": options.sample_rate, **options.defaults}
 
     def set(self, settings: ClipSettings) -> None:
         """Set values over the present ones.
 
         Prompt and preset both choose the sound: either replaces both.
+
+        Raises:
+            UnknownPreset: no preset has that name.
+            UnreadableFile: the preset cannot be read.
         """
+        if (preset := settings.get("preset")) is not None:
+            self._presets.check(preset)
         before = self.settings
         if settings.get("prompt") is not None or settings.get("preset") is not None:
             before = before.without("prompt", "preset")
         self.settings = settings.over(before)
+
+    def unset(self, keys: Iterable[str]) -> None:
+        """Forget these values; a value that is not set is ignored."""
+        self.settings = self.settings.without(*keys)
+
+    def reset(self) -> None:
+        """Forget all values."""
+        self.settings = ClipSettings()
+
+    def warm_up(self) -> None:
+        """Read the presets, so that the first check need not; for a thread."""
+        self._presets.refresh()
 
     def options_for(
         self, request: ClipSettings, session: ClipSettings, settled: Mapping[str, Any]
@@ -64,3 +85,42 @@ class SessionDefaults:
         if given.get("unconditional") and any("prompt" in layer for layer in layers):
             del given["unconditional"]
         return merge(given, *layers, self._configured)
+
+
+class _PresetNames:
+    """The names of the presets, read again only when their folders have changed.
+
+    Reading all presets takes 40 ms on a slow machine, which the event loop cannot wait for at each
+    check; looking at the folders takes microseconds.
+    """
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[str, int]] | None = None
+        self._listing: presets.Listing = ([], {})
+
+    def check(self, name: str) -> None:
+        """Check that a preset has that name.
+
+        Raises:
+            UnknownPreset: no preset has that name.
+            UnreadableFile: the preset cannot be read.
+        """
+        self.refresh()
+        presets.choose_preset(name, self._listing)
+
+    def refresh(self) -> None:
+        """Read the presets if their folders have changed."""
+        seen = _file_times()
+        if seen != self._seen:
+            self._seen, self._listing = seen, presets.list_presets()
+
+
+def _file_times() -> list[tuple[str, int]]:
+    """The names of all preset files, with the times of their last change in nanoseconds."""
+    times = []
+    for folder in (presets.bundled_folder(), user_folder() / "presets"):
+        for path in sorted(folder.glob("*.toml")):
+            # Removed meanwhile.
+            with suppress(OSError):
+                times.append((str(path), path.stat().st_mtime_ns))
+    return times

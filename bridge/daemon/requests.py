@@ -6,30 +6,40 @@ the request by its id, and replays what was published of it so far.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from bridge.commands import (
     CaptureChanged,
     ClipReady,
+    ClipSettings,
+    Command,
     Done,
     Event,
     Failed,
     PresetListed,
     Progress,
+    Remark,
     RequestBegun,
+    value_text,
 )
 from bridge.daemon.bounded import Bounded
 from bridge.errors import BadArgument, QueueFull, UnknownId
 
 MOST_ENDED = 1000
 """Ended requests that can still be replayed."""
+MOST_REMARKS = 32
+"""Remarks of one request that are published; more would tell a person nothing."""
 MOST_OPEN = 64
 """Requests under way at a time, including those that wait for their melody."""
+LONGEST_SHOWN = 60
+"""Characters of an argument that an error message quotes."""
 DEFECT = "this is a defect of melody-bridge: its log says more"
 """The message of a request that ends with an unexpected exception."""
 
-RequestEvent = CaptureChanged | ClipReady | Done | Failed | PresetListed | Progress
+RequestEvent = CaptureChanged | ClipReady | Done | Failed | PresetListed | Progress | Remark
 """Events of one request."""
 
 
@@ -39,16 +49,22 @@ class Entry:
 
     Attributes:
         kind: the kind of request, such as `"generate"`.
+        command: what was asked for; None: it cannot be compared with what is sent again.
         state: the newest progress or capture event.
         items: the clips or presets that were published.
+        remarks: the remarks that were published.
         ending: the event that ended the request; None: it is under way.
+        ended_seconds: when it ended, on the registry's clock.
     """
 
     id: str
     kind: str
+    command: Command | None = None
     state: CaptureChanged | Progress | None = None
     items: list[ClipReady | PresetListed] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
     ending: Done | Failed | None = None
+    ended_seconds: float = 0.0
 
 
 class RequestRegistry:
@@ -56,31 +72,65 @@ class RequestRegistry:
 
     Args:
         publish: sends an event to every client.
+        clock: returns seconds.
     """
 
-    def __init__(self, publish: Callable[[Event], None]) -> None:
-        self._send = publish
+    def __init__(
+        self, publish: Callable[[Event], None], clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._send, self._clock = publish, clock
         self._open: dict[str, Entry] = {}
         self._ended: Bounded[str, Entry] = Bounded(MOST_ENDED)
 
-    def begin(self, id: str, kind: str) -> bool:
+    def begin(self, id: str, kind: str, command: Command | None = None) -> bool:
         """Enter a request. Return False when it is known; its state is then replayed.
 
+        Args:
+            command: what is asked for; None: any request of that kind counts as sent again.
+
         Raises:
-            BadArgument: the id belongs to a request of another kind.
+            BadArgument: the id belongs to a request of another kind, or with other arguments.
             QueueFull: too many requests are under way.
         """
-        entry = self._find(id)
-        if entry is not None:
-            if entry.kind != kind:
-                raise BadArgument(f"id {id!r} is taken by a {entry.kind}: use another for a {kind}")
-            self._replay(entry)
+        if self.replay_known(id, kind, command):
             return False
         if len(self._open) >= MOST_OPEN:
             raise QueueFull(f"{len(self._open)} requests are under way: wait, or cancel some")
-        self._open[id] = Entry(id, kind)
+        self._open[id] = Entry(id, kind, command)
         self._send(RequestBegun(id, kind))
         return True
+
+    def replay_known(self, id: str, kind: str, command: Command | None = None) -> bool:
+        """Replay a request that is known. Return whether it is.
+
+        Raises:
+            BadArgument: the id belongs to a request of another kind, or with other arguments.
+        """
+        entry = self._find(id)
+        if entry is None:
+            return False
+        if entry.kind != kind:
+            raise BadArgument(f"id {id!r} is taken by a {entry.kind}: use another for a {kind}")
+        if command is not None and entry.command is not None and command != entry.command:
+            raise BadArgument(
+                f"id {id!r} was sent with {_difference(entry.command, command)}: "
+                "use a new id for each request"
+            )
+        self._replay(entry)
+        return True
+
+    def recent(self, kind: str, seconds: float) -> str | None:
+        """The id of the newest request of a kind that is open, or was done in the last seconds."""
+        for entry in reversed(self._open.values()):
+            if entry.kind == kind:
+                return entry.id
+        earliest = self._clock() - seconds
+        for entry in reversed(self._ended.values()):
+            if entry.ended_seconds < earliest:
+                return None
+            if entry.kind == kind and isinstance(entry.ending, Done):
+                return entry.id
+        return None
 
     def is_open(self, id: str) -> bool:
         """Whether that request is known and has not ended."""
@@ -116,8 +166,12 @@ class RequestRegistry:
                 entry.state = event
             case ClipReady() | PresetListed():
                 entry.items.append(event)
+            case Remark():
+                if event in entry.remarks or len(entry.remarks) >= MOST_REMARKS:
+                    return
+                entry.remarks.append(event)
             case Done() | Failed():
-                entry.ending = event
+                entry.ending, entry.ended_seconds = event, self._clock()
                 self._ended[event.id] = self._open.pop(event.id)
         self._send(event)
 
@@ -125,8 +179,37 @@ class RequestRegistry:
         return self._open.get(id) or self._ended.get(id)
 
     def _replay(self, entry: Entry) -> None:
-        for item in entry.items:
-            self._send(item)
+        for event in (*entry.remarks, *entry.items):
+            self._send(event)
         last = entry.ending or entry.state
         if last is not None:
             self._send(last)
+
+
+def _difference(first: Command, second: Command) -> str:
+    """The arguments in which two commands differ, such as `"bars 4, and now with bars 2"`."""
+    before, after = _arguments(first), _arguments(second)
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return f"{_text(before, names)}, and now with {_text(after, names)}"
+
+
+def _text(arguments: Mapping[str, Any], names: list[str]) -> str:
+    given = [f"{name} {_shown(arguments[name])}" for name in names if name in arguments]
+    return " ".join(given) or f"no {' '.join(names)}"
+
+
+def _shown(value: Any) -> str:
+    text = value_text(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def _arguments(command: Command) -> dict[str, Any]:
+    """A command's arguments by name, those that were given."""
+    values = {"command": type(command).__name__}
+    for each in fields(command):
+        value = getattr(command, each.name)
+        if isinstance(value, ClipSettings):
+            values |= value.values
+        elif value is not None:
+            values[each.name] = value
+    return values

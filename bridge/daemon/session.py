@@ -11,9 +11,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from bridge.commands import (
     CaptureStop,
     ClipSettings,
     Command,
+    DefaultsChanged,
     Discard,
     Done,
     Event,
@@ -43,8 +44,12 @@ from bridge.commands import (
     Panic,
     PresetListed,
     Progress,
+    Remark,
+    ResetDefaults,
+    Restore,
     SetDefaults,
     Transport,
+    UnsetDefaults,
 )
 from bridge.config import RunOptions, presets
 from bridge.daemon.captures import CaptureEntry, CaptureRegistry, client_of
@@ -52,12 +57,23 @@ from bridge.daemon.clips import ClipRegistry
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.eta import FinishingTimes, TimeLeft
 from bridge.daemon.requests import DEFECT, RequestRegistry
-from bridge.daemon.snapshot import GENERATE
+from bridge.daemon.snapshot import CAPTURE, GENERATE
 from bridge.delivery import History, KnownClip, write_take
-from bridge.engine import Request
-from bridge.engine.process.host import EngineHost
-from bridge.engine.process.job import Result
-from bridge.errors import BridgeError, Cancelled, Unsupported
+from bridge.engine.process.host import EngineHost, OnProgress
+from bridge.engine.process.job import Job, Result
+from bridge.errors import (
+    BadArgument,
+    BridgeError,
+    Cancelled,
+    DiskFull,
+    EngineDied,
+    EngineFailed,
+    EngineHung,
+    Internal,
+    QueueFull,
+    UnknownId,
+    Unsupported,
+)
 from bridge.rendering import outputs
 from bridge.rendering.plan import RenderPlan, prepare
 from bridge.rendering.render import (
@@ -69,6 +85,16 @@ from bridge.rendering.render import (
 )
 from bridge.timing import FALLBACK_METER, FALLBACK_TEMPO_BPM, Meter, first_tempo
 
+NO_ID = "-"
+"""The id of an event that answers no request."""
+MOST_ADMITTED = 9
+"""Requests for clips whose audio is not complete: one at work, and 8 that wait."""
+MOST_UNWRITTEN_BYTES = 256 * 1024**2
+"""Memory for the finished clips that wait for room on a full disk; a clip takes 3 MB."""
+WRITE_AGAIN_SECONDS = 2.0
+"""How often such clips are tried to be written again."""
+LATELY_SECONDS = 60.0
+"""A clip without a melody gets a remark when some client captured one this recently."""
 NO_MELODY = "none"
 """The value of `melody` in a request that follows no melody."""
 GENERATING_SHARE = 0.95
@@ -90,6 +116,7 @@ class _ClipRequest:
         melody: the capture to follow, finished or not; None: no melody.
         defaults: the session's settings.
         tempo_bpm, meter: the clip's; None: the melody's own, or the fallback.
+        remarks: what a person should know before the clip is made.
     """
 
     command: Generate
@@ -97,6 +124,7 @@ class _ClipRequest:
     defaults: ClipSettings
     tempo_bpm: Fraction | None
     meter: Meter | None
+    remarks: tuple[str, ...]
 
 
 class Session:
@@ -129,12 +157,19 @@ class Session:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
         self._take_files = threading.Lock()
-        self._discarding: set[asyncio.Task[None]] = set()
+        self._moving: set[asyncio.Task[None]] = set()
+        # Fair: requests plan, and enter the engine's queue, in the order that they could begin.
+        self._planning = asyncio.Lock()
+        self._admitted: set[str] = set()
+        self._unwritten_bytes = 0
+        # Clips to discard once they are made: the indices by the request's id, None for all.
+        self._to_discard: dict[str, dict[int | None, Discard]] = {}
         self._finishing_times = FinishingTimes()
 
     def warm_up(self) -> None:
         """Import, in a thread, the libraries that would delay the first request by seconds."""
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+        threading.Thread(target=self._defaults.warm_up, name="presets", daemon=True).start()
 
     def handle(self, command: Command) -> None:
         """Carry out a command, or start its task.
@@ -150,6 +185,13 @@ class Session:
                 self._time.clock.update(command)
             case SetDefaults(settings):
                 self._defaults.set(settings)
+                self._defaults_changed(command)
+            case UnsetDefaults(keys):
+                self._defaults.unset(keys)
+                self._defaults_changed(command)
+            case ResetDefaults():
+                self._defaults.reset()
+                self._defaults_changed(command)
             case CaptureStart() | CaptureLast() | CaptureFile() | CaptureNotes():
                 self._captures.begin(command, now_seconds)
             case CaptureStop(id):
@@ -158,8 +200,16 @@ class Session:
                 self._generate(command)
             case Cancel(id):
                 self._cancel(id)
+            case Discard() | Restore() if self._is_no_render(command.id):
+                # An error under the id of a request that is under way would end that for its
+                # client.
+                kind, address = self._requests.kind(command.id), type(command).__name__.lower()
+                message = f"/bridge/{address}: {command.id!r} is a {kind} under way: it has no clip"
+                self._publish(Failed(NO_ID, UnknownId.code, message))
             case Discard():
                 self._discard(command)
+            case Restore():
+                self._restore(command)
             case ListPresets(id):
                 self._begin(id, "list of presets", self._list_presets)
             case ListClips(id):
@@ -178,7 +228,7 @@ class Session:
         """Refuse further commands, cancel every request, and wait until all have ended."""
         self._stopping = True
         self.cancel_all(STOPPING)
-        if tasks := {*self._tasks.values(), *self._discarding}:
+        if tasks := {*self._tasks.values(), *self._moving}:
             await asyncio.wait(tasks)
 
     def _cancel(self, id: str, because: str = "cancelled by its client") -> None:
@@ -192,18 +242,35 @@ class Session:
         else:
             self._captures.cancel(id, because)
 
+    def _defaults_changed(self, command: SetDefaults | UnsetDefaults | ResetDefaults) -> None:
+        self._publish(DefaultsChanged(self._defaults.settings))
+        sets_time = isinstance(command, SetDefaults) and any(
+            command.settings.get(name) is not None
+            for name in ("tempo_bpm", "numerator", "denominator")
+        )
+        if sets_time and (overruled := self._time.overruled):
+            self._publish(Remark(NO_ID, f"/bridge/set: {overruled}"))
+
     def _generate(self, command: Generate) -> None:
-        if not self._requests.begin(command.id, GENERATE):
+        if self._requests.replay_known(command.id, GENERATE, command):
             return
+        if len(self._admitted) >= MOST_ADMITTED:
+            raise QueueFull(
+                f"{len(self._admitted)} requests are being rendered or wait for it, and no more "
+                "can: wait for one, or cancel one"
+            )
+        self._requests.begin(command.id, GENERATE, command)
         try:
             # Settled now: until the clip is rendered, the client may capture another melody or set
             # other defaults.
+            melody = self._melody_of(command)
             request = _ClipRequest(
                 command,
-                self._melody_of(command),
+                melody,
                 self._defaults.settings,
                 self._time.tempo_bpm(command.settings),
                 self._time.meter(command.settings),
+                () if melody else self._missing_melody(command),
             )
         except BridgeError as error:
             self._requests.publish(Failed.of(command.id, error))
@@ -211,9 +278,33 @@ class Session:
 
         async def render(id: str) -> None:
             self._requests.publish(Progress(id, 0.0, UNKNOWN_SECONDS))
+            self._publish_remarks(id, request.remarks)
             await self._render(request)
 
+        self._admitted.add(command.id)
         self._start(command.id, render)
+        self._tasks[command.id].add_done_callback(lambda task: self._on_rendered(command.id))
+
+    def _missing_melody(self, command: Generate) -> tuple[str, ...]:
+        """Remarks for a clip without a melody that perhaps should have followed one."""
+        capture = self._requests.recent(CAPTURE, LATELY_SECONDS)
+        if command.melody == NO_MELODY or capture is None:
+            return ()
+        return (
+            f"this clip follows no melody, and {capture!r} is another client's: "
+            f"add `melody {capture}` to follow that, or `melody none` for no melody",
+        )
+
+    def _on_rendered(self, id: str) -> None:
+        """Make room for the next request, and carry out what was asked for meanwhile."""
+        self._admitted.discard(id)
+        for command in self._to_discard.pop(id, {}).values():
+            if self._clips.has(id):
+                self._move(command, is_late=True)
+
+    def _publish_remarks(self, id: str, remarks: Iterable[str]) -> None:
+        for remark in remarks:
+            self._requests.publish(Remark(id, remark))
 
     def _melody_of(self, command: Generate) -> CaptureEntry | None:
         if command.melody == NO_MELODY:
@@ -228,14 +319,21 @@ class Session:
         if request.melody is not None:
             # Shielded: cancelling this request does not cancel its melody.
             await asyncio.shield(request.melody.take)
-        plan = await asyncio.to_thread(self._plan, request)
-        engine_request = request_for(plan)
-        time_left = TimeLeft(
-            self._finishing_times, engine_request.seconds * engine_request.variations
-        )
-        decoded = await self._decode(id, engine_request, time_left)
-        finished = await asyncio.to_thread(finish_clips, plan, decoded.waveforms)
-        clips = await uncancellable(self._write(request, plan, finished, decoded.remarks))
+        async with self._planning:
+            plan = await asyncio.to_thread(self._plan, request)
+            engine_request = request_for(plan)
+            time_left = TimeLeft(
+                self._finishing_times, engine_request.seconds * engine_request.variations
+            )
+            on_progress = partial(self._publish_progress, id, time_left)
+            job = self._engine.submit(engine_request, on_progress)
+        self._publish_remarks(id, plan.remarks)
+        decoded = await self._decode(id, job, on_progress)
+        self._admitted.discard(id)
+        self._publish_remarks(id, decoded.remarks)
+        finished = await asyncio.to_thread(_finished, plan, decoded.waveforms)
+        self._publish_remarks(id, (remark for clip in finished for remark in clip.finished.remarks))
+        clips = await self._write_when_there_is_room(request, plan, finished, decoded.remarks)
         time_left.finished(time.perf_counter())
         self._clips.publish(id, clips)
 
@@ -266,9 +364,26 @@ class Session:
                 melody.path = write_take(self._folder, take, title=melody.id, tempo_bpm=tempo_bpm)
             return melody.path
 
-    async def _decode(self, id: str, request: Request, time_left: TimeLeft) -> Result:
-        """Run the request on the engine; cancel it there when this task is cancelled."""
-        job = self._engine.submit(request, partial(self._publish_progress, id, time_left))
+    async def _decode(self, id: str, job: Job, on_progress: OnProgress) -> Result:
+        """Wait for the engine; try once more when it dies, and cancel the job with this task."""
+        try:
+            return await self._result(job)
+        except EngineFailed:
+            # A defect, which would occur again.
+            raise
+        except (EngineDied, EngineHung) as error:
+            remark = f"{error}: this is the second attempt"
+        self._publish_remarks(id, [remark])
+        again = self._engine.submit(job.request, on_progress, first=True)
+        try:
+            result = await self._result(again)
+        except EngineFailed:
+            raise
+        except (EngineDied, EngineHung) as error:
+            raise type(error)(f"{error}, at the second attempt too: ask again") from error
+        return replace(result, remarks=(remark, *result.remarks))
+
+    async def _result(self, job: Job) -> Result:
         try:
             return await job.result()
         except asyncio.CancelledError:
@@ -279,6 +394,47 @@ class Session:
         seconds = time_left.after(share, time.perf_counter())
         eta_seconds = UNKNOWN_SECONDS if seconds is None else seconds
         self._requests.publish(Progress(id, share * GENERATING_SHARE, eta_seconds))
+
+    async def _write_when_there_is_room(
+        self,
+        request: _ClipRequest,
+        plan: RenderPlan,
+        finished: Sequence[RankedClip],
+        remarks: Sequence[str],
+    ) -> Sequence[KnownClip]:
+        """Write the clips; while the disk is full, keep them in memory and try again.
+
+        Raises:
+            DiskFull: too many clips wait for room already.
+            Cancelled: the wait was cancelled, and the clips are lost.
+        """
+        id = request.command.id
+        size = sum(clip.finished.waveform.samples.nbytes for clip in finished)
+        task = asyncio.current_task()
+        assert task is not None
+        waits = False
+        try:
+            while True:
+                try:
+                    return await uncancellable(self._write(request, plan, finished, remarks))
+                except DiskFull as error:
+                    if task.cancelling():
+                        # The cancel came while the clips were being written.
+                        raise asyncio.CancelledError from error
+                    if not waits and self._unwritten_bytes + size > MOST_UNWRITTEN_BYTES:
+                        raise
+                    if not waits:
+                        waits = True
+                        self._unwritten_bytes += size
+                        remark = f"{error}: the clip is kept, and written when there is room"
+                        _log.warning("%s: %s", id, remark)
+                        self._publish_remarks(id, [remark])
+                await asyncio.sleep(WRITE_AGAIN_SECONDS)
+        except asyncio.CancelledError as error:
+            raise Cancelled(f"{error or 'cancelled'}: the clip was never written") from error
+        finally:
+            if waits:
+                self._unwritten_bytes -= size
 
     async def _write(
         self,
@@ -300,7 +456,10 @@ class Session:
                     engine,
                     written,
                     recipe={"request": id, **(melody.recipe if melody else {})},
-                    remarks=(*(melody.remarks if melody else ()), *remarks),
+                    remarks=(
+                        *(melody.remarks if melody else request.remarks),
+                        *remarks,
+                    ),
                 )
 
         return await self._clips.add(id, plan, await asyncio.to_thread(write))
@@ -314,17 +473,52 @@ class Session:
         self._requests.publish(Done(id, len(found)))
 
     def _discard(self, command: Discard) -> None:
-        """Move clips to `Discarded`, and reply under the id of the request that made them.
+        """Move clips to `Discarded`; clips that are still being made, once they are done."""
+        if self._is_open(command):
+            self._to_discard.setdefault(command.id, {})[command.index] = command
+            remark = f"{_clips_text(command)} will be discarded when it is done"
+            self._publish_remarks(command.id, [remark])
+        else:
+            self._move(command)
+
+    def _restore(self, command: Restore) -> None:
+        """Move discarded clips back; forget a discard that waits for its clip."""
+        if self._is_open(command):
+            waiting = self._to_discard.get(command.id, {})
+            for index in [each for each in waiting if command.index in (None, each)]:
+                del waiting[index]
+            remark = f"{_clips_text(command)} will be kept when it is done"
+            self._publish_remarks(command.id, [remark])
+        else:
+            self._move(command)
+
+    def _is_open(self, command: Discard | Restore) -> bool:
+        return self._requests.is_open(command.id)
+
+    def _is_no_render(self, id: str) -> bool:
+        """Whether a request is under way that makes no clips."""
+        return self._requests.is_open(id) and self._requests.kind(id) != GENERATE
+
+    def _move(self, command: Discard | Restore, *, is_late: bool = False) -> None:
+        """Move clips to `Discarded` or back, and reply under the id of the request that made them.
 
         That request has already ended, so the reply bypasses the registry.
+
+        Args:
+            is_late: the command was sent while the clips were being made: an error becomes a
+                remark, as it is none of the request.
         """
 
-        async def discard(id: str) -> None:
-            self._publish(await self._clips.discard(command))
+        async def move(id: str) -> None:
+            for event in await self._clips.move(command):
+                self._publish(event)
 
-        task = asyncio.create_task(self._run_to_end(command.id, discard, self._publish))
-        self._discarding.add(task)
-        task.add_done_callback(self._discarding.discard)
+        def publish_error(error: Failed) -> None:
+            self._publish(Remark(error.id, error.message) if is_late else error)
+
+        task = asyncio.create_task(self._run_to_end(command.id, move, publish_error))
+        self._moving.add(task)
+        task.add_done_callback(self._moving.discard)
 
     def _begin(self, id: str, kind: str, work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
         if self._requests.begin(id, kind):
@@ -339,6 +533,9 @@ class Session:
             if task.cancelled():
                 # Cancelled before its first step, as by a bundle that generates and cancels.
                 self._requests.publish(Failed(id, Cancelled.code, "cancelled before it began"))
+            elif error := task.exception():
+                _log.error("request %s failed", id, exc_info=error)
+                self._requests.publish(Failed(id, Internal.code, DEFECT))
 
         task.add_done_callback(on_done)
 
@@ -357,7 +554,24 @@ class Session:
             publish(Failed.of(id, error))
         except Exception:
             _log.exception("request %s failed", id)
-            publish(Failed(id, Unsupported.code, DEFECT))
+            publish(Failed(id, Internal.code, DEFECT))
+
+
+def _finished(plan: RenderPlan, waveforms: Sequence[Waveform]) -> list[RankedClip]:
+    """The finished clips.
+
+    Raises:
+        Internal: a mistake in the arguments shows so late only after a defect.
+    """
+    try:
+        return finish_clips(plan, waveforms)
+    except BadArgument as error:
+        _log.exception("a clip could not be finished")
+        raise Internal(f"{DEFECT}: {error}") from error
+
+
+def _clips_text(command: Discard | Restore) -> str:
+    return "the clip" if command.index is None else f"clip {command.index}"
 
 
 def _warm_up() -> None:

@@ -10,7 +10,9 @@ from bridge.commands import (
     CaptureChanged,
     ClientsChanged,
     ClipReady,
+    ClipSettings,
     ClockChanged,
+    DefaultsChanged,
     Done,
     EngineChanged,
     Event,
@@ -27,6 +29,8 @@ from bridge.soundcard.level import LOWEST_DB
 
 MOST_CLIPS = 20
 """Clips that a screen can show; the clips folder has all of them."""
+CAPTURE = "capture"
+"""The kind of a request for a melody."""
 GENERATE = "generate"
 """The kind of a request for clips."""
 
@@ -59,6 +63,7 @@ class Snapshot:
         clock, beat: the DAW's time; None before it is known.
         waiting: requests in the engine's queue.
         overflows: times that the input lost audio.
+        defaults: the session's settings.
         clients: who subscribes, such as `"live1 (7772)"`.
         requests: under way, in the order they came.
         clips: made by this daemon, the newest first.
@@ -72,6 +77,7 @@ class Snapshot:
     overflows: int = 0
     clock: ClockChanged | None = None
     beat: int | None = None
+    defaults: ClipSettings = field(default_factory=ClipSettings)
     clients: tuple[str, ...] = ()
     requests: dict[str, OpenRequest] = field(default_factory=dict)
     clips: tuple[ClipReady, ...] = ()
@@ -95,6 +101,8 @@ class Snapshot:
                 self.clock = event
             case BeatReached(beat):
                 self.beat = beat
+            case DefaultsChanged(settings):
+                self.defaults = settings
             case ClientsChanged(clients):
                 self.clients = clients
             case RequestBegun(id, kind):

@@ -11,14 +11,14 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from bridge.config import read_value
-from bridge.delivery.wav import SIDECAR
-from bridge.errors import BadArgument, UnknownId
+from bridge.delivery.wav import FULL, SIDECAR
+from bridge.errors import BadArgument, DiskFull, NotWritable, UnknownId
 from bridge.timing import Meter, parse_tempo
 
 DISCARDED = "Discarded"
@@ -55,6 +55,19 @@ class KnownClip:
     melody_similarity: float | None
 
 
+@dataclass(frozen=True)
+class MovedClip:
+    """A discarded clip.
+
+    Attributes:
+        clip: as it was before.
+        path: where it is now.
+    """
+
+    clip: KnownClip
+    path: Path
+
+
 class History:
     """The newest clips of a folder. It reads and moves files; use it from one thread at a time."""
 
@@ -73,49 +86,67 @@ class History:
         self._clips = [clip for clip in self._clips if clip.path.exists()]
         return self._clips[:count]
 
-    def discard(self, request: str, index: int | None = None) -> int:
+    def discard(self, request: str, index: int | None = None) -> list[MovedClip]:
         """Move a request's clips, or one of them, with their sidecars to `Discarded`.
 
         Each client numbers its requests from the start, so an older one may have the same id: the
         newest clip of each index is discarded.
 
         Returns:
-            How many were moved: a clip that somebody removed is not an error.
+            What was moved: a clip that somebody removed is not an error.
 
         Raises:
             UnknownId: the history has no clip of this request.
-            BadArgument: the request has no clip of this index, or its clips cannot be moved.
+            BadArgument: the request has no clip of this index.
+            NotWritable, DiskFull: the clips cannot be moved.
         """
-        newest: dict[int, KnownClip] = {}
-        for clip in self._clips:
-            if clip.request == request:
-                newest.setdefault(clip.index, clip)
-        of_request = list(newest.values())
-        if not of_request:
-            raise UnknownId(f"no clip of {request!r} is known: /bridge/clips lists the newest")
-        chosen = [clip for clip in of_request if index is None or clip.index == index]
-        if not chosen:
-            there = ", ".join(str(clip.index) for clip in of_request)
-            raise BadArgument(f"index {index}: {request!r} has {there}")
-        return self.discard_clips(chosen)
+        return self.discard_clips(_newest_of(self._clips, request, index, "clip"))
 
-    def discard_clips(self, clips: Sequence[KnownClip]) -> int:
+    def discard_clips(self, clips: Sequence[KnownClip]) -> list[MovedClip]:
         """Move these clips and their sidecars to `Discarded`, as `discard` does.
 
         Raises:
-            BadArgument: they cannot be moved.
+            NotWritable, DiskFull: they cannot be moved.
         """
-        moved = 0
+        moved = []
         for clip in clips:
-            try:
-                moved += _move(clip.path, self._folder / DISCARDED)
-            except OSError as error:
-                raise BadArgument(
-                    f"{clip.path.name} cannot be moved to {DISCARDED}: {error.strerror}"
-                ) from error
+            path = _moved(clip.path, self._folder / DISCARDED)
+            if path is not None:
+                moved.append(MovedClip(clip, path))
             self._clips = [one for one in self._clips if one.path != clip.path]
         _clear_discarded(self._folder / DISCARDED)
         return moved
+
+    def discarded(self, request: str, index: int | None = None) -> list[MovedClip]:
+        """A request's clips in `Discarded`, or one of them: the newest of each index.
+
+        Raises:
+            UnknownId: `Discarded` has no clip of this request.
+            BadArgument: it has none of this index.
+        """
+        clips = _newest_of(_read_newest(self._folder / DISCARDED), request, index, "discarded clip")
+        return [
+            MovedClip(replace(clip, path=self._folder / clip.path.name), clip.path)
+            for clip in clips
+        ]
+
+    def restore(self, moved: Sequence[MovedClip]) -> list[KnownClip]:
+        """Move discarded clips and their sidecars back to the clips folder.
+
+        Returns:
+            The clips that are there now: one that somebody removed is not among them. A clip whose
+            name is taken by now gets another.
+
+        Raises:
+            NotWritable, DiskFull: they cannot be moved.
+        """
+        restored = []
+        for each in moved:
+            path = _moved(each.path, self._folder, name=each.clip.path.name)
+            if path is not None:
+                restored.append(replace(each.clip, path=path))
+        self.add(restored)
+        return restored
 
 
 def _read_newest(folder: Path) -> list[KnownClip]:
@@ -170,15 +201,53 @@ def _tempo(fields: object) -> Fraction:
     return parse_tempo(fields if isinstance(fields, str) else float(str(fields)))
 
 
-def _move(clip: Path, folder: Path) -> bool:
-    """Move a clip and its sidecar to a free name in the folder; False if the clip is gone."""
+def _newest_of(
+    clips: Sequence[KnownClip], request: str, index: int | None, what: str
+) -> list[KnownClip]:
+    """The newest clip of each index of a request, or of one index.
+
+    Raises:
+        UnknownId: there is no clip of this request.
+        BadArgument: there is none of this index.
+    """
+    newest: dict[int, KnownClip] = {}
+    for clip in clips:
+        if clip.request == request:
+            newest.setdefault(clip.index, clip)
+    if not newest:
+        raise UnknownId(f"no {what} of {request!r} is known: /bridge/clips lists the newest clips")
+    if index is None:
+        return [newest[each] for each in sorted(newest)]
+    if index not in newest:
+        there = ", ".join(map(str, sorted(newest)))
+        raise BadArgument(f"index {index}: {request!r} has {there}")
+    return [newest[index]]
+
+
+def _moved(clip: Path, folder: Path, name: str | None = None) -> Path | None:
+    """Move a clip and its sidecar to a folder; return its new path, None if the clip is gone.
+
+    Args:
+        name: its new name; None: its own. A taken name gets ` 2`, ` 3` and so on.
+
+    Raises:
+        NotWritable, DiskFull: it cannot be moved.
+    """
+    try:
+        return _move(clip, folder / (name or clip.name))
+    except OSError as error:
+        kind = DiskFull if error.errno in FULL else NotWritable
+        raise kind(f"{clip.name} cannot be moved to {folder.name}: {error.strerror}") from error
+
+
+def _move(clip: Path, wanted: Path) -> Path | None:
     if not clip.exists():
-        return False
-    folder.mkdir(exist_ok=True)
-    target, number = folder / clip.name, 1
+        return None
+    wanted.parent.mkdir(exist_ok=True)
+    target, number = wanted, 1
     while target.exists() or target.with_suffix(SIDECAR).exists():
         number += 1
-        target = folder / f"{clip.stem} {number}{clip.suffix}"
+        target = wanted.with_name(f"{wanted.stem} {number}{wanted.suffix}")
     os.replace(clip, target)
     # Its week in this folder starts now.
     os.utime(target)
@@ -186,7 +255,7 @@ def _move(clip: Path, folder: Path) -> bool:
     if sidecar.exists():
         os.replace(sidecar, target.with_suffix(SIDECAR))
         os.utime(target.with_suffix(SIDECAR))
-    return True
+    return target
 
 
 def _clear_discarded(folder: Path) -> None:

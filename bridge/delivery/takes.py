@@ -12,7 +12,7 @@ import soundfile
 
 from bridge.audio import Waveform
 from bridge.delivery.wav import plain_name, write_atomically
-from bridge.errors import BadArgument
+from bridge.errors import NotWritable
 from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, Note, Take
 
 TAKES = "Takes"
@@ -25,13 +25,13 @@ def takes_folder(clips: Path) -> Path:
     """Return the folder for takes, and create it if it does not exist.
 
     Raises:
-        BadArgument: the folder cannot be created.
+        NotWritable: the folder cannot be created.
     """
     folder = clips / TAKES
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadArgument(
+        raise NotWritable(
             f"cannot make {folder} ({error.strerror}): choose another folder for clips"
         ) from error
     return folder
@@ -47,7 +47,7 @@ def write_take(clips: Path, take: Take, *, title: str, tempo_bpm: Fraction) -> P
 
     Raises:
         DiskFull: no space, or a limit on file sizes.
-        BadArgument: the folder cannot be created or written to.
+        NotWritable: the folder cannot be created or written to.
     """
     tempo_bpm = take.tempo_bpm or tempo_bpm
     stem = f"{date.today().isoformat()} {plain_name(title)} {float(tempo_bpm):.6g}bpm"

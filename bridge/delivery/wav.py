@@ -28,7 +28,7 @@ import numpy as np
 
 from bridge.audio import Waveform
 from bridge.delivery.riff import wav_bytes
-from bridge.errors import BadArgument, DiskFull
+from bridge.errors import DiskFull, NotWritable
 from bridge.timing import Meter
 
 PART = ".part"
@@ -85,7 +85,7 @@ def write_clip(
 
     Raises:
         DiskFull: no space, or a limit on file sizes.
-        BadArgument: the folder cannot be created or written to.
+        NotWritable: the folder cannot be created or written to.
     """
     folder, stem = _folder_and_stem(Path(out), name)
     sound = wav_bytes(waveform, bars=bars, tempo_bpm=tempo_bpm, meter=meter)
@@ -108,7 +108,7 @@ def write_atomically(
 
     Raises:
         DiskFull: no space, or a limit on file sizes.
-        BadArgument: the folder cannot be created or written to.
+        NotWritable: the folder cannot be created or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ def write_atomically(
                 f"no room for the clip in {folder} ({error.strerror}): free some space"
             ) from error
         reason = error.strerror or str(error)
-        raise BadArgument(f"cannot write to {folder}: {reason}; choose another folder") from error
+        raise NotWritable(f"cannot write to {folder}: {reason}; choose another folder") from error
     return path
 
 

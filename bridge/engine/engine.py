@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bridge.audio import Waveform
 from bridge.chroma import LONGEST_SECONDS, WINDOW_SECONDS
 from bridge.engine.checkpoint import Location, check_transformers, find
+from bridge.engine.output import waveforms
 from bridge.engine.request import Request
 from bridge.engine.stream import Chunk, Stream
 from bridge.errors import BadArgument, Cancelled, OutOfMemory, Unsupported
@@ -217,8 +218,8 @@ class Engine:
         for done, ((length, *_), members) in enumerate(groups.items()):
             batches = _batches([row for _, row in members], LARGEST_BATCH)
             report = progress and _part(progress, done, len(groups))
-            waveforms = self._joined(Stream(partial(self._chunks, batches, length, report)))
-            for (index, _), waveform in zip(members, waveforms, strict=True):
+            of_rows = self._joined(Stream(partial(self._chunks, batches, length, report)))
+            for (index, _), waveform in zip(members, of_rows, strict=True):
                 made[index].append(waveform)
         return made
 
@@ -378,9 +379,12 @@ class Engine:
 
 
 def joined(audio: Sequence[NDArray[np.float32]], sample_rate: int) -> list[Waveform]:
-    """The audio of consecutive chunks, `[variations, channels, frames]`: a waveform a variation."""
-    complete = np.concatenate(audio, axis=2)
-    return [Waveform(np.ascontiguousarray(row.T), sample_rate) for row in complete]
+    """The audio of consecutive chunks, `[variations, channels, frames]`: a waveform a variation.
+
+    Raises:
+        EngineFailed: the model made a NaN or an infinity.
+    """
+    return waveforms(np.concatenate(audio, axis=2), sample_rate)
 
 
 def _batches(rows: Sequence[Row], largest: int) -> list[Sequence[Row]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from bridge.errors import BadArgument, Unsupported
+from bridge.errors import BadArgument, NotWritable, Unsupported
 
 _OTHER_AUDIO = frozenset({".aif", ".aiff", ".au", ".caf", ".flac", ".m4a", ".mp3", ".ogg", ".opus"})
 
@@ -24,7 +24,8 @@ def clip_folder(out: Path) -> Path:
     """The folder of a clip that is written to `out`, a folder or a `.wav` file.
 
     Raises:
-        BadArgument: the folder cannot be written to, or `out` is a file of another kind.
+        NotWritable: the folder cannot be written to.
+        BadArgument: `out` is a file of another kind.
     """
     with _path_errors("out", out):
         folder = out.parent if out.suffix.lower() == ".wav" and not out.is_dir() else out
@@ -38,7 +39,8 @@ def check_plot(path: Path) -> None:
     """Check that a picture can be drawn and written to a `.png` file.
 
     Raises:
-        BadArgument: the file cannot be written.
+        NotWritable: the file's folder cannot be written to.
+        BadArgument: the path is a folder.
         Unsupported: matplotlib, which draws it, is not installed.
     """
     with _path_errors("plot", path):
@@ -110,6 +112,8 @@ def _check_writable(option: str, folder: Path) -> None:
     folder = folder.absolute()
     existing = next(each for each in (folder, *folder.parents) if each.exists())
     if not existing.is_dir():
-        raise BadArgument(f"{option}: {str(existing)!r} is not a folder")
+        raise NotWritable(f"{option}: {str(existing)!r} is not a folder")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise BadArgument(f"{option}: {str(existing)!r} cannot be written to")
+        raise NotWritable(
+            f"{option}: {str(existing)!r} cannot be written to: choose another folder"
+        )

@@ -227,7 +227,7 @@ def write_clips(
         remarks: sentences about how the clips were made, for the sidecars.
 
     Raises:
-        BadArgument, DiskFull: a file cannot be written.
+        NotWritable, DiskFull: a file cannot be written.
     """
     options = plan.options
     melody = Path(plan.take.name).stem if plan.take is not None else None

@@ -60,6 +60,8 @@ class Screen(logging.Handler):
             level = snapshot.level
             table.add_row("", _meter(level.peak_db, level.rms_db) + Text(lost, style="red"))
         table.add_row("transport", _transport(snapshot))
+        if snapshot.defaults.values:
+            table.add_row("settings", Text(snapshot.defaults.text()))
         table.add_row("clients", escape(", ".join(snapshot.clients) or "none"))
         for request in snapshot.requests.values():
             table.add_row("request", Text(f"{request.id}  {_bar(request.fraction)}"))

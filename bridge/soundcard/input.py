@@ -17,11 +17,17 @@ from numpy.typing import NDArray
 
 from bridge.errors import NoInput
 from bridge.process.child import Line
+from bridge.soundcard.channels import (
+    Channels,
+    Select,
+    opened_channels,
+    recorded_channels,
+    selector,
+)
 from bridge.soundcard.devices import Device, find_device, portaudio, read_devices
 from bridge.soundcard.dll import DelayLockedLoop
 from bridge.soundcard.ring import Ring
 
-MOST_CHANNELS = 32
 RETRY_SECONDS = 0.5
 FIRST_BLOCK_SECONDS = 5.0
 """Longest time from a device's start to its first block; Bluetooth takes two seconds."""
@@ -55,7 +61,7 @@ class Stop:
     """Sent by the parent: close the device and end."""
 
 
-def run_input(line: Line, selection: str | int | None) -> None:
+def run_input(line: Line, selection: str | int | None, channels: Channels) -> None:
     """Record one input until the parent sends `Stop`; a target for `bridge.process.child.Child`.
 
     It sends `Waiting`, `Found` and `Running`. Its heartbeat's status is the time of this thread's
@@ -63,6 +69,7 @@ def run_input(line: Line, selection: str | int | None) -> None:
 
     Args:
         selection: as in `devices.find_device`.
+        channels: of the device, to record.
     """
     last_step_seconds = time.perf_counter()
     line.start_heartbeat(lambda: last_step_seconds)
@@ -70,7 +77,7 @@ def run_input(line: Line, selection: str | int | None) -> None:
     while True:
         last_step_seconds = time.perf_counter()
         try:
-            _record(line, selection)
+            _record(line, selection, channels)
             return
         except NoInput as reason:
             if str(reason) != last_reason:
@@ -80,7 +87,7 @@ def run_input(line: Line, selection: str | int | None) -> None:
             return
 
 
-def _record(line: Line, selection: str | int | None) -> None:
+def _record(line: Line, selection: str | int | None, channels: Channels) -> None:
     """Record the device until the parent sends `Stop`.
 
     Raises:
@@ -89,8 +96,8 @@ def _record(line: Line, selection: str | int | None) -> None:
     """
     with portaudio() as sounddevice:
         device = find_device(read_devices(sounddevice), selection, "input")
-        channels = min(device.input_channels, MOST_CHANNELS)
-        line.send(Found(device.sample_rate, channels))
+        opened = opened_channels(device.input_channels, channels, device.full_name)
+        line.send(Found(device.sample_rate, recorded_channels(opened, channels)))
         answer = line.receive(_ANSWER_SECONDS)
         if isinstance(answer, Stop):
             return
@@ -101,10 +108,10 @@ def _record(line: Line, selection: str | int | None) -> None:
             with sounddevice.InputStream(
                 samplerate=device.sample_rate,
                 device=device.index,
-                channels=channels,
+                channels=opened,
                 dtype="float32",
                 latency="low",
-                callback=recorder(ring),
+                callback=recorder(ring, selector(opened, channels, device.sample_rate)),
             ):
                 _wait_for_first_block(ring, device)
                 line.send(Running(device.name))
@@ -117,11 +124,16 @@ def _record(line: Line, selection: str | int | None) -> None:
             ring.close()
 
 
-def recorder(ring: Ring) -> Callable[[NDArray[np.float32], int, Any, Any], None]:
+def recorder(
+    ring: Ring, select: Select = lambda block: block
+) -> Callable[[NDArray[np.float32], int, Any, Any], None]:
     """Make a callback for an input stream that fills the ring.
 
     A block that is delivered at time t was captured in the period before t: the frame after its
     last is at t, filtered by a delay-locked loop.
+
+    Args:
+        select: picks as many of a block's channels as the ring has.
     """
     loop = DelayLockedLoop(ring.sample_rate)
 
@@ -129,7 +141,7 @@ def recorder(ring: Ring) -> Callable[[NDArray[np.float32], int, Any, Any], None]
         now = time.perf_counter()
         if status.input_overflow:
             ring.count_overflow()
-        ring.write(block, loop.update(now, frames, frames_lost=status.input_overflow))
+        ring.write(select(block), loop.update(now, frames, frames_lost=status.input_overflow))
 
     return callback
 

@@ -7,6 +7,7 @@ stays readable, and a new process waits for the device to come back.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from typing import Any
 from bridge.commands import InputChanged, InputState
 from bridge.errors import NoInput
 from bridge.process.child import Child, Heartbeat
+from bridge.soundcard.channels import Channels
 from bridge.soundcard.input import Found, Running, Stop, Waiting, run_input
 from bridge.soundcard.ring import Ring
 
@@ -31,6 +33,8 @@ _STOP_SECONDS = 1.0
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 5.0
 
+_log = logging.getLogger(__name__)
+
 
 class Listener:
     """Records one input while it runs. Use it in a running event loop.
@@ -44,17 +48,22 @@ class Listener:
     """
 
     def __init__(
-        self, selection: str | int | None, on_change: Callable[[InputChanged], None]
+        self,
+        selection: str | int | None,
+        on_change: Callable[[InputChanged], None],
+        *,
+        channels: Channels = None,
     ) -> None:
         """Args:
         selection: as in `devices.find_device`.
         on_change: called in the event loop whenever state, device or detail changes.
+        channels: of the device, to record.
         """
         self.ring: Ring | None = None
         self.state: InputState = "none"
         self.device = ""
         self.detail = "the audio process starts"
-        self._selection, self._on_change = selection, on_change
+        self._selection, self._channels, self._on_change = selection, channels, on_change
         self._task: asyncio.Task[None] | None = None
         self._child: Child | None = None
         self._next_ring: Ring | None = None
@@ -100,6 +109,13 @@ class Listener:
                 await self._run_process()
             except OSError as error:
                 self._input_gone(f"the audio process does not start: {error.strerror or error}")
+            except Exception:
+                # Without this, nothing would be recorded for ever, and without a message.
+                _log.exception("watching the audio process failed")
+                self._input_gone("watching the audio process failed: it is replaced")
+                if self._child is not None:
+                    self._child.kill()
+                    await self._child.wait()
             self._drop_next_ring()
             if self._ready_seconds and _seconds_since(self._ready_seconds) > STEADY_SECONDS:
                 delay_seconds = _FIRST_DELAY_SECONDS
@@ -116,6 +132,7 @@ class Listener:
         child = self._child = Child(
             run_input,
             self._selection,
+            self._channels,
             name="melody-bridge input",
             on_message=self._on_message,
             on_exit=self._on_exit,

@@ -23,7 +23,7 @@ from bridge.config import read_value
 from bridge.errors import NoInput, NoOutput, NotHeard
 from bridge.soundcard.devices import Device, find_device, portaudio, read_devices
 from bridge.soundcard.dll import DelayLockedLoop
-from bridge.soundcard.input import MOST_CHANNELS, recorder
+from bridge.soundcard.input import recorder
 from bridge.soundcard.ring import Ring
 
 REPEATS = 5
@@ -43,6 +43,7 @@ _EARLY_SECONDS = 0.02
 """Possible error of a nominal time: the search begins this much before the sweep."""
 _SPACING_SECONDS = _SWEEP_SECONDS + _LONGEST_SECONDS + 0.1
 _SILENCE_DBFS = -80.0
+_MOST_CHANNELS = 32
 _PATIENCE_SECONDS = 5.0
 
 
@@ -106,7 +107,7 @@ def measure_latency(
         devices = read_devices(sounddevice)
         source = find_device(devices, input_, "input")
         sink = find_device(devices, output, "output")
-        channels = min(source.input_channels, MOST_CHANNELS)
+        channels = min(source.input_channels, _MOST_CHANNELS)
         player = _Player(sink.sample_rate, repeats)
         ring = Ring.create(source.sample_rate, channels, 2 * player.seconds)
         ring.unlink()

@@ -166,7 +166,7 @@ def _microphone(options: RunOptions) -> Finding:
     from bridge.soundcard.level import LOWEST_DB
 
     about = "microphone" if options.input is None else f"input {options.input}"
-    recorded = asyncio.run(_record(options.input))
+    recorded = asyncio.run(_record(options))
     if recorded.peak_db is None:
         remedy = "`melody-bridge devices` lists the inputs; --input chooses one"
         return Finding(about, "failure", recorded.detail, remedy)
@@ -184,12 +184,14 @@ class _Recorded:
     peak_db: float | None
 
 
-async def _record(selection: str | int | None) -> _Recorded:
+async def _record(options: RunOptions) -> _Recorded:
     from bridge.soundcard.level import peak_db
     from bridge.soundcard.listener import Listener
 
     settled = asyncio.Event()
-    listener = Listener(selection, lambda change: settled.set())
+    listener = Listener(
+        options.input, lambda change: settled.set(), channels=options.input_channels
+    )
     listener.start()
     try:
         with suppress(TimeoutError):

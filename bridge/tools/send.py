@@ -7,16 +7,18 @@ import json
 import math
 import os
 import select
+import shutil
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bridge.config.flags import add_config_flag, add_flag, run_options
-from bridge.control.addresses import NO_ID
+from bridge.control.addresses import NO_ID, known_address, takes_id
 from bridge.control.packets import Argument, InvalidPacket, Uncut, read_packet, write_message
-from bridge.errors import BadArgument, BridgeError
+from bridge.errors import BadArgument, BridgeError, UnknownAddress
 
 HELLO_SECONDS = 1.0
 """How long to wait for the hello, as docs/osc.md says; a daemon answers at once."""
@@ -24,27 +26,47 @@ RENEW_SECONDS = 5.0
 """How often to renew the subscription and send the message again."""
 LOST_SECONDS = 3 * RENEW_SECONDS
 """A daemon that sends nothing for this long is gone."""
+ERASE_LINE = "\r\x1b[K"
+"""Moves a terminal's cursor to the start of its line, and erases it."""
 STOPPED_ANSWERING = "the daemon has stopped answering: see its log"
 HELLO, ERROR = "/bridge/hello", "/bridge/error"
+PROGRESS, CAPTURE = "/bridge/progress", "/bridge/capture"
+CAPTURE_FILE = "/bridge/capture/file"
 
 WITHOUT_END = frozenset(
     f"/bridge/{name}"
     for name in (
-        *("subscribe", "unsubscribe", "ping", "transport", "set", "panic", "stop"),
+        *("subscribe", "unsubscribe", "ping", "transport", "panic", "stop"),
+        *("set", "unset", "reset"),
         "capture/notes",
     )
 )
 """Messages that no `done` answers. A ping sent after one is answered once the message was read."""
+NEW_ID = "-"
+"""In place of an id: `send` makes one."""
+CLIENT = "send"
+"""The client in the ids that `send` makes: a clip follows the melody that an earlier run sent."""
+PREFIX = "/bridge/"
+PROGRESS_STEPS = 4
+"""Steps of a request's progress that are shown where no line can change."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("address", metavar="ADDRESS", help="such as /bridge/generate")
     parser.add_argument(
-        "arguments", nargs="*", metavar="ARGUMENT", help="an id first, where the address has one"
+        "address", metavar="ADDRESS", help="such as /bridge/generate, or generate for short"
+    )
+    parser.add_argument(
+        "arguments",
+        nargs="*",
+        metavar="ARGUMENT",
+        help="an id first, where the address has one; - makes a new one",
     )
     add_flag(parser, "osc_port")
     add_config_flag(parser)
+    parser.add_argument(
+        "--verbose", action="store_true", help="print every event, also those of progress"
+    )
     parser.add_argument("--json", action="store_true", help="print each event as a JSON object")
 
 
@@ -52,14 +74,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Send the message, and show its events; return the exit status.
 
     Raises:
+        UnknownAddress: the protocol has no such address.
         BadArgument, DaemonSilent: as `send`.
     """
-    return send(
-        arguments.address,
-        read_arguments(arguments.address, arguments.arguments),
-        port=run_options(arguments).osc_port,
-        show=show_json if arguments.json else show_line,
-    )
+    address = full_address(arguments.address)
+    lines = Lines(verbose=arguments.verbose, on_terminal=sys.stdout.isatty())
+    try:
+        return send(
+            address,
+            read_arguments(address, arguments.arguments),
+            port=run_options(arguments).osc_port,
+            show=show_json if arguments.json else lines.show,
+        )
+    finally:
+        lines.end()
 
 
 class DaemonSilent(BridgeError):
@@ -84,12 +112,43 @@ class ReceivedEvent:
         return {"address": self.address, "arguments": list(self.arguments)}
 
 
+def full_address(word: str) -> str:
+    """The address that was meant: `panic` is `/bridge/panic`.
+
+    Raises:
+        UnknownAddress: the protocol has no such address; the message names the nearest one.
+        BadArgument: it does not begin with a slash.
+    """
+    if word.startswith("/"):
+        return known_address(word)
+    try:
+        return known_address(PREFIX + word)
+    except UnknownAddress as error:
+        raise BadArgument(
+            f"address {word!r}: it begins with a slash, such as /bridge/presets ({error})"
+        ) from error
+
+
 def read_arguments(address: str, words: Sequence[str]) -> list[int | float | str]:
-    """The words of a command line as OSC's types; an id is text, also if it looks like a number."""
+    """The words of a command line as OSC's types.
+
+    An id is text, also if it looks like a number; `-` becomes a new one. A path of a file becomes
+    absolute, because the daemon has another working folder.
+
+    Args:
+        address: a known one.
+    """
     values = [read_argument(word) for word in words]
-    if address not in WITHOUT_END or address.endswith("/notes"):
-        values[:1] = words[:1]
+    if takes_id(address) and words:
+        values[0] = new_id() if words[0] == NEW_ID else words[0]
+    if address == CAPTURE_FILE and len(words) > 1:
+        values[1] = os.path.abspath(os.path.expanduser(words[1])) if words[1] else ""
     return values
+
+
+def new_id() -> str:
+    """An id that no earlier run has made, such as `send-1764374622123`."""
+    return f"{CLIENT}-{time.time_ns() // 1_000_000}"
 
 
 def read_argument(text: str) -> int | float | str:
@@ -115,6 +174,7 @@ def send(
     """Send a message, and show its events.
 
     Args:
+        address: a known one.
         port: the daemon's.
         show: called with each event about the message.
 
@@ -125,8 +185,6 @@ def send(
         BadArgument: address and arguments cannot be a message.
         DaemonSilent: no daemon answers, or it stopped answering.
     """
-    if not address.startswith("/"):
-        raise BadArgument(f"address {address!r}: it begins with a slash, such as /bridge/presets")
     try:
         # Uncut: a prompt that does not fit is an error, and is not cut.
         words = [
@@ -138,7 +196,7 @@ def send(
     with _Client(port) as client:
         client.subscribe()
         client.send(message)
-        sent = _SentMessage(address, str(arguments[0]) if arguments else NO_ID)
+        sent = _SentMessage(address, str(arguments[0]) if arguments and takes_id(address) else "")
         if address in WITHOUT_END:
             return client.until_read(sent, show)
         return client.until_done(message, sent, show)
@@ -150,6 +208,7 @@ class _SentMessage:
 
     address: str
     id: str
+    """Empty where the address takes none."""
 
     def concerns(self, event: ReceivedEvent) -> bool:
         """Whether the event is the request's, or an error without an id that names the address."""
@@ -237,9 +296,52 @@ class _Client:
             yield from (ReceivedEvent(address, arguments) for address, arguments in messages)
 
 
-def show_line(event: ReceivedEvent) -> None:
-    """Print an event for people."""
-    print(event.line(), flush=True)
+class Lines:
+    """Prints events for people: a line each, and the many events of progress in few.
+
+    On a terminal one line shows the progress and changes. Elsewhere a capture's states and the
+    quarters of a render get a line each.
+    """
+
+    def __init__(self, *, verbose: bool, on_terminal: bool) -> None:
+        """Args:
+        verbose: print every event on a line of its own.
+        on_terminal: the last line can be written again.
+        """
+        self._verbose, self._changes_line = verbose, on_terminal and not verbose
+        self._last: object = None
+        self._is_open = False
+
+    def show(self, event: ReceivedEvent) -> None:
+        """Print an event."""
+        step = _progress_step(event)
+        if step is None or self._verbose:
+            self._print(event.line())
+        elif self._changes_line:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"{ERASE_LINE}{event.line()[:width]}", end="", flush=True)
+            self._is_open = True
+        elif step != self._last:
+            self._last = step
+            self._print(event.line())
+
+    def end(self) -> None:
+        """End a line that could still change, so that an error gets a line of its own."""
+        if self._is_open:
+            print(flush=True)
+        self._is_open = False
+
+    def _print(self, line: str) -> None:
+        erase = ERASE_LINE if self._is_open else ""
+        self._is_open = False
+        print(f"{erase}{line}", flush=True)
+
+
+def _progress_step(event: ReceivedEvent) -> object:
+    """What must change before another event of progress is worth a line; None for other events."""
+    if event.address == PROGRESS:
+        return event.address, int(float(str(event.arguments[1])) * PROGRESS_STEPS)
+    return event.arguments[:2] if event.address == CAPTURE else None
 
 
 def show_json(event: ReceivedEvent) -> None:

@@ -90,7 +90,7 @@ class Studio:
             while self._packets and self._packets[0].received_seconds <= self.now:
                 self.clock.update(self._packets.pop(0))
             for capture in captures:
-                capture.poll(self.now)
+                poll(capture, self.now)
 
     def unplug(self, capture: Capture) -> None:
         """Lose the input for good."""
@@ -108,6 +108,13 @@ class Studio:
     ) -> Capture:
         source = Source(self.ring, self.clock, self.latency, tempo_bpm, Meter(), "me-1")
         return begin(source, bars, self.now)
+
+
+def poll(capture: Capture, now_seconds: float) -> None:
+    """Poll a capture, and cut it once it is settled."""
+    capture.poll(now_seconds)
+    if capture.settled and capture.take is None:
+        capture.cut()
 
 
 MakeStudio = Callable[..., Studio]
@@ -422,7 +429,7 @@ def test_last_counts_only_bars_since_the_last_jump(make_studio: MakeStudio) -> N
     studio = make_studio(daw)
     studio.run(daw.now)
     with pytest.raises(NotEnoughBars, match=r"2 of 3 bars: the playhead jumped before them"):
-        studio.last(3).poll(studio.now)
+        poll(studio.last(3), studio.now)
 
 
 def test_last_counts_only_bars_since_the_last_gap_of_the_input(make_studio: MakeStudio) -> None:
@@ -433,9 +440,9 @@ def test_last_counts_only_bars_since_the_last_gap_of_the_input(make_studio: Make
     studio.lost.append((gap, gap + 0.2))
     studio.run(daw.now)
     with pytest.raises(NotEnoughBars, match="2 of 3 bars: the input was interrupted"):
-        studio.last(3).poll(studio.now)
+        poll(studio.last(3), studio.now)
     capture = studio.last(2)
-    capture.poll(studio.now)
+    poll(capture, studio.now)
     assert len(audio(capture.take)) == 4 * RATE
 
 
@@ -448,7 +455,7 @@ def test_last_accepts_gaps_of_less_than_a_tenth_of_a_second(make_studio: MakeStu
         studio.lost.append((gap, gap + 0.08))
     studio.run(daw.now)
     capture = studio.last(3)
-    capture.poll(studio.now)
+    poll(capture, studio.now)
     samples = audio(capture.take)
     assert len(samples) == 6 * RATE
     clicks = np.flatnonzero(np.abs(samples[:, 0]) > 0.5)
@@ -464,7 +471,7 @@ def test_last_counts_only_bars_since_the_input_appeared(make_studio: MakeStudio)
     studio.lost.append((0.0, daw.seconds_of(10)[0]))
     studio.run(daw.now)
     with pytest.raises(NotEnoughBars, match=r"3 of 4 bars: only 7\.. s were recorded so far"):
-        studio.last(4).poll(studio.now)
+        poll(studio.last(4), studio.now)
 
 
 def test_last_before_the_first_bar_line_is_refused(make_studio: MakeStudio) -> None:
@@ -485,7 +492,7 @@ def test_last_soon_after_the_daw_stopped_takes_what_it_played(make_studio: MakeS
     studio.hum(daw.legs[1].seconds, 8)
     studio.run(daw.legs[2].seconds + 1)
     capture = studio.last(2)
-    capture.poll(studio.now)
+    poll(capture, studio.now)
     assert abs(seconds_late(studio, capture, daw.seconds_of(8)[0])) < 0.006
     studio.hum(studio.now + 8.0, 3.0)
     studio.run(studio.now + 11)
@@ -504,7 +511,7 @@ def test_a_take_with_a_tempo_change_has_the_mean_tempo_and_a_remark(
     studio.click_on_beats()
     studio.run(daw.now)
     capture = studio.last(4)
-    capture.poll(studio.now)
+    poll(capture, studio.now)
     assert capture.take is not None and capture.take.tempo_bpm is not None
     assert float(capture.take.tempo_bpm) == pytest.approx(80, abs=0.1)
     assert len(audio(capture.take)) == pytest.approx(12 * RATE, abs=0.01 * RATE)
@@ -537,6 +544,84 @@ def test_without_a_daw_and_without_an_onset_last_ends_now(make_studio: MakeStudi
         studio.run(studio.now + 0.2, studio.last(7, Fraction(120)))
 
 
+@pytest.mark.parametrize("pressed_after", [0.1, 2.5, 4.0, 20.0, 60.0])
+def test_last_has_the_start_of_the_tune_however_late_it_is_pressed(
+    make_studio: MakeStudio, pressed_after: float
+) -> None:
+    """Eight seconds with a rest of 0.6 s for breath, and the click of the key at the end."""
+    daw = stopped(75.0)
+    studio = make_studio(daw, 0.03)
+    begin = daw.legs[0].seconds + 1.0
+    studio.hum(begin, 3.0)
+    studio.hum(begin + 3.6, 4.4)
+    studio.run(begin + 8.0 + pressed_after)
+    studio.click(studio.now - 0.05)
+    capture = studio.last(4)
+    studio.run(studio.now + 0.2, capture)
+    assert -0.011 < seconds_late(studio, capture, begin) <= 0
+    assert len(audio(capture.take)) == 8 * RATE
+    assert capture.remarks == ()
+
+
+def test_last_prefers_a_tunes_start_and_says_what_it_leaves_out(make_studio: MakeStudio) -> None:
+    """Hummed slower than the session's tempo, which nobody has set: 10.7 s for 8."""
+    daw = stopped(30.0)
+    studio = make_studio(daw)
+    begin = daw.legs[0].seconds + 4.0
+    studio.hum(begin, 2.4)
+    studio.hum(begin + 3.0, 7.7)
+    studio.run(begin + 13.0)
+    capture = studio.last(4)
+    studio.run(studio.now + 0.2, capture)
+    assert -0.011 < seconds_late(studio, capture, begin) <= 0
+    (remark,) = capture.remarks
+    assert "longer than 4 bars at 120 bpm: 2.7 s of sound after the take are left out" in remark
+
+
+def test_last_leaves_out_the_end_of_an_earlier_attempt(make_studio: MakeStudio) -> None:
+    daw = stopped(30.0)
+    studio = make_studio(daw)
+    begin = daw.legs[0].seconds + 12.0
+    studio.hum(begin - 6.0, 2.0)
+    studio.hum(begin - 1.8, 0.6)
+    studio.hum(begin, 8.0)
+    studio.run(begin + 9.0)
+    capture = studio.last(4)
+    studio.run(studio.now + 0.2, capture)
+    assert -0.011 < seconds_late(studio, capture, begin) <= 0
+    (remark,) = capture.remarks
+    assert "0.6 s of sound before the take are left out" in remark
+
+
+def test_last_hears_a_phrase_over_a_fan(make_studio: MakeStudio) -> None:
+    daw = stopped(30.0)
+    studio = make_studio(daw)
+    studio.sound *= np.float32(60)  # -49 dBFS a channel
+    begin = daw.legs[0].seconds + 5.0
+    studio.hum(begin, 8.0, level=0.1)
+    studio.run(begin + 14.0)
+    capture = studio.last(4)
+    studio.run(studio.now + 0.2, capture)
+    assert abs(seconds_late(studio, capture, begin)) < 0.011
+
+
+@pytest.mark.parametrize("script", [lambda: playing(60), lambda: stopped(30)])
+def test_a_silent_input_is_reported_after_the_first_bar(
+    make_studio: MakeStudio, script: Callable[[], Daw]
+) -> None:
+    studio = make_studio(script())
+    studio.sound *= np.float32(0.1)
+    studio.run(studio.daw.legs[0].seconds + 5.0)
+    capture = studio.start(8)
+    studio.run(studio.now + 1.9, capture)
+    reported = [len(capture.remarks)]
+    for seconds in (2.5, 4.0):
+        studio.run(studio.now + seconds, capture)
+        reported.append(len(capture.remarks))
+    assert reported == [0, 1, 1]
+    assert capture.remarks[0].startswith("no sound in the first bar")
+
+
 def test_a_lost_input_ends_a_recording_where_it_was_lost(make_studio: MakeStudio) -> None:
     daw = playing(40)
     studio = make_studio(daw)
@@ -560,7 +645,7 @@ def test_a_lost_input_fails_a_waiting_capture(
     studio.run(studio.now + 0.1, capture)
     studio.unplug(capture)
     with pytest.raises(NoInput, match="lost"):
-        capture.poll(studio.now)
+        poll(capture, studio.now)
 
 
 def test_last_takes_the_bars_recorded_before_the_input_was_lost(
@@ -572,7 +657,7 @@ def test_last_takes_the_bars_recorded_before_the_input_was_lost(
     studio.run(daw.seconds_of(15.5)[0])
     capture = studio.last(2)
     studio.unplug(capture)
-    capture.poll(studio.now)
+    poll(capture, studio.now)
     assert abs(seconds_late(studio, capture, daw.seconds_of(4)[0])) < 0.006
 
 
@@ -590,7 +675,7 @@ def test_last_is_refused_long_after_the_input_was_lost(
     capture.lost(studio.now)
     with pytest.raises(NoInput, match="the input was lost"):
         for _ in range(5):
-            capture.poll(studio.now)
+            poll(capture, studio.now)
 
 
 def test_start_waits_for_the_beat_to_move_when_the_daw_reports_playback_early(
@@ -624,7 +709,7 @@ def test_last_leaves_out_a_bar_whose_end_was_not_recorded(make_studio: MakeStudi
     studio.run(daw.seconds_of(12.2)[0])
     capture = studio.last(2)
     studio.unplug(capture)
-    capture.poll(studio.now)
+    poll(capture, studio.now)
     assert abs(seconds_late(studio, capture, daw.seconds_of(0)[0])) < 0.006
     assert len(audio(capture.take)) == 4 * RATE
 
@@ -639,7 +724,7 @@ def test_an_input_lost_before_the_first_frame_of_the_take_has_recorded_nothing(
     studio.run(daw.seconds_of(12.2)[0], capture)
     studio.unplug(capture)
     with pytest.raises(NoInput, match="lost"):
-        capture.poll(studio.now)
+        poll(capture, studio.now)
 
 
 def test_more_bars_than_the_ring_holds_are_refused_with_the_limit(make_studio: MakeStudio) -> None:
@@ -700,7 +785,7 @@ def test_a_silent_take_is_refused_with_what_to_check(
     studio.sound *= np.float32(gain)
     studio.run(daw.now - 1)
     with pytest.raises(SilentMelody, match=hint):
-        studio.last(2).poll(studio.now)
+        poll(studio.last(2), studio.now)
 
 
 @pytest.mark.parametrize(
@@ -715,7 +800,7 @@ def test_a_capture_stopped_before_it_began_fails(
     studio.run(studio.now + 0.1, capture)
     capture.stop(studio.now)
     with pytest.raises(error, match="stopped"):
-        capture.poll(studio.now)
+        poll(capture, studio.now)
 
 
 def test_a_capture_stopped_before_its_bar_line_fails_even_if_polled_later(
@@ -729,7 +814,7 @@ def test_a_capture_stopped_before_its_bar_line_fails_even_if_polled_later(
     capture.stop(studio.now)
     studio.run(daw.seconds_of(12.5)[0])
     with pytest.raises(NotEnoughBars, match="stopped before the bar line"):
-        capture.poll(studio.now)
+        poll(capture, studio.now)
 
 
 def test_a_capture_stopped_before_its_onset_fails_even_if_polled_later(
@@ -745,7 +830,7 @@ def test_a_capture_stopped_before_its_onset_fails_even_if_polled_later(
     capture.stop(studio.now)
     studio.run(begin + 4)
     with pytest.raises(SilentMelody, match="before it was stopped"):
-        capture.poll(studio.now)
+        poll(capture, studio.now)
 
 
 def test_captures_wait_for_the_first_block_of_the_input(make_studio: MakeStudio) -> None:

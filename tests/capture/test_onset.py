@@ -126,14 +126,6 @@ def test_a_voice_that_began_before_the_search_is_found_at_once() -> None:
     assert find_onset(hum(-25, 4.0), after=1.0) == pytest.approx(1.0, abs=0.02)
 
 
-def test_rest_seconds_requires_a_rest_before_the_onset() -> None:
-    samples = noise("white", -70, 8)
-    for at, seconds in ((0.0, 2.0), (2.2, 2.0), (5.0, 2.0)):
-        samples = mixed(samples, hum(-20, seconds), at)
-    finder = OnsetFinder(RATE, 0, 0, rest_seconds=0.5)
-    assert finder.feed(samples) == pytest.approx(5.0 * RATE, abs=0.02 * RATE)
-
-
 def test_the_size_of_the_pieces_does_not_change_the_onset() -> None:
     samples = mixed(noise("white", -60, 4), hum(-30), 2.0)
     assert len({find_onset(samples, piece) for piece in (7, 220, 441, 1024, len(samples))}) == 1

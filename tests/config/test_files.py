@@ -60,7 +60,7 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
     values = dict(read_config(path))
     assert set(values) == {option.name for option in options_in("file")}
     # These values are examples: the default is the system's, the checkpoint's, or nothing.
-    for name in ("input", "melody_roots", "clips", "top_p"):
+    for name in ("input", "input_channels", "melody_roots", "clips", "top_p"):
         del values[name]
     assert values == {
         "osc_port": 7771,
@@ -95,6 +95,10 @@ def test_a_render_reads_only_its_own_options() -> None:
         ("sample_rate = 1", "sample_rate 1: the range is 8000 to 192000"),
         ("bars = 0", "bars 0: the range is 1 to 1000"),
         ("input = -1", "input"),
+        (
+            "input_channels = '3;4'",
+            "input_channels '3;4': write a whole number from 1 to 256; write",
+        ),
         ("not toml", "not TOML"),
     ],
 )

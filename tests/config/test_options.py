@@ -45,6 +45,11 @@ from bridge.timing import Meter
         ("out", "clips", Path("clips")),
         ("out", "~/clips", Path.home() / "clips"),
         ("plot", "x.PNG", Path("x.PNG")),
+        ("input_channels", "3,4", (3, 4)),
+        ("input_channels", " 18 ", (18,)),
+        ("input_channels", 256, (256,)),
+        ("input_channels", [4, 3], (4, 3)),
+        ("input_channels", "Auto", "auto"),
     ],
 )
 def test_a_value_in_range_is_read(name: str, raw: object, value: object) -> None:
@@ -58,6 +63,9 @@ def test_a_value_in_range_is_read(name: str, raw: object, value: object) -> None
         *(("tempo_bpm", raw) for raw in ("19.99", "999.1", "nan", "inf", "1e99999999", "1/2", "")),
         *(("tempo_bpm", raw) for raw in (float("nan"), float("inf"), True, None, [120])),
         ("melody_tempo_bpm", "0"),
+        ("input_channels", []),
+        *(("input_channels", raw) for raw in ("", "0", "257", "3,,4", "3,3", "left", "1-4", 1.5)),
+        *(("input_channels", raw) for raw in (True, None, "1,2,3,4,5,6,7,8,9", "9" * 5000)),
         *(("meter", raw) for raw in ("4", "0/4", "4/3", "100/4", "4/4/4", "x/4", "9" * 5000, 4)),
         *(("key", raw) for raw in ("H minor", "A bright", "minor", "", "A minor major", 3)),
         *(("seed", raw) for raw in ("-1", "16777216", "1.5", "random")),

@@ -16,6 +16,7 @@ from bridge.commands import (
     Pong,
     PresetListed,
     Progress,
+    Remark,
 )
 
 PATH = "/home/kät/Music/Melody Bridge/2026-11-22 lofi-keys 120bpm 4bars seed7.wav"
@@ -51,6 +52,10 @@ ONE_OF_EACH: list[tuple[Event, tuple[int | float | str, ...]]] = [
     (
         PresetListed("me-3", 0, 9, "lofi-keys", "warm rhodes, {tempo} bpm"),
         ("/bridge/preset", "me-3", 0, 9, "lofi-keys", "warm rhodes, {tempo} bpm"),
+    ),
+    (
+        Remark("me-2", "the last bar is repeated"),
+        ("/bridge/remark", "me-2", "the last bar is repeated"),
     ),
     (Done("me-2", 2), ("/bridge/done", "me-2", 2)),
     (

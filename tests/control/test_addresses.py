@@ -22,6 +22,7 @@ from bridge.commands import (
     ClientsChanged,
     ClipSettings,
     Command,
+    DefaultsChanged,
     Discard,
     Event,
     Failed,
@@ -36,9 +37,12 @@ from bridge.commands import (
     Progress,
     QueueChanged,
     RequestBegun,
+    ResetDefaults,
+    Restore,
     SetDefaults,
     Subscribe,
     Transport,
+    UnsetDefaults,
     Unsubscribe,
 )
 from bridge.control.addresses import event_message, is_carried, read_command, request_id
@@ -82,6 +86,9 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     ),
     ("/bridge/set", [], SetDefaults(ClipSettings())),
     ("/bridge/set", ["denominator", 8], SetDefaults(ClipSettings(denominator=8))),
+    ("/bridge/set", ["tempo_lock", 1], SetDefaults(ClipSettings(tempo_lock=True))),
+    ("/bridge/unset", ["bars", "tempo_lock"], UnsetDefaults(("bars", "tempo_lock"))),
+    ("/bridge/reset", [], ResetDefaults()),
     ("/bridge/capture/start", ["me-1"], CaptureStart("me-1")),
     ("/bridge/capture/start", ["me-1", 4], CaptureStart("me-1", 4)),
     ("/bridge/capture/stop", ["me-1"], CaptureStop("me-1")),
@@ -152,6 +159,8 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     ("/bridge/cancel", ["me-2"], Cancel("me-2")),
     ("/bridge/discard", ["me-2"], Discard("me-2")),
     ("/bridge/discard", ["me-2", 0], Discard("me-2", 0)),
+    ("/bridge/restore", ["me-2"], Restore("me-2")),
+    ("/bridge/restore", ["me-2", 0], Restore("me-2", 0)),
     ("/bridge/presets", ["me-3"], ListPresets("me-3")),
     ("/bridge/clips", ["me-4"], ListClips("me-4")),
     ("/bridge/loop/start", ["me-5", "bars", 4], NotBuilt("me-5", "/bridge/loop/start")),
@@ -219,7 +228,7 @@ def test_of_a_key_given_twice_the_last_counts() -> None:
 FIXED = {
     address: arguments
     for address, arguments, command in sorted(COMMANDS, key=lambda example: len(example[1]))
-    if not isinstance(command, SetDefaults | CaptureFile | CaptureNotes | Generate)
+    if not isinstance(command, SetDefaults | UnsetDefaults | CaptureFile | CaptureNotes | Generate)
 }
 """All arguments of each address that does not take a list."""
 
@@ -250,6 +259,10 @@ REFUSED: list[tuple[str, Sequence[Argument], list[str]]] = [
     ("/bridge/transport", [120, 0, 1, 4, 4, 1, -0.5], ["beat_in_bar -0.5", "0 to"]),
     ("/bridge/set", ["bars"], ["bars", "no value"]),
     ("/bridge/set", ["bar", 4], ["'bar'", "did you mean bars?", "prompt", "sample_rate"]),
+    ("/bridge/set", ["tempo", 4], ["'tempo'", "did you mean tempo_bpm?"]),
+    ("/bridge/unset", [], ["no key", "/bridge/reset"]),
+    ("/bridge/unset", ["bar"], ["'bar'", "did you mean bars?"]),
+    ("/bridge/generate", ["me-1", "tempo_lock", 1], ["'tempo_lock'", "unknown option"]),
     ("/bridge/set", ["melody", "me-1"], ["'melody'", "prompt"]),
     ("/bridge/set", [4, "bars"], ["'4'", "the options are prompt"]),
     ("/bridge/set", [None, 4], ["'None'", "the options are prompt"]),
@@ -360,6 +373,7 @@ def test_every_event_that_osc_carries_is_written_as_the_protocol_defines() -> No
     """`ONE_OF_EACH` repeats the table of docs/osc.md."""
     inside = {
         BeatReached,
+        DefaultsChanged,
         RequestBegun,
         QueueChanged,
         ClientsChanged,

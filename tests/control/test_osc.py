@@ -233,7 +233,7 @@ def test_a_defect_of_the_daemon_is_logged_and_answered_and_it_goes_on(
 
     with Served(fail) as served, Client(served, "live1") as client:
         client.send("/bridge/cancel", "me-1")
-        assert client.receive()[:3] == ("/bridge/error", "me-1", "unsupported")
+        assert client.receive()[:3] == ("/bridge/error", "me-1", "internal")
         client.send("/bridge/panic")
         assert client.ping() == []
         assert served.received(2)[-1] == Panic()

@@ -112,7 +112,7 @@ def test_notes_add_up_until_a_request_renders_from_them(
     client.send("/bridge/capture/notes", f"{id}-1", 2, 0, 60, 1, 1.5, 64, 0.5)
     client.send("/bridge/capture/notes", f"{id}-1", 2, 3, 67.0, 2)
     client.send("/bridge/generate", f"{id}-2", *("bars", 2, "tempo_bpm", 120))
-    client.send("/bridge/set", "numerator", 4)
+    client.send("/bridge/unset", "numerator")
     (clip,) = client.done(f"{id}-2")
     assert clip.arguments[8:10] == (3, 4)
     assert client.ended(f"{id}-1").address == "/bridge/done"
@@ -173,20 +173,26 @@ def test_every_client_gets_its_own_clip_and_the_events_of_all(
         assert bob.done("ann-2")[0].arguments == of_ann.arguments
 
 
-def test_defaults_are_weaker_than_a_request_and_stronger_than_the_daws_time(
+def test_defaults_are_weaker_than_a_request_and_with_a_lock_stronger_than_the_daws_time(
     shared: DaemonProcess, tmp_path: Path
 ) -> None:
     with running(tmp_path, *shared_model(shared)) as daemon, Client(daemon.port) as client:
         client.send("/bridge/transport", 93.7, 0.0, 0, 7, 8)
         client.send("/bridge/generate", "me-1", *("melody", "none", "bars", 1))
         client.send("/bridge/set", *("bars", 2, "seed", 11, "tempo_bpm", 240, "denominator", 4))
+        remark = str(client.wait("/bridge/remark", "-").arguments[1])
+        assert "93.7 bpm and 7/8 count" in remark and "tempo_lock 1" in remark
+        client.send("/bridge/generate", "me-4", *("melody", "none", "bars", 1))
+        client.send("/bridge/set", "tempo_lock", 1)
         client.send("/bridge/set", "prompt", "the preset that comes next replaces it")
         client.send("/bridge/set", "preset", "lofi-keys")
         client.send("/bridge/generate", "me-2")
         client.send("/bridge/generate", "me-3", *("bars", 1, "seed", -1, "prompt", "my own"))
-        ((by_daw,), (by_defaults,), (by_request,)) = (
-            client.done(f"me-{number}") for number in (1, 2, 3)
+        ((by_daw,), (by_defaults,), (by_request,), (by_daw_too,)) = (
+            client.done(f"me-{number}") for number in (1, 2, 3, 4)
         )
+    assert by_daw_too.arguments[8:10] == (7, 8)
+    assert np.float32(by_daw_too.arguments[5]) == np.float32(93.7)
     assert by_daw.arguments[8:10] == (7, 8)
     frames = bars_to_frames(1, Meter(7, 8), Fraction("93.7"), 44_100)
     assert soundfile.info(str(by_daw.arguments[3])).frames == frames
@@ -221,6 +227,7 @@ def shared_model(shared: DaemonProcess) -> list[str]:
         ("/bridge/capture/stop", (), "unknown-melody"),
         ("/bridge/cancel", (), "unknown-id"),
         ("/bridge/discard", (), "unknown-id"),
+        ("/bridge/restore", (), "unknown-id"),
         ("/bridge/loop/start", (), "unsupported"),
         ("/bridge/loop/stop", (), "unsupported"),
         ("/bridge/play", (), "unsupported"),
@@ -245,6 +252,8 @@ def test_a_message_that_cannot_be_carried_out_gets_an_error_code_and_writes_noth
         ("/bridge/nothing", (1,), "unknown-address"),
         ("/bridge/stop", (), "unsupported"),
         ("/bridge/set", ("bars", 0), "bad-argument"),
+        ("/bridge/set", ("preset", "nosuch"), "unknown-preset"),
+        ("/bridge/unset", ("nosuch",), "bad-argument"),
         ("/bridge/transport", (5000, 0, 1, 4, 4), "bad-argument"),
     ],
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
 from bridge.commands import ClipSettings
-from bridge.config import Options, RunOptions
+from bridge.config import Options, RunOptions, presets
 from bridge.config.presets import find_preset
+from bridge.daemon import defaults as module
 from bridge.daemon.defaults import SessionDefaults
-from bridge.errors import BadArgument, UnknownPreset
+from bridge.errors import BadArgument, UnknownPreset, UnreadableFile
 
 AT_120 = {"tempo_bpm": Fraction(120)}
 
@@ -74,3 +76,32 @@ def test_an_unknown_preset_and_a_request_without_melody_or_prompt_are_refused() 
         options(ClipSettings(preset="nobody has this"), ClipSettings())
     with pytest.raises(BadArgument, match="nothing to go by"):
         options(ClipSettings(), ClipSettings(bars=4))
+
+
+def test_a_setting_can_be_forgotten_and_all_can() -> None:
+    defaults = SessionDefaults(RunOptions())
+    defaults.set(ClipSettings(bars=2, seed=7, tempo_lock=True))
+    defaults.unset(["bars", "key"])
+    assert defaults.settings == ClipSettings(seed=7, tempo_lock=True)
+    assert defaults.settings.text() == "seed 7, tempo_lock 1"
+    defaults.reset()
+    assert defaults.settings == ClipSettings()
+
+
+def test_an_unknown_preset_is_refused_when_it_is_set_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "user_folder", lambda: tmp_path)
+    monkeypatch.setattr(presets, "user_folder", lambda: tmp_path)
+    defaults = SessionDefaults(RunOptions())
+    defaults.set(ClipSettings(preset="lofi-keys"))
+    with pytest.raises(UnknownPreset, match="did you mean lofi-keys"):
+        defaults.set(ClipSettings(preset="lofi-key", bars=2))
+    assert defaults.settings == ClipSettings(preset="lofi-keys")
+    folder = tmp_path / "presets"
+    folder.mkdir()
+    (folder / "mine.toml").write_text('name = "mine"\nprompt = "bells"\n')
+    defaults.set(ClipSettings(preset="mine"))
+    (folder / "mine.toml").write_text("name = ")
+    with pytest.raises(UnreadableFile, match=r"mine\.toml"):
+        defaults.set(ClipSettings(preset="mine"))

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from bridge.commands import (
     CaptureChanged,
+    CaptureFile,
     ClipReady,
+    ClipSettings,
     Done,
     Event,
     Failed,
+    Generate,
     Progress,
+    Remark,
     RequestBegun,
 )
-from bridge.daemon.requests import MOST_ENDED, MOST_OPEN, RequestRegistry
+from bridge.daemon.requests import MOST_ENDED, MOST_OPEN, MOST_REMARKS, RequestRegistry
 from bridge.errors import BadArgument, QueueFull, UnknownId
 
 
@@ -98,3 +103,57 @@ def test_old_requests_are_forgotten_but_open_ones_never() -> None:
     assert requests.is_open("me-open")
     assert requests.begin("me-0", "capture"), "the oldest was forgotten"
     assert not requests.begin(f"me-{MOST_ENDED + 4}", "capture")
+
+
+def test_an_id_that_is_used_again_with_other_arguments_is_refused_and_both_are_named() -> None:
+    requests, events = new_registry()
+    first = Generate("me-1", ClipSettings(bars=4, tempo_bpm=Fraction("93.7"), seed=7))
+    assert requests.begin("me-1", "generate", first)
+    requests.publish(Done("me-1", 1))
+    assert not requests.begin("me-1", "generate", first)
+    events.clear()
+    second = Generate("me-1", ClipSettings(bars=4, tempo_bpm=Fraction(120)), "me-0")
+    with pytest.raises(
+        BadArgument,
+        match=r"'me-1' was sent with tempo_bpm 93\.7 seed 7, and now with tempo_bpm 120 melody me",
+    ):
+        requests.begin("me-1", "generate", second)
+    assert events == []
+    requests.begin("me-2", "capture", CaptureFile("me-2", "/a.wav"))
+    with pytest.raises(BadArgument, match=r"path /a\.wav, and now with path /b\.wav"):
+        requests.begin("me-2", "capture", CaptureFile("me-2", "/b.wav"))
+    with pytest.raises(BadArgument, match="command CaptureFile"):
+        requests.begin("me-2", "capture", second)
+
+
+def test_remarks_are_published_once_replayed_and_bounded() -> None:
+    requests, events = new_registry()
+    requests.begin("me-1", "generate")
+    requests.publish(Remark("me-1", "cut"))
+    requests.publish(Remark("me-1", "cut"))
+    requests.publish(Done("me-1", 0))
+    requests.publish(Remark("me-1", "late"))
+    assert events[1:] == [Remark("me-1", "cut"), Done("me-1", 0)]
+    requests.replay("me-1")
+    assert events[3:] == events[1:3]
+    requests.begin("me-2", "generate")
+    events.clear()
+    for number in range(MOST_REMARKS + 5):
+        requests.publish(Remark("me-2", str(number)))
+    assert len(events) == MOST_REMARKS
+
+
+def test_a_recent_request_of_a_kind_is_open_or_was_done_lately() -> None:
+    seconds = 100.0
+    events: list[Event] = []
+    requests = RequestRegistry(events.append, clock=lambda: seconds)
+    requests.begin("me-1", "capture")
+    assert requests.recent("capture", 60) == "me-1"
+    requests.publish(Done("me-1", 0))
+    requests.begin("me-2", "capture")
+    requests.publish(Failed("me-2", "silent-melody", "nothing"))
+    requests.begin("me-3", "generate")
+    seconds = 160.0
+    assert requests.recent("capture", 60) == "me-1"
+    seconds = 160.1
+    assert requests.recent("capture", 60) is None

@@ -13,7 +13,7 @@ import pytest
 
 from bridge.audio import Waveform
 from bridge.delivery import History, KnownClip, write_clip
-from bridge.errors import BadArgument, UnknownId
+from bridge.errors import BadArgument, NotWritable, UnknownId
 from bridge.timing import Meter
 
 
@@ -111,27 +111,27 @@ def test_a_sidecar_of_the_previous_version_is_listed_as_before(tmp_path: Path) -
     sidecar.write_text(json.dumps(fields), encoding="utf-8")
     history = History(tmp_path)
     assert history.newest(10) == [clip]
-    assert history.discard("me-1") == 1
+    assert len(history.discard("me-1")) == 1
 
 
 def test_only_a_discarded_clip_and_its_sidecar_move(tmp_path: Path) -> None:
     first, second = (write(tmp_path, "me-1", index) for index in (0, 1))
     history = History(tmp_path)
-    assert history.discard("me-1", 1) == 1
+    assert len(history.discard("me-1", 1)) == 1
     assert names(tmp_path) == ["Discarded", first.path.with_suffix(".json").name, first.path.name]
     assert names(tmp_path / "Discarded") == [
         second.path.with_suffix(".json").name,
         second.path.name,
     ]
     assert history.newest(10) == [first]
-    assert History(tmp_path).discard("me-1") == 1
+    assert len(History(tmp_path).discard("me-1")) == 1
     assert len(names(tmp_path / "Discarded")) == 4
 
 
 def test_discarding_never_overwrites_a_discarded_clip(tmp_path: Path) -> None:
     for _ in range(3):
         write(tmp_path, "me-1", 0)
-        assert History(tmp_path).discard("me-1") == 1
+        assert len(History(tmp_path).discard("me-1")) == 1
     assert len(names(tmp_path / "Discarded")) == 6
 
 
@@ -149,7 +149,7 @@ def test_discarding_a_removed_clip_is_not_an_error(tmp_path: Path) -> None:
     clip = write(tmp_path, "me-1", 0)
     history = History(tmp_path)
     clip.path.unlink()
-    assert history.discard("me-1") == 0
+    assert len(history.discard("me-1")) == 0
 
 
 def test_only_clips_discarded_a_week_ago_are_deleted(tmp_path: Path) -> None:
@@ -183,6 +183,44 @@ def test_of_two_requests_with_one_id_the_newer_is_discarded(tmp_path: Path) -> N
     write(tmp_path, "me-2", 1, age_seconds=1000)
     newer = write(tmp_path, "me-2", 0)
     history = History(tmp_path)
-    assert history.discard("me-2", 0) == 1
+    assert len(history.discard("me-2", 0)) == 1
     assert not newer.path.exists()
     assert len(history.newest(10)) == 2
+
+
+def test_a_discarded_clip_comes_back_under_its_name_also_after_a_restart(tmp_path: Path) -> None:
+    clips = [write(tmp_path, "me-1", index) for index in (0, 1)]
+    history = History(tmp_path)
+    before = names(tmp_path)
+    moved = history.discard("me-1")
+    assert history.discarded("me-1", 1)[0].path == moved[1].path
+    assert history.restore(moved) == clips
+    assert history.newest(10) == clips
+    assert [name for name in names(tmp_path) if name != "Discarded"] == before
+    assert names(tmp_path / "Discarded") == []
+    history.discard("me-1", 1)
+    later = History(tmp_path)
+    assert later.restore(later.discarded("me-1")) == clips[1:]
+    assert History(tmp_path).newest(1) == clips[1:]
+
+
+def test_restoring_takes_no_other_clips_name_and_skips_what_is_gone(tmp_path: Path) -> None:
+    clip = write(tmp_path, "me-1", 0)
+    history = History(tmp_path)
+    moved = history.discard("me-1")
+    other = write(tmp_path, "me-1", 0)
+    assert other.path == clip.path
+    (restored,) = history.restore(moved)
+    assert restored.path.stem == f"{clip.path.stem} 2" and other.path.exists()
+    assert history.restore(moved) == [], "nothing is left in Discarded"
+    with pytest.raises(UnknownId, match="no discarded clip of 'me-1'"):
+        history.discarded("me-1")
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    clip = write(tmp_path, "me-1", 0)
+    history = History(tmp_path)
+    (tmp_path / "Discarded").write_text("a file is in its place")
+    with pytest.raises(NotWritable, match="cannot be moved to Discarded"):
+        history.discard("me-1")
+    assert clip.path.exists()

@@ -40,7 +40,7 @@ class PlayerDropped(AssertionError):
 
 
 class JackServer:
-    """A server with two inputs and two outputs. Make it with the fixture `jack_server`.
+    """A server with a sound card of two outputs. Make it with the fixture `jack_server`.
 
     Attributes:
         name: the server's name, which clients take from JACK_DEFAULT_SERVER.
@@ -51,13 +51,17 @@ class JackServer:
         self._server: subprocess.Popen[bytes] | None = None
         self._monitor: subprocess.Popen[str] | None = None
 
-    def start(self) -> None:
-        """Start the server, and wait until it accepts clients."""
+    def start(self, inputs: int = 2) -> None:
+        """Start the server, and wait until it accepts clients.
+
+        Args:
+            inputs: of the sound card.
+        """
         assert self._server is None
         self._server = subprocess.Popen(
             # The server ends when this process is killed, and frees its place: JACK has eight.
             f"setpriv --pdeathsig TERM jackd -r -n {self.name} "
-            f"-d dummy -r {SAMPLE_RATE} -p {PERIOD} -C 2 -P 2".split(),
+            f"-d dummy -r {SAMPLE_RATE} -p {PERIOD} -C {inputs} -P 2".split(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -17,27 +17,48 @@ INPUT_LOST_SECONDS = 5 * 1.5
 
 
 def kill_engine(daemon: DaemonProcess, client: Client, times: int = TIMES) -> None:
-    """Kill the engine during a request: that request fails, the next one succeeds."""
+    """Kill the engine during a request: once, and it is made again; twice, and it fails.
+
+    The request that waits behind it succeeds each time.
+    """
     for attempt in range(times):
         running, waiting = f"{client.name}-{attempt}a", f"{client.name}-{attempt}b"
         client.send("/bridge/generate", running, *("melody", "none", "bars", 14))
         client.send("/bridge/generate", waiting, *("melody", "none", "bars", 1))
-        client.wait_for(
-            lambda event, id=running: (  # type: ignore[misc]
-                event.address == "/bridge/progress"
-                and event.arguments[0] == id
-                and float(str(event.arguments[1])) > 0
-            ),
-            "progress",
-        )
-        pid = engine_pid(daemon)
-        killed = time.perf_counter()
-        os.kill(pid, KILL)
-        assert client.failed(running)[0] == "engine-died"
-        assert client.ended(running).seconds - killed < ENGINE_DIED_SECONDS
+        fails = attempt % 2 == 1
+        killed = [_kill_at_work(daemon, client, running)]
+        heard = client.wait("/bridge/remark", running)
+        assert "second attempt" in str(heard.arguments[1])
+        if fails:
+            killed.append(_kill_at_work(daemon, client, running, client.events.index(heard)))
+            code, message = client.failed(running)
+            assert code == "engine-died" and "ask again" in message
+            heard = client.ended(running)
+        else:
+            assert len(client.done(running)) == 1
+        assert heard.seconds - killed[-1][1] < ENGINE_DIED_SECONDS
         assert len(client.done(waiting)) == 1
-        assert pid not in descendants(daemon.process.pid)
+        assert client.ended(waiting).seconds > client.ended(running).seconds
+        assert not {pid for pid, _ in killed} & set(descendants(daemon.process.pid))
     assert list(daemon.clips.rglob(".*")) == [], "no part of a clip is left"
+
+
+def _kill_at_work(
+    daemon: DaemonProcess, client: Client, id: str, after: int = 0
+) -> tuple[int, float]:
+    """Kill the engine once it works on that request; return the process and the time."""
+    client.wait_for(
+        lambda event: (
+            event.address == "/bridge/progress"
+            and event.arguments[0] == id
+            and float(str(event.arguments[1])) > 0
+        ),
+        "progress",
+        after=after,
+    )
+    pid = engine_pid(daemon)
+    os.kill(pid, KILL)
+    return pid, time.perf_counter()
 
 
 def kill_audio(daemon: DaemonProcess, client: Client, times: int = TIMES) -> None:

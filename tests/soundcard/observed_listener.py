@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from bridge.commands import InputChanged
+from bridge.soundcard.channels import Channels
 from bridge.soundcard.listener import Listener
 from bridge.soundcard.ring import Ring
 from tests.peers.wait import PATIENCE_SECONDS
@@ -20,10 +21,12 @@ class ObservedListener:
         changes: each with the time of the report.
     """
 
-    def __init__(self, selection: str | int | None) -> None:
+    def __init__(self, selection: str | int | None, channels: Channels = None) -> None:
         self.changes: list[tuple[float, InputChanged]] = []
         self.listener = Listener(
-            selection, lambda change: self.changes.append((time.perf_counter(), change))
+            selection,
+            lambda change: self.changes.append((time.perf_counter(), change)),
+            channels=channels,
         )
 
     @property
@@ -63,9 +66,11 @@ class ObservedListener:
 
 
 @asynccontextmanager
-async def observed_listener(selection: str | int | None = None) -> AsyncIterator[ObservedListener]:
+async def observed_listener(
+    selection: str | int | None = None, channels: Channels = None
+) -> AsyncIterator[ObservedListener]:
     """Start a listener, and stop it at the end."""
-    observed = ObservedListener(selection)
+    observed = ObservedListener(selection, channels)
     observed.listener.start()
     try:
         yield observed

@@ -6,12 +6,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from bridge import cli
 from bridge.control.packets import read_packet, write_message
-from bridge.tools.send import read_argument, read_arguments
+from bridge.tools.send import Lines, ReceivedEvent, full_address, read_argument, read_arguments
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,39 @@ def test_an_id_is_text_even_if_it_is_a_number() -> None:
     assert read_arguments("/bridge/generate", ["1e3", "bars", "4"]) == ["1e3", "bars", 4]
     assert read_arguments("/bridge/capture/notes", ["7", "1", "0"]) == ["7", 1, 0]
     assert read_arguments("/bridge/ping", ["7772"]) == [7772]
+
+
+def test_a_dash_becomes_a_new_id_of_one_client() -> None:
+    (first, *_), (second, *_) = (
+        read_arguments(address, ["-", "4"])
+        for address in ("/bridge/capture/last", "/bridge/generate")
+    )
+    assert isinstance(first, str) and first.startswith("send-") and first != "send-"
+    assert isinstance(second, str) and second.startswith("send-")
+    assert read_arguments("/bridge/set", ["prompt", "-"]) == ["prompt", "-"]
+
+
+def test_a_relative_path_of_a_file_becomes_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    read = read_arguments("/bridge/capture/file", ["me-1", "my hum.wav", "wrap", "1"])
+    assert read == ["me-1", str(tmp_path / "my hum.wav"), "wrap", 1]
+    assert read_arguments("/bridge/capture/file", ["me-1", "/a/7.wav"])[1] == "/a/7.wav"
+
+
+def test_an_address_may_be_short_and_a_typo_gets_the_nearest_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert full_address("panic") == "/bridge/panic"
+    assert full_address("capture/last") == "/bridge/capture/last"
+    for word, nearest in (
+        ("/bridge/genrate", "/bridge/generate"),
+        ("/bridge/gen", "/bridge/generate"),
+        ("captur/last", "/bridge/capture/last"),
+    ):
+        assert run(7771, word, "me-1") == 2
+        assert f"did you mean {nearest}?" in capsys.readouterr().err
 
 
 @contextmanager
@@ -98,6 +132,46 @@ def test_events_of_the_request_are_printed_until_it_is_done(
     ]
 
 
+PROGRESS = [ReceivedEvent("/bridge/progress", ("me-1", part / 70, 1.0)) for part in range(70)]
+RECORDING = [ReceivedEvent("/bridge/capture", ("me-1", "recording", 0.1, -6.0))] * 70
+DONE = ReceivedEvent("/bridge/done", ("me-1", 1))
+
+
+def test_many_events_of_progress_become_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines(verbose=False, on_terminal=False)
+    for event in (*PROGRESS, *RECORDING, DONE):
+        lines.show(event)
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == 6 and shown[-1] == "/bridge/done me-1 1"
+
+
+def test_on_a_terminal_progress_is_one_line_that_changes_and_goes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = Lines(verbose=False, on_terminal=True)
+    for event in (*PROGRESS, DONE):
+        lines.show(event)
+    shown = capsys.readouterr().out
+    assert shown.count("\n") == 1 and shown.count("\r\x1b[K") == 71
+    assert shown.endswith("\r\x1b[K/bridge/done me-1 1\n")
+
+
+def test_verbose_prints_every_event(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines(verbose=True, on_terminal=True)
+    for event in (*PROGRESS, DONE):
+        lines.show(event)
+    shown = capsys.readouterr().out
+    assert len(shown.splitlines()) == 71 and "\r" not in shown
+
+
+def test_panic_needs_no_argument_and_takes_no_others_errors_for_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with daemon(("/bridge/error", ["-", "bad-argument", "somebody else's"])) as port:
+        assert run(port, "panic") == 0
+    assert capsys.readouterr().out == ""
+
+
 def test_an_error_of_the_request_ends_it_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
     with daemon(("/bridge/error", ["me-1", "silent-melody", "nothing"])) as port:
         assert run(port, "/bridge/capture/last", "me-1", "4", "--json") == 1
@@ -109,9 +183,9 @@ def test_an_error_of_the_request_ends_it_with_status_1(capsys: pytest.CaptureFix
 def test_an_error_without_an_id_is_ours_if_it_names_the_address(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    event = "/bridge/captur: no such address"
-    with daemon(("/bridge/error", ["-", "unknown-address", event])) as port:
-        assert run(port, "/bridge/captur", "me-1") == 1
+    event = "/bridge/play: not built"
+    with daemon(("/bridge/error", ["-", "unsupported", event])) as port:
+        assert run(port, "/bridge/play", "me-1") == 1
     assert event in capsys.readouterr().out
 
 

@@ -52,12 +52,15 @@ class EngineHost(Protocol):
     async def stop(self) -> None:
         """End the engine. Cancel the requests that wait or run."""
 
-    def submit(self, request: Request, on_progress: OnProgress = ...) -> Job:
+    def submit(
+        self, request: Request, on_progress: OnProgress = ..., *, first: bool = False
+    ) -> Job:
         """Queue a request.
 
         Args:
             on_progress: called about ten times a second. The share rises, but starts again where
                 the engine tries fewer variations.
+            first: the request goes before those that wait.
 
         Raises:
             QueueFull: the queue is full.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform
+from bridge.engine.output import waveforms
 from bridge.errors import OutOfMemory
 from bridge.process import shared_memory
 
@@ -105,9 +106,9 @@ class SharedAudio:
         """A copy of the audio, one waveform a variation.
 
         Raises:
-            BadArgument: the audio holds a NaN or an infinity.
+            EngineFailed: the audio holds a NaN or an infinity.
         """
-        return [Waveform(np.array(row.T, order="C"), sample_rate) for row in self._samples()]
+        return waveforms(self._samples(), sample_rate)
 
     def unlink(self) -> None:
         """Remove the name, if this object made it; a second call does nothing.

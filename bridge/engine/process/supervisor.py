@@ -47,6 +47,7 @@ from bridge.errors import (
     QueueFull,
 )
 from bridge.process.child import Child, Heartbeat
+from bridge.process.tasks import keep_running
 
 DEATHS_IN_A_ROW = 3
 """After this many processes have died before they were ready, no other one is started."""
@@ -135,7 +136,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Start the process, which loads the model."""
-        self._watch = asyncio.get_running_loop().create_task(self._watch_process())
+        self._watch = keep_running("watching the engine", self._watch_process)
         self._load()
 
     async def stop(self) -> None:
@@ -148,12 +149,19 @@ class Supervisor:
             self._child.kill()
             await self._child.wait()
 
-    def submit(self, request: Request, on_progress: OnProgress = lambda share: None) -> Job:
+    def submit(
+        self,
+        request: Request,
+        on_progress: OnProgress = lambda share: None,
+        *,
+        first: bool = False,
+    ) -> Job:
         """Queue a request.
 
         Args:
             on_progress: called about ten times a second. The share rises, but starts again where
                 fewer variations are tried.
+            first: the request goes before those that wait.
 
         Raises:
             QueueFull: `queue_size` requests wait already.
@@ -173,7 +181,10 @@ class Supervisor:
                 f"{self.waiting} requests are waiting, and no more can: wait for one, or cancel one"
             )
         job = Job(request, on_progress, self._cancel)
-        self._queue.append(job)
+        if first:
+            self._queue.appendleft(job)
+        else:
+            self._queue.append(job)
         self._begin_next()
         return job
 
@@ -348,7 +359,7 @@ class Supervisor:
         self._kill_reason, self._ready = reason, False
         self._child.kill()
         if self._active is not None:
-            self._active.job.fail(EngineHung(f"the engine's process {reason}: ask again"))
+            self._active.job.fail(EngineHung(f"the engine's process {reason}"))
         self._set_restarting(reason)
 
     def _on_exit(self, exit_code: int) -> None:
@@ -361,7 +372,7 @@ class Supervisor:
         if self._stopping or self._failure is not None:
             return
         if active is not None:
-            active.job.fail(EngineDied(f"the engine's process {reason}: ask again"))
+            active.job.fail(EngineDied(f"the engine's process {reason}"))
         self._deaths += 1
         if self._deaths >= DEATHS_IN_A_ROW:
             self._fail(EngineDied(f"the engine's process {reason}, {self._deaths} times in a row"))

@@ -1,0 +1,24 @@
+"""Recordings whose sides cancel are melodies, not silence."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from bridge.melody import read_melody
+from bridge.melody.align import align_to_bars
+from bridge.timing import Meter
+
+CASES = Path(__file__).parents[1] / "cases"
+C, D, E, G, B = 0, 2, 4, 7, 11
+
+
+@pytest.mark.parametrize("name", ["antiphase.flac", "antiphase-noise.flac"])
+def test_the_notes_of_a_hum_whose_sides_cancel_are_found(name: str) -> None:
+    take = read_melody(CASES / name)
+    melody = align_to_bars(take, bars=2, tempo_bpm=Fraction(120), meter=Meter())
+    classes = melody.classes.tolist()
+    heard = [note for note, last in zip(classes, [-1, *classes], strict=False) if note != last]
+    assert heard == [C, E, G, C, B, G, D, C]
