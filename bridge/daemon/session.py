@@ -95,6 +95,8 @@ WRITE_AGAIN_SECONDS = 2.0
 """How often such clips are tried to be written again."""
 LATELY_SECONDS = 60.0
 """A clip without a melody gets a remark when some client captured one this recently."""
+TIME = ("tempo_bpm", "numerator", "denominator")
+"""The settings of tempo and meter."""
 NO_MELODY = "none"
 """The value of `melody` in a request that follows no melody."""
 GENERATING_SHARE = 0.95
@@ -244,10 +246,7 @@ class Session:
 
     def _defaults_changed(self, command: SetDefaults | UnsetDefaults | ResetDefaults) -> None:
         self._publish(DefaultsChanged(self._defaults.settings))
-        sets_time = isinstance(command, SetDefaults) and any(
-            command.settings.get(name) is not None
-            for name in ("tempo_bpm", "numerator", "denominator")
-        )
+        sets_time = isinstance(command, SetDefaults) and any(map(command.settings.get, TIME))
         if sets_time and (overruled := self._time.overruled):
             self._publish(Remark(NO_ID, f"/bridge/set: {overruled}"))
 
@@ -270,7 +269,7 @@ class Session:
                 self._defaults.settings,
                 self._time.tempo_bpm(command.settings),
                 self._time.meter(command.settings),
-                () if melody else self._missing_melody(command),
+                self._remarks_on(command, melody),
             )
         except BridgeError as error:
             self._requests.publish(Failed.of(command.id, error))
@@ -285,15 +284,18 @@ class Session:
         self._start(command.id, render)
         self._tasks[command.id].add_done_callback(lambda task: self._on_rendered(command.id))
 
-    def _missing_melody(self, command: Generate) -> tuple[str, ...]:
-        """Remarks for a clip without a melody that perhaps should have followed one."""
+    def _remarks_on(self, command: Generate, melody: CaptureEntry | None) -> tuple[str, ...]:
+        """Remarks about settings that may not be meant: another time, or no melody."""
+        remarks = []
+        if self._time.overruled and not any(map(command.settings.get, TIME)):
+            remarks.append(self._time.overruled)
         capture = self._requests.recent(CAPTURE, LATELY_SECONDS)
-        if command.melody == NO_MELODY or capture is None:
-            return ()
-        return (
-            f"this clip follows no melody, and {capture!r} is another client's: "
-            f"add `melody {capture}` to follow that, or `melody none` for no melody",
-        )
+        if melody is None and command.melody is None and capture is not None:
+            remarks.append(
+                f"this clip follows no melody, and {capture!r} is another client's: "
+                f"add `melody {capture}` to follow that, or `melody none` for no melody"
+            )
+        return tuple(remarks)
 
     def _on_rendered(self, id: str) -> None:
         """Make room for the next request, and carry out what was asked for meanwhile."""
@@ -457,7 +459,8 @@ class Session:
                     written,
                     recipe={"request": id, **(melody.recipe if melody else {})},
                     remarks=(
-                        *(melody.remarks if melody else request.remarks),
+                        *(melody.remarks if melody else ()),
+                        *request.remarks,
                         *remarks,
                     ),
                 )
