@@ -20,6 +20,7 @@ from bridge.daemon.session import MOST_ADMITTED
 from bridge.daemon.snapshot import Snapshot
 from bridge.delivery import History
 from tests.peers.daemon import Client, DaemonProcess, Received, alive, running
+from tests.peers.kills import working
 
 LONG = ("melody", "none", "bars", 14)
 SHORT = ("melody", "none", "bars", 1)
@@ -48,18 +49,6 @@ def sidecar(clip: Received) -> dict[str, object]:
     fields: dict[str, object]
     fields = json.loads(Path(str(clip.arguments[3])).with_suffix(".json").read_text())
     return fields
-
-
-def working(client: Client, id: str) -> Received:
-    """Wait until the engine works on a request, and return the first event that says so."""
-    return client.wait_for(
-        lambda event: (
-            event.address == "/bridge/progress"
-            and event.arguments[0] == id
-            and float(str(event.arguments[1])) > 0
-        ),
-        f"progress of {id}",
-    )
 
 
 def test_ids_without_a_dash_belong_to_one_client(
