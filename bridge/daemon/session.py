@@ -230,7 +230,8 @@ class Session:
         """Refuse further commands, cancel every request, and wait until all have ended."""
         self._stopping = True
         self.cancel_all(STOPPING)
-        if tasks := {*self._tasks.values(), *self._moving}:
+        # Clips that a request has finished by now may be discarded by its end.
+        while tasks := {*self._tasks.values(), *self._moving}:
             await asyncio.wait(tasks)
 
     def _cancel(self, id: str, because: str = "cancelled by its client") -> None:
