@@ -167,7 +167,7 @@ class Daemon:
         defaults = SessionDefaults(options)
         self._clock = BeatClock()
         self._time = SessionTime(self._clock, lambda: defaults.settings)
-        self._requests = RequestRegistry(self._publish)
+        self._requests = RequestRegistry(self._publish, answer=self._answer)
         self._engine: EngineHost = Supervisor(options.model, options.device, self._engine_changed)
         self._listener = (
             None if options.input == NO_INPUT else Listener(options.input, self._input_changed)
@@ -272,6 +272,11 @@ class Daemon:
             case _:
                 return
         _log.info("%s", sentence, extra=log_fields(event=_event_name(event), **vars(event)))
+
+    def _answer(self, event: Event) -> None:
+        """Answer the client whose command is being carried out; others have had this event."""
+        for control in self._controls:
+            control.answer(event)
 
     def _log_listening(self, port: int) -> None:
         _log.info(

@@ -56,10 +56,16 @@ class RequestRegistry:
 
     Args:
         publish: sends an event to every client.
+        answer: sends an event to the client whose command is being carried out; None: `publish`.
     """
 
-    def __init__(self, publish: Callable[[Event], None]) -> None:
-        self._send = publish
+    def __init__(
+        self,
+        publish: Callable[[Event], None],
+        *,
+        answer: Callable[[Event], None] | None = None,
+    ) -> None:
+        self._send, self._answer = publish, answer or publish
         self._open: dict[str, Entry] = {}
         self._ended: Bounded[str, Entry] = Bounded(MOST_ENDED)
 
@@ -96,7 +102,7 @@ class RequestRegistry:
         return list(self._open)
 
     def replay(self, id: str) -> None:
-        """Publish again what was published of a request so far.
+        """Answer with what was published of a request so far.
 
         Raises:
             UnknownId: no request has that id.
@@ -126,7 +132,7 @@ class RequestRegistry:
 
     def _replay(self, entry: Entry) -> None:
         for item in entry.items:
-            self._send(item)
+            self._answer(item)
         last = entry.ending or entry.state
         if last is not None:
-            self._send(last)
+            self._answer(last)
