@@ -44,7 +44,7 @@ from bridge.control import Control, OscControl
 from bridge.control.addresses import event_message
 from bridge.daemon.captures import CaptureRegistry
 from bridge.daemon.defaults import SessionDefaults
-from bridge.daemon.logs import log_fields, set_up
+from bridge.daemon.logs import log_fields, log_path, set_up
 from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.requests import RequestRegistry
 from bridge.daemon.session import Session
@@ -92,7 +92,7 @@ def run(options: RunOptions, *, as_json: bool = False) -> int:
     on_terminal = not as_json and sys.stderr is not None and sys.stderr.isatty()
     screen = Screen(snapshot) if on_terminal else None
     with (
-        set_up(as_json=as_json, screen=screen),
+        set_up(as_json=as_json, screen=screen, file=log_path()),
         shown(screen) if screen is not None else nullcontext(),
     ):
         return asyncio.run(_serve(options, folder, snapshot))
