@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bridge.config.readers import (
+    DEFAULT_DEVICE,
     DEVICE,
     FOLDERS,
     INPUT,
@@ -369,7 +370,7 @@ class RunOptions:
         places=("run", "file"),
         metavar="NAME|INDEX|none",
         default_text="the system's default",
-        example='"none"',
+        example=f'"{DEFAULT_DEVICE}"',
     )
     input_latency_ms: float = _option(
         numbers(-500, 500),

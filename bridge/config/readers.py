@@ -24,6 +24,8 @@ MAX_VARIATIONS = 16
 MAX_PROMPT_CHARACTERS = 1000
 NO_INPUT = "none"
 """The name of the input that records nothing."""
+DEFAULT_DEVICE = "default"
+"""The name of the system's default device, which is None as a value."""
 
 Kind = Literal["number", "text", "switch", "path", "paths"]
 
@@ -180,10 +182,12 @@ def _picture(name: str, raw: object) -> Path:
     return path
 
 
-def _input(name: str, raw: object) -> str | int:
+def _input(name: str, raw: object) -> str | int | None:
     if isinstance(raw, int) or (isinstance(raw, str) and raw.strip().isdecimal()):
         return int(ints(0, 9999)(name, raw))
     device = str(text(200)(name, raw))
+    if device.lower() == DEFAULT_DEVICE:
+        return None
     return NO_INPUT if device.lower() == NO_INPUT else device
 
 
@@ -205,5 +209,5 @@ KEY = Reader(_key, "text", "such as A minor or Eb major")
 DEVICE = Reader(_device, "text", "auto, cpu, cuda, cuda:N or mps")
 PATH = Reader(_path, "path")
 PICTURE = Reader(_picture, "path", "a .png file")
-INPUT = Reader(_input, "text", "a name, part of one, an index, or none")
+INPUT = Reader(_input, "text", "a name, part of one, an index, default, or none")
 FOLDERS = Reader(_folders, "paths", "absolute folders")
