@@ -64,6 +64,7 @@ LEVEL_SECONDS = 0.1
 """How often the level is published (docs/osc.md)."""
 RECORDING_SECONDS = 0.02
 """How often captures are polled while one records: a finished one waits that long at most."""
+OVERFLOW_LINE_SECONDS = 60.0
 MISTAKE = 2
 """The exit status for a mistake in the input."""
 LONGEST_FOLDER_BYTES = 2000
@@ -154,6 +155,7 @@ class Daemon:
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ticker: asyncio.Task[None] | None = None
         self._daw_is_gone = False
+        self._next_overflow_line = 0.0
         self._takes_folder = ""
         self._controls: Sequence[Control] = (
             OscControl(
@@ -286,6 +288,11 @@ class Daemon:
         )
 
     def _log_overflows(self, count: int) -> None:
+        """Log the number of overflows, at most once a minute: each line counts all of them."""
+        now = time.perf_counter()
+        if now < self._next_overflow_line:
+            return
+        self._next_overflow_line = now + OVERFLOW_LINE_SECONDS
         _log.warning(
             "the input has lost audio %d times: other programs keep the machine busy",
             count,
