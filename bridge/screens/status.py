@@ -117,7 +117,7 @@ class Screen(logging.Handler):
             level = snapshot.level
             yield 6, _row("", _meter(level.peak_db, level.rms_db) + Text(lost, style="red"))
         yield 6, _row("transport", Text(_transport(snapshot)))
-        yield 8, _row("clients", Text(", ".join(snapshot.clients) or "none"))
+        yield 20, _row("clients", Text(", ".join(snapshot.clients) or "none"))
         for index, (request, state) in enumerate(_requests(snapshot)):
             yield 3 + index, _row("request", Text(f"{request.id}  {state}"))
         for index, clip in enumerate(snapshot.clips[:SHOWN_CLIPS]):
@@ -125,8 +125,11 @@ class Screen(logging.Handler):
             name = Text(f"{Path(clip.path).name}{score}")
             yield 1 + index, _row("clips" if index == 0 else "", name)
         lines = tuple(self._lines)
-        for line in (*(each for each in tuple(self._errors) if each not in lines), *lines):
-            yield 0 if line.is_error else 7, line.text()
+        lines = (*(each for each in tuple(self._errors) if each not in lines), *lines)
+        for index, line in enumerate(lines):
+            newer = lines[index + 1 :]
+            rank = sum(each.is_error for each in newer) if line.is_error else 7 + len(newer)
+            yield rank, line.text()
 
 
 class Painter:

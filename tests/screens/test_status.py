@@ -206,6 +206,7 @@ def test_a_small_terminal_keeps_the_newest_clip_and_the_last_error(height: int) 
     assert len(lines) == height and all(len(line) <= 20 for line in lines)
     assert any("me-0: queue-full" in line for line in lines)
     assert height == 1 or any("clip 9" in line for line in lines)
+    assert "line 8" in lines or "line 7" not in lines, "the newest lines stay"
 
 
 class Terminal:
