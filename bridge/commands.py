@@ -350,12 +350,19 @@ class InputChanged:
 
 @dataclass(frozen=True)
 class CaptureChanged:
-    """A capture's state: length so far, and highest peak in dBFS, −120 when silent."""
+    """A capture's state: length so far, and highest peak in dBFS, −120 when silent.
+
+    Attributes:
+        bar: the bar that is being recorded, from 1; 0: not known. OSC does not carry it.
+        bars: how many were asked for; 0: open, or not known. OSC does not carry it.
+    """
 
     id: str
     state: CaptureState
     seconds: float
     peak_db: float
+    bar: int = 0
+    bars: int = 0
 
 
 @dataclass(frozen=True)

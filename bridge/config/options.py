@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bridge.config.readers import (
+    DEFAULT_DEVICE,
     DEVICE,
     FOLDERS,
     INPUT,
@@ -420,7 +421,7 @@ class RunOptions:
         places=("run", "file"),
         metavar="NAME|INDEX|none",
         default_text="the system's default",
-        example='"none"',
+        example=f'"{DEFAULT_DEVICE}"',
     )
     input_channels: tuple[int, ...] | Literal["auto"] | None = _option(
         INPUT_CHANNELS,

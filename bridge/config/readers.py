@@ -29,6 +29,8 @@ MOST_CHANNELS = 8
 HIGHEST_CHANNEL = 256
 NO_INPUT = "none"
 """The name of the input that records nothing."""
+DEFAULT_DEVICE = "default"
+"""The name of the system's default device, which is None as a value."""
 
 Kind = Literal["number", "text", "switch", "path", "paths"]
 
@@ -199,10 +201,12 @@ def _picture(name: str, raw: object) -> Path:
     return path
 
 
-def _input(name: str, raw: object) -> str | int:
+def _input(name: str, raw: object) -> str | int | None:
     if isinstance(raw, int) or (isinstance(raw, str) and raw.strip().isdecimal()):
         return int(ints(0, 9999)(name, raw))
     device = str(text(200)(name, raw))
+    if device.lower() == DEFAULT_DEVICE:
+        return None
     return NO_INPUT if device.lower() == NO_INPUT else device
 
 
@@ -245,7 +249,7 @@ PART_START = Reader(_part, "text", "seconds such as 1.5, or bars such as 4bars")
 PART_LENGTH = Reader(_length, "text", "seconds such as 1.5, or bars such as 4bars")
 PATH = Reader(_path, "path")
 PICTURE = Reader(_picture, "path", "a .png file")
-INPUT = Reader(_input, "text", "a name, part of one, an index, or none")
+INPUT = Reader(_input, "text", "a name, part of one, an index, default, or none")
 INPUT_CHANNELS = Reader(
     _input_channels, "text", f"numbers from 1, {MOST_CHANNELS} at most, or auto"
 )

@@ -75,6 +75,7 @@ class CaptureEntry:
         running: the recording under way.
         notes: the notes of `capture/notes` so far, while more may come.
         notes_seconds: when the newest of them came.
+        bars: how many were asked for; 0: open.
         published_seconds: when the capture's state was last published.
     """
 
@@ -86,6 +87,7 @@ class CaptureEntry:
     running: Capture | None = None
     notes: CaptureNotes | None = None
     notes_seconds: float = 0.0
+    bars: int = 0
     published_seconds: float = 0.0
 
 
@@ -238,6 +240,7 @@ class CaptureRegistry:
                 self._start_task(self._read(entry, command))
             case CaptureStart() | CaptureLast():
                 entry.running = self._record(command, now_seconds)
+                entry.bars = command.bars or 0
                 if self._listener is not None and self._listener.state != "ready":
                     # The last ring is still there, but gets no more audio.
                     entry.running.lost(now_seconds)
@@ -406,7 +409,13 @@ class CaptureRegistry:
         seconds: float = 0.0,
         peak_db: float = LOWEST_DB,
     ) -> None:
-        self._requests.publish(CaptureChanged(entry.id, state, seconds, peak_db))
+        bar, tempo_bpm = 0, self._time.tempo_bpm()
+        if state == "recording" and entry.running is not None and tempo_bpm is not None:
+            beats = seconds * float(tempo_bpm) / 60
+            bar = 1 + int(beats / float(first_meter(self._time.meter()).beats_per_bar))
+            bar = min(bar, entry.bars or bar)
+        changed = CaptureChanged(entry.id, state, seconds, peak_db, bar, entry.bars)
+        self._requests.publish(changed)
 
 
 def client_of(id: str) -> str:
