@@ -47,7 +47,7 @@ eval: $(VENV)/installed ## measure how well the embedded checkpoint follows melo
 bench: $(VENV)/installed ## how fast the engine is on this machine, beside transformers' generate
 	$(BIN)/melody-bridge bench
 
-soak: $(VENV)/installed-dev ## 20 minutes of hard use: capture, rendering, kills and a million bad packets
+soak: $(VENV)/installed-dev ## 45 minutes of hard use: capture, rendering, floods, kills and a million bad packets
 	MELODY_BRIDGE_HOSTILE_PACKETS=1000000 $(PYTEST) -s --timeout 0 tests/control/test_hostile.py \
 		tests/soak/soak.py
 

@@ -174,6 +174,7 @@ class CaptureFile:
         length_seconds: length of the part, over 0; None: to the end.
         tempo_bpm, meter: the melody's own; None: unknown, or the MIDI file's.
         wrap: a part that goes past the file's end continues at its start.
+        track: name or number of a MIDI file's track; None: all.
     """
 
     id: str
@@ -183,6 +184,7 @@ class CaptureFile:
     tempo_bpm: Fraction | None = None
     meter: Meter | None = None
     wrap: bool = False
+    track: str | None = None
 
 
 @dataclass(frozen=True)
@@ -348,12 +350,19 @@ class InputChanged:
 
 @dataclass(frozen=True)
 class CaptureChanged:
-    """A capture's state: length so far, and highest peak in dBFS, −120 when silent."""
+    """A capture's state: length so far, and highest peak in dBFS, −120 when silent.
+
+    Attributes:
+        bar: the bar that is being recorded, from 1; 0: not known. OSC does not carry it.
+        bars: how many were asked for; 0: open, or not known. OSC does not carry it.
+    """
 
     id: str
     state: CaptureState
     seconds: float
     peak_db: float
+    bar: int = 0
+    bars: int = 0
 
 
 @dataclass(frozen=True)

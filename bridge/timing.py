@@ -6,7 +6,8 @@ Times are exact; only a number of frames is rounded, and only once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from bridge.audio import Waveform
@@ -103,6 +104,19 @@ def _decimal(text: str) -> Fraction:
     return Fraction(text if len(text) <= 40 and "e" not in text.lower() else str(float(text)))
 
 
+def shortest_tempo(tempo_bpm: Fraction) -> Fraction:
+    """The shortest decimal tempo within one microsecond per beat: 112, not 112.00006.
+
+    Files have whole microseconds per beat, rounded or cut: less than one apart is the same tempo.
+    """
+    short = tempo_bpm
+    for decimals in range(9):  # the eighth is a thousandth of a microsecond even at 999 bpm
+        short = round(tempo_bpm, decimals)
+        if abs(60_000_000 / short - 60_000_000 / tempo_bpm) < 1:
+            break
+    return short
+
+
 def beats_to_seconds(beats: Fraction | int, tempo_bpm: Fraction) -> Fraction:
     """Exact duration of a number of quarter notes, in seconds."""
     return Fraction(beats) * 60 / tempo_bpm
@@ -138,6 +152,52 @@ class Note:
     pitch: int
 
 
+@dataclass(frozen=True)
+class TempoMap:
+    """Tempo changes along notes, from beats to seconds and back, exactly.
+
+    Attributes:
+        changes: pairs of a beat and the seconds of a quarter note from there on, positive; beats
+            ascend, and the first is 0.
+    """
+
+    changes: tuple[tuple[Fraction, Fraction], ...]
+
+    def seconds_at(self, beat: Fraction) -> Fraction:
+        """Seconds from beat 0 to a beat, 0 or more."""
+        seconds = Fraction(0)
+        for (start, beat_seconds), end in self._stretches():
+            stop = beat if end is None else min(beat, end)
+            seconds += (stop - start) * beat_seconds
+            if stop == beat:
+                break
+        return seconds
+
+    def beat_at(self, seconds: Fraction) -> Fraction:
+        """The beat that many seconds after beat 0, 0 or more."""
+        for (start, beat_seconds), end in self._stretches():
+            beat = start + seconds / beat_seconds
+            if end is None or beat < end:
+                break
+            seconds -= (end - start) * beat_seconds
+        return beat
+
+    def moved(self, first: Fraction, end: Fraction | None) -> TempoMap:
+        """The map of the beats from `first` on; with an end, up to it, then of 0 to `first`."""
+        before = max(index for index, (beat, _) in enumerate(self.changes) if beat <= first)
+        start = (Fraction(0), self.changes[before][1])
+        later = ((beat - first, each) for beat, each in self.changes[before + 1 :])
+        if end is None:
+            return TempoMap((start, *later))
+        again = ((beat + end - first, each) for beat, each in self.changes if beat < first)
+        return TempoMap((start, *(each for each in later if each[0] < end - first), *again))
+
+    def _stretches(self) -> Iterator[tuple[tuple[Fraction, Fraction], Fraction | None]]:
+        """Each change, and the beat of the next; None after the last."""
+        ends = (*(beat for beat, _ in self.changes[1:]), None)
+        yield from zip(self.changes, ends, strict=True)
+
+
 @dataclass(frozen=True, eq=False)
 class Take:
     """A melody as it was captured or read, with its tempo and meter as far as they are known.
@@ -149,6 +209,9 @@ class Take:
         first_beat_seconds: its first bar line, in seconds from frame 0 (audio only).
         name: its name in messages, such as the file's name.
         length_beats: length of notes, including rests at their end; None: until the last ends.
+        pickup_beats: quarter notes before the first bar line; the notes' beats begin before them.
+        tempo_map: the tempo changes of notes; None: there are none.
+        remarks: what a person should know about how it was read, a sentence each.
     """
 
     source: Waveform | tuple[Note, ...]
@@ -157,6 +220,42 @@ class Take:
     first_beat_seconds: Fraction = Fraction(0)
     name: str = "melody"
     length_beats: Fraction | None = None
+    pickup_beats: Fraction = Fraction(0)
+    tempo_map: TempoMap | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def end_beats(self) -> Fraction:
+        """Length in quarter notes, rests at the end included; 0 for audio."""
+        if isinstance(self.source, Waveform):
+            return Fraction(0)
+        ends = (note.start_beat + note.length_beats for note in self.source)
+        return max((*ends, self.length_beats or Fraction(0)))
+
+    def from_first_bar_line(self) -> Take:
+        """The take without its pickup; itself where it has none."""
+        if isinstance(self.source, Waveform) or not self.pickup_beats:
+            return self
+        first, end = self.pickup_beats, self.end_beats
+        notes = []
+        for note in self.source:
+            start = max(note.start_beat, first)
+            length = note.start_beat + note.length_beats - start
+            if length > 0:
+                notes.append(Note(start - first, length, note.pitch))
+        return replace(
+            self,
+            source=tuple(notes),
+            length_beats=end - first,
+            pickup_beats=Fraction(0),
+            tempo_map=self.tempo_map and self.tempo_map.moved(first, None),
+        )
+
+    @property
+    def times(self) -> TempoMap:
+        """The tempo changes of notes; a constant tempo where there are none."""
+        constant = ((Fraction(0), 60 / first_tempo(self.tempo_bpm)),)
+        return self.tempo_map or TempoMap(constant)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
 from hypothesis import settings
+
+# Daemons of tests keep their logs there, not in the user's folder.
+_STATE = tempfile.TemporaryDirectory()
+os.environ["XDG_STATE_HOME"] = _STATE.name
 
 # A landing is judged on the same examples each time; a developer's runs look for new ones.
 settings.register_profile("landing", derandomize=True)

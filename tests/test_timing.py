@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from bridge.errors import BadArgument
 from bridge.timing import (
     Meter,
+    Note,
+    Take,
+    TempoMap,
     bars_text,
     bars_to_frames,
     bars_to_seconds,
@@ -85,3 +88,35 @@ def test_a_number_that_takes_forever_to_compute_is_refused_at_once(text: str) ->
 
 def test_one_bar_is_written_in_the_singular() -> None:
     assert [bars_text(count) for count in (0, 1, 2)] == ["0 bars", "1 bar", "2 bars"]
+
+
+def tempo_map(*changes: tuple[str, str]) -> TempoMap:
+    return TempoMap(tuple((Fraction(beat), Fraction(seconds)) for beat, seconds in changes))
+
+
+@given(beat=st.fractions(0, 100), first=st.fractions(0, 100))
+def test_a_tempo_map_leads_back_to_the_beat_and_moves_with_it(
+    beat: Fraction, first: Fraction
+) -> None:
+    times = tempo_map(("0", "1/2"), ("4", "1"), ("33/4", "1/3"), ("20", "666667/1000000"))
+    assert times.beat_at(times.seconds_at(beat)) == beat
+    since = times.seconds_at(first + beat) - times.seconds_at(first)
+    assert times.moved(first, None).seconds_at(beat) == since
+    end = max(first, Fraction(100))
+    around = times.moved(first, end)
+    assert around.seconds_at(end) == times.seconds_at(end)
+
+
+def test_a_take_from_its_first_bar_line_has_no_pickup_and_keeps_its_times() -> None:
+    notes = (Note(Fraction(0), Fraction(1), 60), Note(Fraction(1, 2), Fraction(3), 62))
+    take = Take(
+        notes,
+        length_beats=Fraction(8),
+        pickup_beats=Fraction(1),
+        tempo_map=tempo_map(("0", "1/2"), ("2", "1")),
+    )
+    whole = take.from_first_bar_line()
+    assert whole.source == (Note(Fraction(0), Fraction(5, 2), 62),)
+    assert (whole.length_beats, whole.pickup_beats) == (Fraction(7), Fraction(0))
+    assert whole.times.seconds_at(Fraction(7)) == Fraction(13, 2)
+    assert whole.from_first_bar_line() is whole

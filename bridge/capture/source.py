@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bridge.audio import Waveform, db_to_power
 from bridge.chroma import SILENCE_DBFS
 from bridge.errors import SilentMelody
+from bridge.soundcard.permission import silence_remedy
 from bridge.soundcard.ring import Ring
 from bridge.timing import Meter, Span, bars_to_frames, bars_to_seconds, first_tempo
 
@@ -147,10 +148,7 @@ class Source:
 
 def _check_not_silent(samples: NDArray[np.float32], sample_rate: int) -> None:
     if not samples.any():
-        raise SilentMelody(
-            "the input gave exact silence: check that the microphone is on, and that this program "
-            "may use it (on macOS: System Settings, Privacy & Security, Microphone)"
-        )
+        raise SilentMelody(f"the input gave exact silence: {silence_remedy()}")
     block = max(1, round(_SILENT_BLOCK_SECONDS * sample_rate))
     least = db_to_power(SILENCE_DBFS)
     if not any(

@@ -1,10 +1,11 @@
-"""From generated audio to a clip: on the grid, exact bars, a closed loop, a common loudness.
+"""From generated audio to a clip: clicks out, on the grid, exact bars, a closed loop, one loudness.
 
 This package does not know where the audio comes from or where it goes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from bridge.audio import Waveform
 from bridge.chroma import STEP_SECONDS
+from bridge.clip.clicks import Click, find_clicks, repaired
 from bridge.clip.fit import fit_surplus_seconds, fit_to_grid, played_tempo
 from bridge.clip.loop import (
     FADE_SECONDS,
@@ -45,6 +47,7 @@ class FinishedClip:
         source_offset_seconds: position of its first bar line in the generated audio.
         loudness_lufs: integrated loudness; None when under 0.4 s or silent.
         true_peak_dbtp: true peak; −inf when silent.
+        clicks: bursts in one channel that were found in the generated audio, and repaired.
         remarks: what a person should know about how it was made.
     """
 
@@ -55,6 +58,7 @@ class FinishedClip:
     source_offset_seconds: float
     loudness_lufs: float | None
     true_peak_dbtp: float
+    clicks: int = 0
     remarks: tuple[str, ...] = ()
 
 
@@ -87,8 +91,11 @@ def finish(
         raise BadArgument(f"{bars} bars: a clip has at least 1")
     if sample_rate < LOWEST_SAMPLE_RATE:
         raise BadArgument(f"a clip has {LOWEST_SAMPLE_RATE} Hz or more, got {sample_rate}")
+    # First: a click would count as an onset, and hold the gain of the whole clip down.
+    generated = waveform.stereo()
+    clicks = find_clicks(generated)
     played = fit_to_grid(
-        waveform.stereo(),
+        repaired(generated, clicks),
         bars=bars,
         tempo_bpm=tempo_bpm,
         meter=meter,
@@ -115,8 +122,16 @@ def finish(
         source_offset_seconds=offset,
         loudness_lufs=loud.loudness_lufs,
         true_peak_dbtp=loud.true_peak_dbtp,
-        remarks=remarks + loop.remarks,
+        clicks=len(clicks),
+        remarks=_click_remarks(clicks) + remarks + loop.remarks + loud.remarks,
     )
+
+
+def _click_remarks(clicks: Sequence[Click]) -> tuple[str, ...]:
+    if not clicks:
+        return ()
+    counted = "1 click" if len(clicks) == 1 else f"{len(clicks)} clicks"
+    return (f"{counted} in one channel: repaired with the other",)
 
 
 def _latency_seconds(

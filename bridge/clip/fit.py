@@ -83,7 +83,8 @@ def fit_to_grid(
         return Fitted(
             waveform,
             remarks=(
-                f"no steady pulse near {float(tempo_bpm):g} bpm: the timing is as it was made",
+                f"no steady pulse near {float(tempo_bpm):g} bpm: the timing is as it was made; "
+                "another seed, or drums in the prompt, give one",
             ),
         )
     clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))

@@ -1,4 +1,4 @@
-"""Ranking of variations by how well they follow the melody."""
+"""Ranking of variations by clicks, and by how well they follow the melody."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from bridge.audio import Waveform
 from bridge.chroma import pitch_classes, similarity
+
+CLICK_COST = 0.1
+"""Melody similarity that a repaired click is worth: clips that follow alike differ by less."""
 
 
 @dataclass(frozen=True)
@@ -28,25 +31,29 @@ class Ranked:
 
 
 def rank(
-    waveforms: Sequence[Waveform], melody_classes: NDArray[np.int64] | None
+    waveforms: Sequence[Waveform],
+    melody_classes: NDArray[np.int64] | None,
+    clicks: Sequence[int] = (),
 ) -> tuple[Ranked, ...]:
-    """Sort clips by melody similarity, best first; equal ones keep their order.
+    """Sort clips by melody similarity less `CLICK_COST` a click, best first.
 
-    Without a melody all are equal.
+    Equal ones keep their order. Without a melody only clicks count.
 
     Args:
+        clicks: the number of each clip's clicks; empty: none has any.
         melody_classes: int64 `[steps]`, a pitch class each 128 ms of the clip, −1 at rests.
     """
     ranked = [
         Ranked(index, _likeness(waveform, melody_classes))
         for index, waveform in enumerate(waveforms)
     ]
-    return tuple(
-        sorted(
-            ranked,
-            key=lambda one: 0.0 if math.isnan(one.melody_similarity) else -one.melody_similarity,
-        )
-    )
+    counts = clicks or [0] * len(ranked)
+
+    def merit(one: Ranked) -> float:
+        similarity = 0.0 if math.isnan(one.melody_similarity) else one.melody_similarity
+        return similarity - CLICK_COST * counts[one.index]
+
+    return tuple(sorted(ranked, key=merit, reverse=True))
 
 
 def _likeness(waveform: Waveform, melody_classes: NDArray[np.int64] | None) -> float:

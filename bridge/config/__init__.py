@@ -13,9 +13,10 @@ from bridge.config.options import (
     read_value,
 )
 from bridge.config.prompt import fill_prompt
-from bridge.config.readers import MAX_SEED, MAX_VARIATIONS, NO_INPUT
+from bridge.config.readers import DEFAULT_DEVICE, MAX_SEED, MAX_VARIATIONS, NO_INPUT
 
 __all__ = [
+    "DEFAULT_DEVICE",
     "DEFAULT_OSC_PORT",
     "MAX_SEED",
     "MAX_VARIATIONS",

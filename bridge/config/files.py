@@ -14,12 +14,16 @@ from typing import Any
 import platformdirs
 
 from bridge.config.options import Place, options_in
+from bridge.config.small_file import read_small_file
 from bridge.errors import BadArgument, UnreadableFile
 
 _CONFIG_HEAD = """\
 # Settings of Melody Bridge. Remove the # before a name to set it; a flag wins over this file.
 """
 _LINE_CHARACTERS = 100
+_MOST_TOML_BYTES = 256 << 10
+"""Ten times the commented configuration; Python reads a megabyte of TOML in a second."""
+_MOST_DEPTH = 8
 
 
 def user_folder() -> Path:
@@ -129,11 +133,36 @@ def read_toml(path: Path) -> dict[str, Any]:
         UnreadableFile: the file cannot be read, or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = read_small_file(path, _MOST_TOML_BYTES)
+        table = tomllib.loads(text.replace("\r\n", "\n"))
     except OSError as error:
         raise UnreadableFile(f"{str(path)!r} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UnreadableFile(f"{str(path)!r} is not TOML: {error}") from error
+    except RecursionError as error:
+        raise _too_deep(path) from error
+    if _depth(table) > _MOST_DEPTH:
+        raise _too_deep(path)
+    return table
+
+
+def _too_deep(path: Path) -> UnreadableFile:
+    return UnreadableFile(f"{str(path)!r} is nested more than {_MOST_DEPTH} deep: no setting is")
+
+
+def _depth(table: dict[str, Any]) -> int:
+    """How deep tables and lists are nested, counted no further than `_MOST_DEPTH` and one."""
+    level: list[object] = [table]
+    depth = 0
+    while level and depth <= _MOST_DEPTH:
+        depth += 1
+        level = [
+            each
+            for one in level
+            if isinstance(one, dict | list)
+            for each in (one.values() if isinstance(one, dict) else one)
+        ]
+    return depth
 
 
 def read_values(table: Mapping[str, object], place: Place) -> dict[str, Any]:

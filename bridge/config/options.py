@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bridge.config.readers import (
+    DEFAULT_DEVICE,
     DEVICE,
     FOLDERS,
     INPUT,
@@ -22,6 +23,8 @@ from bridge.config.readers import (
     MAX_SEED,
     MAX_VARIATIONS,
     METER,
+    PART_LENGTH,
+    PART_START,
     PATH,
     PICTURE,
     PROMPT,
@@ -174,6 +177,47 @@ class Options:
         default_text="the clip's",
         group="music",
     )
+    track: str | None = _option(
+        text(80),
+        None,
+        "the track of a MIDI file that leads, by name or number",
+        places=("render",),
+        metavar="NAME|N",
+        default_text="the highest note of all tracks",
+        group="music",
+        in_sidecar=True,
+    )
+    melody_start: str | None = _option(
+        PART_START,
+        None,
+        "where the melody begins in its file",
+        places=("render",),
+        flag="--start",
+        metavar="TIME",
+        default_text="its first bar line",
+        group="music",
+        in_sidecar=True,
+    )
+    melody_length: str | None = _option(
+        PART_LENGTH,
+        None,
+        "how much of the file is the melody",
+        places=("render",),
+        flag="--length",
+        metavar="TIME",
+        default_text="to its end",
+        group="music",
+        in_sidecar=True,
+    )
+    trim: bool = _option(
+        SWITCH,
+        False,
+        "begin with the melody's first sound",
+        places=("render",),
+        default_text="silence in front is a rest",
+        group="music",
+        in_sidecar=True,
+    )
     key: str | None = _option(
         KEY,
         None,
@@ -322,6 +366,13 @@ class Options:
                 "there is nothing to go by: name a melody file, a prompt or a preset, "
                 "or ask for unconditional"
             )
+        parts = ("track", "melody_start", "melody_length", "trim")
+        idle = [OPTIONS[name].flag for name in parts if getattr(self, name)]
+        if idle and self.melody is None:
+            raise BadArgument(
+                f"{' and '.join(idle)} choose a part of a melody file, and none is named: "
+                "name one, or leave them out"
+            )
         if self.seed is not None and self.seed + self.variations - 1 > MAX_SEED:
             raise BadArgument(
                 f"seed {self.seed} with {self.variations} variations goes past {MAX_SEED}: "
@@ -370,7 +421,7 @@ class RunOptions:
         places=("run", "file"),
         metavar="NAME|INDEX|none",
         default_text="the system's default",
-        example='"none"',
+        example=f'"{DEFAULT_DEVICE}"',
     )
     input_channels: tuple[int, ...] | Literal["auto"] | None = _option(
         INPUT_CHANNELS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +15,9 @@ from bridge.config.options import read_value
 from bridge.errors import BadArgument, UnknownPreset, UnreadableFile
 
 _PACKAGE = Path(str(files("bridge")))
+_MOST_READ = 1000
+_read: dict[Path, tuple[tuple[int, int, int], Preset]] = {}
+"""A cache that threads share: presets by file, each with its file's time, size and inode."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def find_preset(name: str) -> Preset:
 
     Raises:
         UnknownPreset: no preset has that name.
-        UnreadableFile: the file of that name is not a valid preset.
+        UnreadableFile: the user's own file of that name is not a valid preset.
     """
     return choose_preset(name, list_presets())
 
@@ -60,12 +64,12 @@ def choose_preset(name: str, listing: Listing) -> Preset:
     """
     presets, broken = listing
     key = name.casefold()
+    for path, error in broken.items():
+        if key in _names(path):
+            raise error
     for preset in presets:
         if preset.name.casefold() == key:
             return preset
-    for path, error in broken.items():
-        if path.stem.casefold() == key:
-            raise error
     names = [preset.name for preset in presets]
     close = difflib.get_close_matches(key, names, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
@@ -73,17 +77,51 @@ def choose_preset(name: str, listing: Listing) -> Preset:
 
 
 def list_presets() -> Listing:
-    """All presets by name, the user's own in place of bundled ones; and the invalid files."""
+    """All presets by name, the user's own in place of bundled ones; and the invalid files.
+
+    A bundled preset is not listed beside an invalid file of its name: the name means that file.
+    """
     found: dict[str, Preset] = {}
     broken: dict[Path, UnreadableFile] = {}
     for folder in (bundled_folder(), user_folder() / "presets"):
         for path in sorted(folder.glob("*.toml")):
             try:
-                preset = read_preset(path)
+                preset = _read_again(path)
                 found[preset.name.casefold()] = preset
             except UnreadableFile as error:
                 broken[path] = error
+                for name in _names(path):
+                    found.pop(name, None)
     return [found[name] for name in sorted(found)], broken
+
+
+def _read_again(path: Path) -> Preset:
+    """Read a preset file unless it is the one that was read last time: listing stays cheap.
+
+    Raises:
+        UnreadableFile: as `read_preset`.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise UnreadableFile(f"{str(path)!r} cannot be read: {error.strerror}") from error
+    version = (status.st_mtime_ns, status.st_size, status.st_ino)
+    known = _read.get(path)
+    if known is not None and known[0] == version:
+        return known[1]
+    preset = read_preset(path)
+    if len(_read) >= _MOST_READ:
+        _read.clear()
+    _read[path] = version, preset
+    return preset
+
+
+def _names(path: Path) -> set[str]:
+    """What a preset file may be called, valid or not: its file's name, and the one in it."""
+    names = {path.stem.casefold()}
+    with suppress(UnreadableFile):
+        names.add(str(read_toml(path).get("name")).casefold())
+    return names
 
 
 def read_preset(path: Path) -> Preset:

@@ -29,6 +29,8 @@ MOST_CHANNELS = 8
 HIGHEST_CHANNEL = 256
 NO_INPUT = "none"
 """The name of the input that records nothing."""
+DEFAULT_DEVICE = "default"
+"""The name of the system's default device, which is None as a value."""
 
 Kind = Literal["number", "text", "switch", "path", "paths"]
 
@@ -134,6 +136,20 @@ def text(longest: int) -> Reader:
     return Reader(read, "text")
 
 
+def _part(name: str, raw: object) -> str:
+    match = re.fullmatch(r"([0-9]{1,5}(?:\.[0-9]{1,6})?) ?(s|bars?)?", str(raw).strip())
+    if match is None or isinstance(raw, bool):
+        raise BadArgument(f"{name} {raw!r}: write seconds such as 1.5, or bars such as 4bars")
+    return match[1] + ("bars" if (match[2] or "").startswith("bar") else "")
+
+
+def _length(name: str, raw: object) -> str:
+    part = _part(name, raw)
+    if not float(part.removesuffix("bars")):
+        raise BadArgument(f"{name} {raw!r}: write more than 0")
+    return part
+
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -185,10 +201,12 @@ def _picture(name: str, raw: object) -> Path:
     return path
 
 
-def _input(name: str, raw: object) -> str | int:
+def _input(name: str, raw: object) -> str | int | None:
     if isinstance(raw, int) or (isinstance(raw, str) and raw.strip().isdecimal()):
         return int(ints(0, 9999)(name, raw))
     device = str(text(200)(name, raw))
+    if device.lower() == DEFAULT_DEVICE:
+        return None
     return NO_INPUT if device.lower() == NO_INPUT else device
 
 
@@ -227,9 +245,11 @@ SWITCH = Reader(_switch, "switch")
 PROMPT = Reader(_prompt, "text", f"up to {MAX_PROMPT_CHARACTERS} characters")
 KEY = Reader(_key, "text", "such as A minor or Eb major")
 DEVICE = Reader(_device, "text", "auto, cpu, cuda, cuda:N or mps")
+PART_START = Reader(_part, "text", "seconds such as 1.5, or bars such as 4bars")
+PART_LENGTH = Reader(_length, "text", "seconds such as 1.5, or bars such as 4bars")
 PATH = Reader(_path, "path")
 PICTURE = Reader(_picture, "path", "a .png file")
-INPUT = Reader(_input, "text", "a name, part of one, an index, or none")
+INPUT = Reader(_input, "text", "a name, part of one, an index, default, or none")
 INPUT_CHANNELS = Reader(
     _input_channels, "text", f"numbers from 1, {MOST_CHANNELS} at most, or auto"
 )

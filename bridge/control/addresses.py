@@ -300,6 +300,7 @@ _FILE: Mapping[str, Reader] = {
     "tempo_bpm": number_option,
     **_METER,
     "wrap": switch,
+    "track": text_option,
 }
 _ID: Mapping[str, Reader] = {"id": identifier}
 _PORT: Mapping[str, Reader] = {"port": integer(1, 65_535)}

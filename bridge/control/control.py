@@ -32,5 +32,12 @@ class Control(Protocol):
     def publish(self, event: Event) -> None:
         """Show an event, or ignore it."""
 
+    def answer(self, event: Event) -> None:
+        """Show an event to the client whose command is being carried out; from `on_command` only.
+
+        Ignore it unless that command came from this control. A request that is sent again is
+        answered so: the others have had these events already.
+        """
+
     async def close(self) -> None:
         """Take no more commands, and free what the control holds."""

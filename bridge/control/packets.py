@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from pythonosc.osc_message import OscMessage, ParseError
 from pythonosc.osc_message_builder import BuildError, OscMessageBuilder
@@ -27,7 +28,9 @@ MAX_ARGUMENTS = 1024
 Argument = int | float | str | None
 """One received value; None is a type that the protocol does not use."""
 
-_BUNDLE = b"#bundle\0"
+BUNDLE = b"#bundle\0"
+"""How a bundle begins."""
+_BUNDLE_ADDRESS = "#bundle"
 _BUNDLE_HEADER_BYTES = 16
 """`#bundle`, its NUL, and the time tag."""
 _SIZE = struct.Struct(">i")
@@ -36,6 +39,9 @@ _BLOB_TAG = ord("b")
 _ARGUMENT_BYTES = {
     ord(tag): size for tags, size in (("TFNI", 0), ("ifcrm", 4), ("hdt", 8)) for tag in tags
 }
+_KNOWN_TAGS = frozenset((*_TEXT_TAGS, _BLOB_TAG, *_ARGUMENT_BYTES))
+_BRACKETS = b"[]"
+_OPENING = ord("[")
 _UNUSED_TAGS = b"NIbtcrm"
 """Nil, infinitum, blobs, time tags, characters, colors and MIDI messages."""
 _TAGS_FOR_PYTHON_OSC = bytes.maketrans(b"ScI", b"srN")
@@ -44,6 +50,19 @@ _TAGS_FOR_PYTHON_OSC = bytes.maketrans(b"ScI", b"srN")
 
 class InvalidPacket(ValueError):
     """The datagram is not OSC, or is larger or deeper than anything the protocol has."""
+
+
+class NotUnderstood(InvalidPacket):
+    """A message with a valid address that asks for more than the protocol has: it gets an error.
+
+    Attributes:
+        address: the message's, or `#bundle`.
+        first: its first argument, if that is text: often the id.
+    """
+
+    def __init__(self, address: str, first: str | None, reason: str) -> None:
+        super().__init__(reason)
+        self.address, self.first = address, first
 
 
 class Uncut(str):
@@ -56,13 +75,21 @@ def read_packet(datagram: bytes) -> list[tuple[str, tuple[Argument, ...]]]:
     """Read the messages of a datagram, in order: each an address and its arguments.
 
     Takes under 5 ms for any bytes; the slowest known packet, a bundle of 1,022 messages, takes
-    2.2 ms. `T` and `F` are read as 1 and 0, a symbol as text. Floats keep their value, even NaN.
+    2.2 ms. `T` and `F` are read as 1 and 0, a symbol as text, and the elements of an array as
+    arguments. Floats keep their value, even NaN.
 
     Raises:
-        InvalidPacket: a part of the datagram is not valid; then none of its messages counts.
+        NotUnderstood: the datagram is too large, or a message has nested arrays, an unknown type or
+            too many arguments, or bundles are nested too deeply.
+        InvalidPacket: a part of the datagram is not valid. In both cases none of its messages
+            counts.
     """
     if len(datagram) > MAX_RECEIVED_BYTES:
-        raise InvalidPacket(f"{len(datagram)} bytes: the limit is {MAX_RECEIVED_BYTES}")
+        # The text that is looked at is bounded, whatever the datagram's size.
+        raise _not_understood(
+            datagram[:MAX_RECEIVED_BYTES],
+            f"{len(datagram)} bytes: the limit is {MAX_RECEIVED_BYTES}",
+        )
     return [_read_message(message) for message in _messages(datagram, MAX_DEPTH)]
 
 
@@ -70,11 +97,11 @@ def _messages(packet: bytes, depth: int) -> Iterator[bytes]:
     """Split a packet into datagrams of one message each; `depth` levels of bundles are allowed."""
     if len(packet) % 4 or not packet:
         raise InvalidPacket(f"{len(packet)} bytes: a packet is a multiple of four")
-    if not packet.startswith(_BUNDLE):
+    if not packet.startswith(BUNDLE):
         yield packet
         return
     if depth == 0:
-        raise InvalidPacket(f"bundles are nested more than {MAX_DEPTH} deep")
+        raise NotUnderstood(_BUNDLE_ADDRESS, None, f"bundles are nested more than {MAX_DEPTH} deep")
     if len(packet) < _BUNDLE_HEADER_BYTES:
         raise InvalidPacket("a bundle without its time tag")
     start = _BUNDLE_HEADER_BYTES
@@ -91,11 +118,13 @@ def _messages(packet: bytes, depth: int) -> Iterator[bytes]:
 
 def _read_message(datagram: bytes) -> tuple[str, tuple[Argument, ...]]:
     start, tags = _checked_tags(datagram)
-    end = start + len(tags)
+    arguments_start = _after_text(datagram, start) if tags else start
+    # Without its brackets: python-osc would return an array as one list.
+    tags = tags.translate(None, _BRACKETS)
+    python_osc_tags = tags.translate(_TAGS_FOR_PYTHON_OSC)
+    padded = python_osc_tags + bytes(4 - len(tags) % 4) if tags else b""
     try:
-        message = OscMessage(
-            datagram[:start] + tags.translate(_TAGS_FOR_PYTHON_OSC) + datagram[end:]
-        )
+        message = OscMessage(datagram[:start] + padded + datagram[arguments_start:])
     except (ParseError, UnicodeDecodeError) as error:
         raise InvalidPacket(str(error)) from error
     values = zip(tags[1:], message.params, strict=True)
@@ -117,12 +146,53 @@ def _checked_tags(datagram: bytes) -> tuple[int, bytes]:
     if not tags.startswith(b","):
         raise InvalidPacket("type tags begin with a comma")
     if len(tags) > MAX_ARGUMENTS + 1:
-        raise InvalidPacket(f"{len(tags) - 1} arguments: the limit is {MAX_ARGUMENTS}")
+        raise _not_understood(datagram, f"{len(tags) - 1} arguments: the limit is {MAX_ARGUMENTS}")
+    in_array = False
     for tag in tags[1:]:
-        position = _after_argument(tag, datagram, position)
+        if tag in _BRACKETS:
+            if (tag == _OPENING) == in_array:
+                if in_array:
+                    raise _not_understood(datagram, "arrays within arrays: send one level only")
+                raise InvalidPacket("an array that ends without a beginning")
+            in_array = not in_array
+        else:
+            if tag not in _KNOWN_TAGS:
+                raise _not_understood(
+                    datagram, f"type tag {chr(tag)!r}: only those of OSC 1.0 are read"
+                )
+            position = _after_argument(tag, datagram, position)
+    if in_array:
+        raise InvalidPacket("an array without its end")
     if position != len(datagram):
         raise InvalidPacket(f"{len(datagram)} bytes, but the message takes {position}")
     return start, tags
+
+
+def _not_understood(datagram: bytes, reason: str) -> InvalidPacket:
+    """The error for a datagram of which at least the address is valid OSC; else `InvalidPacket`."""
+    if datagram.startswith(BUNDLE):
+        return NotUnderstood(_BUNDLE_ADDRESS, None, reason)
+    try:
+        address, start = _text(datagram, 0)
+        tags, start = _text(datagram, start)
+    except InvalidPacket:
+        return InvalidPacket(reason)
+    if not address.startswith("/") or not address.isprintable() or not tags.startswith(","):
+        return InvalidPacket(reason)
+    first = None
+    if tags.startswith((",s", ",S")):
+        with suppress(InvalidPacket):
+            first, _ = _text(datagram, start)
+    return NotUnderstood(address, first, reason)
+
+
+def _text(datagram: bytes, start: int) -> tuple[str, int]:
+    """The text that begins at `start`, and the position after it."""
+    after = _after_text(datagram, start)
+    try:
+        return datagram[start:after].rstrip(b"\0").decode(), after
+    except UnicodeDecodeError as error:
+        raise InvalidPacket(str(error)) from error
 
 
 def _after_text(datagram: bytes, start: int) -> int:
@@ -134,13 +204,11 @@ def _after_text(datagram: bytes, start: int) -> int:
 
 
 def _after_argument(tag: int, datagram: bytes, start: int) -> int:
-    """Return the position after an argument: never before `start`, maybe past the end."""
+    """Return the position after an argument of a known type: not before `start`, maybe too far."""
     if tag in _TEXT_TAGS:
         return _after_text(datagram, start)
     if tag in _ARGUMENT_BYTES:
         return start + _ARGUMENT_BYTES[tag]
-    if tag != _BLOB_TAG:
-        raise InvalidPacket(f"type tag {chr(tag)!r}: only those of OSC 1.0, and no arrays")
     if start + _SIZE.size > len(datagram):
         raise InvalidPacket("a blob without its size")
     size: int = _SIZE.unpack_from(datagram, start)[0]

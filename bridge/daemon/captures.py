@@ -50,7 +50,7 @@ from bridge.timing import Take, beats_to_seconds, first_meter, first_tempo
 MOST_CAPTURES = 32
 """Captures that a request can still render from."""
 MOST_AUDIO_BYTES = 256 * 1024**2
-"""Memory for the audio of all takes; a take of ten minutes needs 200 MB."""
+"""Memory for the audio of all takes; a take from a file needs 77 MB at most."""
 PUBLISH_SECONDS = 0.1
 """How often a capture's length and peak are published."""
 NOTES_SECONDS = 300.0
@@ -75,6 +75,7 @@ class CaptureEntry:
         running: the recording under way.
         notes: the notes of `capture/notes` so far, while more may come.
         notes_seconds: when the newest of them came.
+        bars: how many were asked for; 0: open.
         published_seconds: when the capture's state was last published.
     """
 
@@ -86,6 +87,7 @@ class CaptureEntry:
     running: Capture | None = None
     notes: CaptureNotes | None = None
     notes_seconds: float = 0.0
+    bars: int = 0
     published_seconds: float = 0.0
 
 
@@ -238,6 +240,7 @@ class CaptureRegistry:
                 self._start_task(self._read(entry, command))
             case CaptureStart() | CaptureLast():
                 entry.running = self._record(command, now_seconds)
+                entry.bars = command.bars or 0
                 if self._listener is not None and self._listener.state != "ready":
                     # The last ring is still there, but gets no more audio.
                     entry.running.lost(now_seconds)
@@ -329,8 +332,7 @@ class CaptureRegistry:
         if isinstance(take.source, Waveform):
             self._finish(entry, take, take.source.seconds, peak_db(take.source.samples))
         else:
-            end = max(note.start_beat + note.length_beats for note in take.source)
-            self._finish(entry, take, self._seconds_of(take.length_beats or end, take.tempo_bpm))
+            self._finish(entry, take, float(take.times.seconds_at(take.end_beats)))
 
     def _make_room_for_notes(self) -> None:
         """Close the oldest open notes of the client that has most of them, when there are many."""
@@ -354,9 +356,9 @@ class CaptureRegistry:
         assert take.length_beats is not None
         self._finish(entry, take, self._seconds_of(take.length_beats))
 
-    def _seconds_of(self, beats: Fraction, tempo_bpm: Fraction | None = None) -> float:
-        """Length of notes in seconds, at their own tempo, else the session's."""
-        return float(beats_to_seconds(beats, first_tempo(tempo_bpm, self._time.tempo_bpm())))
+    def _seconds_of(self, beats: Fraction) -> float:
+        """Length of notes in seconds, at the session's tempo."""
+        return float(beats_to_seconds(beats, first_tempo(self._time.tempo_bpm())))
 
     def _add(self, id: str) -> CaptureEntry:
         entry = CaptureEntry(id, asyncio.get_running_loop().create_future())
@@ -407,7 +409,13 @@ class CaptureRegistry:
         seconds: float = 0.0,
         peak_db: float = LOWEST_DB,
     ) -> None:
-        self._requests.publish(CaptureChanged(entry.id, state, seconds, peak_db))
+        bar, tempo_bpm = 0, self._time.tempo_bpm()
+        if state == "recording" and entry.running is not None and tempo_bpm is not None:
+            beats = seconds * float(tempo_bpm) / 60
+            bar = 1 + int(beats / float(first_meter(self._time.meter()).beats_per_bar))
+            bar = min(bar, entry.bars or bar)
+        changed = CaptureChanged(entry.id, state, seconds, peak_db, bar, entry.bars)
+        self._requests.publish(changed)
 
 
 def client_of(id: str) -> str:

@@ -45,7 +45,7 @@ from bridge.control import Control, OscControl
 from bridge.control.addresses import event_message
 from bridge.daemon.captures import CaptureRegistry
 from bridge.daemon.defaults import SessionDefaults
-from bridge.daemon.logs import log_fields, set_up
+from bridge.daemon.logs import log_fields, log_path, set_up
 from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.requests import RequestRegistry
 from bridge.daemon.session import MOST_ADMITTED, Session
@@ -66,6 +66,7 @@ LEVEL_SECONDS = 0.1
 """How often the level is published (docs/osc.md)."""
 RECORDING_SECONDS = 0.02
 """How often captures are polled while one records: a finished one waits that long at most."""
+OVERFLOW_LINE_SECONDS = 60.0
 MISTAKE = 2
 """The exit status for a mistake in the input."""
 LONGEST_FOLDER_BYTES = 2000
@@ -94,7 +95,7 @@ def run(options: RunOptions, *, as_json: bool = False) -> int:
     on_terminal = not as_json and sys.stderr is not None and sys.stderr.isatty()
     screen = Screen(snapshot) if on_terminal else None
     with (
-        set_up(as_json=as_json, screen=screen),
+        set_up(as_json=as_json, screen=screen, file=log_path()),
         shown(screen) if screen is not None else nullcontext(),
     ):
         return asyncio.run(_serve(options, folder, snapshot))
@@ -156,6 +157,7 @@ class Daemon:
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ticker: asyncio.Task[None] | None = None
         self._daw_is_gone = False
+        self._next_overflow_line = 0.0
         self._takes_folder = ""
         self._controls: Sequence[Control] = (
             OscControl(
@@ -169,7 +171,7 @@ class Daemon:
         defaults = SessionDefaults(options)
         self._clock = BeatClock()
         self._time = SessionTime(self._clock, lambda: defaults.settings)
-        self._requests = RequestRegistry(self._publish)
+        self._requests = RequestRegistry(self._publish, answer=self._answer)
         self._engine: EngineHost = Supervisor(
             options.model,
             options.device,
@@ -287,6 +289,11 @@ class Daemon:
                 return
         _log.info("%s", sentence, extra=log_fields(event=_event_name(event), **vars(event)))
 
+    def _answer(self, event: Event) -> None:
+        """Answer the client whose command is being carried out; others have had this event."""
+        for control in self._controls:
+            control.answer(event)
+
     def _log_listening(self, port: int) -> None:
         _log.info(
             "melody-bridge %s listens on 127.0.0.1:%d; clips go to %s",
@@ -295,6 +302,11 @@ class Daemon:
         )
 
     def _log_overflows(self, count: int) -> None:
+        """Log the number of overflows, at most once a minute: each line counts all of them."""
+        now = time.perf_counter()
+        if now < self._next_overflow_line:
+            return
+        self._next_overflow_line = now + OVERFLOW_LINE_SECONDS
         _log.warning(
             "the input has lost audio %d times: other programs keep the machine busy",
             count,

@@ -13,7 +13,7 @@ from bridge.melody import allowed_path, cut, read_melody
 from bridge.timing import Take
 
 MOST_READERS = 2
-"""Files read at a time: ten minutes of audio are 200 MB before they are cut."""
+"""Files read at a time: each takes 150 MB at most while it is read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,9 @@ class MelodyFiles:
 
     def _read(self, command: CaptureFile) -> FileMelody:
         path = allowed_path(command.path, self._roots)
-        take = read_melody(path, tempo_bpm=command.tempo_bpm, meter=command.meter)
+        take = read_melody(
+            path, tempo_bpm=command.tempo_bpm, meter=command.meter, track=command.track
+        )
         if command.start_seconds or command.length_seconds is not None:
             take = cut(
                 take,
@@ -65,5 +67,6 @@ class MelodyFiles:
             "melody_start_seconds": command.start_seconds,
             "melody_length_seconds": command.length_seconds,
             "melody_wrap": command.wrap,
+            "track": command.track,
         }
         return FileMelody(path, take, recipe)

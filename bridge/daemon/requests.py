@@ -72,13 +72,18 @@ class RequestRegistry:
 
     Args:
         publish: sends an event to every client.
+        answer: sends an event to the client whose command is being carried out; None: `publish`.
         clock: returns seconds.
     """
 
     def __init__(
-        self, publish: Callable[[Event], None], clock: Callable[[], float] = time.perf_counter
+        self,
+        publish: Callable[[Event], None],
+        *,
+        answer: Callable[[Event], None] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._send, self._clock = publish, clock
+        self._send, self._answer, self._clock = publish, answer or publish, clock
         self._open: dict[str, Entry] = {}
         self._ended: Bounded[str, Entry] = Bounded(MOST_ENDED)
 
@@ -146,7 +151,7 @@ class RequestRegistry:
         return list(self._open)
 
     def replay(self, id: str) -> None:
-        """Publish again what was published of a request so far.
+        """Answer with what was published of a request so far.
 
         Raises:
             UnknownId: no request has that id.
@@ -180,10 +185,10 @@ class RequestRegistry:
 
     def _replay(self, entry: Entry) -> None:
         for event in (*entry.remarks, *entry.items):
-            self._send(event)
+            self._answer(event)
         last = entry.ending or entry.state
         if last is not None:
-            self._send(last)
+            self._answer(last)
 
 
 def _difference(first: Command, second: Command) -> str:

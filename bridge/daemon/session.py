@@ -95,6 +95,8 @@ WRITE_AGAIN_SECONDS = 2.0
 """How often such clips are tried to be written again."""
 LATELY_SECONDS = 60.0
 """A clip without a melody gets a remark when some client captured one this recently."""
+TIME = ("tempo_bpm", "numerator", "denominator")
+"""The settings of tempo and meter."""
 NO_MELODY = "none"
 """The value of `melody` in a request that follows no melody."""
 GENERATING_SHARE = 0.95
@@ -228,7 +230,8 @@ class Session:
         """Refuse further commands, cancel every request, and wait until all have ended."""
         self._stopping = True
         self.cancel_all(STOPPING)
-        if tasks := {*self._tasks.values(), *self._moving}:
+        # Clips that a request has finished by now may be discarded by its end.
+        while tasks := {*self._tasks.values(), *self._moving}:
             await asyncio.wait(tasks)
 
     def _cancel(self, id: str, because: str = "cancelled by its client") -> None:
@@ -244,10 +247,7 @@ class Session:
 
     def _defaults_changed(self, command: SetDefaults | UnsetDefaults | ResetDefaults) -> None:
         self._publish(DefaultsChanged(self._defaults.settings))
-        sets_time = isinstance(command, SetDefaults) and any(
-            command.settings.get(name) is not None
-            for name in ("tempo_bpm", "numerator", "denominator")
-        )
+        sets_time = isinstance(command, SetDefaults) and any(map(command.settings.get, TIME))
         if sets_time and (overruled := self._time.overruled):
             self._publish(Remark(NO_ID, f"/bridge/set: {overruled}"))
 
@@ -270,7 +270,7 @@ class Session:
                 self._defaults.settings,
                 self._time.tempo_bpm(command.settings),
                 self._time.meter(command.settings),
-                () if melody else self._missing_melody(command),
+                self._remarks_on(command, melody),
             )
         except BridgeError as error:
             self._requests.publish(Failed.of(command.id, error))
@@ -285,15 +285,18 @@ class Session:
         self._start(command.id, render)
         self._tasks[command.id].add_done_callback(lambda task: self._on_rendered(command.id))
 
-    def _missing_melody(self, command: Generate) -> tuple[str, ...]:
-        """Remarks for a clip without a melody that perhaps should have followed one."""
+    def _remarks_on(self, command: Generate, melody: CaptureEntry | None) -> tuple[str, ...]:
+        """Remarks about settings that may not be meant: another time, or no melody."""
+        remarks = []
+        if self._time.overruled and not any(map(command.settings.get, TIME)):
+            remarks.append(self._time.overruled)
         capture = self._requests.recent(CAPTURE, LATELY_SECONDS)
-        if command.melody == NO_MELODY or capture is None:
-            return ()
-        return (
-            f"this clip follows no melody, and {capture!r} is another client's: "
-            f"add `melody {capture}` to follow that, or `melody none` for no melody",
-        )
+        if melody is None and command.melody is None and capture is not None:
+            remarks.append(
+                f"this clip follows no melody, and {capture!r} is another client's: "
+                f"add `melody {capture}` to follow that, or `melody none` for no melody"
+            )
+        return tuple(remarks)
 
     def _on_rendered(self, id: str) -> None:
         """Make room for the next request, and carry out what was asked for meanwhile."""
@@ -457,7 +460,8 @@ class Session:
                     written,
                     recipe={"request": id, **(melody.recipe if melody else {})},
                     remarks=(
-                        *(melody.remarks if melody else request.remarks),
+                        *(melody.remarks if melody else ()),
+                        *request.remarks,
                         *remarks,
                     ),
                 )

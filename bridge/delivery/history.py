@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config import read_value
+from bridge.config.small_file import read_small_file
 from bridge.delivery.wav import FULL, SIDECAR
 from bridge.errors import BadArgument, DiskFull, NotWritable, UnknownId
 from bridge.timing import Meter, parse_tempo
@@ -173,7 +174,7 @@ def _read(sidecar: Path) -> KnownClip | None:
     """Read a sidecar; None if its clip is gone, or if another program wrote it."""
     path = sidecar.with_suffix(".wav")
     try:
-        fields: dict[str, Any] = json.loads(sidecar.read_text(encoding="utf-8"))
+        fields: dict[str, Any] = json.loads(read_small_file(sidecar))
         if not path.is_file():
             return None
         similarity = fields["melody_similarity"]

@@ -90,7 +90,9 @@ def write_clip(
     folder, stem = _folder_and_stem(Path(out), name)
     sound = wav_bytes(waveform, bars=bars, tempo_bpm=tempo_bpm, meter=meter)
     text = json.dumps(_plain(metadata), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    return write_atomically(folder, f"{stem}.wav", sound, sidecar=text.encode())
+    # A path that is not UTF-8 has lone surrogates, which become escapes of JSON.
+    sidecar = text.encode(errors="backslashreplace")
+    return write_atomically(folder, f"{stem}.wav", sound, sidecar=sidecar)
 
 
 def write_atomically(

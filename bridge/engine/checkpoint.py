@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bridge.config.small_file import read_small_file
 from bridge.errors import BadArgument, CheckpointUnusable
 
 POCKET = "pocket"
@@ -28,6 +30,19 @@ _HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+
 _HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".th", ".pkl")
 _WEIGHTS = "model.safetensors"
+_INDEX = f"{_WEIGHTS}.index.json"
+_LENGTH_BYTES = 8
+"""The length of a safetensors header, before the header."""
+_MOST_HEADER_BYTES = 100_000_000
+"""The limit of the safetensors library."""
+MOST_POSITIONS = 100_000
+"""Positions need no weights. MusicGen has 2048."""
+_LAYERS = ("num_hidden_layers", "num_layers", "num_decoder_layers", "num_lstm_layers")
+_LENGTHS = (
+    *("hidden_size", "ffn_dim", "d_ff", "d_kv", "d_model", "vocab_size", "codebook_size"),
+    *("codebook_dim", "num_filters", "num_attention_heads", "num_heads", "num_codebooks"),
+)
+_POSITIONS = ("max_position_embeddings", "chroma_length")
 _TOKENIZERS = ("tokenizer.json", "spiece.model")
 
 
@@ -115,12 +130,12 @@ def read_config(name: str, folder: Path) -> dict[str, Any]:
         CheckpointUnusable: the file is missing, or is not a JSON object.
     """
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads(read_small_file(folder / "config.json"))
     except FileNotFoundError as error:
         raise CheckpointUnusable(
             f"model {name!r} has no config.json, so it is not a checkpoint of transformers"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointUnusable(f"model {name!r}: config.json is unreadable ({error})") from error
     if not isinstance(config, dict):
         raise CheckpointUnusable(f"model {name!r}: config.json holds no object")
@@ -178,7 +193,8 @@ def _fetched(hub_id: str, revision: str | None, *, fetch: bool) -> Location:
 
 def _checked_files(name: str, folder: Path) -> str:
     """The `model_type`, after checking that configuration and weights are MusicGen Melody's."""
-    model_type = read_config(name, folder).get("model_type")
+    config = read_config(name, folder)
+    model_type = config.get("model_type")
     if model_type not in (COMPOSITE, DECODER):
         raise CheckpointUnusable(
             f"model {name!r} is of type {model_type!r}, not a MusicGen Melody checkpoint "
@@ -192,6 +208,7 @@ def _checked_files(name: str, folder: Path) -> str:
         )
     missing = missing_weights(folder)
     if not missing:
+        _check_sizes(name, config, _weight_shapes(name, folder))
         return str(model_type)
     pickles = sorted(file.name for file in folder.iterdir() if file.suffix in _PICKLES)
     if pickles and missing == [_WEIGHTS]:
@@ -218,16 +235,101 @@ def missing_weights(folder: Path) -> list[str]:
     """Names of the safetensors files that the folder lacks."""
     if (folder / _WEIGHTS).is_file():
         return []
-    index = folder / f"{_WEIGHTS}.index.json"
     try:
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        shards = _shards(folder)
     except FileNotFoundError:
         return [_WEIGHTS]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return [f"a readable {index.name}"]
-    if not all(str(shard).endswith(".safetensors") for shard in shards):
-        return [f"{index.name} of safetensors alone"]
-    return sorted(shard for shard in shards if not (folder / shard).is_file())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return [f"a readable {_INDEX}"]
+    if not all(shard.name.endswith(".safetensors") for shard in shards):
+        return [f"{_INDEX} of safetensors alone"]
+    return [shard.name for shard in shards if not shard.is_file()]
+
+
+def _shards(folder: Path) -> list[Path]:
+    """The files that the index of a checkpoint in several files names, by name.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError: there is no index,
+            or it is not one.
+    """
+    weights = json.loads(read_small_file(folder / _INDEX, _MOST_HEADER_BYTES))["weight_map"]
+    return [folder / name for name in sorted(set(weights.values()))]
+
+
+def _weight_shapes(name: str, folder: Path) -> dict[str, list[int]]:
+    """The shape of every tensor in the safetensors, after checking that the files are whole.
+
+    Raises:
+        CheckpointUnusable: a file is not safetensors, or was cut.
+    """
+    shapes: dict[str, list[int]] = {}
+    single = folder / _WEIGHTS
+    files = [single] if single.is_file() else _shards(folder)
+    for file in files:
+        try:
+            shapes |= _shapes_in(file)
+        # Whatever bytes the file has instead of a header.
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise CheckpointUnusable(
+                f"model {name!r}: {file.name} is cut, or is not safetensors ({error}); copy or "
+                "fetch it again"
+            ) from error
+    return shapes
+
+
+def _shapes_in(file: Path) -> dict[str, list[int]]:
+    """The shapes of a safetensors file (https://github.com/huggingface/safetensors, Format).
+
+    Raises:
+        ValueError: the file is shorter or longer than its header says, or has no valid header.
+    """
+    size = file.stat().st_size
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(_LENGTH_BYTES), "little")
+        if not 0 < length <= min(_MOST_HEADER_BYTES, size - _LENGTH_BYTES):
+            raise ValueError(f"{size} bytes, and a header of {length}")
+        tensors = json.loads(opened.read(length))
+    tensors.pop("__metadata__", None)
+    end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
+    expected = _LENGTH_BYTES + length + end
+    if size != expected:
+        raise ValueError(f"{size} bytes of {expected}")
+    return {key: [int(length) for length in tensor["shape"]] for key, tensor in tensors.items()}
+
+
+def _check_sizes(name: str, config: Mapping[str, Any], shapes: Mapping[str, list[int]]) -> None:
+    """Check that no size in the configuration is larger than anything in the weights.
+
+    transformers allocates what the configuration says before it looks at the weights.
+
+    Raises:
+        CheckpointUnusable: one is.
+    """
+    numbers = (int(word) for key in shapes for word in key.split(".") if word.isdecimal())
+    layers = 1 + max(numbers, default=0)
+    longest = max((length for shape in shapes.values() for length in shape), default=0)
+    sections = {"": config}
+    sections |= {key: value for key, value in config.items() if isinstance(value, dict)}
+    for section, values in sections.items():
+        for key, value in values.items():
+            limit = (
+                layers
+                if key in _LAYERS
+                else longest
+                if key in _LENGTHS
+                else MOST_POSITIONS
+                if key in _POSITIONS
+                else None
+            )
+            if limit is None or value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limit:
+                where = f"{section}.{key}" if section else key
+                raise CheckpointUnusable(
+                    f"model {name!r}: config.json has {where} {value!r}, and the weights have "
+                    f"{limit} at most; copy or fetch it again"
+                )
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,7 +6,6 @@ time; the codes are the same.
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from bridge.engine.codec import CodecDecoder
 from bridge.engine.decoder import Decoder
 from bridge.engine.graph import GraphCapture, capture_for
 from bridge.engine.prefix import Conditioner
+from bridge.engine.threads import idle_threads_sleep
 from bridge.engine.weights import Checkpoint
 
 IDLE_BATCHES = 2
@@ -87,14 +87,13 @@ class Pipeline:
     def threads(self) -> Iterator[None]:
         """Use the number of threads that is fastest for the model, inside.
 
-        Idle threads that sleep (`OMP_WAIT_POLICY`, which the engine's own process sets) take longer
-        to wake than the matrix products of a small model take.
+        Idle threads that sleep (`let_idle_threads_sleep`) take longer to wake than the matrix
+        products of a small model take.
         """
         threads = torch.get_num_threads()
-        asleep = os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"
         small = self.decoder.device.type == "cpu" and self.decoder.weight_bytes < SMALL_BYTES
         try:
-            if asleep and small:
+            if small and idle_threads_sleep():
                 torch.set_num_threads(1)
             yield
         finally:

@@ -88,6 +88,7 @@ def align_to_bars(
     if bars < 1:
         raise BadArgument(f"a clip has at least 1 bar, got {bars}")
     clip = _Clip(bars, tempo_bpm, meter, piece_seconds)
+    take = take.from_first_bar_line()
     if isinstance(take.source, Waveform):
         return _align_audio(take, take.source, clip)
     return _align_notes(take, take.source, clip)
@@ -208,12 +209,10 @@ def _tile(
 
 def _align_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> AlignedMelody:
     bar_beats = clip.meter.beats_per_bar
+    end = take.end_beats
     if not any(note.start_beat < clip.bars * bar_beats for note in notes):
         raise SilentMelody(_silent(take, clip))
     last_start = max(note.start_beat for note in notes)
-    end = max(note.start_beat + note.length_beats for note in notes)
-    if take.length_beats is not None:
-        end = max(end, take.length_beats)
     melody_bars = max(last_start // bar_beats + 1, ceil((end - SLACK_BEATS) / bar_beats))
 
     remarks = _time_remarks(take, clip)

@@ -13,15 +13,19 @@ from pathlib import Path
 import soundfile
 
 from bridge.errors import PathRefused, UnreadableFile
+from bridge.melody.audio_file import FFMPEG_SUFFIXES
 from bridge.melody.read import MIDI_SUFFIXES
 
 VOLUMES = {"darwin": ("/Volumes",), "linux": ("/media", "/mnt", "/run/media")}
 """Folders in which the system mounts disks and sticks."""
 SUFFIXES = frozenset(
     {f".{name.lower()}" for name in soundfile.available_formats()}
-    | {".aif", ".oga", ".opus", *MIDI_SUFFIXES}
+    | {".aif", ".oga", ".opus", *FFMPEG_SUFFIXES, *MIDI_SUFFIXES}
 ) - {".raw"}
-"""Suffixes of what libsndfile reads, and of MIDI. Raw samples have no header, so `.raw` is out."""
+"""Suffixes of what libsndfile and ffmpeg read, and of MIDI.
+
+Raw samples have no header, so `.raw` is out.
+"""
 
 _SHOWN = 120
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

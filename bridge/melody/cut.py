@@ -10,16 +10,22 @@ import numpy as np
 from bridge.audio import Waveform
 from bridge.errors import BadArgument, SilentMelody
 from bridge.melody.silence import sounding_seconds
-from bridge.timing import Note, Take, first_tempo
+from bridge.timing import Note, Take, TempoMap, shortest_tempo
 
 
 def cut(
-    take: Take, *, start_seconds: float, length_seconds: float | None, wrap: bool = False
+    take: Take,
+    *,
+    start_seconds: float | Fraction,
+    length_seconds: float | Fraction | None,
+    wrap: bool = False,
 ) -> Take:
     """Cut a part out of a take. Its start becomes the first bar line.
 
+    Seconds of notes follow their tempo changes.
+
     Args:
-        start_seconds: 0 or more, before the end.
+        start_seconds: 0 or more, before the end; 0 is the first bar line of notes with a pickup.
         length_seconds: positive; None: to the end. A longer part than there is ends at the end.
         wrap: past the end the part goes on from the start, once around at most.
 
@@ -56,13 +62,16 @@ def _cut_audio(
 def _cut_notes(
     take: Take, notes: tuple[Note, ...], start: Fraction, length: Fraction | None, wrap: bool
 ) -> Take:
-    tempo_bpm = first_tempo(take.tempo_bpm)
-    first = start * tempo_bpm / 60
-    end = max(note.start_beat + note.length_beats for note in notes)
+    times, end = take.times, take.end_beats
+    # Without a start of its own the part begins on the first bar line, after a pickup.
+    first = times.beat_at(start) if start else take.pickup_beats
     if first >= end:
-        raise BadArgument(_past_the_end(take, float(start), float(end * 60 / tempo_bpm)))
+        raise BadArgument(_past_the_end(take, float(start), float(times.seconds_at(end))))
+    moved = times.moved(first, end)
+    limit = end if wrap else end - first
+    if length is not None:
+        limit = min(limit, moved.beat_at(length))
     rounds = (0, end) if wrap else (0,)
-    limit = (end if wrap else end - first) if length is None else length * tempo_bpm / 60
     part = []
     for offset in rounds:
         for note in notes:
@@ -72,7 +81,22 @@ def _cut_notes(
                 part.append(Note(begin, stop - begin, note.pitch))
     if not part:
         raise SilentMelody(f"{take.name} has no note in that part: name another start or length")
-    return replace(take, source=tuple(part), length_beats=limit)
+    changes = tuple(change for change in moved.changes if change[0] < limit)
+    return replace(
+        take,
+        source=tuple(part),
+        tempo_bpm=take.tempo_bpm and _tempo_at(take, first),
+        length_beats=limit,
+        pickup_beats=Fraction(0),
+        tempo_map=TempoMap(changes) if len(changes) > 1 else None,
+    )
+
+
+def _tempo_at(take: Take, beat: Fraction) -> Fraction | None:
+    """The tempo at a beat; the take's own where it does not change."""
+    if take.tempo_map is None:
+        return take.tempo_bpm
+    return shortest_tempo(60 / take.tempo_map.moved(beat, None).changes[0][1])
 
 
 def _past_the_end(take: Take, start_seconds: float, seconds: float) -> str:

@@ -9,6 +9,8 @@ from bridge.audio import Waveform
 from bridge.chroma import is_sounding
 
 BLOCK_SECONDS = 0.02
+_BLOCKS_AT_A_TIME = 500
+"""The variance of ten minutes at once takes 300 MB."""
 
 
 def sounding_seconds(waveform: Waveform) -> NDArray[np.float64]:
@@ -23,6 +25,15 @@ def sounding_seconds(waveform: Waveform) -> NDArray[np.float64]:
     mono = waveform.mono().samples[:, 0]
     if not len(mono):
         return np.empty(0)
-    blocks = np.pad(mono, (0, -len(mono) % block), mode="edge").reshape(-1, block)
-    power = np.var(blocks, axis=1, dtype=np.float64)
+    starts = range(0, len(mono), block * _BLOCKS_AT_A_TIME)
+    power = np.concatenate(
+        [_power(mono[start : start + block * _BLOCKS_AT_A_TIME], block) for start in starts]
+    )
     return np.flatnonzero(is_sounding(power)).astype(np.float64) * block / waveform.sample_rate
+
+
+def _power(mono: NDArray[np.float32], block: int) -> NDArray[np.float64]:
+    """The variance of each block of that many frames; the last one is filled up."""
+    blocks = np.pad(mono, (0, -len(mono) % block), mode="edge").reshape(-1, block)
+    power: NDArray[np.float64] = np.var(blocks, axis=1, dtype=np.float64)
+    return power

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import platformdirs
 
-from bridge.errors import BadArgument, NotWritable, Unsupported
+from bridge.delivery.wav import FULL
+from bridge.errors import BadArgument, DiskFull, NotWritable, Unsupported
 
 _OTHER_AUDIO = frozenset({".aif", ".aiff", ".au", ".caf", ".flac", ".m4a", ".mp3", ".ogg", ".opus"})
 
@@ -88,15 +89,23 @@ def all_or_nothing() -> Iterator[Written]:
 
 
 def write_picture(path: Path, png: bytes, written: Written) -> None:
-    """Write a picture in one step; it replaces an existing file."""
-    written.folder(path.parent)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    written.file(part)
-    part.write_bytes(png)
-    if not path.exists():
-        written.file(path)
-    os.replace(part, path)
+    """Write a picture in one step; it replaces an existing file.
+
+    Raises:
+        NotWritable, DiskFull: it cannot be written.
+    """
+    try:
+        written.folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        written.file(part)
+        part.write_bytes(png)
+        if not path.exists():
+            written.file(path)
+        os.replace(part, path)
+    except OSError as error:
+        kind = DiskFull if error.errno in FULL else NotWritable
+        raise kind(f"plot {str(path)!r} cannot be written: {error.strerror}") from error
 
 
 @contextmanager

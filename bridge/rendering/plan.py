@@ -5,8 +5,9 @@ Every mistake in the options and the melody is found here, without torch.
 
 from __future__ import annotations
 
+import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +17,15 @@ from bridge.chroma import LONGEST_SECONDS
 from bridge.clip import surplus_seconds
 from bridge.config import MAX_SEED, Options, fill_prompt
 from bridge.errors import Unsupported
-from bridge.melody import MIDI_SUFFIXES, AlignedMelody, align_to_bars, read_melody
+from bridge.melody import (
+    MIDI_SUFFIXES,
+    OFFERED_SECONDS,
+    AlignedMelody,
+    align_to_bars,
+    leading_silence_seconds,
+    part_of,
+    read_melody,
+)
 from bridge.rendering import outputs
 from bridge.timing import Meter, Take, bars_text, bars_to_seconds, first_meter, first_tempo
 
@@ -36,6 +45,7 @@ class RenderPlan:
         prompt: the model's text, tempo and key filled in; None: none.
         seed: of the first variation.
         out: the folder, or the `.wav` file, that the clips go to; absolute.
+        assumed: a sentence for each tempo that was assumed, or that the prompt contradicts.
     """
 
     options: Options
@@ -46,6 +56,7 @@ class RenderPlan:
     prompt: str | None
     seed: int
     out: Path
+    assumed: tuple[str, ...] = ()
 
     @property
     def clip_seconds(self) -> Fraction:
@@ -59,8 +70,10 @@ class RenderPlan:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What was cut, repeated or scaled in the melody, a sentence each."""
-        return self.aligned.remarks if self.aligned is not None else ()
+        """What was assumed, and how the melody was read, cut or scaled, a sentence each."""
+        aligned = self.aligned.remarks if self.aligned is not None else ()
+        read = self.take.remarks if self.take is not None else ()
+        return (*self.assumed, *read, *aligned)
 
 
 def prepare(options: Options, take: Take | None = None) -> RenderPlan:
@@ -79,9 +92,7 @@ def prepare(options: Options, take: Take | None = None) -> RenderPlan:
     if options.plot is not None:
         outputs.check_plot(options.plot)
     if take is None and options.melody is not None:
-        # MIDI notes are in beats: the tempo they were played at changes nothing.
-        is_midi = options.melody.suffix.lower() in MIDI_SUFFIXES
-        take = read_melody(options.melody, tempo_bpm=None if is_midi else options.melody_tempo_bpm)
+        take = _read(options, options.melody)
     tempo_bpm, meter = _time(options, take)
     _check_length(options.bars, tempo_bpm, meter)
     prompt = options.prompt
@@ -99,7 +110,8 @@ def prepare(options: Options, take: Take | None = None) -> RenderPlan:
             meter=meter,
             piece_seconds=_piece_seconds(options.bars, tempo_bpm, meter),
         )
-    return RenderPlan(options, take, aligned, tempo_bpm, meter, prompt, seed, out)
+    assumed = _tempo_remarks(options, take, tempo_bpm)
+    return RenderPlan(options, take, aligned, tempo_bpm, meter, prompt, seed, out, assumed)
 
 
 def demo_options(out: Path = Path("melody-bridge-demo"), plot: Path | None = None) -> Options:
@@ -122,6 +134,49 @@ def _time(options: Options, take: Take | None) -> tuple[Fraction, Meter]:
     if take is None or isinstance(take.source, Waveform):
         return first_tempo(options.tempo_bpm), first_meter(options.meter)
     return first_tempo(options.tempo_bpm, take.tempo_bpm), first_meter(options.meter, take.meter)
+
+
+def _read(options: Options, melody: Path) -> Take:
+    """The part of the melody's file that the clip follows."""
+    # MIDI notes are in beats: the tempo they were played at changes nothing.
+    is_midi = melody.suffix.lower() in MIDI_SUFFIXES
+    own_tempo_bpm = None if is_midi else options.melody_tempo_bpm
+    take = read_melody(melody, tempo_bpm=own_tempo_bpm, track=options.track)
+    tempo_bpm, meter = _time(options, take)
+    take = part_of(
+        take,
+        start=options.melody_start,
+        length=options.melody_length,
+        trim=options.trim,
+        tempo_bpm=first_tempo(take.tempo_bpm, tempo_bpm),
+        meter=meter,
+    )
+    silence_seconds = leading_silence_seconds(take)
+    if is_midi or silence_seconds < OFFERED_SECONDS:
+        return take
+    offer = (
+        f"{take.name} begins with {float(silence_seconds):.2f} s of silence, which count as a "
+        "rest: --trim cuts them."
+    )
+    return replace(take, remarks=(*take.remarks, offer))
+
+
+def _tempo_remarks(options: Options, take: Take | None, tempo_bpm: Fraction) -> tuple[str, ...]:
+    remarks = []
+    is_audio = take is not None and isinstance(take.source, Waveform)
+    if take is not None and is_audio and take.tempo_bpm is None and options.tempo_bpm is None:
+        remarks.append(
+            f"The tempo of {take.name} is not known, so {float(tempo_bpm):g} bpm is assumed for "
+            "melody and clip: name the melody's with --tempo (OSC: tempo_bpm)."
+        )
+    for named in re.findall(r"(?<![\w.])(\d{2,3}(?:\.\d+)?) ?bpm\b", options.prompt or "", re.I):
+        # Models know tempo as a whole number.
+        if abs(Fraction(named) - tempo_bpm) >= 1:
+            remarks.append(
+                f"The prompt names {named} bpm and the clip has {float(tempo_bpm):g}: write "
+                f"{{tempo}} bpm in the prompt, or ask for a clip of --tempo {named}."
+            )
+    return tuple(remarks)
 
 
 def _check_length(bars: int, tempo_bpm: Fraction, meter: Meter) -> None:

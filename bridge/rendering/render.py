@@ -108,7 +108,9 @@ def render(plan: RenderPlan, *, progress: OnStage = lambda doing, share: None) -
         signals.Interrupted: a signal came while writing; nothing is left on disk.
     """
     from bridge.engine import load
+    from bridge.engine.threads import let_idle_threads_sleep
 
+    let_idle_threads_sleep()
     options = plan.options
     progress(f"loading {options.model}", None)
     engine = load(options.model, device=options.device)
@@ -199,7 +201,7 @@ def finish_clips(plan: RenderPlan, waveforms: Sequence[Waveform]) -> list[Ranked
         )
         for waveform in waveforms
     ]
-    ranked = rank([clip.waveform for clip in finished], classes)
+    ranked = rank([clip.waveform for clip in finished], classes, [clip.clicks for clip in finished])
     return [
         RankedClip(plan.seed + each.index, finished[each.index], each.melody_similarity)
         for each in ranked
@@ -317,9 +319,8 @@ def _picture(plan: RenderPlan, best: RankedClip) -> bytes:
     columns = []
     if plan.take is not None:
         tempo_bpm = plan.take.tempo_bpm or plan.tempo_bpm
-        columns.append(
-            Column(f"melody: {plan.take.name}", plan.take.source, tempo_bpm, plan.meter, bars)
-        )
+        source = plan.take.from_first_bar_line().source
+        columns.append(Column(f"melody: {plan.take.name}", source, tempo_bpm, plan.meter, bars))
     title = f"clip: seed {best.seed}"
     if plan.aligned is not None:
         title += f", melody similarity {best.melody_similarity:.2f}"

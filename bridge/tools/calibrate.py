@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bridge.audio import db_to_amplitude
 from bridge.config import read_value
+from bridge.config.files import config_path
 from bridge.errors import NoInput, NoOutput, NotHeard
 from bridge.soundcard.devices import Device, find_device, portaudio, read_devices
 from bridge.soundcard.dll import DelayLockedLoop
@@ -130,6 +131,7 @@ def main(*, input_: str | int | None, output: str | int | None, as_json: bool) -
             f"{latency.output} to {latency.input}: {latency.milliseconds:.1f} ms, "
             f"{latency.repeats} sweeps within {latency.spread_ms:.1f} ms"
         )
+        print(f"Write this line into {config_path()}, in place of one that is there:")
         print(f"input_latency_ms = {latency.milliseconds:.1f}")
     return 0
 

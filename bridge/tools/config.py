@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from bridge.config import DEFAULT_DEVICE
 from bridge.config.files import config_path, read_config, write_config
 from bridge.config.flags import config_file
 
@@ -30,5 +31,6 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{path}{'' if path.exists() else ' (not there; --init writes one)'}")
     for name, value in values.items():
         # As TOML writes it: JSON's strings, numbers and lists are TOML's too.
-        print(f"  {name} = {json.dumps(value, default=str, ensure_ascii=False)}")
+        shown = DEFAULT_DEVICE if value is None else value
+        print(f"  {name} = {json.dumps(shown, default=str, ensure_ascii=False)}")
     return 0

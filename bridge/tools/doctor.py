@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import platform
 import shutil
 import socket
@@ -64,6 +65,7 @@ def examine(options: RunOptions) -> Iterator[Finding]:
     yield from _versions()
     yield _port(options.osc_port)
     yield _clips(options.clips or outputs.clips_folder())
+    yield _log_file()
     yield from _sound(options)
     yield _model(options.model)
     yield _device(options.device)
@@ -138,6 +140,17 @@ def _clips(folder: Path) -> Finding:
     return Finding("clips folder", "ok", found)
 
 
+def _log_file() -> Finding:
+    from bridge.daemon.logs import log_path
+
+    path = log_path()
+    existing = next(each for each in (path, *path.parents) if each.exists())
+    if os.access(existing, os.W_OK) and not path.is_dir():
+        return Finding("log file", "ok", str(path))
+    remedy = "give yourself the right to write there; without it, tracebacks are lost"
+    return Finding("log file", "warning", f"{path} cannot be written", remedy)
+
+
 def _sound(options: RunOptions) -> Iterator[Finding]:
     from bridge.soundcard.devices import list_devices
 
@@ -164,6 +177,7 @@ def _sound(options: RunOptions) -> Iterator[Finding]:
 def _microphone(options: RunOptions) -> Finding:
     """Record the input for a second, as the daemon does."""
     from bridge.soundcard.level import LOWEST_DB
+    from bridge.soundcard.permission import silence_remedy
 
     about = "microphone" if options.input is None else f"input {options.input}"
     recorded = asyncio.run(_record(options))
@@ -171,10 +185,7 @@ def _microphone(options: RunOptions) -> Finding:
         remedy = "`melody-bridge devices` lists the inputs; --input chooses one"
         return Finding(about, "failure", recorded.detail, remedy)
     if recorded.peak_db <= LOWEST_DB:
-        remedy = (
-            "on macOS allow the terminal under Privacy & Security, Microphone; else see to mute"
-        )
-        return Finding(about, "warning", f"{recorded.detail}, exactly zero", remedy)
+        return Finding(about, "warning", f"{recorded.detail}, exactly zero", silence_remedy())
     return Finding(about, "ok", f"{recorded.detail}, peak {recorded.peak_db:.0f} dBFS")
 
 

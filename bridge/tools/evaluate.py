@@ -29,11 +29,11 @@ from bridge.chroma import pitch_classes, similarity
 from bridge.clip import finish, surplus_seconds
 from bridge.clip.onsets import find_onsets
 from bridge.melody import AlignedMelody, align_to_bars
-from bridge.melody.notes import notes_from_midi
+from bridge.melody.notes import take_from_midi
 from bridge.pocket.corpus import HELD_OUT_SEEDS, render
 from bridge.pocket.music import Part, compose, melody_alone
 from bridge.pocket.music.score import KEY_NAMES
-from bridge.timing import Meter, Take, bars_to_seconds
+from bridge.timing import Meter, Take, bars_to_seconds, first_meter, first_tempo
 from bridge.tools import measures
 
 if TYPE_CHECKING:
@@ -155,7 +155,9 @@ def run(arguments: argparse.Namespace) -> int:
 def main(options: EvaluateOptions, *, as_json: bool) -> int:
     """Measure and print; return 0, also where a figure misses its floor: the table says so."""
     from bridge.engine import load
+    from bridge.engine.threads import let_idle_threads_sleep
 
+    let_idle_threads_sleep()
     console = Console(stderr=True)
     figures = evaluate(
         load(options.model, engine=options.engine),
@@ -219,12 +221,14 @@ def melodies(count: int) -> Iterator[Case]:
         rng = np.random.default_rng((MELODIES_SEED, number))
         shift = (number * 5) % 12 - 6
         if number % 2 == 0:
-            notes, own_tempo, meter = notes_from_midi(tunes[number // 2 % len(tunes)])
+            tune = take_from_midi(tunes[number // 2 % len(tunes)])
+            assert not isinstance(tune.source, Waveform)
+            meter, tempo_bpm = first_meter(tune.meter), first_tempo(tune.tempo_bpm)
             rows = [
                 (float(note.start_beat), float(note.length_beats), note.pitch + shift, 1.0)
-                for note in notes
+                for note in tune.source
             ]
-            part, tempo_bpm = Part.of("hum", rows), own_tempo
+            part = Part.of("hum", rows)
             key = _key_of(part)
         else:
             score = compose(np.random.default_rng((MELODIES_SEED, number)), seconds=16.0)

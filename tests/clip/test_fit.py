@@ -76,6 +76,7 @@ def test_a_pad_is_unchanged_and_a_remark_says_so() -> None:
     assert fitted.waveform is waveform
     assert fitted.start_seconds == 0.0
     assert "no steady pulse near 120 bpm" in fitted.remarks[0]
+    assert "another seed, or drums in the prompt" in fitted.remarks[0]
 
 
 def test_remarks_name_every_change() -> None:

@@ -13,6 +13,7 @@ import pytest
 from bridge.audio import Waveform
 from bridge.clip import finish, surplus_seconds
 from bridge.clip.harmony import harmonic_change
+from bridge.clip.limiter import frame_peaks, limited
 from bridge.clip.loudness import true_peak_dbtp
 from bridge.clip.onsets import Onsets, find_onsets
 from bridge.clip.pulse import find_pulse
@@ -41,8 +42,9 @@ def test_sixteen_bars_played_slow_are_on_the_grid_to_their_last_beat() -> None:
         (find_onsets, 15),
         (lambda waveform: harmonic_change(waveform, np.arange(0, 60, 0.125), 0.5), 15),
         (true_peak_dbtp, 3),
+        (lambda waveform: limited(waveform, frame_peaks(waveform), 0.2), 10),
     ],
-    ids=["onsets", "harmony", "true peak"],
+    ids=["onsets", "harmony", "true peak", "limiter"],
 )
 def test_overlapping_windows_and_oversampled_audio_are_never_all_in_memory(
     measure: Callable[[Waveform], object], share: float

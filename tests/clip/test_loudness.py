@@ -11,7 +11,7 @@ from pyloudnorm import Meter as LoudnessMeter
 from bridge.audio import Waveform
 from bridge.clip.loudness import normalised, true_peak_dbtp
 from tests.clip.material import RATE, drums, pad, stereo
-from tests.clip.measures import true_peak_db
+from tests.clip.measures import attacks, true_peak_db
 
 
 @pytest.mark.parametrize("level", [0.001, 0.25, 3.0])
@@ -29,15 +29,43 @@ def test_a_pad_comes_to_minus_14_lufs(sample_rate: int, level: float) -> None:
 
 
 @pytest.mark.parametrize("sample_rate", [44_100, 48_000, 96_000])
-def test_drums_are_as_loud_as_their_true_peak_allows(sample_rate: int) -> None:
-    waveform = stereo(drums(120, 4)).resampled(sample_rate)
+def test_drums_come_to_minus_14_lufs_below_the_ceiling(sample_rate: int) -> None:
+    loud = normalised(with_drums(sample_rate))
+    measured = LoudnessMeter(sample_rate).integrated_loudness(
+        loud.waveform.samples.astype(np.float64)
+    )
+    assert measured == pytest.approx(-14, abs=0.2)
+    assert loud.loudness_lufs == pytest.approx(measured, abs=0.01)
+    assert -1.25 < true_peak_db(loud.waveform.samples, 4) <= -1.0
+    assert loud.true_peak_dbtp <= -1
+    assert not loud.remarks
+
+
+def test_the_limiter_takes_6_db_at_most_and_a_remark_names_the_rest() -> None:
+    """Bare drums would need 12 dB."""
+    waveform = stereo(drums(120, 4))
     loud = normalised(waveform)
     assert loud.loudness_lufs is not None
-    assert loud.loudness_lufs < -14
-    assert -1.25 < true_peak_db(loud.waveform.samples, 4) <= -1.0
-    # Only one gain: it changes no attack's shape.
-    ratio = np.abs(loud.waveform.samples).max() / np.abs(waveform.samples).max()
-    assert np.allclose(loud.waveform.samples, waveform.samples * ratio, atol=1e-6)
+    assert loud.loudness_lufs < -15
+    (remark,) = loud.remarks
+    assert f"{loud.loudness_lufs:.1f} LUFS instead of -14" in remark
+    # Quiet frames keep the gain of the whole; peaks have lost 6 dB of it.
+    gain = np.abs(loud.waveform.samples) / np.maximum(np.abs(waveform.samples), 1e-9)
+    sounding = np.abs(waveform.samples) > 0.01
+    assert 20 * np.log10(gain[sounding].max() / gain[sounding].min()) < 6.5
+
+
+def test_an_attack_stays_where_it_was() -> None:
+    waveform = with_drums(44_100)
+    lines = np.arange(0.5, 4, 0.5)
+    before = attacks(waveform, lines, 0.05)
+    after = attacks(normalised(waveform).waveform, lines, 0.05)
+    assert np.allclose(after, before, atol=0.001)
+
+
+def with_drums(sample_rate: int) -> Waveform:
+    """Drums over a pad, whose peaks need some 4 dB of limiting; the first hit is on frame 0."""
+    return stereo(drums(120, 4), pad(4) * np.float32(2)).resampled(sample_rate)
 
 
 def test_a_peak_between_samples_counts() -> None:

@@ -43,3 +43,11 @@ def test_without_a_melody_there_is_no_similarity() -> None:
 
 def test_no_clips_give_an_empty_ranking() -> None:
     assert rank([], CLASSES) == ()
+
+
+def test_a_clip_without_clicks_comes_before_one_that_follows_alike() -> None:
+    follows = stereo(plucks(120, 4, TUNE, step_beats=1.0))
+    other = stereo(plucks(120, 4, tuple(pitch + 1 for pitch in TUNE), step_beats=1.0))
+    assert [one.index for one in rank([follows, follows], CLASSES, [1, 0])] == [1, 0]
+    assert [one.index for one in rank([follows, other], CLASSES, [1, 0])] == [0, 1]
+    assert [one.index for one in rank([follows, follows, other], None, [2, 0, 1])] == [1, 2, 0]

@@ -74,6 +74,8 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
         "temperature": 1.0,
         "top_k": 250,
     }
+    # The input stays the default one: a line without its # must not make the daemon deaf.
+    assert merge_run(read_config(path)).input is None
     unset, as_set = merge_run(), merge_run(values)
     assert (unset.osc_port, unset.sample_rate) == (as_set.osc_port, as_set.sample_rate)
 
@@ -117,5 +119,6 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
 
 
 def test_a_flag_wins_over_the_file() -> None:
+    assert merge_run({"input": "Default"}, {"input": "3"}).input is None
     options = merge_run({"osc_port": "7000"}, {"osc_port": 7001, "bars": 8, "input": "3"})
     assert (options.osc_port, options.input, options.defaults) == (7000, 3, {"bars": 8})

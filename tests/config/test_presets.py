@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,59 @@ def test_an_invalid_file_hides_no_other_preset(own: Path) -> None:
 def test_the_error_for_an_unknown_preset_suggests_the_nearest_name(own: Path) -> None:
     with pytest.raises(UnknownPreset, match="did you mean lofi-keys"):
         find_preset("lofi-key")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 5000 + "]" * 5000,
+        "name = " + "{a=" * 3000 + "1" + "}" * 3000,
+        ".".join(["description"] * 2000) + " = 1",
+        "description = " + "[" * 50 + "]" * 50,
+    ],
+    ids=["lists", "tables", "dotted", "fifty"],
+)
+def test_a_file_that_is_nested_deeply_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "deep.toml"
+    path.write_text(text)
+    with pytest.raises(UnreadableFile, match=r"deep\.toml' is nested"):
+        read_preset(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files in folders")
+def test_a_pipe_a_device_a_folder_and_a_huge_file_are_refused_by_name(own: Path) -> None:
+    folder = own / "presets"
+    os.mkfifo(folder / "pipe.toml")
+    (folder / "device.toml").symlink_to("/dev/zero")
+    (folder / "folder.toml").mkdir()
+    (folder / "loop.toml").symlink_to(folder / "loop.toml")
+    with (folder / "huge.toml").open("wb") as huge:
+        huge.truncate(1 << 40)
+    presets, broken = list_presets()
+    assert {path.stem for path in broken} == {"pipe", "device", "folder", "loop", "huge"}
+    assert all(path.name in str(error) for path, error in broken.items())
+    assert len(presets) == len(list(bundled_folder().glob("*.toml")))
+
+
+@pytest.mark.parametrize("name", ["lofi-keys", "other"])
+def test_an_invalid_preset_of_a_bundled_name_is_not_replaced_by_the_bundled_one(
+    own: Path, name: str
+) -> None:
+    path = own / "presets" / f"{name}.toml"
+    path.write_text(VALID.replace("mine", "lofi-keys") + "tempo_bpm = 90")
+    with pytest.raises(UnreadableFile, match=path.name):
+        find_preset("Lofi-Keys")
+    presets, broken = list_presets()
+    assert "lofi-keys" not in {preset.name for preset in presets}
+    assert list(broken) == [path]
+
+
+def test_a_changed_preset_is_read_again(own: Path) -> None:
+    path = own / "presets" / "mine.toml"
+    path.write_text(VALID)
+    assert find_preset("mine").values["bars"] == 2
+    path.write_text(VALID.replace("2", "12"))
+    assert find_preset("mine").values["bars"] == 12
+    path.unlink()
+    with pytest.raises(UnknownPreset):
+        find_preset("mine")

@@ -96,6 +96,16 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     ("/bridge/capture/file", ["me-1", "/a b.wav"], CaptureFile("me-1", "/a b.wav")),
     (
         "/bridge/capture/file",
+        ["me-1", "/a.mid", "track", "Lead"],
+        CaptureFile("me-1", "/a.mid", track="Lead"),
+    ),
+    (
+        "/bridge/capture/file",
+        ["me-1", "/a.mid", "track", 2],
+        CaptureFile("me-1", "/a.mid", track="2"),
+    ),
+    (
+        "/bridge/capture/file",
         ["me-1", "/a.wav", *FILE_OPTIONS],
         CaptureFile("me-1", "/a.wav", 0.1, 8.0, Fraction("93.7"), Meter(7, 8), True),
     ),

@@ -27,10 +27,16 @@ from bridge.commands import (
     ListPresets,
     Panic,
     Pong,
+    PresetListed,
     Transport,
 )
 from bridge.control import OscEndpoint
-from bridge.control.osc import MAX_REFUSALS_A_SECOND, MAX_SUBSCRIBERS, RECEIVE_BUFFER_BYTES
+from bridge.control.osc import (
+    MAX_REFUSALS_A_SECOND,
+    MAX_SUBSCRIBERS,
+    RECEIVE_BUFFER_BYTES,
+    REQUESTS_AT_ONCE,
+)
 from bridge.control.packets import write_message
 from bridge.errors import BadArgument, QueueFull, Unsupported
 from bridge.timing import Meter
@@ -195,6 +201,9 @@ def test_an_error_is_not_answered_with_an_error(served: Served) -> None:
         (("/bridge/set", "bars", 0), ("-", "bad-argument", "/bridge/set: bars 0")),
         (("/bridge/ping", 0), ("-", "bad-argument", "/bridge/ping: port 0")),
         (("/bridge/capture/stop", "x" * 5000), ("-", "bad-argument", "id 'xxx")),
+        (("/bridge/generate", "me-1", [1, [2]]), ("me-1", "bad-argument", "/bridge/generate: arr")),
+        (("/bridge/generate", "me-1", "x" * 9000), ("me-1", "bad-argument", "limit is 8192")),
+        (("/bridge/set", "x" * 9000), ("-", "bad-argument", "/bridge/set: 9020 bytes")),
     ],
 )
 def test_a_refused_message_is_answered_with_an_error(
@@ -256,6 +265,97 @@ def test_packets_that_are_not_osc_are_counted_and_not_answered(served: Served) -
         assert (stats.received, stats.invalid, stats.refused) == (6, 4, 0)
         # Hello and the pong.
         assert (stats.sent, stats.unsent) == (2, 0)
+
+
+def test_an_answer_goes_to_the_client_that_asked() -> None:
+    """By its socket, else by its name; where neither is known, to everyone."""
+    answer = Done("asks-1", 3)
+    with Served(lambda command: answering.endpoint.answer(answer)) as answering:
+        with Client(answering, "asks") as asks, Client(answering, "other") as other:
+            asks.send("/bridge/cancel", "x-1")
+            assert asks.ping() == [("/bridge/done", "asks-1", 3)]
+            assert other.ping() == []
+            with Client(answering) as unsubscribed:
+                unsubscribed.send("/bridge/cancel", "other-1")
+                unsubscribed.ping()
+                assert asks.ping() == []
+                assert other.ping() == [("/bridge/done", "asks-1", 3)]
+                unsubscribed.send("/bridge/cancel", "nobody-1")
+                unsubscribed.ping()
+                assert len(asks.ping()) == len(other.ping()) == 1
+        answering.call(lambda endpoint: endpoint.answer(answer))  # Nobody asks: it is ignored.
+
+
+def test_a_list_goes_to_the_client_that_asked_and_other_events_to_all(served: Served) -> None:
+    entry = PresetListed("asks-1", 0, 1, "lofi-keys", "warm")
+    with Client(served, "asks") as asks, Client(served, "other") as other:
+        asks.send("/bridge/presets", "asks-1")
+        assert asks.ping() == []
+        for event in (entry, Done("asks-1", 1), Done("asks-2", 1)):
+            served.send(event)
+        assert [event[:2] for event in asks.ping()] == [
+            ("/bridge/preset", "asks-1"),
+            ("/bridge/done", "asks-1"),
+            ("/bridge/done", "asks-2"),
+        ]
+        assert other.ping() == [("/bridge/done", "asks-2", 1)]
+
+
+def test_what_one_datagram_causes_is_bounded_and_paced() -> None:
+    answers = [Done("me-1", number) for number in range(20)]
+
+    def answer(command: Command) -> None:
+        for event in answers:
+            answering.endpoint.answer(event)
+
+    repeated = bundle(*[message("/bridge/cancel", "me-1")] * 200)
+    with Served(answer) as answering, Client(answering, "me") as client:
+        # 200 in a datagram are one pong, one hello, and one answer.
+        for element in ("/bridge/subscribe", "/bridge/ping"):
+            client.send_bytes(bundle(*[message(element, client.port)] * 200))
+        client.send_bytes(repeated)
+        received: list[tuple[object, ...]] = []
+        while ("/bridge/done", "me-1", 19) not in received:
+            received.append(client.receive())
+        received += client.ping()
+        addresses = [event[0] for event in received]
+        assert [addresses.count(f"/bridge/{name}") for name in ("hello", "pong")] == [1, 1]
+        assert addresses.count("/bridge/done") == len(answers)
+
+
+def test_more_requests_than_anyone_makes_are_refused_and_cancels_are_not(served: Served) -> None:
+    with Client(served, "me") as client:
+        sent = 2 * REQUESTS_AT_ONCE
+        for number in range(sent):
+            client.send("/bridge/discard", f"me-{number}")
+        refused = [event for event in client.ping() if event[2] == "queue-full"]
+        assert 0 < len(refused) <= MAX_REFUSALS_A_SECOND
+        client.send("/bridge/cancel", "me-1")
+        client.send("/bridge/panic")
+        client.ping()
+        assert served.commands[-2:] == [Cancel("me-1"), Panic()]
+        assert REQUESTS_AT_ONCE <= len(served.commands) - 2 < sent
+
+
+def test_a_flood_of_new_subscriptions_replaces_no_client_that_lives(served: Served) -> None:
+    with Client(served, "lives") as client:
+        assert client.ping() == []
+        for port in range(20_000, 20_000 + 2 * MAX_SUBSCRIBERS):
+            client.send("/bridge/subscribe", port, "floods")
+        client.ping()
+        clients = served.call(lambda endpoint: [one.client for one in endpoint.subscribers])
+        assert len(clients) == MAX_SUBSCRIBERS and "lives" in clients
+
+
+def test_long_datagrams_beyond_what_can_be_read_are_counted_and_summed_up(served: Served) -> None:
+    unknown = bundle(*[message(f"/bridge/generats{number}") for number in range(200)])
+    with Client(served, "floods") as client, Client(served) as other:
+        while served.call(lambda endpoint: endpoint.stats.unread) < 10:
+            client.send_bytes(unknown)
+        assert other.ping() == []
+        while not str((event := client.receive())[3]).endswith("not read: send fewer"):
+            assert event[0] == "/bridge/error"
+        assert event[1:3] == ("-", "queue-full")
 
 
 def test_a_flood_of_refusals_is_limited_and_summed_up(

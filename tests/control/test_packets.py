@@ -14,6 +14,7 @@ from bridge.control.packets import (
     MAX_RECEIVED_BYTES,
     MAX_SENT_BYTES,
     InvalidPacket,
+    NotUnderstood,
     Uncut,
     read_packet,
     write_message,
@@ -53,6 +54,42 @@ def test_an_unused_type_is_read_as_none_and_keeps_the_others_in_place(
 ) -> None:
     datagram = b"/a\0\0,i" + tag.encode() + b"i\0\0\0\0" + b"\0\0\0\1" + data + b"\0\0\0\2"
     assert read_packet(datagram) == [("/a", (1, None, 2))]
+
+
+def test_the_elements_of_an_array_are_arguments() -> None:
+    datagram = message("/a", "id", [1, 0.5, "x"], [], [True], 7)
+    assert read_packet(datagram) == [("/a", ("id", 1, 0.5, "x", 1, 7))]
+    symbols = b"/a\0\0,[S][S]\0" + b"one\0" + b"two\0"
+    assert read_packet(symbols) == [("/a", ("one", "two"))]
+
+
+@pytest.mark.parametrize(
+    ("datagram", "address", "first", "reason"),
+    [
+        (message("/a", "me-1", [1, [2]]), "/a", "me-1", "arrays within arrays"),
+        (message("/a", "me-1", *[True] * 1024), "/a", "me-1", "1025 arguments"),
+        (message("/a", "me-1", "x" * 9000), "/a", "me-1", "9020 bytes: the limit is 8192"),
+        (message("/a", 7, "x" * 9000), "/a", None, "the limit is 8192"),
+        (message("/a", "x" * 9000), "/a", None, "the limit is 8192"),
+        (b"/a\0\0,sx\0me-1\0\0\0\0", "/a", "me-1", "type tag 'x'"),
+        (bundle(*[message("/a")] * 1200), "#bundle", None, "the limit is 8192"),
+    ],
+)
+def test_a_packet_that_is_understood_in_part_says_which_it_is(
+    datagram: bytes, address: str, first: str | None, reason: str
+) -> None:
+    with pytest.raises(NotUnderstood, match=reason) as refusal:
+        read_packet(datagram)
+    assert (refusal.value.address, refusal.value.first) == (address, first)
+
+
+@pytest.mark.parametrize(
+    "datagram", [b"x" * 9000, b"/" + b"x" * 9000, b"/a\0\0" + b"x" * 9000, b"/\xff\0\0" * 3000]
+)
+def test_large_datagrams_that_are_not_osc_are_not_understood_in_part(datagram: bytes) -> None:
+    with pytest.raises(InvalidPacket) as refusal:
+        read_packet(datagram)
+    assert not isinstance(refusal.value, NotUnderstood)
 
 
 def test_a_message_without_type_tags_has_no_arguments() -> None:
@@ -102,7 +139,10 @@ BOMBS = {
     "good message, bad neighbour": bundle(message("/a"), b"a\0\0\0"),
     "over 8 KiB": message("/a", "x" * MAX_RECEIVED_BYTES),
     "1025 arguments": message("/a", *[True] * 1025),
-    "array": message("/a", [1, 2]),
+    "nested arrays": message("/a", [1, [2]]),
+    "open array": b"/a\0\0,[i\0\0\0\0\7",
+    "closed array": b"/a\0\0,]i\0\0\0\0\7",
+    "arrays closed before they open": b"/a\0\0,i][\0\0\0\0\0\0\0\7",
     "open arrays": b"/a\0\0," + b"[" * 1000 + b"\0\0\0",
     "unknown type": b"/a\0\0,x\0\0",
     "argument missing": b"/a\0\0,i\0\0",

@@ -196,6 +196,8 @@ def test_defaults_are_weaker_than_a_request_and_with_a_lock_stronger_than_the_da
             client.done(f"me-{number}") for number in (1, 2, 3, 4)
         )
     assert by_daw_too.arguments[8:10] == (7, 8)
+    sidecar = json.loads(Path(str(by_daw_too.arguments[3])).with_suffix(".json").read_text())
+    assert any("93.7 bpm and 7/8 count" in remark for remark in sidecar["remarks"])
     assert np.float32(by_daw_too.arguments[5]) == np.float32(93.7)
     assert by_daw.arguments[8:10] == (7, 8)
     frames = bars_to_frames(1, Meter(7, 8), Fraction("93.7"), 44_100)

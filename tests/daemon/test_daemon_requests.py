@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import multiprocessing
 import resource
 import shutil
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bridge.config import RunOptions
+from bridge.daemon.daemon import Daemon
 from bridge.daemon.session import MOST_ADMITTED
-from tests.peers.daemon import Client, DaemonProcess, Received, running
+from bridge.daemon.snapshot import Snapshot
+from bridge.delivery import History
+from tests.peers.daemon import Client, DaemonProcess, Received, alive, running
+from tests.peers.kills import working
 
 LONG = ("melody", "none", "bars", 14)
 SHORT = ("melody", "none", "bars", 1)
@@ -41,18 +49,6 @@ def sidecar(clip: Received) -> dict[str, object]:
     fields: dict[str, object]
     fields = json.loads(Path(str(clip.arguments[3])).with_suffix(".json").read_text())
     return fields
-
-
-def working(client: Client, id: str) -> Received:
-    """Wait until the engine works on a request, and return the first event that says so."""
-    return client.wait_for(
-        lambda event: (
-            event.address == "/bridge/progress"
-            and event.arguments[0] == id
-            and float(str(event.arguments[1])) > 0
-        ),
-        f"progress of {id}",
-    )
 
 
 def test_ids_without_a_dash_belong_to_one_client(
@@ -204,3 +200,27 @@ def test_a_daemon_that_stops_while_the_disk_is_full_says_that_the_clip_is_lost(
         assert daemon.stop() == 0
         code, message = client.failed("me-1")
         assert code == "cancelled" and "never written" in message
+
+
+def test_everything_is_closed_whatever_raises(
+    model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> tuple[int, list[int]]:
+        options = RunOptions(osc_port=0, input="none", model=str(model))
+        snapshot = Snapshot()
+        daemon = Daemon(options, tmp_path, History(tmp_path), snapshot)
+
+        async def fails() -> None:
+            raise ZeroDivisionError("unexpected")
+
+        await daemon.start()
+        children = [int(child.pid or 0) for child in multiprocessing.active_children()]
+        daemon._session.stop = fails  # type: ignore[method-assign]
+        await daemon.close()
+        return snapshot.port, children
+
+    port, children = asyncio.run(run())
+    assert children and not any(map(alive, children))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", port))
+    assert "stopping requests failed" in caplog.text and "unexpected" in caplog.text

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bridge.daemon.logs import MOST_FILE_BYTES
 
 SCRIPT = """
 import logging, sys
@@ -104,3 +110,58 @@ def test_the_daemon_ends_although_its_reader_never_reads_again() -> None:
         process.stdin.flush()
         assert process.wait(30) == 0
         assert process.stderr.read() == ""
+
+
+KEPT = """
+import logging, sys
+from pathlib import Path
+from bridge.daemon import logs
+
+with logs.set_up(as_json=False, screen=logging.NullHandler(), file=Path(sys.argv[1])):
+    log = logging.getLogger("bridge.test")
+    for number in range(int(sys.argv[2])):
+        log.info("line %d %s", number, "x" * 500)
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        log.exception("it failed")
+    if "raise" in sys.argv:
+        raise KeyError("a defect")
+"""
+
+
+def kept(path: Path, lines: int = 0, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", KEPT, str(path), str(lines), *more], capture_output=True, text=True
+    )
+
+
+def test_tracebacks_are_kept_in_a_file_when_a_screen_shows_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "daemon.log"
+    assert kept(path).returncode == 0
+    assert kept(path, 0, "raise").returncode == 1
+    text = path.read_text()
+    assert text.count("ZeroDivisionError: division by zero") == 2, "the second run appends"
+    assert text.count("KeyError: 'a defect'") == 1
+    assert f"the log is kept in {path}" in text
+
+
+def test_the_kept_log_is_bounded_and_ends_with_the_newest_lines(tmp_path: Path) -> None:
+    path = tmp_path / "daemon.log"
+    # In parts: lines that wait for the disk are bounded too.
+    for _ in range(3):
+        assert kept(path, 3000).returncode == 0
+    files = {each.name: each.stat().st_size for each in tmp_path.iterdir()}
+    assert set(files) == {"daemon.log", "daemon.log.1", "daemon.log.2"}
+    assert all(0 < size <= MOST_FILE_BYTES for size in files.values())
+    assert "ZeroDivisionError" in path.read_text()
+    assert "line 0 " not in (tmp_path / "daemon.log.2").read_text()[:600]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pipe with a name")
+def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.log"
+    os.mkfifo(pipe)
+    (tmp_path / "file").touch()
+    for path in (pipe, tmp_path / "file" / "daemon.log", tmp_path):
+        assert kept(path).returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -224,3 +225,16 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotWritable, match="cannot be moved to Discarded"):
         history.discard("me-1")
     assert clip.path.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files in folders")
+def test_pipes_devices_and_deep_or_huge_files_beside_clips_are_passed_over(tmp_path: Path) -> None:
+    clip = write(tmp_path, "me-1", 0)
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "device.json").symlink_to("/dev/zero")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with (tmp_path / "huge.json").open("wb") as huge:
+        huge.truncate(1 << 40)
+    for sidecar in tmp_path.glob("*.json"):
+        sidecar.with_suffix(".wav").touch()
+    assert History(tmp_path).newest(10) == [clip]

@@ -17,6 +17,8 @@ from bridge.engine.checkpoint import check_transformers, find
 from bridge.errors import BadArgument, CheckpointUnusable
 
 HUB_ID = "someone/melody-model"
+EMPTY_WEIGHTS = (2).to_bytes(8, "little") + b"{}"
+"""Safetensors without a tensor."""
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -24,7 +26,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 def folder(tmp_path: Path) -> Path:
     """A folder that looks like a checkpoint."""
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "musicgen_melody"}))
-    (tmp_path / "model.safetensors").write_bytes(b"\0" * 16)
+    (tmp_path / "model.safetensors").write_bytes(EMPTY_WEIGHTS)
     (tmp_path / "tokenizer.json").write_text("{}")
     return tmp_path
 
@@ -91,10 +93,10 @@ def test_the_error_names_the_missing_weights(folder: Path) -> None:
         find(folder)
     shards = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(shards))
-    (folder / "model-1.safetensors").touch()
+    (folder / "model-1.safetensors").write_bytes(EMPTY_WEIGHTS)
     with pytest.raises(CheckpointUnusable, match=r"model-2\.safetensors is missing"):
         find(folder)
-    (folder / "model-2.safetensors").touch()
+    (folder / "model-2.safetensors").write_bytes(EMPTY_WEIGHTS)
     assert find(folder).folder == folder
     (folder / "model.safetensors.index.json").write_text("{")
     with pytest.raises(CheckpointUnusable, match=r"index\.json is missing"):
@@ -211,3 +213,52 @@ def test_a_decoder_alone_is_complete_without_a_tokenizer(folder: Path, tmp_path:
     fill_cache(tmp_path, folder, "config.json", "model.safetensors")
     done = find_elsewhere(HUB_ID, tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
     assert done.stdout.splitlines() == [f"{HUB_ID} {COMMIT} True", "False"]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [0, 4, 8, 5000, -1],
+    ids=["nothing", "half a length", "no header", "half a header", "all but a byte"],
+)
+def test_weights_that_were_cut_are_refused_by_name(model: Path, tmp_path: Path, kept: int) -> None:
+    folder = shutil.copytree(model, tmp_path / "cut")
+    assert find(folder).model_type == "musicgen_melody"
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:kept])
+    with pytest.raises(CheckpointUnusable, match=r"model\.safetensors is cut, or is not"):
+        find(folder)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("decoder", "num_hidden_layers", 1_000_000_000),
+        ("decoder", "hidden_size", 1_000_000),
+        ("decoder", "max_position_embeddings", 1_000_000_000),
+        ("decoder", "num_codebooks", -1),
+        ("text_encoder", "num_layers", 1e9),
+        ("audio_encoder", "num_filters", "many"),
+    ],
+)
+def test_sizes_that_the_weights_do_not_have_are_refused_by_name(
+    model: Path, tmp_path: Path, section: str, key: str, value: object
+) -> None:
+    folder = shutil.copytree(model, tmp_path / "large")
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config[section][key] = value
+    path.write_text(json.dumps(config))
+    with pytest.raises(CheckpointUnusable, match=rf"{section}\.{key}"):
+        find(folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files in folders")
+def test_a_configuration_that_is_a_pipe_or_is_nested_deeply_is_refused(folder: Path) -> None:
+    path = folder / "config.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(CheckpointUnusable, match=r"config\.json is unreadable"):
+        find(folder)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(CheckpointUnusable, match=r"config\.json is unreadable.*regular file"):
+        find(folder)

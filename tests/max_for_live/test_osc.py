@@ -10,8 +10,8 @@ from bridge.control.addresses import _EVENTS, _FORMS
 from max_for_live.build import SCRIPT_FILE
 
 SOURCE = SCRIPT_FILE.read_text(encoding="utf-8")
-IGNORED = {"/bridge/pong"}
-"""The device subscribes again instead of pinging."""
+IGNORED = {"/bridge/pong", "/bridge/clock"}
+"""The device subscribes again instead of pinging, and sends the clock that the daemon follows."""
 EVENT_ADDRESSES = {address for address, _ in _EVENTS.values()}
 IN_SCRIPT = set(re.findall(r'"(/bridge/[a-z/]+)"', SOURCE))
 """Addresses in the script."""

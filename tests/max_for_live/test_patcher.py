@@ -198,6 +198,11 @@ def test_every_visible_object_is_in_the_presentation_and_fits() -> None:
     assert overflows(PATCHER) == []
 
 
+@pytest.mark.parametrize("text", re.findall(r'show_status\("([^"]+)"\)', SCRIPT))
+def test_every_status_text_fits_on_its_lines(text: str) -> None:
+    assert overflows(PATCHER, {"status": text}) == []
+
+
 def test_names_that_live_shares_between_devices_are_unique_to_each_device() -> None:
     for box in BOXES:
         words = str(box.get("text", "")).split()

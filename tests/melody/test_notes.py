@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import SilentMelody, UnreadableFile
-from bridge.melody.notes import notes_from_midi
-from bridge.timing import Meter, Note
+from bridge.melody.notes import take_from_midi
+from bridge.timing import Meter, Note, Take
 
 MELODIES = Path(__file__).parents[1] / "melodies"
 
@@ -44,6 +44,11 @@ def saved(folder: Path, *tracks: list[mido.Message], kind: int = 1, ticks: int =
     return path
 
 
+def notes_of(take: Take) -> tuple[Note, ...]:
+    assert isinstance(take.source, tuple)
+    return take.source
+
+
 def beats(start: str, length: str, pitch: int) -> Note:
     return Note(Fraction(start), Fraction(length), pitch)
 
@@ -60,13 +65,13 @@ def beats(start: str, length: str, pitch: int) -> Note:
 def test_the_tunes_have_the_tempo_in_their_names(
     name: str, tempo_bpm: int, time: Meter, count: int
 ) -> None:
-    notes, own_tempo_bpm, own_meter = notes_from_midi(MELODIES / name)
-    assert own_tempo_bpm == tempo_bpm
-    assert (own_meter, len(notes)) == (time, count)
+    take = take_from_midi(MELODIES / name)
+    assert take.tempo_bpm == tempo_bpm
+    assert (take.meter, len(notes_of(take))) == (time, count)
 
 
 def test_a_rest_at_the_start_is_kept(tmp_path: Path) -> None:
-    notes, _, _ = notes_from_midi(MELODIES / "saints-120bpm.mid")
+    notes = notes_of(take_from_midi(MELODIES / "saints-120bpm.mid"))
     assert notes[0] == beats("1", "1", 60)
     assert notes[3] == beats("4", "4", 67)
 
@@ -74,7 +79,7 @@ def test_a_rest_at_the_start_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [0, 1])
 def test_both_formats_are_read_and_beats_do_not_depend_on_ticks(tmp_path: Path, kind: int) -> None:
     track = [on(60), off(60, 96), on(62, 0), off(62, 32)]
-    notes, _, _ = notes_from_midi(saved(tmp_path, track, kind=kind, ticks=96))
+    notes = notes_of(take_from_midi(saved(tmp_path, track, kind=kind, ticks=96)))
     assert notes == (beats("0", "1", 60), beats("1", "1/3", 62))
 
 
@@ -82,7 +87,7 @@ def test_all_tracks_and_channels_are_one_melody_without_drums(tmp_path: Path) ->
     low = [on(48, 0, channel=1), off(48, 960, channel=1)]
     high = [on(72, 480, channel=2), off(72, 480, channel=2)]
     drums = [on(36, 0, channel=9), off(36, 480, channel=9)]
-    notes, _, _ = notes_from_midi(saved(tmp_path, low, high, drums))
+    notes = notes_of(take_from_midi(saved(tmp_path, low, high, drums)))
     assert notes == (beats("0", "2", 48), beats("1", "1", 72))
 
 
@@ -98,7 +103,7 @@ def test_every_kind_of_note_end_is_read(tmp_path: Path) -> None:
         on(65),  # never ended: the track ends it
         mido.MetaMessage("end_of_track", time=480),
     ]
-    notes, _, _ = notes_from_midi(saved(tmp_path, track))
+    notes = notes_of(take_from_midi(saved(tmp_path, track)))
     assert notes == (
         beats("0", "1", 60),
         beats("1", "1", 62),
@@ -108,19 +113,19 @@ def test_every_kind_of_note_end_is_read(tmp_path: Path) -> None:
 
 
 def test_without_tempo_and_meter_it_is_120_in_four_four(tmp_path: Path) -> None:
-    _, tempo_bpm, time = notes_from_midi(saved(tmp_path, [on(60), off(60, 480)]))
-    assert tempo_bpm == 120
-    assert time == Meter(4, 4)
+    take = take_from_midi(saved(tmp_path, [on(60), off(60, 480)]))
+    assert take.tempo_bpm == 120
+    assert take.meter == Meter(4, 4)
 
 
 def test_the_first_tempo_and_meter_count_and_beats_stay_beats(tmp_path: Path) -> None:
     notes_track = [on(60), off(60, 480), on(62, 480), off(62, 480)]
     late = [tempo(250_000, 480), meter(5, 4, 0)]
     early = [meter(7, 8), tempo(750_000, 0)]
-    notes, tempo_bpm, time = notes_from_midi(saved(tmp_path, notes_track, late, early))
-    assert tempo_bpm == 80
-    assert time == Meter(7, 8)
-    assert notes == (beats("0", "1", 60), beats("2", "1", 62))
+    take = take_from_midi(saved(tmp_path, notes_track, late, early))
+    assert take.tempo_bpm == 80
+    assert take.meter == Meter(7, 8)
+    assert take.source == (beats("0", "1", 60), beats("2", "1", 62))
 
 
 @pytest.mark.parametrize("rounded", [True, False])
@@ -130,8 +135,7 @@ def test_a_tempo_in_whole_microseconds_is_read_as_the_decimal_that_was_meant(
 ) -> None:
     exact = 60_000_000 / Fraction(meant)
     track = [tempo(round(exact) if rounded else int(exact)), on(60), off(60, 480)]
-    _, tempo_bpm, _ = notes_from_midi(saved(tmp_path, track))
-    assert tempo_bpm == Fraction(meant)
+    assert take_from_midi(saved(tmp_path, track)).tempo_bpm == Fraction(meant)
 
 
 @pytest.mark.parametrize(("microseconds", "tempo_bpm"), [(0, 999), (1, 999), (16_000_000, 20)])
@@ -139,12 +143,12 @@ def test_a_tempo_out_of_lives_range_becomes_the_nearest_in_range(
     tmp_path: Path, microseconds: int, tempo_bpm: int
 ) -> None:
     path = saved(tmp_path, [tempo(microseconds), on(60), off(60, 480)])
-    assert notes_from_midi(path)[1] == tempo_bpm
+    assert take_from_midi(path).tempo_bpm == tempo_bpm
 
 
 def test_a_meter_that_live_does_not_have_becomes_four_four(tmp_path: Path) -> None:
     path = saved(tmp_path, [meter(4, 32), on(60), off(60, 480)])
-    assert notes_from_midi(path)[2] == Meter(4, 4)
+    assert take_from_midi(path).meter == Meter(4, 4)
 
 
 @pytest.mark.parametrize(
@@ -153,28 +157,28 @@ def test_a_meter_that_live_does_not_have_becomes_four_four(tmp_path: Path) -> No
 def test_a_file_without_pitched_notes_is_silent(tmp_path: Path, track: list[mido.Message]) -> None:
     path = saved(tmp_path, track)
     with pytest.raises(SilentMelody, match="no notes") as caught:
-        notes_from_midi(path)
+        take_from_midi(path)
     assert str(path) in str(caught.value)
 
 
 def test_a_file_without_common_beats_is_refused(tmp_path: Path) -> None:
     track = [on(60), off(60, 480)]
     with pytest.raises(UnreadableFile, match="format 0 or 1"):
-        notes_from_midi(saved(tmp_path, track, kind=2))
+        take_from_midi(saved(tmp_path, track, kind=2))
     with pytest.raises(UnreadableFile, match="format 0 or 1"):
-        notes_from_midi(saved(tmp_path, track, ticks=-7640))
+        take_from_midi(saved(tmp_path, track, ticks=-7640))
 
 
 def test_an_absurd_length_is_refused_as_damage(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match="damaged"):
-        notes_from_midi(saved(tmp_path, [on(60), off(60, 2**27)], ticks=24))
+        take_from_midi(saved(tmp_path, [on(60), off(60, 2**27)], ticks=24))
 
 
 def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
     path = tmp_path / "melody.mid"
     path.write_bytes((MELODIES / "twinkle-100bpm.mid").read_bytes() + bytes(5_000_000))
     with pytest.raises(UnreadableFile, match="4 MiB"):
-        notes_from_midi(path)
+        take_from_midi(path)
 
 
 @settings(
@@ -189,14 +193,14 @@ def test_damaged_bytes_give_notes_or_a_named_error(tmp_path: Path, seed: int) ->
     path = tmp_path / "melody.mid"
     path.write_bytes(data[: random.integers(1, len(data) + 1)])
     try:
-        notes, tempo_bpm, time = notes_from_midi(path)
+        take = take_from_midi(path)
     except (UnreadableFile, SilentMelody) as error:
         assert str(path) in str(error)
         assert "\n" not in str(error)
     else:
         assert all(
             note.start_beat >= 0 and note.length_beats > 0 and 0 <= note.pitch < 128
-            for note in notes
+            for note in notes_of(take)
         )
-        assert 20 <= tempo_bpm <= 999
-        assert time.beats_per_bar > 0
+        assert take.tempo_bpm is not None
+        assert 20 <= take.tempo_bpm <= 999

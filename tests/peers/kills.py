@@ -5,7 +5,14 @@ from __future__ import annotations
 import os
 import time
 
-from tests.peers.daemon import Client, DaemonProcess, audio_pid, descendants, engine_pid
+from tests.peers.daemon import (
+    Client,
+    DaemonProcess,
+    Received,
+    audio_pid,
+    descendants,
+    engine_pid,
+)
 from tests.processes import KILL
 
 TIMES = 2
@@ -38,24 +45,34 @@ def kill_engine(daemon: DaemonProcess, client: Client, times: int = TIMES) -> No
             assert len(client.done(running)) == 1
         assert heard.seconds - killed[-1][1] < ENGINE_DIED_SECONDS
         assert len(client.done(waiting)) == 1
-        assert client.ended(waiting).seconds > client.ended(running).seconds
+        rendered = [event for event in client.of(running) if "progress" in event.address][-1]
+        assert client.events.index(working(client, waiting)) > client.events.index(rendered)
         assert not {pid for pid, _ in killed} & set(descendants(daemon.process.pid))
     assert list(daemon.clips.rglob(".*")) == [], "no part of a clip is left"
+
+
+def working(client: Client, id: str, after: int = 0) -> Received:
+    """Wait until the engine works on a request, and return the first event that says so.
+
+    Args:
+        after: how many events to ignore.
+    """
+    return client.wait_for(
+        lambda event: (
+            event.address == "/bridge/progress"
+            and event.arguments[0] == id
+            and float(str(event.arguments[1])) > 0
+        ),
+        f"progress of {id}",
+        after=after,
+    )
 
 
 def _kill_at_work(
     daemon: DaemonProcess, client: Client, id: str, after: int = 0
 ) -> tuple[int, float]:
     """Kill the engine once it works on that request; return the process and the time."""
-    client.wait_for(
-        lambda event: (
-            event.address == "/bridge/progress"
-            and event.arguments[0] == id
-            and float(str(event.arguments[1])) > 0
-        ),
-        "progress",
-        after=after,
-    )
+    working(client, id, after)
     pid = engine_pid(daemon)
     os.kill(pid, KILL)
     return pid, time.perf_counter()

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from bridge import cli
-from bridge.melody.notes import notes_from_midi
+from bridge.melody.notes import take_from_midi
 from bridge.pocket.music import Part, melody_alone
 from bridge.timing import Meter, bars_to_frames
 
@@ -61,9 +61,10 @@ def test_pocket_reaches_a_fifth_of_its_speed_floor(
 def test_a_stereo_hum_in_three_four_at_an_odd_tempo_is_followed_to_the_frame(
     melodies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    notes, _, meter = notes_from_midi(melodies / "scarborough-90bpm.mid")
-    assert meter == Meter(3, 4)
-    rows = [(float(n.start_beat), float(n.length_beats), n.pitch, 1.0) for n in notes]
+    tune, meter = take_from_midi(melodies / "scarborough-90bpm.mid"), Meter(3, 4)
+    assert tune.meter == meter
+    assert isinstance(tune.source, tuple)
+    rows = [(float(n.start_beat), float(n.length_beats), n.pitch, 1.0) for n in tune.source]
     tempo_bpm = Fraction("93.7")
     hum = melody_alone(
         Part.of("hum", rows),

@@ -1,6 +1,6 @@
 """Hard use for a long time, for `make soak`. `make test` does not collect this file.
 
-SOAK_SECONDS shortens the performance, for work on this file.
+SOAK_SECONDS shortens the performance and the floods, for work on this file.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from tests.peers.daemon import (
     running,
 )
 from tests.peers.daw import Daw
+from tests.peers.floods import PONG_SECONDS, Audience, flood, floods
 from tests.peers.jack import JackServer, playing
 from tests.peers.kills import kill_audio, kill_engine
 from tests.peers.wait import until
 
 SOAK_SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
+FLOOD_SECONDS = SOAK_SECONDS / 10
 MEMORY_GROWTH = 0.03
 KILLS = 50
 
@@ -98,6 +100,22 @@ def test_memory_files_and_threads_stay_level_in_ten_minutes_of_use(
 def lowest(measured: list[dict[str, tuple[int, int, int]]], name: str) -> tuple[int, ...]:
     """The lowest value of each figure of a process."""
     return tuple(map(min, zip(*(each[name] for each in measured), strict=True)))
+
+
+@pytest.mark.parametrize("name", tuple(floods(0, "")))
+def test_pings_are_answered_in_a_minute_of_each_flood(daemon: DaemonProcess, name: str) -> None:
+    with Client(daemon.port, "known") as client:
+        client.send("/bridge/presets", "known-1")
+        client.ended("known-1")
+    pid = daemon.process.pid
+    with Audience(daemon.port) as audience:
+        packets = floods(audience.ports[0], "known-1")[name]
+        flood(daemon.port, audience, packets, FLOOD_SECONDS / 4)
+        before = memory_bytes(pid)
+        flooded = flood(daemon.port, audience, packets, FLOOD_SECONDS)
+    print(f"{name}: pongs after {1000 * flooded.p99_seconds:.1f} ms (p99)", flush=True)
+    assert flooded.p99_seconds < PONG_SECONDS
+    assert memory_bytes(pid) <= before * (1 + MEMORY_GROWTH) + 2**23
 
 
 def test_fifty_kills_of_the_engine(daemon: DaemonProcess) -> None:

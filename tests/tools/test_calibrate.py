@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from bridge.config.files import config_path
 from bridge.errors import BridgeError, NoInput, NoOutput, NotHeard
 from bridge.tools import calibrate
 from bridge.tools.calibrate import Latency, measure_latency
@@ -34,7 +35,8 @@ def test_a_cable_is_measured_and_printed_for_the_configuration(
         )
     assert status == 0
     report, errors = capfd.readouterr()
-    *_, measured, line = report.splitlines()
+    *_, measured, file, line = report.splitlines()
+    assert str(config_path()) in file
     assert measured.startswith("loopback to loopback: ") and "5 sweeps within" in measured
     name, value = line.split(" = ")
     assert name == "input_latency_ms"

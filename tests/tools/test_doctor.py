@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from bridge.config import merge_run
+from bridge.daemon.logs import log_path
+from bridge.soundcard.permission import silence_remedy
 from bridge.tools import doctor
 from tests.peers.jack import JackServer
 
@@ -41,7 +43,8 @@ def test_a_machine_with_a_sound_card_passes(jack_server: JackServer, tmp_path: P
     # Nothing plays into the dummy card. macOS gives the same zeros without permission.
     assert findings["microphone"]["verdict"] == "warning"
     assert "exactly zero" in findings["microphone"]["found"]
-    assert "macOS" in findings["microphone"]["remedy"]
+    assert findings["microphone"]["remedy"] == silence_remedy()
+    assert findings["log file"]["found"] == str(log_path())
     assert findings["model pocket"]["verdict"] == "ok"
     assert findings["device"]["found"].startswith("cpu")
     assert not (tmp_path / "Clips").exists(), "the doctor changes nothing"

@@ -30,6 +30,7 @@ from bridge.engine.process.messages import (
     WorkCounters,
 )
 from bridge.engine.process.shared_audio import SharedAudio
+from bridge.engine.threads import let_idle_threads_sleep
 from bridge.errors import BridgeError, Cancelled, EngineFailed, OutOfMemory
 from bridge.process import windows
 from bridge.process.child import Line
@@ -49,8 +50,7 @@ def run_engine(line: Line, model: str, device: str | None) -> None:
         windows.lower_priority()
     else:
         os.nice(NICENESS)
-    # torch reads it when it is loaded: idle threads sleep, and do not spin.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    let_idle_threads_sleep()
 
     def load_engine() -> Engine:
         from bridge.engine import load

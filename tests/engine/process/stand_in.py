@@ -116,6 +116,8 @@ class StandIn:
         shape = (request.variations, self.audio_channels, steps * HOP)
         audio = np.broadcast_to(values[:, None, None], shape)
         codes = np.zeros((request.variations, CODEBOOKS, steps), np.int64)
+        if request.prompt == "nan":
+            audio = np.full(shape, np.nan)
         return Chunk(codes, audio.astype(np.float32))
 
     def _misbehave(self, request: Request, progress: Callable[[float], None]) -> None:

@@ -424,6 +424,38 @@ def test_an_error_of_the_request_arrives_unchanged() -> None:
     run(test)
 
 
+def test_a_nan_of_the_model_is_a_defect_and_no_mistake_of_the_user() -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        failing, next_one = (
+            supervisor.submit(Request(prompt=name, seed=8)) for name in ("nan", "")
+        )
+        with pytest.raises(EngineFailed, match="NaN") as failure:
+            await failing.result()
+        assert failure.value.code == "internal"
+        assert values(await next_one.result()) == [8]
+
+    run(test)
+
+
+def test_a_request_that_goes_first_is_generated_before_those_that_wait() -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        ended: list[int] = []
+
+        async def ends(seed: int, first: bool) -> None:
+            job = supervisor.submit(Request(seed=seed), first=first)
+            await job.result()
+            ended.append(seed)
+
+        running = supervisor.submit(Request(prompt="for ever"))
+        waiting = [asyncio.create_task(ends(*each)) for each in ((2, False), (3, False), (1, True))]
+        await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait(waiting)
+        assert ended == [1, 2, 3]
+
+    run(test)
+
+
 @pytest.mark.parametrize(("device", "replaced"), [("cpu", False), ("cuda:0", True)])
 def test_a_defect_fails_the_request_and_on_a_gpu_also_ends_the_process(
     device: str, replaced: bool, caplog: pytest.LogCaptureFixture

@@ -1,0 +1,41 @@
+"""Floods of valid messages: the daemon still answers pings, and does not flood its subscribers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.peers.daemon import Client, DaemonProcess, running
+from tests.peers.floods import FLOOD_A_SECOND, PONG_SECONDS, Audience, flood, floods
+
+SECONDS = 2.0
+PATIENCE = 5
+"""Times the bound on a pong's delay: other programs may keep the machine busy."""
+NAMES = tuple(floods(0, ""))
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    with running(tmp_path_factory.mktemp("clips")) as daemon:
+        yield daemon.ready()
+
+
+@pytest.mark.exclusive
+@pytest.mark.skipif(sys.platform == "win32", reason="its timers are too coarse for the rate")
+@pytest.mark.parametrize("name", NAMES)
+def test_pings_are_answered_in_a_flood(daemon: DaemonProcess, name: str) -> None:
+    with Client(daemon.port, "known") as client:
+        client.send("/bridge/presets", "known-1")
+        client.ended("known-1")
+    with Audience(daemon.port) as audience:
+        packets = floods(audience.ports[0], "known-1")[name]
+        flooded = flood(daemon.port, audience, packets, SECONDS)
+    print(
+        f"{name}: pongs after {1000 * flooded.p99_seconds:.1f} ms (p99), "
+        f"{flooded.received / SECONDS:.0f} datagrams a second sent to subscribers"
+    )
+    assert flooded.p99_seconds < PATIENCE * PONG_SECONDS
+    # Twenty subscribers: with every answer to each of them it would be twenty times as many.
+    assert flooded.received < SECONDS * FLOOD_A_SECOND * 10
