@@ -17,7 +17,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.audio import MODEL_SAMPLE_RATE, Mixdown, Waveform
 from bridge.errors import UnreadableFile
 
 MAX_MELODY_SECONDS = 600
@@ -171,7 +171,7 @@ def _collected(
             )
         kept.append(block)
         if mono is None and frames * channels > KEPT_SAMPLES:
-            mono = _Mono(sample_rate)
+            mono = _Mono(sample_rate, channels)
         while mono is not None and kept:
             mono.add(kept.pop(0))
     if mono is not None:
@@ -184,8 +184,8 @@ def _collected(
 class _Mono:
     """Audio as the model needs it, in memory for `MAX_MELODY_SECONDS` that is used as it fills."""
 
-    def __init__(self, sample_rate: int) -> None:
-        self._own_rate = sample_rate
+    def __init__(self, sample_rate: int, channels: int) -> None:
+        self._mixdown = Mixdown(channels)
         self._rate = min(sample_rate, MODEL_SAMPLE_RATE)
         self._samples = np.empty((MAX_MELODY_SECONDS + 1) * self._rate, np.float32)
         self._frames = 0
@@ -197,7 +197,9 @@ class _Mono:
 
     def add(self, block: NDArray[np.float32]) -> None:
         """Mix a block of `[frames, channels]` and append it."""
-        self._append(Waveform(block, self._own_rate).mono().samples[:, 0])
+        # By all blocks so far, so that the mix does not go to and fro.
+        self._mixdown.measure(block)
+        self._append(self._mixdown.mixed(block)[:, 0])
 
     def finished(self) -> Waveform:
         """All of it; nothing may be added afterwards."""
