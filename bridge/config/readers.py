@@ -211,7 +211,6 @@ def _input(name: str, raw: object) -> str | int | None:
 
 
 def _input_channels(name: str, raw: object) -> tuple[int, ...] | str:
-    remedy = "write numbers such as 3,4, or auto"
     if isinstance(raw, str):
         if raw.strip().lower() == AUTO_CHANNEL:
             return AUTO_CHANNEL
@@ -223,7 +222,9 @@ def _input_channels(name: str, raw: object) -> tuple[int, ...] | str:
     try:
         channels = tuple(ints(1, HIGHEST_CHANNEL)(name, word) for word in words)
     except BadArgument as error:
-        raise BadArgument(f"{error}; {remedy}") from error
+        raise BadArgument(
+            f"{name} {raw!r}: write numbers from 1 to {HIGHEST_CHANNEL}, such as 3,4, or auto"
+        ) from error
     if len(set(channels)) < len(channels):
         raise BadArgument(f"{name} {raw!r}: name each channel once")
     return channels

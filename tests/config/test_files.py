@@ -99,7 +99,7 @@ def test_a_render_reads_only_its_own_options() -> None:
         ("input = -1", "input"),
         (
             "input_channels = '3;4'",
-            "input_channels '3;4': write a whole number from 1 to 256; write",
+            "input_channels '3;4': write numbers from 1 to 256",
         ),
         ("not toml", "not TOML"),
     ],
