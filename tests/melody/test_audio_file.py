@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -120,14 +121,14 @@ def test_messages_may_name_aac(tmp_path: Path) -> None:
         assert allowed_path(str(tmp_path / name), [tmp_path]).name == name
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
 @pytest.mark.parametrize("suffix", ["m4a", "aac"])
-def test_aac_is_decoded_with_ffmpeg(tmp_path: Path, suffix: str) -> None:
+def test_aac_is_decoded_with_ffmpeg(
+    tmp_path: Path, suffix: str, require_program: Callable[[str], str]
+) -> None:
+    ffmpeg = require_program("ffmpeg")
     file, damaged = tmp_path / f"memo.{suffix}", tmp_path / f"damaged.{suffix}"
     soundfile.write(tmp_path / "hum.wav", tone(2), RATE)
-    subprocess.run(
-        ["ffmpeg", "-v", "error", "-i", str(tmp_path / "hum.wav"), str(file)], check=True
-    )
+    subprocess.run([ffmpeg, "-v", "error", "-i", str(tmp_path / "hum.wav"), str(file)], check=True)
     waveform = waveform_of(file)
     assert waveform.sample_rate == 32_000
     assert waveform.seconds == pytest.approx(2, abs=0.1)
