@@ -121,11 +121,15 @@ def test_notes_add_up_until_a_request_renders_from_them(
     assert take.parent == shared.clips / "Takes"
     played = [message.note for message in mido.MidiFile(take) if message.type == "note_on"]
     assert played == [60, 64, 67]
-    # Sent again, the capture is replayed, and gets no more notes.
-    client.send("/bridge/capture/notes", f"{id}-1", 2, 0, 72, 1)
+    # Sent again, the capture is replayed; it gets no more notes.
+    client.send("/bridge/capture/notes", f"{id}-1", 2, 3, 67.0, 2)
     client.sync()
     ends = [event for event in client.of(f"{id}-1") if event.address == "/bridge/done"]
     assert len(ends) == 2
+    client.send("/bridge/capture/notes", f"{id}-1", 2, 0, 72, 1)
+    client.sync()
+    refused = client.of(f"{id}-1")[-1]
+    assert refused.address == "/bridge/error" and "takes no more notes" in str(refused.arguments[2])
 
 
 def test_stop_ends_a_capture_of_notes_and_one_without_notes_fails(client: Client) -> None:
