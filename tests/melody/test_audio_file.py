@@ -153,24 +153,20 @@ def sparse_wav(file: Path, seconds: float, sample_rate: int, channels: int, bits
 
 
 _MEASURE = """
-import resource, sys
+import sys
 from bridge.errors import UnreadableFile
 from bridge.melody import read_melody
+from bridge.process.memory import peak_bytes
 try:
     take = read_melody(sys.argv[1])
     print(take.source.channels, take.source.sample_rate, round(take.source.seconds), end=" ")
 except UnreadableFile as error:
     print("refused", end=" ")
-if sys.platform == "linux":
-    # rusage also counts the process before exec, which was a copy of pytest.
-    status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-    print(int(status["VmHWM"].split()[0]) // 1024)
-else:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024**2)
+print(peak_bytes() // 1024**2)
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs sparse files and POSIX's rusage")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs sparse files")
 @pytest.mark.parametrize(
     ("seconds", "sample_rate", "channels", "expected"),
     [
