@@ -72,7 +72,10 @@ def test_on_a_terminal_the_daemon_shows_its_status_and_restores_the_terminal(
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "no child is left")
     assert "Traceback" not in screen.text
     assert "stopping: Ctrl-C" in screen.plain
-    assert screen.text.rstrip().endswith("\x1b[?25h"), "the cursor is back"
+    drawn, _, below = screen.text.rpartition("\x1b[?1049l")
+    assert "\x1b[?1049h" in drawn, "it drew on a screen of its own"
+    assert screen.text.rindex("\x1b[?25h") > screen.text.rindex("\x1b[?25l"), "the cursor is back"
+    assert "seed7.wav" in below, "the last state stays"
 
 
 class Screen:

@@ -14,7 +14,7 @@ import errno
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -36,6 +36,7 @@ from bridge.commands import (
     Ping,
     Pong,
     PresetListed,
+    SetDefaults,
     Subscribe,
     Transport,
     Unsubscribe,
@@ -81,6 +82,9 @@ _HELLO = ""
 _ERROR_ADDRESS, _ = event_message(Failed("", "", ""))
 _UNLIMITED = (Transport, CaptureStop, CaptureNotes, Cancel, Panic)
 """Commands that cost little, come often, or must not be refused because of somebody's flood."""
+
+_COSTS: Mapping[type[Command], float] = {SetDefaults: 0.2}
+"""Requests that count as less than one: a fader sends its value a hundred times a second."""
 
 _Source = tuple[str, int]
 """The address and port that a datagram came from."""
@@ -345,7 +349,7 @@ class OscEndpoint(asyncio.DatagramProtocol):
 
     def _request(self, command: Command, id: str, datagram: _Datagram) -> None:
         """Hand a command to the session, and note its answer for the client that asked."""
-        if not isinstance(command, _UNLIMITED) and not self._requests.take():
+        if not self._may_begin(command):
             raise QueueFull(f"more than {REQUESTS_A_SECOND} requests a second: send fewer")
         self._answers = []
         try:
@@ -360,6 +364,10 @@ class OscEndpoint(asyncio.DatagramProtocol):
             while len(self._list_askers) >= MOST_LISTS:
                 del self._list_askers[next(iter(self._list_askers))]
             self._list_askers[id] = self._asking_ports(id, datagram.source)
+
+    def _may_begin(self, command: Command) -> bool:
+        cost = _COSTS.get(type(command), 1.0)
+        return isinstance(command, _UNLIMITED) or self._requests.take(cost)
 
     def _asking_ports(self, id: str, source: _Source) -> Sequence[int]:
         """The ports of the client that asked.

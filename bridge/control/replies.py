@@ -41,11 +41,11 @@ class Allowance:
         self._left, self._counted_seconds = min(self._left + grown, self._at_once), now
         return self._left
 
-    def take(self) -> bool:
-        """Take one, if there is one. Return whether there was."""
-        if self.left < 1:
+    def take(self, amount: float = 1.0) -> bool:
+        """Take an amount, if there is as much. Return whether there was."""
+        if self.left < amount:
             return False
-        self._left -= 1
+        self._left -= amount
         return True
 
     def charge(self, amount: float) -> None:

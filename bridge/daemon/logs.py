@@ -79,6 +79,9 @@ def set_up(
     kept = None if file is None else _keep_in(file)
     if kept is not None:
         writers.append(kept)
+        if not as_json:
+            # A program reads `listening` first, and has the path from `doctor --json`.
+            log.info("the log is kept in %s", file)
     try:
         yield
     except Exception:
@@ -93,7 +96,7 @@ def set_up(
 
 
 def _keep_in(path: Path) -> Writer | None:
-    """Keep the log in a file too, and say where; None where the file cannot be written."""
+    """Keep the log in a file too; None where the file cannot be written."""
     log = logging.getLogger(__name__)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +106,6 @@ def _keep_in(path: Path) -> Writer | None:
         return None
     writer = Writer(file, PlainFormatter(PLAIN, datefmt=FILE_TIME))
     logging.getLogger().addHandler(writer)
-    log.info("the log is kept in %s", path, extra=log_fields(event="log", path=str(path)))
     return writer
 
 

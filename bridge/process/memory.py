@@ -11,6 +11,12 @@ def peak_bytes() -> int:
     """The most memory that was resident so far."""
     if sys.platform == "win32":
         return int(windows.memory_counters().peak_working_set_size)
+    if sys.platform == "linux":
+        # ru_maxrss begins with the parent's; VmHWM is this process's own.
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -250,14 +250,15 @@ class _Client:
         self, message: bytes, sent: _SentMessage, show: Callable[[ReceivedEvent], None]
     ) -> int:
         """Show the request's events until it ends or is refused."""
-        received_seconds, last = time.monotonic(), None
+        received_seconds = time.monotonic()
+        seen: set[ReceivedEvent] = set()
         while True:
             for event in self._events(time.monotonic() + RENEW_SECONDS):
                 received_seconds = time.monotonic()
-                # The daemon replays the last event when the message is sent again.
-                if not sent.concerns(event) or event == last:
+                # The daemon replays events when the message is sent again.
+                if not sent.concerns(event) or event in seen:
                     continue
-                last = event
+                seen.add(event)
                 show(event)
                 if event.address == "/bridge/done":
                     return 0

@@ -39,3 +39,18 @@ def test_pings_are_answered_in_a_flood(daemon: DaemonProcess, name: str) -> None
     assert flooded.p99_seconds < PATIENCE * PONG_SECONDS
     # Twenty subscribers: with every answer to each of them it would be twenty times as many.
     assert flooded.received < SECONDS * FLOOD_A_SECOND * 10
+
+
+def test_a_request_that_is_sent_again_is_answered_to_its_client_alone(
+    daemon: DaemonProcess,
+) -> None:
+    with Client(daemon.port, "one") as one, Client(daemon.port, "two") as two:
+        one.send("/bridge/capture/notes", "one-1", 1, 0.0, 60, 1.0)
+        one.send("/bridge/capture/stop", "one-1")
+        for client in (one, two):
+            assert client.ended("one-1").address == "/bridge/done"
+        before = len(one.events), len(two.events)
+        one.send("/bridge/capture/notes", "one-1", 1, 0.0, 60, 1.0)
+        one.wait("/bridge/done", "one-1", after=before[0])
+        two.sync()
+        assert [event for event in two.events[before[1] :] if event.arguments[0] == "one-1"] == []

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -120,14 +121,14 @@ def test_messages_may_name_aac(tmp_path: Path) -> None:
         assert allowed_path(str(tmp_path / name), [tmp_path]).name == name
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
 @pytest.mark.parametrize("suffix", ["m4a", "aac"])
-def test_aac_is_decoded_with_ffmpeg(tmp_path: Path, suffix: str) -> None:
+def test_aac_is_decoded_with_ffmpeg(
+    tmp_path: Path, suffix: str, require_program: Callable[[str], str]
+) -> None:
+    ffmpeg = require_program("ffmpeg")
     file, damaged = tmp_path / f"memo.{suffix}", tmp_path / f"damaged.{suffix}"
     soundfile.write(tmp_path / "hum.wav", tone(2), RATE)
-    subprocess.run(
-        ["ffmpeg", "-v", "error", "-i", str(tmp_path / "hum.wav"), str(file)], check=True
-    )
+    subprocess.run([ffmpeg, "-v", "error", "-i", str(tmp_path / "hum.wav"), str(file)], check=True)
     waveform = waveform_of(file)
     assert waveform.sample_rate == 32_000
     assert waveform.seconds == pytest.approx(2, abs=0.1)
@@ -152,20 +153,20 @@ def sparse_wav(file: Path, seconds: float, sample_rate: int, channels: int, bits
 
 
 _MEASURE = """
-import resource, sys
+import sys
 from bridge.errors import UnreadableFile
 from bridge.melody import read_melody
+from bridge.process.memory import peak_bytes
 try:
     take = read_melody(sys.argv[1])
     print(take.source.channels, take.source.sample_rate, round(take.source.seconds), end=" ")
 except UnreadableFile as error:
     print("refused", end=" ")
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(peak // 1024**2 if sys.platform == "darwin" else peak // 1024)
+print(peak_bytes() // 1024**2)
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs sparse files and POSIX's rusage")
+@pytest.mark.skipif(sys.platform == "win32", reason="needs sparse files")
 @pytest.mark.parametrize(
     ("seconds", "sample_rate", "channels", "expected"),
     [

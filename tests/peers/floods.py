@@ -74,6 +74,10 @@ def floods(port: int, known_id: str) -> Mapping[str, list[bytes]]:
             )
         ],
         "captures": [write_message("/bridge/capture/last", (f"flood-l{n}", 2)) for n in many],
+        "files": [
+            write_message("/bridge/capture/file", (f"flood-f{n}", "/nowhere/tune.wav"))
+            for n in many
+        ],
         "notes": [
             write_message("/bridge/capture/notes", (f"flood-n{n}", 1, 0.0, 60, 1.0)) for n in many
         ],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 
 from bridge.process import memory
@@ -19,3 +22,11 @@ def test_resident_and_peak_memory_grow_by_what_is_written() -> None:
     assert memory.peak_bytes() > 0.99 * grown
     del block
     assert memory.peak_bytes() > before + 0.9 * BLOCK_BYTES
+
+
+def test_the_peak_of_a_child_is_not_its_parents() -> None:
+    """A child of a large process begins small."""
+    ballast = np.ones(50_000_000)
+    command = "from bridge.process.memory import peak_bytes; print(peak_bytes())"
+    child = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
+    assert int(child.stdout) < ballast.nbytes

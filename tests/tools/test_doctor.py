@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -69,6 +70,16 @@ def test_each_problem_is_found(tmp_path: Path) -> None:
     assert "not on this machine yet" in findings["model owner/of-no-such-model"]["found"]
     assert findings["device"]["verdict"] == "failure"
     assert "microphone" not in findings and "input none" not in findings
+
+
+def test_a_checkpoint_that_was_cut_is_found(model: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(model, tmp_path / "model")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    status, findings = examined("--model", str(folder), "--input", "none", "--osc-port", "0")
+    finding = findings[f"model {folder}"]
+    assert status == 1 and finding["verdict"] == "failure"
+    assert "model.safetensors is cut" in finding["found"]
 
 
 def test_a_finding_is_printed_as_one_line_with_the_remedy_below(

@@ -119,6 +119,10 @@ def test_events_of_the_request_are_printed_until_it_is_done(
         ("/bridge/progress", ["me-1", 0.5, 2.0]),
         ("/bridge/progress", ["you-1", 0.5, 2.0]),
         ("/bridge/level", [-6.0, -12.0]),
+        ("/bridge/remark", ["me-1", "cut"]),
+        ("/bridge/progress", ["me-1", 0.75, 1.0]),
+        ("/bridge/remark", ["me-1", "cut"]),
+        ("/bridge/progress", ["me-1", 0.75, 1.0]),
         ("/bridge/error", ["-", "bad-argument", "somebody else's"]),
         ("/bridge/clip", ["me-1", 0, 1, "/my clips/x.wav"]),
         ("/bridge/done", ["me-1", 1]),
@@ -127,6 +131,8 @@ def test_events_of_the_request_are_printed_until_it_is_done(
         assert run(port, "/bridge/generate", "me-1", "bars", "4") == 0
     assert capsys.readouterr().out.splitlines() == [
         "/bridge/progress me-1 0.5 2",
+        "/bridge/remark me-1 cut",
+        "/bridge/progress me-1 0.75 1",
         '/bridge/clip me-1 0 1 "/my clips/x.wav"',
         "/bridge/done me-1 1",
     ]
