@@ -67,6 +67,11 @@ LEVEL_SECONDS = 0.1
 RECORDING_SECONDS = 0.02
 """How often captures are polled while one records: a finished one waits that long at most."""
 OVERFLOW_LINE_SECONDS = 60.0
+SWITCH_SECONDS = 0.0005
+"""How long a thread may hold the interpreter while the event loop waits; Python's own is 5 ms.
+
+With eight threads at work, a message would wait for each of them in turn.
+"""
 MISTAKE = 2
 """The exit status for a mistake in the input."""
 LONGEST_FOLDER_BYTES = 2000
@@ -94,6 +99,7 @@ def run(options: RunOptions, *, as_json: bool = False) -> int:
     snapshot = Snapshot()
     on_terminal = not as_json and sys.stderr is not None and sys.stderr.isatty()
     screen = Screen(snapshot) if on_terminal else None
+    sys.setswitchinterval(SWITCH_SECONDS)
     with (
         set_up(as_json=as_json, screen=screen, file=log_path()),
         shown(screen) if screen is not None else nullcontext(),

