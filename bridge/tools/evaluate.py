@@ -17,7 +17,7 @@ from fractions import Fraction
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,10 @@ from rich.table import Table
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.chroma import pitch_classes, similarity
 from bridge.clip import finish, surplus_seconds
+from bridge.clip.clicks import find_clicks
 from bridge.clip.onsets import find_onsets
+from bridge.config import fill_prompt
+from bridge.config.presets import bundled_folder, read_preset
 from bridge.melody import AlignedMelody, align_to_bars
 from bridge.melody.notes import take_from_midi
 from bridge.pocket.corpus import HELD_OUT_SEEDS, render
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
 TUNES = Path(str(files("bridge"))) / "data" / "tunes"
 GUIDANCE_SCALE = 3.0
 BARS = 4
+CLICK_BARS = 2
+SAMPLING = ("guidance_scale", "temperature", "top_k", "top_p")
+"""What a preset may say of its sampling."""
 MELODIES_SEED, CODEC_SEED = HELD_OUT_SEEDS
 LONG_SECONDS = 24.0
 SPEED_SECONDS = 8.0
@@ -207,6 +213,8 @@ def evaluate(engine: Engine, *, clips: int, report: Report = lambda line: None) 
     figures = [*_following(cases, waveforms), *_timing(cases, waveforms), _stereo(waveforms)]
     report("drums against no drums")
     figures.append(_drums(engine, cases[: max(4, clips // 3)]))
+    report("every preset, for clicks")
+    figures += _clicks(engine, cases, seeds=max(1, clips // 4))
     report("24 seconds at a time")
     figures.append(_form(engine, cases[: max(4, clips // 3)]))
     report("the codec alone, and speed")
@@ -257,7 +265,14 @@ def _generate_case(engine: Engine, case: Case) -> Waveform:
 
 
 def _generate(
-    engine: Engine, prompt: str, aligned: AlignedMelody, seconds: float, seed: int
+    engine: Engine,
+    prompt: str,
+    aligned: AlignedMelody,
+    seconds: float,
+    seed: int,
+    *,
+    guidance_scale: float = GUIDANCE_SCALE,
+    **sampling: Any,
 ) -> Waveform:
     from bridge.engine import Request
 
@@ -266,7 +281,8 @@ def _generate(
         melody=aligned.chroma,
         seconds=min(seconds, 30.0),
         seed=seed,
-        guidance_scale=GUIDANCE_SCALE,
+        guidance_scale=guidance_scale,
+        **sampling,
     )
     return engine.generate(request)[0]
 
@@ -356,6 +372,36 @@ def _drums(engine: Engine, cases: list[Case]) -> Figure:
             share[words] = measures.percussive_share(waveform)
         differs.append(share["drums"] > share["no drums"])
     return Figure("drums distinguished from no drums", _share(differs), 0.90, False, len(differs))
+
+
+def _clicks(engine: Engine, cases: list[Case], *, seeds: int) -> list[Figure]:
+    """Clips of every bundled preset without clicks: as they were made, and as they are delivered.
+
+    Each preset has its own temperature and guidance, and follows another melody at each seed.
+    """
+    as_made, delivered = [], []
+    for index, path in enumerate(sorted(bundled_folder().glob("*.toml"))):
+        preset = read_preset(path)
+        for seed in range(seeds):
+            case = cases[(index + seed) % len(cases)]
+            prompt = fill_prompt(preset.prompt, tempo_bpm=case.tempo_bpm, key=None)
+            seconds = case.seconds * CLICK_BARS / BARS
+            seconds += surplus_seconds(CLICK_BARS, case.tempo_bpm, case.meter)
+            sampling = {name: preset.values[name] for name in SAMPLING if name in preset.values}
+            waveform = _generate(engine, prompt, case.aligned, seconds, seed, **sampling)
+            clip = finish(
+                waveform,
+                bars=CLICK_BARS,
+                tempo_bpm=case.tempo_bpm,
+                meter=case.meter,
+                sample_rate=MODEL_SAMPLE_RATE,
+            )
+            as_made.append(clip.clicks == 0)
+            delivered.append(not find_clicks(clip.waveform))
+    return [
+        Figure("presets without clicks as made", _share(as_made), None, False, len(as_made)),
+        Figure("presets without clicks", _share(delivered), 0.99, False, len(delivered)),
+    ]
 
 
 def _form(engine: Engine, cases: list[Case]) -> Figure:

@@ -36,6 +36,8 @@ NAMES = [
     "bar lines within 30 ms after fitting",
     "side/mid within -30 and -3 dB",
     "drums distinguished from no drums",
+    "presets without clicks as made",
+    "presets without clicks",
     "24 s without gap or fade",
     "codec alone: pitch class kept",
 ]
