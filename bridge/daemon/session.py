@@ -102,6 +102,8 @@ NO_MELODY = "none"
 GENERATING_SHARE = 0.95
 """Share of the progress bar that decoding takes; the rest is finishing and writing."""
 STOPPING = "the daemon is being stopped"
+WARM_UP_SECONDS = 20.0
+"""How long stopping waits for the imports of `Session.warm_up`; they take a second when idle."""
 UNKNOWN_SECONDS = -1.0
 """The time left of a request whose pace is not known."""
 
@@ -158,6 +160,7 @@ class Session:
         self._engine, self._clips = engine, ClipRegistry(requests, history)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
+        self._warming: threading.Thread | None = None
         self._take_files = threading.Lock()
         self._moving: set[asyncio.Task[None]] = set()
         # Fair: requests plan, and enter the engine's queue, in the order that they could begin.
@@ -170,7 +173,8 @@ class Session:
 
     def warm_up(self) -> None:
         """Import, in a thread, the libraries that would delay the first request by seconds."""
-        threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+        self._warming = threading.Thread(target=_warm_up, name="warm-up", daemon=True)
+        self._warming.start()
         threading.Thread(target=self._defaults.warm_up, name="presets", daemon=True).start()
 
     def handle(self, command: Command) -> None:
@@ -233,6 +237,9 @@ class Session:
         # Clips that a request has finished by now may be discarded by its end.
         while tasks := {*self._tasks.values(), *self._moving}:
             await asyncio.wait(tasks)
+        if self._warming is not None:
+            # The process aborts when the interpreter ends in the middle of a native library's call.
+            await asyncio.to_thread(self._warming.join, WARM_UP_SECONDS)
 
     def _cancel(self, id: str, because: str = "cancelled by its client") -> None:
         if not self._requests.is_open(id):
