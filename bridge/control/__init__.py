@@ -1,6 +1,7 @@
 """Where commands come from, and where events go."""
 
 from bridge.control.control import Control, OnCommand
-from bridge.control.osc import OscControl, OscEndpoint, Stats, Subscriber
+from bridge.control.osc import OscEndpoint, Stats, Subscriber
+from bridge.control.osc_control import OscControl
 
 __all__ = ["Control", "OnCommand", "OscControl", "OscEndpoint", "Stats", "Subscriber"]

@@ -227,8 +227,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert clip.path.exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files in folders")
 def test_pipes_devices_and_deep_or_huge_files_beside_clips_are_passed_over(tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no such files in folders")
     clip = write(tmp_path, "me-1", 0)
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "device.json").symlink_to("/dev/zero")
