@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
-import resource
 import shutil
 import socket
 import sys
@@ -162,37 +161,44 @@ def test_requests_are_rendered_in_their_order_and_a_full_queue_is_answered_at_on
     client.wait("/bridge/done", f"{id}-{MOST_ADMITTED + 1}", 1)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit")
+def limit_files(pid: int, size: int) -> int:
+    """Limit the size of a process's files, as a full disk does; return the limit before."""
+    if sys.platform != "linux":
+        pytest.skip("needs prlimit")
+    import resource
+
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+    return hard
+
+
 def test_a_clip_that_is_finished_while_the_disk_is_full_is_written_when_there_is_room(
     shared: DaemonProcess, client: Client
 ) -> None:
     id = f"{client.name}-1"
-    _, hard = resource.prlimit(shared.process.pid, resource.RLIMIT_FSIZE)
     client.send("/bridge/generate", id, *LONG)
     # The buffer for the engine's audio counts as a file too, and exists by now.
     working(client, id)
     before = sorted(shared.clips.rglob("*"))
-    resource.prlimit(shared.process.pid, resource.RLIMIT_FSIZE, (1000, hard))
+    unlimited = limit_files(shared.process.pid, 1000)
     client.wait_for(
         lambda event: event[0] == "/bridge/remark" and "when there is room" in str(event[1]),
         "the clip is kept",
     )
     assert sorted(shared.clips.rglob("*")) == before
-    resource.prlimit(shared.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    limit_files(shared.process.pid, unlimited)
     (clip,) = client.done(id)
     assert Path(str(clip.arguments[3])).exists()
     assert len(sorted(shared.clips.rglob("*"))) == len(before) + 2
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit")
 def test_a_daemon_that_stops_while_the_disk_is_full_says_that_the_clip_is_lost(
     model: Path, tmp_path: Path
 ) -> None:
     with running(tmp_path, "--model", str(model)) as daemon, Client(daemon.port) as client:
         client.send("/bridge/generate", "me-1", *LONG)
         working(client, "me-1")
-        _, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (1000, hard))
+        limit_files(daemon.process.pid, 1000)
         client.wait_for(
             lambda event: event[0] == "/bridge/remark" and "when there is room" in str(event[1]),
             "the clip is kept",
