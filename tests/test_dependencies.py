@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -50,6 +51,12 @@ def dry_run(*arguments: str) -> list[str]:
     done = subprocess.run(
         [make, "--dry-run", "--no-print-directory", "VENV=not-there", *arguments],
         cwd=ROOT,
+        # Run by `make test SLOW=1`, this make would take over that one's variables.
+        env={
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "SLOW")
+        },
         capture_output=True,
         text=True,
         check=True,
