@@ -14,6 +14,7 @@ import errno
 import logging
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -70,10 +71,12 @@ READING_SECONDS = 0.02
 """How long they may take in one go: the longest that a ping waits for them."""
 MOST_LISTS = 256
 """Lists under way whose askers are remembered."""
+MOST_NOTES_IDS = 64
+"""Melodies of notes whose further messages are not counted; the daemon keeps fewer open."""
 _HELLO = ""
 """The key of the answer to a subscription: no request's id is empty."""
 _ERROR_ADDRESS, _ = event_message(Failed("", "", ""))
-_UNLIMITED = (Transport, CaptureStop, CaptureNotes, Cancel, Panic)
+_UNLIMITED = (Transport, CaptureStop, Cancel, Panic)
 """Commands that cost little, come often, or must not be refused because of somebody's flood."""
 
 _COSTS: Mapping[type[Command], float] = {SetDefaults: 0.2}
@@ -172,6 +175,7 @@ class OscEndpoint(asyncio.DatagramProtocol):
         self._reading = Allowance(READING_SHARE, READING_SECONDS)
         self._answers: list[Event] | None = None
         self._list_askers: dict[str, Sequence[int]] = {}
+        self._begun_notes: deque[str] = deque(maxlen=MOST_NOTES_IDS)
         self._refused_this_second = self._unread_this_second = 0
         self._end_of_second: asyncio.TimerHandle | None = None
         self._closed = asyncio.Event()
@@ -359,8 +363,15 @@ class OscEndpoint(asyncio.DatagramProtocol):
             self._list_askers[id] = self._asking_ports(id, datagram.source)
 
     def _may_begin(self, command: Command) -> bool:
-        cost = _COSTS.get(type(command), 1.0)
-        return isinstance(command, _UNLIMITED) or self._requests.take(cost)
+        if isinstance(command, _UNLIMITED):
+            return True
+        if isinstance(command, CaptureNotes) and command.id in self._begun_notes:
+            return True  # It adds notes to a melody; only the first message begins one.
+        if not self._requests.take(_COSTS.get(type(command), 1.0)):
+            return False
+        if isinstance(command, CaptureNotes):
+            self._begun_notes.append(command.id)
+        return True
 
     def _asking_ports(self, id: str, source: _Source) -> Sequence[int]:
         """The ports of the client that asked.
