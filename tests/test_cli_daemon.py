@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from bridge import cli
+from bridge.control.osc import REQUESTS_A_SECOND
 from tests.peers.daemon import ENVIRONMENT, Client, descendants
 from tests.peers.wait import PATIENCE_SECONDS, until
 
@@ -147,14 +148,14 @@ def test_the_daemon_works_and_stops_although_nobody_reads_its_log(model: Path, h
     assert process.stdout is not None
     try:
         with Client(json.loads(process.stdout.readline())["port"]) as client:
-            # Each is a line of the log: together far more than a pipe holds.
-            for number in range(2000):
-                client.send("/bridge/capture/notes", f"me-{number}", 1, 0, 60, 1)
-                client.send("/bridge/capture/stop", f"me-{number}")
-                if number % 50 == 49:
-                    # What does not fit into the daemon's socket is lost.
-                    client.sync()
-            client.done("me-1999")
+            # Each is half a kilobyte of log: together far more than a pipe holds.
+            for number in range(400):
+                id = f"me-{number}".ljust(60, "x")
+                client.send("/bridge/capture/notes", id, 1, 0, 60, 1)
+                client.send("/bridge/capture/stop", id)
+                # Not for order, but for the rate: the daemon refuses more than it begins a second.
+                time.sleep(1 / (0.8 * REQUESTS_A_SECOND))
+            client.done(id)
         process.terminate()
         assert process.wait(PATIENCE_SECONDS) == 0
     finally:
