@@ -1,4 +1,4 @@
-"""Where commands come from, and where events go."""
+"""Controls: the sources of commands, and the receivers of events."""
 
 from bridge.control.control import Control, OnCommand
 from bridge.control.osc import OscEndpoint, Stats, Subscriber
