@@ -399,7 +399,8 @@ class CaptureRegistry:
         if entry.take.done():
             return
         entry.running = entry.notes = None
-        entry.take.set_exception(error)
+        # Without the traceback, whose frames hold the audio.
+        entry.take.set_exception(error.with_traceback(None))
         self._requests.publish(Failed.of(entry.id, error))
 
     def _publish(

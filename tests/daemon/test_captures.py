@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -92,6 +94,36 @@ def in_loop(work: Callable[[], Awaitable[None]]) -> None:
         await work()
 
     asyncio.run(run())
+
+
+def test_captures_of_silence_free_their_audio_at_once(ring: Ring) -> None:
+    """Sixteen copies of 4 s take 2 MB; nothing waits for the garbage collector."""
+    silence = np.zeros((400, 1), np.float32)
+    for first in range(0, 12 * RATE, 400):
+        ring.write(silence, 100 + (first + 400) / RATE)
+
+    async def work() -> None:
+        harness = Harness(FakeListener(ring))
+
+        async def capture(client: str) -> int:
+            """Bytes in use after sixteen captures."""
+            ids = tuple(f"{client}-{number}" for number in range(16))
+            for id in ids:
+                harness.captures.begin(CaptureLast(id, 2), 112.0)
+            harness.captures.poll(112.0)
+            await harness.wait_for_ends(*ids)
+            assert all(isinstance(harness.ends(id)[0], Failed) for id in ids)
+            return tracemalloc.get_traced_memory()[0]
+
+        tracemalloc.start()
+        gc.disable()
+        try:
+            assert await capture("first") + 500_000 > await capture("second")
+        finally:
+            gc.enable()
+            tracemalloc.stop()
+
+    in_loop(work)
 
 
 def test_while_the_input_is_lost_start_fails_and_last_takes_the_recorded_bars(ring: Ring) -> None:

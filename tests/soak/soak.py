@@ -115,7 +115,9 @@ def test_pings_are_answered_in_a_minute_of_each_flood(daemon: DaemonProcess, nam
         flooded = flood(daemon.port, audience, packets, FLOOD_SECONDS)
     print(f"{name}: pongs after {1000 * flooded.p99_seconds:.1f} ms (p99)", flush=True)
     assert flooded.p99_seconds < PONG_SECONDS
-    assert memory_bytes(pid) <= before * (1 + MEMORY_GROWTH) + 2**23
+    after = memory_bytes(pid)
+    print(f"{name}: {before / 2**20:.0f} MiB before, {after / 2**20:.0f} after", flush=True)
+    assert after <= before * (1 + MEMORY_GROWTH) + 2**23
 
 
 def test_fifty_kills_of_the_engine(daemon: DaemonProcess) -> None:
