@@ -1,0 +1,5 @@
+"""MIDI ports: a child process owns them, and gives each message the time at which it came."""
+
+from bridge.midi.messages import MidiMessage
+
+__all__ = ["MidiMessage"]
