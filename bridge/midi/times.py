@@ -43,7 +43,8 @@ class DeltaClock:
         while offsets and offsets[-1][1] >= offset:
             offsets.pop()
         offsets.append((arrival_seconds, offset))
-        self._seconds = max(self._seconds, self._driver_seconds + offsets[0][1])
+        seconds = min(arrival_seconds, self._driver_seconds + offsets[0][1])
+        self._seconds = max(self._seconds, seconds)
         return self._seconds
 
 
