@@ -13,7 +13,7 @@ import pytest
 from bridge.midi import library, ports
 from bridge.midi.ports import MidiPorts
 from tests.midi.observed_ports import observed_ports
-from tests.peers.jack import JackServer
+from tests.peers.jack import LONG_PERIOD, JackServer
 from tests.peers.midi import sending
 
 if sys.platform == "win32":
@@ -21,6 +21,11 @@ if sys.platform == "win32":
 
 IN = "Melody Bridge:in"
 MIDDLE_C = bytes([0x90, 60, 100])
+
+
+@pytest.fixture(scope="module")
+def jack_period() -> int:
+    return LONG_PERIOD
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])

@@ -52,6 +52,8 @@ def test_late_jack_callbacks_do_not_move_the_times_of_frames() -> None:
         now = 50 + cycle * PERIOD / RATE + late
         # One callback in ten is interrupted between the two readings.
         interrupted = 0.002 if cycle % 10 == 5 else 0.0
-        clock.begin_cycle((first + cycle * PERIOD) % 2**32, round(late * RATE), now + interrupted)
+        frame = first + cycle * PERIOD
+        now_frame = frame + round(late * RATE)
+        clock.begin_cycle(frame % 2**32, now_frame % 2**32, now + interrupted)
         errors.append(clock.seconds(100) - (50 + (cycle * PERIOD + 100) / RATE))
     assert max(map(abs, errors[5:])) < 0.00002
