@@ -24,6 +24,7 @@ EngineState = Literal["loading", "ready", "busy", "restarting", "failed"]
 InputState = Literal["ready", "lost", "none"]
 CaptureState = Literal["waiting", "recording", "done"]
 ClockSource = Literal["osc", "midi", "link", "jack", "internal"]
+MelodySource = Literal["sound", "midi", "auto"]
 
 
 @dataclass(frozen=True, init=False)
@@ -115,6 +116,44 @@ class Transport:
 
 
 @dataclass(frozen=True)
+class SelectClock:
+    """Choose the source of time, and answer with `ClockChanged`.
+
+    Attributes:
+        source: `"auto"`: the one that moves; None: only answer.
+    """
+
+    source: ClockSource | Literal["auto"] | None = None
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A tap of the tempo, for the internal clock.
+
+    Attributes:
+        received_seconds: when it came, on `time.perf_counter`.
+    """
+
+    received_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class StartClock:
+    """Start the internal clock.
+
+    Attributes:
+        received_seconds: when it came, on `time.perf_counter`.
+    """
+
+    received_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class HaltClock:
+    """Stop the internal clock."""
+
+
+@dataclass(frozen=True)
 class SetDefaults:
     """Use these values where a request leaves them open."""
 
@@ -143,10 +182,12 @@ class CaptureStart:
 
     Attributes:
         bars: length of the recording; None: until `CaptureStop`.
+        source: what is recorded; None: as the session is set.
     """
 
     id: str
     bars: int | None = None
+    source: MelodySource | None = None
 
 
 @dataclass(frozen=True)
@@ -158,10 +199,15 @@ class CaptureStop:
 
 @dataclass(frozen=True)
 class CaptureLast:
-    """Take the bars that end at the last bar line."""
+    """Take the bars that end at the last bar line.
+
+    Attributes:
+        source: what they are taken from; None: as the session is set.
+    """
 
     id: str
     bars: int
+    source: MelodySource | None = None
 
 
 @dataclass(frozen=True)
@@ -281,6 +327,10 @@ Command = (
     | Unsubscribe
     | Ping
     | Transport
+    | SelectClock
+    | Tap
+    | StartClock
+    | HaltClock
     | SetDefaults
     | UnsetDefaults
     | ResetDefaults
@@ -346,6 +396,27 @@ class InputChanged:
     device: str
     sample_rate: int
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class MidiPortsChanged:
+    """The MIDI ports that are open; OSC does not carry it.
+
+    Attributes:
+        inputs, outputs: their names.
+        detail: a sentence about them, for people.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class LinkPeersChanged:
+    """The number of peers in the Ableton Link session; OSC does not carry it."""
+
+    count: int
 
 
 @dataclass(frozen=True)
@@ -534,6 +605,8 @@ Event = (
     | Pong
     | EngineChanged
     | InputChanged
+    | MidiPortsChanged
+    | LinkPeersChanged
     | CaptureChanged
     | Level
     | Progress

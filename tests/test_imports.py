@@ -18,12 +18,13 @@ GROUND = {
     "config": set[str](),
     "process": set[str](),
     "soundcard": {"process"},
-    "clock": set[str](),
+    "midi": {"process"},
+    "clock": {"process", "midi"},
 }
 """The folders that stages build on, and what each of them may import beside the vocabulary."""
 STAGES = {
-    "control": {"config", "process"},
-    "capture": {"config", "process", "clock", "soundcard"},
+    "control": {"config", "process", "midi"},
+    "capture": {"config", "process", "clock", "soundcard", "midi"},
     "melody": {"config", "process"},
     "engine": {"config", "process"},
     "clip": {"config", "process"},

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from bridge.errors import NoInput, NoOutput
+from bridge.process.answer import answer_of
+from bridge.process.native_stderr import native_stderr_dropped
 
 Kind = Literal["input", "output"]
 ANSWER_SECONDS = 15
@@ -57,14 +58,8 @@ def list_devices() -> list[Device]:
         NoInput: PortAudio is not installed, or does not answer.
     """
     try:
-        result = subprocess.run(
-            [sys.executable, "-m", "bridge.soundcard.devices"],
-            capture_output=True,
-            text=True,
-            timeout=ANSWER_SECONDS,
-        )
-        answer = json.loads(result.stdout)
-    except subprocess.TimeoutExpired as error:
+        answer = answer_of("bridge.soundcard.devices", ANSWER_SECONDS)
+    except TimeoutError as error:
         raise NoInput(
             f"PortAudio has not answered for {ANSWER_SECONDS} s: unplug the device that was "
             "plugged in last, or restart the audio server"
@@ -76,18 +71,10 @@ def list_devices() -> list[Device]:
     return [Device(**device) for device in answer["devices"]]
 
 
-def main(*, as_json: bool) -> int:
-    """Print all devices, one a line; return the exit status.
-
-    Raises:
-        NoInput: PortAudio is not installed, or does not answer.
-    """
-    devices = list_devices()
-    if as_json:
-        print(json.dumps([asdict(device) for device in devices]))
-        return 0
+def describe(devices: Sequence[Device]) -> Iterator[str]:
+    """A line for each device, or one that says what to do."""
     if not devices:
-        print("no devices: plug one in, or start the audio server")
+        yield "no devices: plug one in, or start the audio server"
     for device in devices:
         defaults = [
             word
@@ -97,12 +84,11 @@ def main(*, as_json: bool) -> int:
             )
             if is_default
         ]
-        print(
+        yield (
             f"{device.index:3} {device.full_name} ({device.input_channels} in, "
             f"{device.output_channels} out, {device.sample_rate} Hz)"
             + (f", default {' and '.join(defaults)}" if defaults else "")
         )
-    return 0
 
 
 def find_device(devices: Sequence[Device], selection: str | int | None, kind: Kind) -> Device:
@@ -145,7 +131,7 @@ def portaudio() -> Iterator[Any]:
     """
     # JACK's client would start a server that is not running; here that is just a missing device.
     os.environ["JACK_NO_START_SERVER"] = "1"
-    with _native_stderr_dropped():
+    with native_stderr_dropped():
         is_loaded = "sounddevice" in sys.modules
         try:
             import sounddevice
@@ -207,20 +193,6 @@ def _named(devices: Sequence[Device], name: str) -> list[Device]:
         if text in (device.name.casefold(), device.full_name.casefold())
     ]
     return exact or [device for device in devices if text in device.full_name.casefold()]
-
-
-@contextmanager
-def _native_stderr_dropped() -> Iterator[None]:
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as null:
-            os.dup2(null.fileno(), 2)
-        with open(saved, "w", buffering=1, closefd=False) as stderr, redirect_stderr(stderr):
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def _install_hint() -> str:
