@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from fractions import Fraction
+from itertools import pairwise
 from math import remainder
 
 import pytest
@@ -105,7 +106,7 @@ def test_tempo_changes_and_a_lost_peer_do_not_move_the_beat() -> None:
                 await observed.state(lambda state: state.peers == 0, "loss of the peer")
                 ended = await observed.reading(lambda reading: not reading.is_playing, "end")
                 readings = observed.readings[first:]
-                for last, reading in zip(readings, readings[1:], strict=False):
+                for last, reading in pairwise(readings):
                     seconds = reading.received_seconds - last.received_seconds
                     beats = reading.beat - last.beat
                     assert beats >= 0
