@@ -104,7 +104,7 @@ class ClockReader:
         self,
         source: ReadSource,
         on_reading: Callable[[ClockSource, Transport], None],
-        on_state: Callable[[ClockSource, SourceState], None],
+        on_state: Callable[[ReadSource, SourceState], None],
         session: SessionTempo,
     ) -> None:
         """Args:
