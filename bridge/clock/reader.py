@@ -119,6 +119,11 @@ class ClockReader:
         self._task: asyncio.Task[None] | None = None
         self._child: Child | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process id of the reader's process; None when none runs."""
+        return self._child.pid if self._child is not None and self._child.alive else None
+
     def start(self) -> None:
         """Begin to read."""
         self._task = keep_running(f"reading {self._source}", self._run)
