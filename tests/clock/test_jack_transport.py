@@ -103,16 +103,31 @@ def test_without_a_tempo_the_sessions_counts_from_frame_0(jack_server: JackServe
     without_xruns(jack_server, lambda: asyncio.run(counts()))
 
 
+def test_without_any_tempo_nothing_counts_and_the_remedy_is_named(jack_server: JackServer) -> None:
+    async def named() -> None:
+        with leading(120.0, unit="none") as leader:
+            async with observed_reader("jack") as observed:
+                leader.start()
+                await observed.state(lambda state: "/bridge/set" in state.detail, "remedy")
+                assert observed.readings == []
+
+    asyncio.run(named())
+
+
 def test_a_server_may_stop_and_come_back(
     jack_server: JackServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async def returns() -> None:
         async with observed_reader("jack") as observed:
-            await observed.more(1)
-            jack_server.kill()
+            with leading(120.0) as leader:
+                leader.start()
+                await plays(observed)
+                jack_server.kill()
             await observed.state(lambda state: "no JACK server" in state.detail, "loss")
             jack_server.start()
-            await observed.more(1)
+            with leading(90.0) as leader:
+                leader.start()
+                await observed.reading(lambda reading: reading.tempo_bpm == 90, "new server")
 
     asyncio.run(returns())
     assert capfd.readouterr().err == ""
