@@ -464,6 +464,13 @@ class RunOptions:
         places=("run", "file"),
         metavar="SOURCE",
     )
+    link: bool = _option(
+        SWITCH,
+        False,
+        "let `auto` take Ableton Link too, which opens a UDP port on all networks",
+        places=("run", "file"),
+        default_text="only `--clock link` does",
+    )
     clock_offset_ms: float = _option(
         numbers(-500, 500),
         0.0,

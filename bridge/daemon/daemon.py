@@ -44,6 +44,7 @@ from bridge.config import NO_INPUT, RunOptions
 from bridge.control import Control, OscControl
 from bridge.control.addresses import event_message
 from bridge.daemon.captures import CaptureRegistry
+from bridge.daemon.clock_readers import ClockReaders
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.logs import log_fields, log_path, set_up
 from bridge.daemon.melody_files import MelodyFiles
@@ -163,6 +164,7 @@ class Daemon:
         self._options, self._folder, self._snapshot = options, folder, snapshot
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ticker: asyncio.Task[None] | None = None
+        self._follower: asyncio.Task[None] | None = None
         self._daw_is_gone = False
         self._next_overflow_line = 0.0
         self._takes_folder = ""
@@ -181,6 +183,9 @@ class Daemon:
             lambda change: self._publish(Remark(NO_ID, change)),
             choice=options.clock,
             count_in_bars=options.count_in_bars,
+        )
+        self._clock_readers = ClockReaders(
+            self._clocks, lambda: defaults.settings, self._publish, link_in_auto=options.link
         )
         self._time = SessionTime(lambda: self._clocks.current, lambda: defaults.settings)
         self._requests = RequestRegistry(self._publish, answer=self._answer)
@@ -237,6 +242,7 @@ class Daemon:
             self._publish(InputChanged("none", "", 0, NOTHING_RECORDED))
         self._midi.start()
         self._ticker = keep_running("polling", self._tick)
+        self._follower = keep_running("following the clocks", self._follow_clocks)
 
     def stop_for(self, reason: str) -> None:
         """Complete `stopped`."""
@@ -246,11 +252,13 @@ class Daemon:
     async def close(self) -> None:
         """Cancel every request and publish its end; stop the children, then close the controls."""
         steps: dict[str, Callable[[], Awaitable[None]]] = {"stopping requests": self._session.stop}
-        if self._ticker is not None:
-            self._ticker.cancel()
+        for task in (self._ticker, self._follower):
+            if task is not None:
+                task.cancel()
         if self._listener is not None:
             steps["stopping the input"] = self._listener.stop
         steps["stopping MIDI"] = self._midi.stop
+        steps["leaving the clocks"] = self._clock_readers.stop
         steps["stopping the engine"] = self._engine.stop
         for control in self._controls:
             steps[f"closing {type(control).__name__}"] = control.close
@@ -374,6 +382,12 @@ class Daemon:
                 next_level = max(now, next_level + LEVEL_SECONDS)
             interval = RECORDING_SECONDS if self._captures.recording else LEVEL_SECONDS
             await asyncio.sleep(min(interval, max(0.0, next_level - time.perf_counter())))
+
+    async def _follow_clocks(self) -> None:
+        """Read the sources of time that are chosen; until cancelled."""
+        while True:
+            await self._clock_readers.poll()
+            await asyncio.sleep(LEVEL_SECONDS)
 
     def _publish_level(self) -> None:
         listener = self._listener
