@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bridge.control.addresses import takes_id
-from bridge.control.midi_touch import Kind, Touch
+from bridge.control.midi_touch import SPANS, Kind, Touch
 from bridge.control.midi_values import VALUE, Scale
 from bridge.control.packets import Argument
 
@@ -102,6 +102,9 @@ class Trigger:
         number = "any" if self.kind == "program" and self.number is None else self.number
         parts = [self.kind if number is None else f"{self.kind} {number}"]
         parts += [f"channel {self.channel}"] if self.channel is not None else []
+        span = SPANS[self.kind]
+        if self.high < span.high or self.low not in (span.low, span.pressed):
+            parts.append(f"value {self.low} to {self.high}")
         return ", ".join([*parts, *([self.port] if self.port else [])])
 
 
