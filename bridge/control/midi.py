@@ -20,24 +20,30 @@ from bridge.commands import (
     Event,
     Failed,
     MidiPortsChanged,
+    Remark,
 )
-from bridge.config import presets
+from bridge.config.presets import preset_names
 from bridge.control.addresses import NO_ID, read_command, request_id
 from bridge.control.control import OnCommand
 from bridge.control.midi_entries import Button, EntryAtWork, PedalAtWork, Press, message_of
 from bridge.control.midi_leds import Leds
-from bridge.control.midi_map import PEDAL, Action, MidiMap
-from bridge.control.midi_map_file import load_map
+from bridge.control.midi_map import PEDAL, Action, LedSettings, MidiMap
+from bridge.control.midi_map_file import load_map, user_map_path
 from bridge.control.midi_touch import DATA_CCS, Kind, ParameterSequences, read_touch
 from bridge.control.packets import Argument
 from bridge.control.pedal import Gesture
 from bridge.errors import BadArgument, BridgeError, Internal
 from bridge.midi import MidiMessage
+from bridge.process.tasks import keep_running
 
 CLIENT = "midi"
 """The client in the ids of its requests: a clip follows the melody that it captured last."""
 PEDAL_SOURCE = ("source", "auto")
 """What the pedal takes: what was played, else what was heard."""
+WATCH_SECONDS = 1.0
+"""How often the map's file is looked at: what was just learned works without a restart."""
+
+_Version = tuple[int, int, int]
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +67,7 @@ class MidiControl:
         send: Callable[[bytes], None],
     ) -> None:
         self._map_path, self._on_event, self._send = map_path, on_event, send
+        self._path = map_path or user_map_path()
         self._configured_bars = self._bars = bars
         self._is_playing = False
         self._count = 0
@@ -68,7 +75,8 @@ class MidiControl:
         self._tapped: tuple[str, ...] = ()
         self._sequences = ParameterSequences()
         self._entries: dict[tuple[Kind, int | None], list[EntryAtWork]] = defaultdict(list)
-        self._leds: Leds | None = None
+        self._leds = Leds((), LedSettings(), send)
+        self._watching: asyncio.Task[None] | None = None
         self._outputs: tuple[str, ...] = ()
         self._on_command: OnCommand = _ignore
 
@@ -78,15 +86,11 @@ class MidiControl:
         Raises:
             UnreadableFile: the map holds a mistake, or a file that was named cannot be read.
         """
+        version = await asyncio.to_thread(_version, self._path)
         midi_map = await asyncio.to_thread(_read_map, self._map_path)
         self._on_command = on_command
-        self._leds = Leds(midi_map.entries, midi_map.led, self._send)
-        for index, entry in enumerate(midi_map.entries):
-            self._entries[entry.trigger.kind, entry.trigger.number].append(
-                self._at_work(index, midi_map)
-            )
-        if self._outputs:
-            self._leds.light_up()
+        self._use(midi_map)
+        self._watching = keep_running("watching the MIDI map", partial(self._watch, version))
 
     def received(self, messages: Sequence[MidiMessage]) -> None:
         """Act on messages, in their order. Those that no entry names are ignored."""
@@ -111,20 +115,49 @@ class MidiControl:
                 self._is_playing = event.is_playing
             case MidiPortsChanged():
                 self._ports_changed(event)
-        if self._leds is not None:
-            self._leds.apply(event)
+        self._leds.apply(event)
 
     def answer(self, event: Event) -> None:
         """Ignore it: no request of this control is sent again."""
 
     async def close(self) -> None:
         """Act no more, and switch the lights off."""
+        if self._watching is not None:
+            self._watching.cancel()
+        self._use_none()
+
+    async def _watch(self, version: _Version | None) -> None:
+        """Use the map again whenever its file has changed."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            newest = await asyncio.to_thread(_version, self._path)
+            if newest == version:
+                continue
+            version = newest
+            try:
+                self._use(await asyncio.to_thread(_read_map, self._map_path))
+                _log.info("the MIDI map was read again")
+            except BridgeError as error:
+                self._on_event(Remark(NO_ID, f"{error}; the earlier map is still in use"))
+
+    def _use(self, midi_map: MidiMap) -> None:
+        """Act on a map from now on."""
+        self._use_none()
+        self._leds = Leds(midi_map.entries, midi_map.led, self._send, is_playing=self._is_playing)
+        for index, entry in enumerate(midi_map.entries):
+            self._entries[entry.trigger.kind, entry.trigger.number].append(
+                self._at_work(index, midi_map)
+            )
+        if self._outputs:
+            self._leds.light_up()
+
+    def _use_none(self) -> None:
+        """Act no more, and switch the lights off."""
         for entries in self._entries.values():
             for one in entries:
                 one.close()
         self._entries.clear()
-        if self._leds is not None:
-            self._leds.close()
+        self._leds.close()
 
     def _at_work(self, index: int, midi_map: MidiMap) -> EntryAtWork:
         entry, pedal = midi_map.entries[index], midi_map.pedal
@@ -144,7 +177,7 @@ class MidiControl:
                 one.keep_ports(changed.inputs)
         is_new = bool(set(changed.outputs) - set(self._outputs))
         self._outputs = changed.outputs
-        if is_new and self._leds is not None:
+        if is_new:
             self._leds.light_up()
 
     def _on_gesture(self, index: int, gesture: Gesture) -> None:
@@ -199,8 +232,7 @@ class MidiControl:
         """An id for a request that the light of the entry at that position shows."""
         self._count += 1
         id = f"{CLIENT}-{self._count}"
-        if self._leds is not None:
-            self._leds.begun(id, index)
+        self._leds.begun(id, index)
         return id
 
     def _command(self, address: str, arguments: Sequence[Argument], seconds: float) -> bool:
@@ -223,7 +255,16 @@ def _read_map(path: Path | None) -> MidiMap:
     Raises:
         UnreadableFile: as `load_map`.
     """
-    return load_map(path, [preset.name for preset in presets.list_presets()[0]])
+    return load_map(path, preset_names())
+
+
+def _version(path: Path) -> _Version | None:
+    """What changes when a file is written; None: there is no file. For a thread."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _ignore(command: Command) -> None:

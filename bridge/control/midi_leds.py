@@ -22,10 +22,16 @@ class Leds:
     Args:
         entries: of the map; an entry is named by its position in it.
         send: sends one MIDI message; never waits.
+        is_playing: whether the clock plays now.
     """
 
     def __init__(
-        self, entries: Sequence[Entry], settings: LedSettings, send: Callable[[bytes], None]
+        self,
+        entries: Sequence[Entry],
+        settings: LedSettings,
+        send: Callable[[bytes], None],
+        *,
+        is_playing: bool = False,
     ) -> None:
         self._settings, self._send = settings, send
         self._addresses = {
@@ -34,7 +40,7 @@ class Leds:
             if entry.led is not None
         }
         self._work: dict[str, tuple[int, _Work]] = {}
-        self._is_playing = False
+        self._is_playing = is_playing
         self._is_bright = True
         self._shown: dict[int, int] = {}
         self._timer: asyncio.TimerHandle | None = None

@@ -55,7 +55,7 @@ _SYSEX = re.compile(r"F0( ?[0-7][0-9A-F])* ?F7", re.IGNORECASE)
 _LONGEST_SYSEX_BYTES = 1024
 
 
-def map_path() -> Path:
+def user_map_path() -> Path:
     """The path of the user's own map, whether or not the file exists."""
     return user_folder() / "midi.toml"
 
@@ -71,7 +71,7 @@ def load_map(path: Path | None, preset_names: Sequence[str]) -> MidiMap:
         UnreadableFile: the file cannot be read, is over 64 kB, is not TOML, or holds a mistake.
     """
     if path is None:
-        path = map_path()
+        path = user_map_path()
         if not path.exists():
             return default_map(preset_names)
     return parse_map(read_text(path, MOST_BYTES), path, preset_names)

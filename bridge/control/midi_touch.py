@@ -71,6 +71,11 @@ class Touch(NamedTuple):
     number: int | None
     value: int
 
+    def text(self) -> str:
+        """What was touched, such as `"cc 20, channel 1"`."""
+        number = "" if self.number is None else f" {self.number}"
+        return f"{self.kind}{number}, channel {self.channel}"
+
 
 def read_touch(data: bytes) -> Touch | None:
     """The touch of one complete message; None for any other message, valid or not.

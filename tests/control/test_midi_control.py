@@ -26,6 +26,7 @@ from bridge.commands import (
     Generate,
     MidiPortsChanged,
     Panic,
+    ResetDefaults,
     SetDefaults,
 )
 from bridge.config import presets
@@ -43,7 +44,7 @@ class Stage:
     """A control with a map, the commands that it gave, and the events that it published."""
 
     def __init__(self, folder: Path, text: str, *, refuses: bool = False) -> None:
-        path = folder / "midi.toml"
+        self.path = path = folder / "midi.toml"
         path.write_text(text, encoding="utf-8")
         self.commands: list[Command] = []
         self.events: list[Event] = []
@@ -366,6 +367,26 @@ def test_a_map_with_a_mistake_does_not_start(tmp_path: Path) -> None:
     stage = Stage(tmp_path, "[[map]]\ncc = 64")
     with pytest.raises(UnreadableFile, match="do is missing"):
         asyncio.run(stage.start())
+
+
+def test_a_map_that_changes_is_read_again(on_stage: Callable[..., Stage]) -> None:
+    def is_refused(stage: Stage) -> bool:
+        return any("earlier map is still" in str(event) for event in stage.events)
+
+    async def test(stage: Stage) -> None:
+        stage.path.write_text("[[map]]\nnote = 36\ndo = '/bridge/genrate'")
+        await stage.until(lambda: is_refused(stage))
+        stage.play(0x90, 36, 100)
+        assert stage.commands == [PANIC]
+        stage.path.write_text("[[map]]\nnote = 37\ndo = '/bridge/reset'")
+
+        def plays_the_new_one() -> bool:
+            stage.play(0x90, 37, 100)
+            return ResetDefaults() in stage.commands
+
+        await stage.until(plays_the_new_one)
+
+    on_stage(test, "[[map]]\nnote = 36\ndo = '/bridge/panic'")
 
 
 def test_no_message_stops_it(on_stage: Callable[..., Stage]) -> None:
