@@ -29,7 +29,7 @@ from bridge.control.midi_entries import Button, EntryAtWork, PedalAtWork, Press,
 from bridge.control.midi_leds import Leds
 from bridge.control.midi_map import PEDAL, Action, LedSettings, MidiMap
 from bridge.control.midi_map_file import load_map, user_map_path
-from bridge.control.midi_touch import DATA_CCS, Kind, ParameterSequences, read_touch
+from bridge.control.midi_touch import DATA_CCS, Kind, ParameterSequences, Touch, read_touch
 from bridge.control.packets import Argument
 from bridge.control.pedal import Gesture
 from bridge.errors import BadArgument, BridgeError, Internal
@@ -101,10 +101,8 @@ class MidiControl:
             # The data of an NRPN is no control of its own, though its CC may be mapped.
             if self._sequences.is_part(message, touch) and touch.number in DATA_CCS:
                 continue
-            for key in {(touch.kind, touch.number), (touch.kind, None)}:
-                for one in self._entries.get(key, ()):
-                    if one.entry.trigger.is_at(touch, message.port):
-                        one.touch(touch, message.port, message.seconds)
+            for one in self._entries_for(touch, message.port):
+                one.touch(touch, message.port, message.seconds)
 
     def publish(self, event: Event) -> None:
         """Show an event by the lights, and keep what the pedal needs to know."""
@@ -158,6 +156,14 @@ class MidiControl:
                 one.close()
         self._entries.clear()
         self._leds.close()
+
+    def _entries_for(self, touch: Touch, port: str) -> Sequence[EntryAtWork]:
+        """The entries of a control; those of any program only where its number has none."""
+        for number in (touch.number, None):
+            entries = self._entries.get((touch.kind, number), ())
+            if found := [one for one in entries if one.entry.trigger.is_at(touch, port)]:
+                return found
+        return ()
 
     def _at_work(self, index: int, midi_map: MidiMap) -> EntryAtWork:
         entry, pedal = midi_map.entries[index], midi_map.pedal

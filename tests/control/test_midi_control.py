@@ -199,6 +199,15 @@ def test_a_program_change_chooses_the_preset_of_that_number(on_stage: Callable[.
     assert "program 99: there are" in failed.message
 
 
+def test_a_program_with_an_entry_of_its_own_chooses_no_preset(
+    on_stage: Callable[..., Stage],
+) -> None:
+    async def test(stage: Stage) -> None:
+        stage.play(0xC0, 1)
+
+    assert on_stage(test, "[[map]]\nprogram = 1\ndo = '/bridge/panic'").commands == [PANIC]
+
+
 def test_keys_are_the_melody_and_do_nothing_else(on_stage: Callable[..., Stage]) -> None:
     async def test(stage: Stage) -> None:
         for note in range(128):
