@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bridge import __version__
+from bridge.capture.played import PlayedNotes
 from bridge.clock.beat_clock import BeatClock
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
@@ -190,10 +191,13 @@ class Daemon:
             if options.input == NO_INPUT
             else Listener(options.input, self._input_changed, channels=options.input_channels)
         )
+        self._played = PlayedNotes()
         self._captures = CaptureRegistry(
             self._requests,
             self._time,
             listener=self._listener,
+            played=self._played,
+            source=lambda: defaults.source,
             files=MelodyFiles((*usual_roots(), *_working_folder(), folder, *options.melody_roots)),
             input_latency_seconds=options.input_latency_ms / 1000,
         )

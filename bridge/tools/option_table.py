@@ -17,6 +17,7 @@ _HEADINGS: Mapping[Place, str] = {
     "file": "config.toml",
     "preset": "preset",
     "osc": "OSC",
+    "session": "`/bridge/set`",
 }
 
 
