@@ -24,6 +24,8 @@ from bridge.config.readers import (
     MAX_SEED,
     MAX_VARIATIONS,
     METER,
+    MIDI,
+    MIDI_OUTPUT,
     PART_LENGTH,
     PART_START,
     PATH,
@@ -451,6 +453,21 @@ class RunOptions:
         0.0,
         "how much later than it was played a sound arrives; `melody-bridge calibrate` measures it",
         places=("file",),
+    )
+    midi: str = _option(
+        MIDI,
+        "auto",
+        "the MIDI input; auto: every one, and a port for other programs; "
+        "`melody-bridge devices` lists them",
+        places=("run", "file"),
+        metavar="NAME|auto|jack|none",
+    )
+    midi_out: str = _option(
+        MIDI_OUTPUT,
+        "none",
+        "the MIDI output, for the lights of a controller",
+        places=("run", "file"),
+        metavar="NAME|jack|none",
     )
     source: MelodySource = _option(
         one_of(*get_args(MelodySource)),

@@ -29,6 +29,8 @@ MOST_CHANNELS = 8
 HIGHEST_CHANNEL = 256
 NO_INPUT = "none"
 """The name of the input that records nothing."""
+MIDI_WORDS = ("auto", "jack", "none")
+"""Selections of MIDI ports that are no names."""
 DEFAULT_DEVICE = "default"
 """The name of the system's default device, which is None as a value."""
 
@@ -223,6 +225,18 @@ def _input(name: str, raw: object) -> str | int | None:
     return NO_INPUT if device.lower() == NO_INPUT else device
 
 
+def _midi(name: str, raw: object) -> str:
+    port = str(text(200)(name, raw))
+    return port.lower() if port.lower() in MIDI_WORDS else port
+
+
+def _midi_output(name: str, raw: object) -> str:
+    port = _midi(name, raw)
+    if port == "auto":
+        raise BadArgument(f"{name} {raw!r}: write an output's name, jack, or none")
+    return port
+
+
 def _input_channels(name: str, raw: object) -> tuple[int, ...] | str:
     if isinstance(raw, str):
         if raw.strip().lower() == AUTO_CHANNEL:
@@ -267,4 +281,6 @@ INPUT = Reader(_input, "text", "a name, part of one, an index, default, or none"
 INPUT_CHANNELS = Reader(
     _input_channels, "text", f"numbers from 1, {MOST_CHANNELS} at most, or auto"
 )
+MIDI = Reader(_midi, "text", "auto, a name, part of one, jack, or none")
+MIDI_OUTPUT = Reader(_midi_output, "text", "a name, part of one, jack, or none")
 FOLDERS = Reader(_folders, "paths", "absolute folders")

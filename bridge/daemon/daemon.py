@@ -1,7 +1,7 @@
 """The daemon: it connects controls, stages and child processes, and owns the event loop.
 
-The model runs in one child process and the audio input in another. The daemon takes commands from
-its controls, writes clips, and publishes events to all controls.
+The model, the audio input and the MIDI ports each have a child process. The daemon takes commands
+from its controls, writes clips, and publishes events to all controls.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from bridge.commands import (
     InputOverflowed,
     Level,
     Listening,
+    MidiPortsChanged,
     Pong,
     QueueChanged,
     Remark,
@@ -56,6 +57,7 @@ from bridge.engine.process.host import EngineHost
 from bridge.engine.process.supervisor import Supervisor
 from bridge.errors import BadArgument
 from bridge.melody import usual_roots
+from bridge.midi import MidiMessage, MidiPorts
 from bridge.process import signals
 from bridge.process.tasks import all_of, keep_running
 from bridge.rendering import outputs
@@ -192,6 +194,12 @@ class Daemon:
             else Listener(options.input, self._input_changed, channels=options.input_channels)
         )
         self._played = PlayedNotes()
+        self._midi_receivers: list[Callable[[Sequence[MidiMessage]], None]] = [
+            self._played.received
+        ]
+        self._midi = MidiPorts(
+            options.midi, self._receive_midi, self._midi_changed, output=options.midi_out
+        )
         self._captures = CaptureRegistry(
             self._requests,
             self._time,
@@ -214,7 +222,7 @@ class Daemon:
         )
 
     async def start(self) -> None:
-        """Start the controls, the engine and the input.
+        """Start the controls, the engine, the input and the MIDI ports.
 
         Raises:
             BadArgument: a control cannot start, as when the OSC port is taken.
@@ -227,6 +235,7 @@ class Daemon:
             self._listener.start()
         else:
             self._publish(InputChanged("none", "", 0, NOTHING_RECORDED))
+        self._midi.start()
         self._ticker = keep_running("polling", self._tick)
 
     def stop_for(self, reason: str) -> None:
@@ -241,6 +250,7 @@ class Daemon:
             self._ticker.cancel()
         if self._listener is not None:
             steps["stopping the input"] = self._listener.stop
+        steps["stopping MIDI"] = self._midi.stop
         steps["stopping the engine"] = self._engine.stop
         for control in self._controls:
             steps[f"closing {type(control).__name__}"] = control.close
@@ -289,6 +299,9 @@ class Daemon:
                 sentence = f"engine {event.state}: {event.detail}"
             case InputChanged():
                 sentence = f"input {event.state}: {event.detail}"
+            case MidiPortsChanged():
+                _log.info("MIDI: %s", event.detail, extra=log_fields(event="midi", **vars(event)))
+                return
             case InputOverflowed():
                 self._log_overflows(event.count)
                 return
@@ -338,6 +351,18 @@ class Daemon:
             self._captures.input_lost(time.perf_counter())
         detail = self._listener.detail if self._listener is not None else ""
         self._publish(replace(change, detail=detail))
+
+    def _receive_midi(self, messages: Sequence[MidiMessage]) -> None:
+        """Give MIDI messages to every receiver, whatever another one raises."""
+        for receiver in self._midi_receivers:
+            try:
+                receiver(messages)
+            except Exception:
+                _log.exception("MIDI messages were not understood")
+
+    def _midi_changed(self, change: MidiPortsChanged) -> None:
+        self._played.ports_changed(change.inputs, time.perf_counter())
+        self._publish(change)
 
     async def _tick(self) -> None:
         """Poll captures, and publish level, clock and queue; until cancelled."""

@@ -21,6 +21,7 @@ from bridge.commands import (
     InputOverflowed,
     Level,
     Listening,
+    MidiPortsChanged,
     Progress,
     QueueChanged,
     RequestBegun,
@@ -75,6 +76,7 @@ class Snapshot:
     input: InputChanged = field(default_factory=lambda: InputChanged("none", "", 0))
     level: Level = field(default_factory=lambda: Level(LOWEST_DB, LOWEST_DB))
     overflows: int = 0
+    midi: MidiPortsChanged = field(default_factory=lambda: MidiPortsChanged((), ()))
     clock: ClockChanged | None = None
     beat: int | None = None
     defaults: ClipSettings = field(default_factory=ClipSettings)
@@ -95,6 +97,8 @@ class Snapshot:
                 self.input = event
             case InputOverflowed(count):
                 self.overflows = count
+            case MidiPortsChanged():
+                self.midi = event
             case Level():
                 self.level = event
             case ClockChanged():

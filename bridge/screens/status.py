@@ -116,6 +116,8 @@ class Screen(logging.Handler):
             lost = f"   {snapshot.overflows} overflows" if snapshot.overflows else ""
             level = snapshot.level
             yield 6, _row("", _meter(level.peak_db, level.rms_db) + Text(lost, style="red"))
+        if snapshot.midi.detail:
+            yield 7, _row("midi", Text(snapshot.midi.detail))
         yield 6, _row("transport", Text(_transport(snapshot)))
         if snapshot.defaults.values:
             yield 9, _row("settings", Text(snapshot.defaults.text()))

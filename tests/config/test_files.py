@@ -66,6 +66,8 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
         "osc_port": 7771,
         "source": "auto",
         "input_latency_ms": 0.0,
+        "midi": "auto",
+        "midi_out": "none",
         "model": "pocket",
         "device": "auto",
         "sample_rate": 44_100,

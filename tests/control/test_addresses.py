@@ -31,6 +31,7 @@ from bridge.commands import (
     ListClips,
     Listening,
     ListPresets,
+    MidiPortsChanged,
     NotBuilt,
     Panic,
     Ping,
@@ -395,6 +396,7 @@ def test_every_event_that_osc_carries_is_written_as_the_protocol_defines() -> No
         ClientsChanged,
         InputOverflowed,
         Listening,
+        MidiPortsChanged,
     }
     assert [type(event) for event, _ in ONE_OF_EACH] == [
         event for event in get_args(Event) if event not in inside
