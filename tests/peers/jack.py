@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -22,6 +21,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bridge.errors import BridgeError
+from tests.peers.programs import close, start
 from tests.peers.wait import until
 from tests.processes import KILL
 
@@ -66,7 +66,7 @@ class JackServer:
             stderr=subprocess.DEVNULL,
         )
         # The monitor is ready once it is a client: so the server accepts clients.
-        self._monitor = _start("tests.peers.jack_monitor")
+        self._monitor = start("tests.peers.jack_monitor")
         assert self._monitor.stdout is not None
         assert self._monitor.stdout.readline() == "ready\n"
 
@@ -128,7 +128,7 @@ class JackServer:
             self._server.wait()
         if self._monitor is not None:
             # After the server, which waits up to six seconds for a client that was killed.
-            _close(self._monitor)
+            close(self._monitor)
         self._monitor = self._server = None
         # Clients that were killed leave these files.
         for left in Path("/dev/shm").glob(f"jack_*{self.name}_*"):
@@ -156,7 +156,7 @@ def playing(
     """
     path = folder / "playing.npy"
     np.save(path, samples)
-    player = _start("tests.peers.jack_player", str(path), repr(at_seconds), *ports)
+    player = start("tests.peers.jack_player", str(path), repr(at_seconds), *ports)
     try:
         assert player.stdout is not None
         assert player.stdout.readline() == "ready\n"
@@ -164,7 +164,7 @@ def playing(
         if player.stdout.readline() != "done\n":
             raise PlayerDropped("JACK dropped the player: the machine is too busy")
     finally:
-        _close(player)
+        close(player)
 
 
 @contextmanager
@@ -188,7 +188,7 @@ def playing_file(
         yield
         assert player.wait() == 0
     finally:
-        _close(player)
+        close(player)
 
 
 @contextmanager
@@ -203,13 +203,13 @@ def loopback(
         growth_frames: growth of the delay, twice a second.
     """
     arguments = map(str, (delay_frames, gain, noise, growth_frames))
-    client = _start("tests.peers.jack_loopback", *arguments)
+    client = start("tests.peers.jack_loopback", *arguments)
     try:
         assert client.stdout is not None
         assert client.stdout.readline() == "ready\n"
         yield "loopback"
     finally:
-        _close(client)
+        close(client)
 
 
 def without_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
@@ -277,22 +277,3 @@ def processes_with(server_name: str) -> list[int]:
         if variable in environment and int(entry.name) != os.getpid():
             found.append(int(entry.name))
     return found
-
-
-def _start(module: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
-
-
-def _close(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            stream.close()
