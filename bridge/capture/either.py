@@ -13,6 +13,8 @@ NOTES_TAKEN = (
 )
 HEARD_DBFS = -40.0
 """Sound with a lower peak is the room's, not a melody's."""
+NOTES_COUNT = "played notes still count"
+"""The end of a remark that there is no sound."""
 _GRACE_SECONDS = 2 * ARRIVAL_SECONDS
 """Once the sound is settled, this long is enough for the notes of the same bars to settle."""
 
@@ -93,7 +95,7 @@ class SoundOrNotes(Capture):
 
     def _on_sound_error(self, error: BridgeError) -> None:
         if isinstance(error, NoInput) and self._notes_error is None:
-            self.remarks += (f"{error}; played notes still count",)
+            self.remarks += (f"{error}; {NOTES_COUNT}",)
 
     def _raise_if_both_failed(self) -> None:
         error = self._sound_error

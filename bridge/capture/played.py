@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
@@ -69,8 +69,12 @@ class PlayedNotes:
         complete_from_seconds: since then no note was dropped for want of room.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_command: Callable[[MidiMessage], bool] = lambda message: False) -> None:
+        """Args:
+        is_command: whether a note-on is a command of the MIDI map, and so no melody.
+        """
         self.complete_from_seconds = -inf
+        self._is_command = is_command
         self._ports: frozenset[str] = frozenset()
         self._notes: deque[_Key] = deque()
         self._held: dict[tuple[str, int, int], deque[_Key]] = {}
@@ -113,7 +117,8 @@ class PlayedNotes:
         elif channel == PERCUSSION_CHANNEL:
             return
         elif kind == _NOTE_ON and data[1] > 0:
-            self._note_on(message, channel, *data)
+            if not self._is_command(message):
+                self._note_on(message, channel, *data)
         elif kind in (_NOTE_ON, _NOTE_OFF):
             held = self._held.get((message.port, channel, data[0]))
             if held:

@@ -15,7 +15,7 @@ from typing import Any
 from bridge.audio import Waveform
 from bridge.capture import begin as capture_begin
 from bridge.capture.begin import Capture
-from bridge.capture.either import SoundOrNotes
+from bridge.capture.either import NOTES_COUNT, SoundOrNotes
 from bridge.capture.note_source import NoteSource
 from bridge.capture.played import PlayedNotes
 from bridge.capture.sound import SoundSource
@@ -259,12 +259,13 @@ class CaptureRegistry:
     def _record(self, command: CaptureStart | CaptureLast, now_seconds: float) -> Capture:
         """Begin the capture of sound, of notes, or of both."""
         chosen = command.source or self._source()
-        if chosen == "auto":
-            has_sound = self._listener is not None and self._listener.ring is not None
-            if not self._played.is_open:
-                chosen = "sound"
-            elif not has_sound:
-                chosen = "midi"
+        if chosen == "auto" and not self._played.is_open:
+            chosen = "sound"
+        remarks: tuple[str, ...] = ()
+        if chosen == "auto" and (self._listener is None or self._listener.ring is None):
+            chosen = "midi"
+            if self._listener is not None:
+                remarks = (f"no input to record: {self._listener.detail}; {NOTES_COUNT}",)
         sources: list[SoundSource | NoteSource] = []
         session = (
             self._time.bar_lines,
@@ -277,7 +278,9 @@ class CaptureRegistry:
         if chosen != "sound":
             sources.append(NoteSource(self._open_notes(), *session))
         begun = [_begun(source, command, now_seconds) for source in sources]
-        return begun[0] if len(begun) == 1 else SoundOrNotes(*begun)
+        capture = begun[0] if len(begun) == 1 else SoundOrNotes(*begun)
+        capture.remarks += remarks
+        return capture
 
     def _open_notes(self) -> PlayedNotes:
         if not self._played.is_open:

@@ -195,6 +195,11 @@ class TestPlayedNotes:
         assert sounding(played) == []
         assert not played.is_open
 
+    def test_a_note_that_the_map_makes_a_command_is_no_melody(self) -> None:
+        played = PlayedNotes(lambda message: message.data[1] == 36)
+        played.received([note_on(1.0, 36), note_on(1.0, 60), note_off(2.0, 36), note_off(2.0, 60)])
+        assert sounding(played) == [(1.0, 2.0, 60)]
+
     def test_a_flood_drops_the_oldest_notes_and_says_from_when_all_are_kept(self) -> None:
         played = PlayedNotes()
         for number in range(2 * MOST_NOTES):

@@ -53,6 +53,7 @@ class Stage:
         self.requests = RequestRegistry(self.published.append)
         self.clock, self.played = BeatClock(), PlayedNotes()
         self.ring = Ring.create(RATE, 1, 60.0)
+        self.listener = FakeListener(self.ring)
         self.now = FIRST_SECONDS - 1.0
         self.hum: list[tuple[float, float]] = []
         self.plays = True
@@ -62,7 +63,7 @@ class Stage:
         self.captures = CaptureRegistry(
             self.requests,
             SessionTime(self.clock, lambda: ClipSettings(tempo_bpm=Fraction(120))),
-            listener=FakeListener(self.ring) if has_input else None,  # type: ignore[arg-type]
+            listener=self.listener if has_input else None,  # type: ignore[arg-type]
             played=self.played,
             source=lambda: defaults.source,
             files=MelodyFiles(()),
@@ -276,6 +277,23 @@ def test_notes_need_no_input(make_stage: MakeStage) -> None:
         stage.captures.begin(CaptureLast("me-2", 1), stage.now)
         await stage.run(0.5)
         assert await stage.melody("me-2") == [(1, 1, 60)]
+
+    in_loop(work)
+
+
+def test_notes_count_while_no_device_is_there_and_a_remark_says_so(make_stage: MakeStage) -> None:
+    async def work() -> None:
+        stage = make_stage()
+        stage.listener.ring, stage.listener.detail = None, "no microphone"
+        stage.plug_in()
+        stage.play(5, 1, 60)
+        await stage.run(6.0)
+        stage.captures.begin(CaptureLast("me-1", 1), stage.now)
+        await stage.run(0.5)
+        assert await stage.melody("me-1") == [(1, 1, 60)]
+        assert stage.remarks("me-1") == [
+            "no input to record: no microphone; played notes still count"
+        ]
 
     in_loop(work)
 
