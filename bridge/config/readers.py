@@ -122,6 +122,19 @@ def _switch(name: str, raw: object) -> bool:
     return raw
 
 
+def one_of(*words: str) -> Reader:
+    """One of these words, in any case."""
+    permitted = f"{', '.join(words[:-1])} or {words[-1]}"
+
+    def read(name: str, raw: object) -> str:
+        word = raw.strip().lower() if isinstance(raw, str) else ""
+        if word not in words:
+            raise BadArgument(f"{name} {raw!r}: write {permitted}")
+        return word
+
+    return Reader(read, "text", permitted)
+
+
 def text(longest: int) -> Reader:
     """Text of that many characters at most, on one line."""
 

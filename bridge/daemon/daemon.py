@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bridge import __version__
+from bridge.capture.played import PlayedNotes
 from bridge.clock.clocks import Clocks
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
@@ -201,14 +202,19 @@ class Daemon:
             if options.input == NO_INPUT
             else Listener(options.input, self._input_changed, channels=options.input_channels)
         )
-        self._midi_receivers: list[Callable[[Sequence[MidiMessage]], None]] = []
+        self._played = PlayedNotes()
+        self._midi_receivers: list[Callable[[Sequence[MidiMessage]], None]] = [
+            self._played.received
+        ]
         self._midi = MidiPorts(
-            options.midi, self._receive_midi, self._publish, output=options.midi_out
+            options.midi, self._receive_midi, self._midi_changed, output=options.midi_out
         )
         self._captures = CaptureRegistry(
             self._requests,
             self._time,
             listener=self._listener,
+            played=self._played,
+            source=lambda: defaults.source,
             files=MelodyFiles((*usual_roots(), *_working_folder(), folder, *options.melody_roots)),
             input_latency_seconds=options.input_latency_ms / 1000,
         )
@@ -367,6 +373,10 @@ class Daemon:
                 receiver(messages)
             except Exception:
                 _log.exception("MIDI messages were not understood")
+
+    def _midi_changed(self, change: MidiPortsChanged) -> None:
+        self._played.ports_changed(change.inputs, time.perf_counter())
+        self._publish(change)
 
     async def _tick(self) -> None:
         """Poll captures, and publish level, clock and queue; until cancelled."""

@@ -64,6 +64,7 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
         del values[name]
     assert values == {
         "osc_port": 7771,
+        "source": "auto",
         "input_latency_ms": 0.0,
         "midi": "auto",
         "midi_out": "none",
@@ -74,6 +75,7 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
         "device": "auto",
         "sample_rate": 44_100,
         "bars": 4,
+        "lead": "highest",
         "variations": 1,
         "guidance_scale": 3.0,
         "temperature": 1.0,
