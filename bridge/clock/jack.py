@@ -15,11 +15,12 @@ from bridge.clock.song_position import BarsBeatsTicks, SongPositions
 from bridge.clock.source import MissingSource, SessionTempo
 from bridge.commands import Transport
 from bridge.errors import BadArgument
-from bridge.timing import first_meter, first_tempo
+from bridge.timing import first_meter
 
 _UNSETTLED_PERIODS = 4
 """For so long after a start or a jump a leader's position may be up to 47 ms off (measured with
 Ardour 7.3)."""
+_NO_LEADER = "no program gives the JACK transport a tempo"
 _ATTEMPTS = 3
 _LONGEST_PAIRING_SECONDS = 0.0002
 
@@ -62,6 +63,7 @@ class JackReader:
         self._positions = SongPositions()
         self._state: tuple[bool, int] | None = None
         self._changed_cycle = 0
+        self._has_rolled = False
         self.detail = "the JACK transport is read"
 
     def set_session(self, session: SessionTempo) -> None:
@@ -84,7 +86,6 @@ class JackReader:
             return None
         position = sample.position
         if not position.valid & self._jack.POSITION_BBT:
-            self.detail = "the JACK transport has no tempo: the session's counts, from frame 0"
             return self._from_frames(sample)
         try:
             return self._from_leader(sample)
@@ -107,7 +108,7 @@ class JackReader:
             state, position = client.transport_query_struct()
             is_whole = client.last_frame_time == cycle
             if is_whole and after - before < _LONGEST_PAIRING_SECONDS:
-                since_cycle = _difference(frame, cycle) / position.frame_rate
+                since_cycle = _difference(frame, cycle) / client.samplerate
                 seconds = (before + after) / 2 - since_cycle
                 return _Sample(cycle, seconds, state == self._jack.ROLLING, position)
         return None
@@ -122,10 +123,20 @@ class JackReader:
         since = _difference(sample.cycle, self._changed_cycle)
         return since >= _UNSETTLED_PERIODS * int(self._client.blocksize)
 
-    def _from_frames(self, sample: _Sample) -> Transport:
-        """The position by the session's tempo and meter, from frame 0 on."""
-        tempo_bpm = first_tempo(self._session.tempo_bpm)
-        song_seconds = sample.position.frame / sample.position.frame_rate
+    def _from_frames(self, sample: _Sample) -> Transport | None:
+        """The position by the session's tempo and meter, from frame 0 on.
+
+        None before the transport first rolls: until then it says nothing about the music.
+        """
+        tempo_bpm = self._session.tempo_bpm
+        if tempo_bpm is None:
+            self.detail = f"{_NO_LEADER}: set one with /bridge/set tempo_bpm"
+            return None
+        self.detail = f"{_NO_LEADER}: the session's counts, from frame 0"
+        self._has_rolled |= sample.is_rolling
+        if not self._has_rolled:
+            return None
+        song_seconds = sample.position.frame / self._client.samplerate
         return Transport(
             tempo_bpm=tempo_bpm,
             beat=song_seconds * float(tempo_bpm) / 60,
@@ -147,7 +158,7 @@ class JackReader:
         song = self._positions.read(
             BarsBeatsTicks(
                 frame=position.frame - offset,
-                frame_rate=position.frame_rate,
+                frame_rate=self._client.samplerate,
                 bar=position.bar,
                 beat=position.beat,
                 tick=position.tick,
@@ -159,14 +170,14 @@ class JackReader:
         )
         if song is None:
             return None
-        self.detail = f"the JACK transport has {float(song.tempo_bpm):g} bpm and {song.meter}"
+        self.detail = "a program gives the JACK transport a tempo"
         return Transport(
             tempo_bpm=song.tempo_bpm,
             beat=song.beat,
             is_playing=sample.is_rolling,
             meter=song.meter,
             beat_in_bar=song.beat_in_bar,
-            received_seconds=sample.seconds - offset / position.frame_rate,
+            received_seconds=sample.seconds - offset / self._client.samplerate,
         )
 
     def _shut_down(self, status: Any, reason: str) -> None:

@@ -41,7 +41,10 @@ class ClockReaders:
         link_in_auto: whether the source `auto` may be Link.
         """
         self._clocks, self._settings, self._publish = clocks, settings, publish
-        self._link_in_auto = link_in_auto
+        self._in_auto: dict[ReadSource, bool] = {
+            "link": link_in_auto,
+            "jack": find_spec("jack") is not None,
+        }
         self._readers: dict[ReadSource, ClockReader] = {}
         self._peers = 0
         self._asked_tempo_bpm: Fraction | None = None
@@ -69,9 +72,7 @@ class ClockReaders:
 
     def _is_wanted(self, source: ReadSource) -> bool:
         choice = self._clocks.choice
-        if choice != "auto":
-            return choice == source
-        return self._link_in_auto if source == "link" else find_spec("jack") is not None
+        return self._in_auto[source] if choice == "auto" else choice == source
 
     def _start(self, source: ReadSource, session: SessionTempo) -> None:
         if source == "link":

