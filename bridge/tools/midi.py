@@ -21,7 +21,7 @@ from bridge.control.midi_touch import HIGHEST_VALUE, Touch
 from bridge.errors import BadArgument, BridgeError
 from bridge.midi import MidiMessage, MidiPorts
 from bridge.midi.library import EXTRA
-from bridge.midi.names import NONE
+from bridge.midi.names import NONE as NO_MIDI
 from bridge.midi.ports import is_installed
 from bridge.tools.midi_drawing import drawing
 from bridge.tools.midi_learn import FirstTouch, entry_text, with_entry, write_map
@@ -162,7 +162,7 @@ def _check_listens(options: RunOptions) -> None:
     Raises:
         BadArgument: none are selected, or the extra is not installed.
     """
-    if options.midi == NONE:
+    if options.midi == NO_MIDI:
         raise BadArgument("midi none: name the input to listen to, such as --midi auto")
     if not is_installed(options.midi):
         raise BadArgument(EXTRA)
