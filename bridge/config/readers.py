@@ -45,11 +45,14 @@ class Reader:
         read: called with the option's name and a raw value; returns the final value.
         kind: the kind of value, which decides how OSC carries it.
         range: the permitted values, for help and docs, such as `"1 to 1000"`; may be empty.
+        limits: the lowest and the highest number, both integers where only whole numbers are
+            permitted; None for other kinds.
     """
 
     read: Callable[[str, object], Any]
     kind: Kind
     range: str = ""
+    limits: tuple[int, int] | tuple[float, float] | None = None
 
     def __call__(self, name: str, raw: object) -> Any:
         """Read a value.
@@ -73,7 +76,7 @@ def ints(low: int, high: int) -> Reader:
             raise BadArgument(f"{name} {raw}: the range is {low} to {high}")
         return raw
 
-    return Reader(read, "number", f"{low} to {high}")
+    return Reader(read, "number", f"{low} to {high}", (low, high))
 
 
 def numbers(low: float, high: float) -> Reader:
@@ -90,7 +93,7 @@ def numbers(low: float, high: float) -> Reader:
             raise BadArgument(f"{name} {raw}: the range is {low:g} to {high:g}")
         return value
 
-    return Reader(read, "number", f"{low:g} to {high:g}")
+    return Reader(read, "number", f"{low:g} to {high:g}", (float(low), float(high)))
 
 
 def _tempo(name: str, raw: object) -> Fraction:
@@ -119,6 +122,19 @@ def _switch(name: str, raw: object) -> bool:
     return raw
 
 
+def one_of(*words: str) -> Reader:
+    """One of these words, in any case."""
+    permitted = f"{', '.join(words[:-1])} or {words[-1]}"
+
+    def read(name: str, raw: object) -> str:
+        word = raw.strip().lower() if isinstance(raw, str) else ""
+        if word not in words:
+            raise BadArgument(f"{name} {raw!r}: write {permitted}")
+        return word
+
+    return Reader(read, "text", permitted)
+
+
 def text(longest: int) -> Reader:
     """Text of that many characters at most, on one line."""
 
@@ -136,6 +152,17 @@ def text(longest: int) -> Reader:
         return line
 
     return Reader(read, "text")
+
+
+def choice(*words: str) -> Reader:
+    """One of these words."""
+
+    def read(name: str, raw: object) -> str:
+        if raw not in words:
+            raise BadArgument(f"{name} {raw!r}: choose one of {', '.join(words)}")
+        return str(raw)
+
+    return Reader(read, "text", ", ".join(words))
 
 
 def _part(name: str, raw: object) -> str:
@@ -254,7 +281,12 @@ def _folders(name: str, raw: object) -> tuple[Path, ...]:
     return paths
 
 
-TEMPO = Reader(_tempo, "number", f"{MIN_TEMPO_BPM} to {MAX_TEMPO_BPM}")
+TEMPO = Reader(
+    _tempo,
+    "number",
+    f"{MIN_TEMPO_BPM} to {MAX_TEMPO_BPM}",
+    (float(MIN_TEMPO_BPM), float(MAX_TEMPO_BPM)),
+)
 METER = Reader(_meter, "text", "such as 4/4 or 7/8")
 SWITCH = Reader(_switch, "switch")
 PROMPT = Reader(_prompt, "text", f"up to {MAX_PROMPT_CHARACTERS} characters")
