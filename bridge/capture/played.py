@@ -9,6 +9,7 @@ from math import inf
 from typing import NamedTuple
 
 from bridge.midi import MidiMessage
+from bridge.timing import PERCUSSION_CHANNEL
 
 KEPT_SECONDS = 120.0
 """Notes that began longer ago are forgotten; the ring of the input keeps as much sound."""
@@ -16,8 +17,6 @@ MOST_NOTES = 10_000
 """Notes to keep; a note more drops the oldest."""
 LONGEST_NOTE_SECONDS = 30.0
 """A note whose end has not come by then is stuck, and ends here."""
-PERCUSSION_CHANNEL = 9
-"""Channel 10 as musicians count: its note numbers are drums and pads, not pitches."""
 _MOST_OVERLAPPING = 16
 """Notes of one key that sound at a time; keyboards that share a channel overlap."""
 _DISORDER_SECONDS = 1.0

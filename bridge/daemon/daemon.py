@@ -45,6 +45,7 @@ from bridge.commands import (
 from bridge.config import NO_INPUT, RunOptions
 from bridge.control import Control, OscControl
 from bridge.control.addresses import event_message
+from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.captures import CaptureRegistry
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.logs import log_fields, log_path, set_up
@@ -203,11 +204,14 @@ class Daemon:
         self._captures = CaptureRegistry(
             self._requests,
             self._time,
-            listener=self._listener,
-            played=self._played,
-            source=lambda: defaults.source,
+            sources=CaptureSources(
+                self._time,
+                listener=self._listener,
+                input_latency_seconds=options.input_latency_ms / 1000,
+                played=self._played,
+                source=lambda: defaults.source,
+            ),
             files=MelodyFiles((*usual_roots(), *_working_folder(), folder, *options.melody_roots)),
-            input_latency_seconds=options.input_latency_ms / 1000,
         )
         self._session = Session(
             options,
