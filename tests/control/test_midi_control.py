@@ -50,7 +50,10 @@ class Stage:
         self.events: list[Event] = []
         self.sent: list[bytes] = []
         self._refuses = refuses
-        self.control = MidiControl(path, bars=4, on_event=self._publish, send=self.sent.append)
+        self.send: Callable[[bytes], None] = self.sent.append
+        self.control = MidiControl(
+            path, bars=4, on_event=self._publish, send=lambda data: self.send(data)
+        )
         self._seconds = time.perf_counter()
 
     async def start(self) -> None:

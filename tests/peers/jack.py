@@ -103,7 +103,7 @@ class JackServer:
         def listed() -> bool:
             # A busy server refuses a client now and then.
             asked = subprocess.run(["jack_lsp"], capture_output=True, text=True)
-            names[:] = asked.stdout.split()
+            names[:] = asked.stdout.splitlines()
             return asked.returncode == 0
 
         until(listed, "the server lists its ports")
