@@ -66,6 +66,10 @@ COMMANDS = (
         ("send /bridge/capture/last me-1 4", "send /bridge/generate me-2 preset lofi-keys bars 4"),
     ),
     Command(
+        *("midi", "play", "learn, show and watch what MIDI controls do"),
+        ("midi learn set preset lofi-keys", "midi map"),
+    ),
+    Command(
         *("presets", "manage", "list the presets"),
         ("presets", "render hum.wav --preset waltz"),
     ),
@@ -180,7 +184,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(
-        dest="command", metavar="COMMAND", help=argparse.SUPPRESS, parser_class=_Parser
+        dest="command",
+        prog=PROGRAM,
+        metavar="COMMAND",
+        help=argparse.SUPPRESS,
+        parser_class=_Parser,
     )
     for command in COMMANDS:
         commands.add_parser(

@@ -484,6 +484,15 @@ class RunOptions:
         default_text="none",
         example='["~/Samples"]',
     )
+    midi_map: Path | None = _option(
+        PATH,
+        None,
+        "the file that says what MIDI controls do; `melody-bridge midi map` shows it",
+        places=("run", "file"),
+        metavar="FILE",
+        default_text="midi.toml beside config.toml",
+        example='"~/Music/midi.toml"',
+    )
     clips: Path | None = _option(
         PATH,
         None,

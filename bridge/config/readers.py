@@ -45,11 +45,14 @@ class Reader:
         read: called with the option's name and a raw value; returns the final value.
         kind: the kind of value, which decides how OSC carries it.
         range: the permitted values, for help and docs, such as `"1 to 1000"`; may be empty.
+        limits: the lowest and the highest number, both integers where only whole numbers are
+            permitted; None for other kinds.
     """
 
     read: Callable[[str, object], Any]
     kind: Kind
     range: str = ""
+    limits: tuple[int, int] | tuple[float, float] | None = None
 
     def __call__(self, name: str, raw: object) -> Any:
         """Read a value.
@@ -73,7 +76,7 @@ def ints(low: int, high: int) -> Reader:
             raise BadArgument(f"{name} {raw}: the range is {low} to {high}")
         return raw
 
-    return Reader(read, "number", f"{low} to {high}")
+    return Reader(read, "number", f"{low} to {high}", (low, high))
 
 
 def numbers(low: float, high: float) -> Reader:
@@ -90,7 +93,7 @@ def numbers(low: float, high: float) -> Reader:
             raise BadArgument(f"{name} {raw}: the range is {low:g} to {high:g}")
         return value
 
-    return Reader(read, "number", f"{low:g} to {high:g}")
+    return Reader(read, "number", f"{low:g} to {high:g}", (float(low), float(high)))
 
 
 def _tempo(name: str, raw: object) -> Fraction:
@@ -267,7 +270,12 @@ def _folders(name: str, raw: object) -> tuple[Path, ...]:
     return paths
 
 
-TEMPO = Reader(_tempo, "number", f"{MIN_TEMPO_BPM} to {MAX_TEMPO_BPM}")
+TEMPO = Reader(
+    _tempo,
+    "number",
+    f"{MIN_TEMPO_BPM} to {MAX_TEMPO_BPM}",
+    (float(MIN_TEMPO_BPM), float(MAX_TEMPO_BPM)),
+)
 METER = Reader(_meter, "text", "such as 4/4 or 7/8")
 SWITCH = Reader(_switch, "switch")
 PROMPT = Reader(_prompt, "text", f"up to {MAX_PROMPT_CHARACTERS} characters")

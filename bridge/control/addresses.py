@@ -131,6 +131,17 @@ def takes_id(address: str) -> bool:
     return "id" in _FORMS[address].required
 
 
+def argument_names(address: str, arguments: Sequence[Argument]) -> tuple[str, ...]:
+    """A name for each argument of a message to a known address.
+
+    The first arguments have the names of the table; after them a key and its value have the key's.
+    """
+    form = _FORMS[address]
+    fixed = [*form.required, *form.optional][: len(arguments)]
+    rest = arguments[len(fixed) :]
+    return (*fixed, *(str(rest[index - index % 2]) for index in range(len(rest))))
+
+
 def request_id(address: str, arguments: Sequence[Argument]) -> str:
     """The id for an answer to a message; `"-"` where none can be read.
 

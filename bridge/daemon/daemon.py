@@ -42,8 +42,8 @@ from bridge.commands import (
     QueueChanged,
     Remark,
 )
-from bridge.config import NO_INPUT, RunOptions
-from bridge.control import Control, OscControl
+from bridge.config import NO_INPUT, OPTIONS, RunOptions
+from bridge.control import Control, MidiControl, OscControl
 from bridge.control.addresses import event_message
 from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.captures import CaptureRegistry
@@ -59,6 +59,7 @@ from bridge.engine.process.supervisor import Supervisor
 from bridge.errors import BadArgument
 from bridge.melody import usual_roots
 from bridge.midi import MidiMessage, MidiPorts
+from bridge.midi.names import NONE as NO_MIDI
 from bridge.process import signals
 from bridge.process.tasks import all_of, keep_running
 from bridge.rendering import outputs
@@ -169,7 +170,7 @@ class Daemon:
         self._daw_is_gone = False
         self._next_overflow_line = 0.0
         self._takes_folder = ""
-        self._controls: Sequence[Control] = (
+        self._controls: list[Control] = [
             OscControl(
                 options.osc_port,
                 hello=self._hello,
@@ -177,7 +178,7 @@ class Daemon:
                 greeting=snapshot.state_events,
                 on_event=self._publish,
             ),
-        )
+        ]
         defaults = SessionDefaults(options)
         self._clock = BeatClock()
         self._time = SessionTime(self._clock, lambda: defaults.settings)
@@ -201,6 +202,15 @@ class Daemon:
         self._midi = MidiPorts(
             options.midi, self._receive_midi, self._midi_changed, output=options.midi_out
         )
+        if options.midi != NO_MIDI:
+            midi = MidiControl(
+                options.midi_map,
+                bars=options.defaults.get("bars", OPTIONS["bars"].default),
+                on_event=self._publish,
+                send=self._midi.send,
+            )
+            self._controls.append(midi)
+            self._midi_receivers.append(midi.received)
         self._captures = CaptureRegistry(
             self._requests,
             self._time,
@@ -248,16 +258,17 @@ class Daemon:
             self.stopped.set_result(reason)
 
     async def close(self) -> None:
-        """Cancel every request and publish its end; stop the children, then close the controls."""
+        """Cancel every request and publish its end; stop the children and close the controls."""
         steps: dict[str, Callable[[], Awaitable[None]]] = {"stopping requests": self._session.stop}
         if self._ticker is not None:
             self._ticker.cancel()
         if self._listener is not None:
             steps["stopping the input"] = self._listener.stop
-        steps["stopping MIDI"] = self._midi.stop
         steps["stopping the engine"] = self._engine.stop
         for control in self._controls:
             steps[f"closing {type(control).__name__}"] = control.close
+        # After its control, which switches the lights off.
+        steps["stopping MIDI"] = self._midi.stop
         # Each one, whatever the others raise: a child must not outlive the daemon.
         await all_of(steps)
         _log.info("stopped", extra=log_fields(event="stopped"))

@@ -60,7 +60,7 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
     values = dict(read_config(path))
     assert set(values) == {option.name for option in options_in("file")}
     # These values are examples: the default is the system's, the checkpoint's, or nothing.
-    for name in ("input", "input_channels", "melody_roots", "clips", "top_p"):
+    for name in ("input", "input_channels", "melody_roots", "midi_map", "clips", "top_p"):
         del values[name]
     assert values == {
         "osc_port": 7771,
