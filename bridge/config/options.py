@@ -34,6 +34,7 @@ from bridge.config.readers import (
     SWITCH,
     TEMPO,
     Reader,
+    choice,
     ints,
     numbers,
     one_of,
@@ -468,6 +469,34 @@ class RunOptions:
         "the MIDI output, for the lights of a controller",
         places=("run", "file"),
         metavar="NAME|jack|none",
+    )
+    clock: Literal["auto", "osc", "midi", "link", "jack", "internal"] = _option(
+        choice("auto", "osc", "midi", "link", "jack", "internal"),
+        "auto",
+        "the source of time: a DAW by OSC, MIDI clock, Ableton Link, JACK transport, the daemon's "
+        "own clock; auto: the one that moves",
+        places=("run", "file"),
+        metavar="SOURCE",
+    )
+    link: bool = _option(
+        SWITCH,
+        False,
+        "let `auto` take Ableton Link too, which opens a UDP port on all networks",
+        places=("run", "file"),
+        default_text="only `--clock link` does",
+    )
+    clock_offset_ms: float = _option(
+        numbers(-500, 500),
+        0.0,
+        "how much later than a MIDI clock says its beats are heard",
+        places=("file",),
+    )
+    count_in_bars: int = _option(
+        ints(0, 4),
+        0,
+        "bars that the daemon's own clock counts in before its first beat",
+        places=("run", "file"),
+        metavar="N",
     )
     source: MelodySource = _option(
         one_of(*get_args(MelodySource)),

@@ -19,14 +19,13 @@ from pathlib import Path
 
 from bridge import __version__
 from bridge.capture.played import PlayedNotes
-from bridge.clock.beat_clock import BeatClock
+from bridge.clock.clocks import Clocks
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     PROTOCOL,
     BeatReached,
     CaptureChanged,
     ClipReady,
-    ClockChanged,
     Done,
     EngineChanged,
     EngineState,
@@ -47,11 +46,12 @@ from bridge.control import Control, MidiControl, OscControl
 from bridge.control.addresses import event_message
 from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.captures import CaptureRegistry
+from bridge.daemon.clock_readers import ClockReaders
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.logs import log_fields, log_path, set_up
 from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.requests import RequestRegistry
-from bridge.daemon.session import MOST_ADMITTED, Session
+from bridge.daemon.session import MOST_ADMITTED, NO_ID, Session
 from bridge.daemon.snapshot import GENERATE, Snapshot
 from bridge.delivery import History, takes_folder
 from bridge.engine.process.host import EngineHost
@@ -167,6 +167,7 @@ class Daemon:
         self._options, self._folder, self._snapshot = options, folder, snapshot
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ticker: asyncio.Task[None] | None = None
+        self._follower: asyncio.Task[None] | None = None
         self._daw_is_gone = False
         self._next_overflow_line = 0.0
         self._takes_folder = ""
@@ -180,8 +181,16 @@ class Daemon:
             ),
         ]
         defaults = SessionDefaults(options)
-        self._clock = BeatClock()
-        self._time = SessionTime(self._clock, lambda: defaults.settings)
+        self._clocks = Clocks(
+            lambda: defaults.settings,
+            lambda change: self._publish(Remark(NO_ID, change)),
+            choice=options.clock,
+            count_in_bars=options.count_in_bars,
+        )
+        self._clock_readers = ClockReaders(
+            self._clocks, lambda: defaults.settings, self._publish, link_in_auto=options.link
+        )
+        self._time = SessionTime(lambda: self._clocks.current, lambda: defaults.settings)
         self._requests = RequestRegistry(self._publish, answer=self._answer)
         self._engine: EngineHost = Supervisor(
             options.model,
@@ -227,8 +236,10 @@ class Daemon:
             options,
             folder,
             publish=self._publish,
+            answer=self._answer,
             requests=self._requests,
             defaults=defaults,
+            clocks=self._clocks,
             session_time=self._time,
             captures=self._captures,
             engine=self._engine,
@@ -251,6 +262,7 @@ class Daemon:
             self._publish(InputChanged("none", "", 0, NOTHING_RECORDED))
         self._midi.start()
         self._ticker = keep_running("polling", self._tick)
+        self._follower = keep_running("following the clocks", self._follow_clocks)
 
     def stop_for(self, reason: str) -> None:
         """Complete `stopped`."""
@@ -260,10 +272,12 @@ class Daemon:
     async def close(self) -> None:
         """Cancel every request and publish its end; stop the children and close the controls."""
         steps: dict[str, Callable[[], Awaitable[None]]] = {"stopping requests": self._session.stop}
-        if self._ticker is not None:
-            self._ticker.cancel()
+        for task in (self._ticker, self._follower):
+            if task is not None:
+                task.cancel()
         if self._listener is not None:
             steps["stopping the input"] = self._listener.stop
+        steps["leaving the clocks"] = self._clock_readers.stop
         steps["stopping the engine"] = self._engine.stop
         for control in self._controls:
             steps[f"closing {type(control).__name__}"] = control.close
@@ -394,6 +408,12 @@ class Daemon:
             interval = RECORDING_SECONDS if self._captures.recording else LEVEL_SECONDS
             await asyncio.sleep(min(interval, max(0.0, next_level - time.perf_counter())))
 
+    async def _follow_clocks(self) -> None:
+        """Read the sources of time that are chosen; until cancelled."""
+        while True:
+            await self._clock_readers.poll()
+            await asyncio.sleep(LEVEL_SECONDS)
+
     def _publish_level(self) -> None:
         listener = self._listener
         if listener is None:
@@ -405,20 +425,15 @@ class Daemon:
 
     def _publish_clock(self, now_seconds: float) -> None:
         """Publish changes of clock and beat, and log once that a playing DAW has gone quiet."""
-        clock = self._clock
+        self._clocks.poll(now_seconds)
+        clock = self._clocks.current
         is_gone = clock.is_gone(now_seconds)
         if is_gone and not self._daw_is_gone:
-            _log.warning("the DAW sends no more transport messages: it counts as stopped")
+            _log.warning("the DAW sends no more of its time: it counts as stopped")
         self._daw_is_gone = is_gone
-        if clock.tempo_bpm is None or clock.meter is None:
+        if clock.tempo_bpm is None and self._snapshot.clock is None:
             return
-        clock_changed = ClockChanged(
-            "osc",
-            float(clock.tempo_bpm),
-            clock.meter.numerator,
-            clock.meter.denominator,
-            clock.is_playing(now_seconds),
-        )
+        clock_changed = self._clocks.state(now_seconds)
         if clock_changed != self._snapshot.clock:
             self._publish(clock_changed)
         beat = clock.beat_at(now_seconds)

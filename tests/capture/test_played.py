@@ -19,7 +19,7 @@ from bridge.capture.played import (
     PlayedNotes,
 )
 from bridge.chroma import note_pitch_classes
-from bridge.clock.beat_clock import BeatClock
+from bridge.clock.osc_clock import OscClock
 from bridge.errors import NotEnoughBars, SilentMelody
 from bridge.midi import MidiMessage
 from bridge.timing import Lead, Meter, Note, Take
@@ -57,7 +57,7 @@ class Keyboard:
     def __init__(self, daw: Daw) -> None:
         self.daw = daw
         self.now = daw.legs[0].seconds - BEFORE_SECONDS
-        self.clock, self.played = BeatClock(), PlayedNotes()
+        self.clock, self.played = OscClock(), PlayedNotes()
         self._packets = list(daw.packets(jitter=(0.0, 0.0)))
         self._messages: list[MidiMessage] = []
 

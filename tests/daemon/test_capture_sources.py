@@ -11,7 +11,7 @@ import pytest
 
 from bridge.audio import Waveform
 from bridge.capture.played import PlayedNotes
-from bridge.clock.beat_clock import BeatClock
+from bridge.clock.osc_clock import OscClock
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     CaptureChanged,
@@ -52,7 +52,7 @@ class Stage:
     def __init__(self, *, has_input: bool = True, source: MelodySource = "auto") -> None:
         self.published: list[Event] = []
         self.requests = RequestRegistry(self.published.append)
-        self.clock, self.played = BeatClock(), PlayedNotes()
+        self.clock, self.played = OscClock(), PlayedNotes()
         self.ring = Ring.create(RATE, 1, 60.0)
         self.listener = FakeListener(self.ring)
         self.now = FIRST_SECONDS - 1.0
@@ -61,7 +61,9 @@ class Stage:
         self._noise = np.random.default_rng(1)
         self._messages: list[MidiMessage] = []
         defaults = SessionDefaults(RunOptions(source=source))
-        session_time = SessionTime(self.clock, lambda: ClipSettings(tempo_bpm=Fraction(120)))
+        session_time = SessionTime(
+            lambda: self.clock, lambda: ClipSettings(tempo_bpm=Fraction(120))
+        )
         self.captures = CaptureRegistry(
             self.requests,
             session_time,

@@ -15,7 +15,7 @@ import soundfile
 
 from bridge.audio import Waveform
 from bridge.capture.played import PlayedNotes
-from bridge.clock.beat_clock import BeatClock
+from bridge.clock.osc_clock import OscClock
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     CaptureFile,
@@ -58,7 +58,7 @@ class Harness:
     def __init__(self, listener: FakeListener | None = None, roots: tuple[Path, ...] = ()) -> None:
         self.published: list[Event] = []
         self.requests = RequestRegistry(self.published.append)
-        session_time = SessionTime(BeatClock(), lambda: ClipSettings(tempo_bpm=Fraction(120)))
+        session_time = SessionTime(OscClock, lambda: ClipSettings(tempo_bpm=Fraction(120)))
         self.captures = CaptureRegistry(
             self.requests,
             session_time,
