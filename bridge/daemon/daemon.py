@@ -204,10 +204,7 @@ class Daemon:
             if options.input == NO_INPUT
             else Listener(options.input, self._input_changed, channels=options.input_channels)
         )
-        self._played = PlayedNotes()
-        self._midi_receivers: list[Callable[[Sequence[MidiMessage]], None]] = [
-            self._played.received
-        ]
+        self._midi_receivers: list[Callable[[Sequence[MidiMessage]], None]] = []
         self._midi = MidiPorts(
             options.midi, self._receive_midi, self._midi_changed, output=options.midi_out
         )
@@ -219,7 +216,11 @@ class Daemon:
                 send=self._midi.send,
             )
             self._controls.append(midi)
-            self._midi_receivers.append(midi.received)
+            self._played = PlayedNotes(midi.is_mapped)
+            # First the notes: a command may take them.
+            self._midi_receivers += [self._played.received, midi.received]
+        else:
+            self._played = PlayedNotes()
         self._captures = CaptureRegistry(
             self._requests,
             self._time,
