@@ -96,6 +96,16 @@ class PlayedNotes:
             self._release(port, None, now_seconds)
         self._ports = frozenset(ports)
 
+    def begun(self, start_seconds: float, end_seconds: float) -> list[PlayedNote]:
+        """The notes that begin from one instant on and before another, by their start."""
+        found = []
+        for note in reversed(self._notes):
+            if note.start_seconds < start_seconds - _DISORDER_SECONDS:
+                break
+            if start_seconds <= note.start_seconds < end_seconds:
+                found.append(_played(note))
+        return sorted(found)
+
     def between(self, start_seconds: float, end_seconds: float) -> list[PlayedNote]:
         """The notes that sound after one instant and begin before another, by their start."""
         found = []
