@@ -114,7 +114,7 @@ def test_the_package_itself_imports_nothing() -> None:
         "config",
         "control.midi",
         "control.osc",
-        "clock.beat_clock",
+        "clock.clocks",
         "soundcard.listener",
         "capture.begin",
         "engine",

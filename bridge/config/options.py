@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from bridge.commands import MelodySource
 from bridge.config.readers import (
     DEFAULT_DEVICE,
     DEVICE,
@@ -33,19 +34,24 @@ from bridge.config.readers import (
     SWITCH,
     TEMPO,
     Reader,
+    choice,
     ints,
     numbers,
+    one_of,
     text,
 )
 from bridge.errors import BadArgument
-from bridge.timing import Meter
+from bridge.timing import Lead, Meter
 
 DEFAULT_OSC_PORT = 7771
 POSITIONAL = "positional"
 """In place of a flag: the command line takes the option by its position."""
 
-Place = Literal["render", "run", "file", "preset", "osc"]
-"""Where an option may be set: a flag of `render`, a flag of `run`, config.toml, a preset, OSC."""
+Place = Literal["render", "run", "file", "preset", "osc", "session"]
+"""Where an option may be set: a flag of `render`, a flag of `run`, config.toml, a preset, OSC.
+
+In OSC, `osc` is `/bridge/set` and a request for clips, and `session` is `/bridge/set` alone.
+"""
 
 
 @dataclass(frozen=True)
@@ -186,6 +192,15 @@ class Options:
         places=("render",),
         metavar="NAME|N",
         default_text="the highest note of all tracks",
+        group="music",
+        in_sidecar=True,
+    )
+    lead: Lead = _option(
+        one_of(*get_args(Lead)),
+        "highest",
+        "which of several notes at a time is the melody",
+        places=("render", "file", "preset", "osc"),
+        metavar="NOTE",
         group="music",
         in_sidecar=True,
     )
@@ -454,6 +469,41 @@ class RunOptions:
         "the MIDI output, for the lights of a controller",
         places=("run", "file"),
         metavar="NAME|jack|none",
+    )
+    clock: Literal["auto", "osc", "midi", "link", "jack", "internal"] = _option(
+        choice("auto", "osc", "midi", "link", "jack", "internal"),
+        "auto",
+        "the source of time: a DAW by OSC, MIDI clock, Ableton Link, JACK transport, the daemon's "
+        "own clock; auto: the one that moves",
+        places=("run", "file"),
+        metavar="SOURCE",
+    )
+    link: bool = _option(
+        SWITCH,
+        False,
+        "let `auto` take Ableton Link too, which opens a UDP port on all networks",
+        places=("run", "file"),
+        default_text="only `--clock link` does",
+    )
+    clock_offset_ms: float = _option(
+        numbers(-500, 500),
+        0.0,
+        "how much later than a MIDI clock says its beats are heard",
+        places=("file",),
+    )
+    count_in_bars: int = _option(
+        ints(0, 4),
+        0,
+        "bars that the daemon's own clock counts in before its first beat",
+        places=("run", "file"),
+        metavar="N",
+    )
+    source: MelodySource = _option(
+        one_of(*get_args(MelodySource)),
+        "auto",
+        "what captures take; auto: the notes if any were played, else the sound",
+        places=("run", "file", "session"),
+        metavar="SOURCE",
     )
     melody_roots: tuple[Path, ...] = _option(
         FOLDERS,

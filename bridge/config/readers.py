@@ -122,6 +122,19 @@ def _switch(name: str, raw: object) -> bool:
     return raw
 
 
+def one_of(*words: str) -> Reader:
+    """One of these words, in any case."""
+    permitted = f"{', '.join(words[:-1])} or {words[-1]}"
+
+    def read(name: str, raw: object) -> str:
+        word = raw.strip().lower() if isinstance(raw, str) else ""
+        if word not in words:
+            raise BadArgument(f"{name} {raw!r}: write {permitted}")
+        return word
+
+    return Reader(read, "text", permitted)
+
+
 def text(longest: int) -> Reader:
     """Text of that many characters at most, on one line."""
 
@@ -139,6 +152,17 @@ def text(longest: int) -> Reader:
         return line
 
     return Reader(read, "text")
+
+
+def choice(*words: str) -> Reader:
+    """One of these words."""
+
+    def read(name: str, raw: object) -> str:
+        if raw not in words:
+            raise BadArgument(f"{name} {raw!r}: choose one of {', '.join(words)}")
+        return str(raw)
+
+    return Reader(read, "text", ", ".join(words))
 
 
 def _part(name: str, raw: object) -> str:

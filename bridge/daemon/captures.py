@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.audio import Waveform
-from bridge.capture import begin as capture_begin
 from bridge.capture.begin import Capture
-from bridge.capture.source import Source
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     CaptureChanged,
@@ -29,6 +27,7 @@ from bridge.commands import (
     Remark,
 )
 from bridge.daemon.bounded import Bounded
+from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.notes import joined_notes, take_of_notes
 from bridge.daemon.requests import DEFECT, RequestRegistry
@@ -37,14 +36,12 @@ from bridge.errors import (
     BridgeError,
     Cancelled,
     Internal,
-    NoInput,
     NotEnoughBars,
     SilentMelody,
     UnknownMelody,
 )
 from bridge.soundcard.level import LOWEST_DB, peak_db
-from bridge.soundcard.listener import Listener
-from bridge.soundcard.ring import Overwritten, Ring
+from bridge.soundcard.ring import Overwritten
 from bridge.timing import Take, beats_to_seconds, first_meter, first_tempo
 
 MOST_CAPTURES = 32
@@ -95,9 +92,8 @@ class CaptureRegistry:
     """All captures by id. For the event loop's thread; files are read in others.
 
     Args:
-        listener: records the input; None: the daemon has no input.
+        sources: begins captures of what is played.
         files: reads melody files.
-        input_latency_seconds: delay from when a sound is played to when it is captured.
     """
 
     def __init__(
@@ -105,13 +101,11 @@ class CaptureRegistry:
         requests: RequestRegistry,
         session_time: SessionTime,
         *,
-        listener: Listener | None,
+        sources: CaptureSources,
         files: MelodyFiles,
-        input_latency_seconds: float,
     ) -> None:
         self._requests, self._time = requests, session_time
-        self._listener, self._files = listener, files
-        self._latency_seconds = input_latency_seconds
+        self._sources, self._files = sources, files
         self._entries: dict[str, CaptureEntry] = {}
         self._newest: Bounded[str, str] = Bounded(MOST_CLIENTS)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,7 +114,7 @@ class CaptureRegistry:
 
     @property
     def recording(self) -> bool:
-        """Whether a capture records the input."""
+        """Whether a capture records the input or played notes."""
         return any(entry.running is not None for entry in self._entries.values())
 
     def begin(
@@ -222,7 +216,7 @@ class CaptureRegistry:
         """End every recording with the audio that it has: no more comes."""
         for entry in list(self._entries.values()):
             if entry.running is not None:
-                entry.running.lost(now_seconds)
+                entry.running.input_lost()
                 self._update(entry, entry.running, now_seconds)
 
     def _start(
@@ -239,33 +233,10 @@ class CaptureRegistry:
                 self._publish(entry, "recording")
                 self._start_task(self._read(entry, command))
             case CaptureStart() | CaptureLast():
-                entry.running = self._record(command, now_seconds)
+                entry.running = self._sources.begin(command, now_seconds)
                 entry.bars = command.bars or 0
-                if self._listener is not None and self._listener.state != "ready":
-                    # The last ring is still there, but gets no more audio.
-                    entry.running.lost(now_seconds)
                 self._publish(entry, entry.running.state)
                 self._update(entry, entry.running, now_seconds)
-
-    def _record(self, command: CaptureStart | CaptureLast, now_seconds: float) -> Capture:
-        source = Source(
-            self._ring(),
-            self._time.bar_lines,
-            self._latency_seconds,
-            self._time.tempo_bpm(),
-            first_meter(self._time.meter()),
-            command.id,
-        )
-        if isinstance(command, CaptureStart):
-            return capture_begin.start(source, command.bars, now_seconds)
-        return capture_begin.last(source, command.bars, now_seconds)
-
-    def _ring(self) -> Ring:
-        if self._listener is None:
-            raise NoInput("the daemon runs with input none: start it with an input to record")
-        if self._listener.ring is None:
-            raise NoInput(f"no input to record: {self._listener.detail}")
-        return self._listener.ring
 
     def _update(self, entry: CaptureEntry, running: Capture, now_seconds: float) -> None:
         before = running.state

@@ -15,17 +15,19 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bridge import __version__
-from bridge.clock.beat_clock import BeatClock
+from bridge.capture.played import PlayedNotes
+from bridge.clock.clocks import Clocks
+from bridge.clock.midi_clock import MidiClock
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     PROTOCOL,
     BeatReached,
     CaptureChanged,
     ClipReady,
-    ClockChanged,
     Done,
     EngineChanged,
     EngineState,
@@ -44,12 +46,14 @@ from bridge.commands import (
 from bridge.config import NO_INPUT, OPTIONS, RunOptions
 from bridge.control import Control, MidiControl, OscControl
 from bridge.control.addresses import event_message
+from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.captures import CaptureRegistry
+from bridge.daemon.clock_readers import ClockReaders
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.logs import log_fields, log_path, set_up
 from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.requests import RequestRegistry
-from bridge.daemon.session import MOST_ADMITTED, Session
+from bridge.daemon.session import MOST_ADMITTED, NO_ID, Session
 from bridge.daemon.snapshot import GENERATE, Snapshot
 from bridge.delivery import History, takes_folder
 from bridge.engine.process.host import EngineHost
@@ -165,6 +169,7 @@ class Daemon:
         self._options, self._folder, self._snapshot = options, folder, snapshot
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ticker: asyncio.Task[None] | None = None
+        self._follower: asyncio.Task[None] | None = None
         self._daw_is_gone = False
         self._next_overflow_line = 0.0
         self._takes_folder = ""
@@ -178,8 +183,16 @@ class Daemon:
             ),
         ]
         defaults = SessionDefaults(options)
-        self._clock = BeatClock()
-        self._time = SessionTime(self._clock, lambda: defaults.settings)
+        self._clocks = Clocks(
+            lambda: defaults.settings,
+            lambda change: self._publish(Remark(NO_ID, change)),
+            choice=options.clock,
+            count_in_bars=options.count_in_bars,
+        )
+        self._clock_readers = ClockReaders(
+            self._clocks, lambda: defaults.settings, self._publish, link_in_auto=options.link
+        )
+        self._time = SessionTime(lambda: self._clocks.current, lambda: defaults.settings)
         self._requests = RequestRegistry(self._publish, answer=self._answer)
         self._engine: EngineHost = Supervisor(
             options.model,
@@ -193,9 +206,16 @@ class Daemon:
             if options.input == NO_INPUT
             else Listener(options.input, self._input_changed, channels=options.input_channels)
         )
-        self._midi_receivers: list[Callable[[Sequence[MidiMessage]], None]] = []
+        self._midi_clock = MidiClock(
+            partial(self._clocks.update, "midi"),
+            lambda: defaults.settings.get("tempo_bpm"),
+            offset_seconds=options.clock_offset_ms / 1000,
+        )
+        self._midi_receivers: list[Callable[[Sequence[MidiMessage]], None]] = [
+            self._midi_clock.received
+        ]
         self._midi = MidiPorts(
-            options.midi, self._receive_midi, self._publish, output=options.midi_out
+            options.midi, self._receive_midi, self._midi_changed, output=options.midi_out
         )
         if options.midi != NO_MIDI:
             midi = MidiControl(
@@ -205,20 +225,31 @@ class Daemon:
                 send=self._midi.send,
             )
             self._controls.append(midi)
-            self._midi_receivers.append(midi.received)
+            self._played = PlayedNotes(midi.is_mapped)
+            # First the notes: a command may take them.
+            self._midi_receivers += [self._played.received, midi.received]
+        else:
+            self._played = PlayedNotes()
         self._captures = CaptureRegistry(
             self._requests,
             self._time,
-            listener=self._listener,
+            sources=CaptureSources(
+                self._time,
+                listener=self._listener,
+                input_latency_seconds=options.input_latency_ms / 1000,
+                played=self._played,
+                source=lambda: defaults.source,
+            ),
             files=MelodyFiles((*usual_roots(), *_working_folder(), folder, *options.melody_roots)),
-            input_latency_seconds=options.input_latency_ms / 1000,
         )
         self._session = Session(
             options,
             folder,
             publish=self._publish,
+            answer=self._answer,
             requests=self._requests,
             defaults=defaults,
+            clocks=self._clocks,
             session_time=self._time,
             captures=self._captures,
             engine=self._engine,
@@ -241,6 +272,7 @@ class Daemon:
             self._publish(InputChanged("none", "", 0, NOTHING_RECORDED))
         self._midi.start()
         self._ticker = keep_running("polling", self._tick)
+        self._follower = keep_running("following the clocks", self._follow_clocks)
 
     def stop_for(self, reason: str) -> None:
         """Complete `stopped`."""
@@ -250,10 +282,12 @@ class Daemon:
     async def close(self) -> None:
         """Cancel every request and publish its end; stop the children and close the controls."""
         steps: dict[str, Callable[[], Awaitable[None]]] = {"stopping requests": self._session.stop}
-        if self._ticker is not None:
-            self._ticker.cancel()
+        for task in (self._ticker, self._follower):
+            if task is not None:
+                task.cancel()
         if self._listener is not None:
             steps["stopping the input"] = self._listener.stop
+        steps["leaving the clocks"] = self._clock_readers.stop
         steps["stopping the engine"] = self._engine.stop
         for control in self._controls:
             steps[f"closing {type(control).__name__}"] = control.close
@@ -365,6 +399,10 @@ class Daemon:
             except Exception:
                 _log.exception("MIDI messages were not understood")
 
+    def _midi_changed(self, change: MidiPortsChanged) -> None:
+        self._played.ports_changed(change.inputs, time.perf_counter())
+        self._publish(change)
+
     async def _tick(self) -> None:
         """Poll captures, and publish level, clock and queue; until cancelled."""
         next_level = time.perf_counter()
@@ -380,6 +418,12 @@ class Daemon:
             interval = RECORDING_SECONDS if self._captures.recording else LEVEL_SECONDS
             await asyncio.sleep(min(interval, max(0.0, next_level - time.perf_counter())))
 
+    async def _follow_clocks(self) -> None:
+        """Read the sources of time that are chosen; until cancelled."""
+        while True:
+            await self._clock_readers.poll()
+            await asyncio.sleep(LEVEL_SECONDS)
+
     def _publish_level(self) -> None:
         listener = self._listener
         if listener is None:
@@ -391,20 +435,16 @@ class Daemon:
 
     def _publish_clock(self, now_seconds: float) -> None:
         """Publish changes of clock and beat, and log once that a playing DAW has gone quiet."""
-        clock = self._clock
+        self._midi_clock.poll(now_seconds)
+        self._clocks.poll(now_seconds)
+        clock = self._clocks.current
         is_gone = clock.is_gone(now_seconds)
         if is_gone and not self._daw_is_gone:
-            _log.warning("the DAW sends no more transport messages: it counts as stopped")
+            _log.warning("the DAW sends no more of its time: it counts as stopped")
         self._daw_is_gone = is_gone
-        if clock.tempo_bpm is None or clock.meter is None:
+        if clock.tempo_bpm is None and self._snapshot.clock is None:
             return
-        clock_changed = ClockChanged(
-            "osc",
-            float(clock.tempo_bpm),
-            clock.meter.numerator,
-            clock.meter.denominator,
-            clock.is_playing(now_seconds),
-        )
+        clock_changed = self._clocks.state(now_seconds)
         if clock_changed != self._snapshot.clock:
             self._publish(clock_changed)
         beat = clock.beat_at(now_seconds)

@@ -20,6 +20,7 @@ from bridge.commands import (
     InputChanged,
     InputOverflowed,
     Level,
+    LinkPeersChanged,
     Listening,
     MidiPortsChanged,
     Progress,
@@ -62,6 +63,7 @@ class Snapshot:
     Attributes:
         port: the daemon's UDP port; 0: not yet open.
         clock, beat: the DAW's time; None before it is known.
+        link_peers: other programs in the Ableton Link session.
         waiting: requests in the engine's queue.
         overflows: times that the input lost audio.
         defaults: the session's settings.
@@ -79,6 +81,7 @@ class Snapshot:
     midi: MidiPortsChanged = field(default_factory=lambda: MidiPortsChanged((), ()))
     clock: ClockChanged | None = None
     beat: int | None = None
+    link_peers: int = 0
     defaults: ClipSettings = field(default_factory=ClipSettings)
     clients: tuple[str, ...] = ()
     requests: dict[str, OpenRequest] = field(default_factory=dict)
@@ -105,6 +108,8 @@ class Snapshot:
                 self.clock = event
             case BeatReached(beat):
                 self.beat = beat
+            case LinkPeersChanged(count):
+                self.link_peers = count
             case DefaultsChanged(settings):
                 self.defaults = settings
             case ClientsChanged(clients):

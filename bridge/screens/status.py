@@ -239,12 +239,15 @@ def _state(state: str, detail: str) -> Text:
 
 def _transport(snapshot: Snapshot) -> str:
     clock = snapshot.clock
+    peers = snapshot.link_peers
+    link = f"   Link: {peers} {'peer' if peers == 1 else 'peers'}" if peers else ""
     if clock is None:
-        return "not received yet"
+        return f"not received yet{link}"
     state = "stopped"
     if clock.is_playing:
         state = "playing" if snapshot.beat is None else f"playing, beat {snapshot.beat}"
-    return f"{clock.tempo_bpm:g} bpm, {clock.numerator}/{clock.denominator}, {state}"
+    meter = f"{clock.numerator}/{clock.denominator}"
+    return f"{clock.source}: {clock.tempo_bpm:g} bpm, {meter}, {state}{link}"
 
 
 def _meter(peak_db: float, rms_db: float) -> Text:
