@@ -89,6 +89,10 @@ def test_controls(control: str, trigger: Trigger) -> None:
             "do='/bridge/set'\narguments=['lead', '{value}']",
             Scale(choices=("highest", "last", "loudest")),
         ),
+        (
+            "do='/bridge/capture/start'\narguments=['source', '{value}']",
+            Scale(choices=("sound", "midi", "auto")),
+        ),
         ("do='/bridge/capture/last'\narguments=['{value}']\nto=[1, 8]", Scale(1, 8)),
         ("do='/bridge/set'\narguments=['bars', 8]", None),
     ],
