@@ -66,6 +66,7 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
         "osc_port": 7771,
         "input_latency_ms": 0.0,
         "clock": "auto",
+        "link": False,
         "clock_offset_ms": 0.0,
         "count_in_bars": 0,
         "model": "pocket",
