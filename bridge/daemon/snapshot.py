@@ -22,6 +22,7 @@ from bridge.commands import (
     Level,
     LinkPeersChanged,
     Listening,
+    MidiPortsChanged,
     Progress,
     QueueChanged,
     RequestBegun,
@@ -77,6 +78,7 @@ class Snapshot:
     input: InputChanged = field(default_factory=lambda: InputChanged("none", "", 0))
     level: Level = field(default_factory=lambda: Level(LOWEST_DB, LOWEST_DB))
     overflows: int = 0
+    midi: MidiPortsChanged = field(default_factory=lambda: MidiPortsChanged((), ()))
     clock: ClockChanged | None = None
     beat: int | None = None
     link_peers: int = 0
@@ -98,6 +100,8 @@ class Snapshot:
                 self.input = event
             case InputOverflowed(count):
                 self.overflows = count
+            case MidiPortsChanged():
+                self.midi = event
             case Level():
                 self.level = event
             case ClockChanged():

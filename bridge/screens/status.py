@@ -116,6 +116,8 @@ class Screen(logging.Handler):
             lost = f"   {snapshot.overflows} overflows" if snapshot.overflows else ""
             level = snapshot.level
             yield 6, _row("", _meter(level.peak_db, level.rms_db) + Text(lost, style="red"))
+        if snapshot.midi.detail:
+            yield 7, _row("midi", Text(snapshot.midi.detail))
         yield 6, _row("transport", Text(_transport(snapshot)))
         if snapshot.defaults.values:
             yield 9, _row("settings", Text(snapshot.defaults.text()))
@@ -244,7 +246,8 @@ def _transport(snapshot: Snapshot) -> str:
     state = "stopped"
     if clock.is_playing:
         state = "playing" if snapshot.beat is None else f"playing, beat {snapshot.beat}"
-    return f"{clock.tempo_bpm:g} bpm, {clock.numerator}/{clock.denominator}, {state}{link}"
+    meter = f"{clock.numerator}/{clock.denominator}"
+    return f"{clock.source}: {clock.tempo_bpm:g} bpm, {meter}, {state}{link}"
 
 
 def _meter(peak_db: float, rms_db: float) -> Text:

@@ -27,6 +27,8 @@ from tests.processes import KILL
 
 SAMPLE_RATE = 44_100
 PERIOD = 512
+LONG_PERIOD = 2048
+"""A busy machine misses few periods of this length. A test module asks for it: `jack_period`."""
 ATTEMPTS = 10
 INPUT_PORTS = ("PortAudio:in_0", "PortAudio:in_1")
 """The ports of the only input stream that a process has open through PortAudio."""
@@ -46,8 +48,8 @@ class JackServer:
         name: the server's name, which clients take from JACK_DEFAULT_SERVER.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, period: int = PERIOD) -> None:
+        self.name, self._period = name, period
         self._server: subprocess.Popen[bytes] | None = None
         self._monitor: subprocess.Popen[str] | None = None
 
@@ -61,7 +63,7 @@ class JackServer:
         self._server = subprocess.Popen(
             # The server ends when this process is killed, and frees its place: JACK has eight.
             f"setpriv --pdeathsig TERM jackd -r -n {self.name} "
-            f"-d dummy -r {SAMPLE_RATE} -p {PERIOD} -C {inputs} -P 2".split(),
+            f"-d dummy -r {SAMPLE_RATE} -p {self._period} -C {inputs} -P 2".split(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -103,7 +105,7 @@ class JackServer:
         def listed() -> bool:
             # A busy server refuses a client now and then.
             asked = subprocess.run(["jack_lsp"], capture_output=True, text=True)
-            names[:] = asked.stdout.split()
+            names[:] = asked.stdout.splitlines()
             return asked.returncode == 0
 
         until(listed, "the server lists its ports")
@@ -242,7 +244,15 @@ def jack_server(module_jack_server: JackServer) -> JackServer:
 
 
 @pytest.fixture(scope="module")
-def module_jack_server(require_program: Callable[[str], str]) -> Iterator[JackServer]:
+def jack_period() -> int:
+    """The frames in a period of this module's server; a module may override it."""
+    return PERIOD
+
+
+@pytest.fixture(scope="module")
+def module_jack_server(
+    require_program: Callable[[str], str], jack_period: int
+) -> Iterator[JackServer]:
     """The server of `jack_server`, for a module's own fixtures."""
     for program in ("setpriv", "jackd", "jack_lsp", "jack_connect", "sndfile-jackplay"):
         require_program(program)
@@ -250,7 +260,7 @@ def module_jack_server(require_program: Callable[[str], str]) -> Iterator[JackSe
     # Before the environment names the server: the tracker lives as long as this process, and
     # must not count as a client that is left.
     resource_tracker.ensure_running()
-    server = JackServer(f"melody-bridge-{os.getpid()}")
+    server = JackServer(f"melody-bridge-{os.getpid()}", jack_period)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JACK_DEFAULT_SERVER", server.name)
         patch.setenv("JACK_NO_START_SERVER", "1")

@@ -20,6 +20,8 @@ from tests.peers.wait import until
 TICKS_PER_BEAT = 24
 TICK, START, CONTINUE, STOP = (bytes([status]) for status in (0xF8, 0xFA, 0xFB, 0xFC))
 ACTIVE_SENSING = b"\xfe"
+ARRIVAL_SECONDS = 15.0
+"""What has not come by then was lost: a period that the server misses loses messages."""
 
 
 class Timed(NamedTuple):
@@ -137,8 +139,12 @@ class MidiReceiver:
         def found() -> list[Timed]:
             return [message for message in self.read() if message.data == data]
 
-        until(found, f"{data.hex(' ')} comes")
+        until(found, f"{data.hex(' ')} comes", ARRIVAL_SECONDS)
         return found()[0]
+
+    def wait_for_count(self, count: int) -> None:
+        """Wait for so many messages, or more."""
+        until(lambda: len(self.read()) >= count, f"{count} messages come", ARRIVAL_SECONDS)
 
 
 @contextmanager

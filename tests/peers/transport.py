@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from statistics import median
 
 from bridge.timing import Meter
 from tests.peers.jack import SAMPLE_RATE, JackServer
@@ -13,6 +14,8 @@ from tests.peers.timeline import Timeline
 from tests.peers.wait import until
 
 MIDI_CLOCK_PORT = "jack_midi_clock:mclk_out"
+_CYCLES = 9
+"""The times of so many cycles are compared: on a busy machine a single one is off by 1 ms."""
 
 
 class TransportLeader:
@@ -28,8 +31,15 @@ class TransportLeader:
         """
         self._peer.tell("start")
         until(lambda: self.where()[0], "the transport rolls")
-        _, frame, seconds = self.where()
-        return Timeline(seconds - frame / SAMPLE_RATE, (0, self._tempo_bpm))
+        seen: dict[int, float] = {}
+
+        def enough() -> bool:
+            _, frame, seconds = self.where()
+            seen[frame] = seconds - frame / SAMPLE_RATE
+            return len(seen) >= _CYCLES
+
+        until(enough, f"the transport rolls for {_CYCLES} cycles")
+        return Timeline(median(seen.values()), (0, self._tempo_bpm))
 
     def stop(self) -> None:
         """Stop, and wait until the playhead stands still."""
