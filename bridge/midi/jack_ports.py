@@ -90,8 +90,8 @@ class JackPorts:
         origin = inbox.source(source.name) if source is not None else None
 
         def process(frames: int) -> None:
-            frames_since = client.frames_since_cycle_start
-            clock.begin_cycle(client.last_frame_time, frames_since, time.perf_counter())
+            now_frame = client.frame_time
+            clock.begin_cycle(client.last_frame_time, now_frame, time.perf_counter())
             if origin is not None:
                 for frame, data in source.incoming_midi_events():
                     inbox.put(Delivery(clock.seconds(frame), origin, bytes(data)))
