@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bridge.timing import MAX_TEMPO_BPM
 
 TICKS_PER_BEAT = 24
 """MIDI clock's, for each quarter note."""
 SURE_TICKS = TICKS_PER_BEAT
 """A line of fewer ticks may be off: many clocks begin with irregular ones."""
 
+_SHORTEST_SECONDS = 60 / TICKS_PER_BEAT / MAX_TEMPO_BPM
+"""Ticks closer together waited somewhere, and came all at once."""
 _LONGEST = 8 * TICKS_PER_BEAT
 _REFIT_TICKS = 6
 _LEAST_TICKS = 6
@@ -30,9 +35,11 @@ _LEVEL_TICKS = 4
 """Ticks that must be late by the same amount to show that some were lost before them."""
 _SIGMAS = 5.0
 """Ticks are off the line when their mean is off by more than so many standard errors."""
+_WORST = 3.0
+"""Ticks that lie on a line are not off it by more than so many times the usual jitter."""
 _LEAST_SECONDS = 0.0002
 """A smaller distance from the line is none."""
-_SAME_SHARE = 0.35
+_SAME_SHARE = 0.3
 """Share of an interval by which ticks may differ from the place of another tick."""
 
 
@@ -129,13 +136,16 @@ class TickLine:
         elif self._are_off():
             self.is_settled = False
             self._explain()
-        elif self.is_settled:
-            if self._new >= _REFIT_TICKS:
-                self._fit()
-        elif self._new >= _LEAST_TICKS:
-            # Some ticks came late, and the newest are on the line again.
+        elif self._new >= _PATIENCE_TICKS or (
+            self._new >= _REFIT_TICKS and abs(self._residuals()[-1]) <= self._usual_seconds
+        ):
             self._drop_late_ones()
             self._fit()
+
+    @property
+    def _usual_seconds(self) -> float:
+        """How far off the line a tick is at most, unless it came late."""
+        return _SIGMAS * self._jitter_seconds + _LEAST_SECONDS
 
     def _fit(self) -> None:
         """Draw the line again through all its ticks, or a new one if the tempo has changed."""
@@ -153,13 +163,15 @@ class TickLine:
             self._begin_with(len(numbers) - index)
 
     def _are_off(self) -> bool:
-        """Whether the ticks since the last fit have left the line."""
+        """Whether most of the newest ticks since the last fit are off the line."""
         assert self._line is not None
-        count = min(self._new, _REFIT_TICKS)
-        line, newest = self._line, range(-count, 0)
-        mean = sum(self._seconds[at] - line.seconds_at(self._numbers[at]) for at in newest) / count
-        error = self._line.error_seconds(self.number, count, self._jitter_seconds)
-        return abs(mean) > max(_SIGMAS * error, _LEAST_SECONDS)
+        line, count = self._line, min(self._new, _REFIT_TICKS)
+        # The median: a few ticks that came late do not count.
+        middle = median(
+            self._seconds[at] - line.seconds_at(self._numbers[at]) for at in range(-count, 0)
+        )
+        error = line.error_seconds(self.number, count, self._jitter_seconds)
+        return abs(middle) > max(_SIGMAS * error, _LEAST_SECONDS)
 
     def _residuals(self) -> NDArray[np.float64]:
         """How far the ticks since the last fit are off the line."""
@@ -174,33 +186,33 @@ class TickLine:
 
     def _explain(self) -> None:
         """Find out why the newest ticks are off the line, if that shows by now."""
-        if self._count_lost():
-            self._fit()
+        lates = self._residuals() / self.interval_seconds
+        lost = np.maximum.accumulate(np.rint(lates).astype(int).clip(0))
+        losses = np.count_nonzero(np.diff(lost, prepend=0))
+        if losses and np.abs(lates - lost).max() <= _SAME_SHARE and 2 * losses <= len(lost):
+            # Late by whole numbers of intervals: ticks were lost, and more may be before long.
+            if lost[-_LEVEL_TICKS:].min() == lost[-1] or self._new >= _PATIENCE_TICKS:
+                self._count(lost)
         elif self._new >= _LEAST_TICKS:
             self._bend()
 
-    def _count_lost(self) -> bool:
-        """Count the ticks that were lost, if the newest are late by a number of whole intervals."""
-        residuals, interval = self._residuals(), self.interval_seconds
-        steps = np.diff(residuals, prepend=0.0)
-        at = int(steps.argmax())
-        lost = round(float(steps[at]) / interval)
-        level = residuals[at:]
-        if lost < 1 or len(level) < _LEVEL_TICKS:
-            return False
-        if np.abs(level - lost * interval).max() > _SAME_SHARE * interval:
-            return False
-        for _ in range(len(level)):
+    def _count(self, lost: NDArray[np.int64]) -> None:
+        """Count lost ticks: so many before each tick since the last fit."""
+        first = self.number + 1 - len(lost)
+        for _ in lost:
             self._numbers.pop()
-        self._numbers.extend(range(self.number - len(level) + 1 + lost, self.number + 1 + lost))
-        self.number += lost
-        return True
+        self._numbers.extend(int(first + at + more) for at, more in enumerate(lost))
+        self.number = self._numbers[-1]
+        self._fit()
 
     def _bend(self) -> None:
         """Begin another line where the tempo changed, once it has enough ticks."""
         numbers, seconds = np.array(self._numbers, float), np.array(self._seconds)
         index, _ = _best_bend(numbers, seconds, _line_through(numbers, seconds))
-        if len(numbers) - index >= _LEAST_TICKS:
+        rest = _line_through(numbers[index:], seconds[index:])
+        most = _WORST * self._jitter_seconds + _LEAST_SECONDS
+        is_line = rest.residual_seconds <= most and rest.interval_seconds >= _SHORTEST_SECONDS
+        if len(numbers) - index >= _LEAST_TICKS and is_line:
             self._begin_with(len(numbers) - index)
         elif self._new >= _PATIENCE_TICKS:
             self._begin_with(2 * _LEAST_TICKS)
@@ -215,15 +227,14 @@ class TickLine:
         self._line = _line_through(np.array(self._numbers, float), np.array(self._seconds))
 
     def _drop_late_ones(self) -> None:
-        """Forget the ticks since the last fit that are far off the line."""
+        """Forget the ticks since the last fit that came late."""
         residuals = self._residuals()
-        most = _SIGMAS * self._jitter_seconds + _LEAST_SECONDS
         kept = [
             (number, seconds)
             for index, (number, seconds) in enumerate(
                 zip(self._numbers, self._seconds, strict=True), len(residuals) - len(self._numbers)
             )
-            if index < 0 or abs(residuals[index]) <= most
+            if index < 0 or abs(residuals[index]) <= self._usual_seconds
         ]
         self._numbers = deque((number for number, _ in kept), maxlen=_LONGEST)
         self._seconds = deque((seconds for _, seconds in kept), maxlen=_LONGEST)

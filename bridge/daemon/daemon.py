@@ -15,11 +15,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bridge import __version__
 from bridge.capture.played import PlayedNotes
 from bridge.clock.clocks import Clocks
+from bridge.clock.midi_clock import MidiClock
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     PROTOCOL,
@@ -204,8 +206,14 @@ class Daemon:
             else Listener(options.input, self._input_changed, channels=options.input_channels)
         )
         self._played = PlayedNotes()
+        self._midi_clock = MidiClock(
+            partial(self._clocks.update, "midi"),
+            lambda: defaults.settings.get("tempo_bpm"),
+            offset_seconds=options.clock_offset_ms / 1000,
+        )
         self._midi_receivers: list[Callable[[Sequence[MidiMessage]], None]] = [
-            self._played.received
+            self._midi_clock.received,
+            self._played.received,
         ]
         self._midi = MidiPorts(
             options.midi, self._receive_midi, self._midi_changed, output=options.midi_out
@@ -421,6 +429,7 @@ class Daemon:
 
     def _publish_clock(self, now_seconds: float) -> None:
         """Publish changes of clock and beat, and log once that a playing DAW has gone quiet."""
+        self._midi_clock.poll(now_seconds)
         self._clocks.poll(now_seconds)
         clock = self._clocks.current
         is_gone = clock.is_gone(now_seconds)

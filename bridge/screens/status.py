@@ -246,7 +246,8 @@ def _transport(snapshot: Snapshot) -> str:
     state = "stopped"
     if clock.is_playing:
         state = "playing" if snapshot.beat is None else f"playing, beat {snapshot.beat}"
-    return f"{clock.tempo_bpm:g} bpm, {clock.numerator}/{clock.denominator}, {state}{link}"
+    meter = f"{clock.numerator}/{clock.denominator}"
+    return f"{clock.source}: {clock.tempo_bpm:g} bpm, {meter}, {state}{link}"
 
 
 def _meter(peak_db: float, rms_db: float) -> Text:
