@@ -69,6 +69,7 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
         "midi": "auto",
         "midi_out": "none",
         "clock": "auto",
+        "link": False,
         "clock_offset_ms": 0.0,
         "count_in_bars": 0,
         "model": "pocket",
