@@ -184,7 +184,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(
-        dest="command", metavar="COMMAND", help=argparse.SUPPRESS, parser_class=_Parser
+        dest="command",
+        prog=PROGRAM,
+        metavar="COMMAND",
+        help=argparse.SUPPRESS,
+        parser_class=_Parser,
     )
     for command in COMMANDS:
         commands.add_parser(

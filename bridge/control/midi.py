@@ -104,6 +104,11 @@ class MidiControl:
             for one in self._entries_for(touch, message.port):
                 one.touch(touch, message.port, message.seconds)
 
+    def is_mapped(self, message: MidiMessage) -> bool:
+        """Whether an entry of the map names that message: then a note is a command, no melody."""
+        touch = read_touch(message.data)
+        return touch is not None and bool(self._entries_for(touch, message.port))
+
     def publish(self, event: Event) -> None:
         """Show an event by the lights, and keep what the pedal needs to know."""
         match event:
