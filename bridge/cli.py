@@ -78,7 +78,7 @@ COMMANDS = (
         ("config", "config --init"),
     ),
     Command(
-        *("devices", "manage", "list inputs and outputs"),
+        *("devices", "manage", "list inputs and outputs of sound and MIDI"),
         ("devices", "devices --json"),
     ),
     Command(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from ctypes.util import find_library
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +50,21 @@ def test_all_inputs_are_heard_each_once_and_a_port_is_there_for_other_programs(
     asyncio.run(receives())
 
 
+@pytest.fixture(params=["python-rtmidi", "rtmidi2"])
+def package(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the two packages in turn."""
+    if request.param == "rtmidi2":
+        pytest.importorskip("rtmidi2")
+        (tmp_path / "rtmidi.py").write_text("raise ImportError")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.syspath_prepend(tmp_path)
+        # The libjack in its wheel speaks another protocol than Debian's server.
+        monkeypatch.setenv("LD_PRELOAD", find_library("jack") or "")
+
+
+@pytest.mark.usefixtures("package")
 def test_sysex_clock_and_a_flood_are_whole(jack_server: JackServer) -> None:
     sysex = bytes([0xF0, *(number % 128 for number in range(1998)), 0xF7])
     flood = [bytes([0xB0, number // 128, number % 128]) for number in range(10_000)]
@@ -90,6 +107,7 @@ def test_a_device_that_is_unplugged_is_reported_and_heard_again_when_it_is_back(
     asyncio.run(receives())
 
 
+@pytest.mark.usefixtures("package")
 def test_lights_go_to_the_named_output_also_when_it_is_back(jack_server: JackServer) -> None:
     async def sends() -> None:
         async with observed_ports("none", output="device", api=RTMIDI_ON_JACK) as observed:

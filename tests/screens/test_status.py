@@ -26,6 +26,7 @@ from bridge.commands import (
     InputOverflowed,
     Level,
     Listening,
+    MidiPortsChanged,
     Progress,
     QueueChanged,
     RequestBegun,
@@ -71,6 +72,7 @@ def test_input_transport_clients_requests_and_clips_are_shown() -> None:
         Level(-6.0, -30.0),
         InputOverflowed(3),
         ClockChanged("osc", 93.7, 7, 8, True),
+        MidiPortsChanged(("Launchkey",), (), "from Launchkey"),
         DefaultsChanged(ClipSettings(bars=8, preset="lofi-keys")),
         ClientsChanged(("live1 (7772)", "unnamed (9001)")),
         RequestBegun("me-1", "generate"),
@@ -85,7 +87,7 @@ def test_input_transport_clients_requests_and_clips_are_shown() -> None:
         *("pocket on cpu, 2 waiting", "Scarlett 2i2, 48000 Hz", "-6.0 dBFS", "3 overflows"),
         *("osc: 93.7 bpm, 7/8, playing", "live1 (7772), unnamed (9001)", "live1-7", "50%"),
         *("live1-8  waits, number 2 in the queue", "clip 1.wav  0.91"),
-        "bars 8, preset lofi-keys",
+        *("bars 8, preset lofi-keys", "midi       from Launchkey"),
     ):
         assert words in text
     assert text.index("clip 2.wav") < text.index("clip 1.wav")
