@@ -14,11 +14,15 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.timing import MAX_TEMPO_BPM
+
 TICKS_PER_BEAT = 24
 """MIDI clock's, for each quarter note."""
 SURE_TICKS = TICKS_PER_BEAT
 """A line of fewer ticks may be off: many clocks begin with irregular ones."""
 
+_SHORTEST_SECONDS = 60 / TICKS_PER_BEAT / MAX_TEMPO_BPM
+"""Ticks closer together waited somewhere, and came all at once."""
 _LONGEST = 8 * TICKS_PER_BEAT
 _REFIT_TICKS = 6
 _LEAST_TICKS = 6
@@ -132,13 +136,16 @@ class TickLine:
         elif self._are_off():
             self.is_settled = False
             self._explain()
-        elif self.is_settled:
-            if self._new >= _REFIT_TICKS:
-                self._fit()
-        elif self._new >= _LEAST_TICKS:
-            # Some ticks came late, and the newest are on the line again.
+        elif self._new >= _PATIENCE_TICKS or (
+            self._new >= _REFIT_TICKS and abs(self._residuals()[-1]) <= self._usual_seconds
+        ):
             self._drop_late_ones()
             self._fit()
+
+    @property
+    def _usual_seconds(self) -> float:
+        """How far off the line a tick is at most, unless it came late."""
+        return _SIGMAS * self._jitter_seconds + _LEAST_SECONDS
 
     def _fit(self) -> None:
         """Draw the line again through all its ticks, or a new one if the tempo has changed."""
@@ -204,7 +211,8 @@ class TickLine:
         index, _ = _best_bend(numbers, seconds, _line_through(numbers, seconds))
         rest = _line_through(numbers[index:], seconds[index:])
         most = _WORST * self._jitter_seconds + _LEAST_SECONDS
-        if len(numbers) - index >= _LEAST_TICKS and rest.residual_seconds <= most:
+        is_line = rest.residual_seconds <= most and rest.interval_seconds >= _SHORTEST_SECONDS
+        if len(numbers) - index >= _LEAST_TICKS and is_line:
             self._begin_with(len(numbers) - index)
         elif self._new >= _PATIENCE_TICKS:
             self._begin_with(2 * _LEAST_TICKS)
@@ -219,15 +227,14 @@ class TickLine:
         self._line = _line_through(np.array(self._numbers, float), np.array(self._seconds))
 
     def _drop_late_ones(self) -> None:
-        """Forget the ticks since the last fit that are far off the line."""
+        """Forget the ticks since the last fit that came late."""
         residuals = self._residuals()
-        most = _SIGMAS * self._jitter_seconds + _LEAST_SECONDS
         kept = [
             (number, seconds)
             for index, (number, seconds) in enumerate(
                 zip(self._numbers, self._seconds, strict=True), len(residuals) - len(self._numbers)
             )
-            if index < 0 or abs(residuals[index]) <= most
+            if index < 0 or abs(residuals[index]) <= self._usual_seconds
         ]
         self._numbers = deque((number for number, _ in kept), maxlen=_LONGEST)
         self._seconds = deque((seconds for _, seconds in kept), maxlen=_LONGEST)

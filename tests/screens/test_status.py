@@ -85,7 +85,7 @@ def test_input_transport_clients_requests_and_clips_are_shown() -> None:
     text = drawn(snapshot)
     for words in (
         *("pocket on cpu, 2 waiting", "Scarlett 2i2, 48000 Hz", "-6.0 dBFS", "3 overflows"),
-        *("93.7 bpm, 7/8, playing", "live1 (7772), unnamed (9001)", "live1-7", "50%"),
+        *("osc: 93.7 bpm, 7/8, playing", "live1 (7772), unnamed (9001)", "live1-7", "50%"),
         *("live1-8  waits, number 2 in the queue", "clip 1.wav  0.91"),
         *("bars 8, preset lofi-keys", "midi       from Launchkey"),
     ):
