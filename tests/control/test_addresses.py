@@ -92,7 +92,6 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     ),
     ("/bridge/clock", [], SelectClock()),
     ("/bridge/clock", ["midi"], SelectClock("midi")),
-    ("/bridge/clock", [""], SelectClock()),
     ("/bridge/clock", ["auto"], SelectClock("auto")),
     ("/bridge/tap", [], Tap(5.0)),
     ("/bridge/start", [], StartClock(5.0)),
