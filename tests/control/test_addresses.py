@@ -105,7 +105,6 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     ("/bridge/capture/start", ["me-1", 4], CaptureStart("me-1", 4)),
     ("/bridge/capture/start", ["me-1", "source", "midi"], CaptureStart("me-1", None, "midi")),
     ("/bridge/capture/start", ["me-1", 4, "source", "Auto"], CaptureStart("me-1", 4, "auto")),
-    ("/bridge/capture/start", ["me-1", 4, "source", ""], CaptureStart("me-1", 4)),
     ("/bridge/capture/last", ["me-1", 4, "source", "sound"], CaptureLast("me-1", 4, "sound")),
     ("/bridge/set", ["source", "midi"], SetDefaults(ClipSettings(source="midi"))),
     ("/bridge/unset", ["source"], UnsetDefaults(("source",))),
