@@ -430,3 +430,9 @@ def test_numbers_of_events_have_the_types_of_the_protocol() -> None:
 def test_ids_paths_and_codes_are_never_cut() -> None:
     _, arguments = event_message(Failed("me-1", "bad-argument", "because"))
     assert [type(value) for value in arguments] == [Uncut, Uncut, str]
+
+
+def test_an_empty_source_is_not_set() -> None:
+    assert read_command("/bridge/clock", [""], 0.0) == SelectClock()
+    capture = read_command("/bridge/capture/start", ["me-1", 4, "source", ""], 0.0)
+    assert capture == CaptureStart("me-1", 4)
