@@ -34,7 +34,12 @@ _PATIENCE_TICKS = 24
 _LEVEL_TICKS = 4
 """Ticks that must be late by the same amount to show that some were lost before them."""
 _SIGMAS = 5.0
-"""Ticks are off the line when their mean is off by more than so many standard errors."""
+"""Ticks are off the line when their median is off by more than so many standard errors."""
+_MEDIAN_ERROR = 1.5
+"""The median of six evenly distributed values errs by so many times the error of their mean."""
+_BEND_SIGMAS = 6.0
+"""A bend is one when it is so many standard errors large. At the usual five, one of the many that
+are looked for would be found by chance every half hour."""
 _WORST = 3.0
 """Ticks that lie on a line are not off it by more than so many times the usual jitter."""
 _LEAST_SECONDS = 0.0002
@@ -145,7 +150,9 @@ class TickLine:
     @property
     def _usual_seconds(self) -> float:
         """How far off the line a tick is at most, unless it came late."""
-        return _SIGMAS * self._jitter_seconds + _LEAST_SECONDS
+        assert self._line is not None
+        error = self._line.error_seconds(self.number, 1, self._jitter_seconds)
+        return _SIGMAS * error + _LEAST_SECONDS
 
     def _fit(self) -> None:
         """Draw the line again through all its ticks, or a new one if the tempo has changed."""
@@ -159,7 +166,10 @@ class TickLine:
         newest = _line_through(numbers[-2 * SURE_TICKS :], seconds[-2 * SURE_TICKS :])
         self._jitter_seconds = max(newest.residual_seconds, _LEAST_SECONDS / _SIGMAS)
         index, gain = _best_bend(numbers, seconds, self._line)
-        if gain > (_SIGMAS * self._jitter_seconds) ** 2 and len(numbers) - index >= _LEAST_TICKS:
+        if (
+            gain > (_BEND_SIGMAS * self._jitter_seconds) ** 2
+            and len(numbers) - index >= _LEAST_TICKS
+        ):
             self._begin_with(len(numbers) - index)
 
     def _are_off(self) -> bool:
@@ -170,7 +180,7 @@ class TickLine:
         middle = median(
             self._seconds[at] - line.seconds_at(self._numbers[at]) for at in range(-count, 0)
         )
-        error = line.error_seconds(self.number, count, self._jitter_seconds)
+        error = _MEDIAN_ERROR * line.error_seconds(self.number, count, self._jitter_seconds)
         return abs(middle) > max(_SIGMAS * error, _LEAST_SECONDS)
 
     def _residuals(self) -> NDArray[np.float64]:
