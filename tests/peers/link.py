@@ -93,8 +93,8 @@ def linked(tempo_bpm: float, *, shares_start_stop: bool = True) -> Iterator[Link
 def own_network(require_program: Callable[[str], str]) -> Iterator[None]:
     """Give the test, and the processes that it starts, a network with a loopback device alone.
 
-    Link then meets no peers of other tests, and no other machine hears it. Without the right to do
-    that the test is skipped, or fails where MELODY_BRIDGE_REQUIRE_ALL is set.
+    Link then meets no peers of other tests, and no other machine hears it. The test is skipped
+    where this process has no right to do that, as in some containers: no program is missing then.
     """
     if sys.platform != "linux":
         pytest.skip("needs Linux: a network namespace")
@@ -104,10 +104,7 @@ def own_network(require_program: Callable[[str], str]) -> Iterator[None]:
     libc = ctypes.CDLL(None, use_errno=True)
     try:
         if libc.unshare(_CLONE_NEWNET):
-            missing = f"no network namespace: {os.strerror(ctypes.get_errno())}"
-            if os.environ.get("MELODY_BRIDGE_REQUIRE_ALL"):
-                pytest.fail(missing)
-            pytest.skip(missing)
+            pytest.skip(f"no network namespace: {os.strerror(ctypes.get_errno())}")
         try:
             subprocess.run([ip, "link", "set", "lo", "up"], check=True)
             yield
