@@ -5,7 +5,6 @@ This package does not know where the audio comes from or where it goes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
