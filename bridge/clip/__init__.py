@@ -5,7 +5,6 @@ This package does not know where the audio comes from or where it goes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from bridge.audio import Waveform
 from bridge.chroma import STEP_SECONDS
-from bridge.clip.clicks import Click, find_clicks, repaired
+from bridge.clip.clicks import without_clicks
 from bridge.clip.fit import fit_surplus_seconds, fit_to_grid, played_tempo
 from bridge.clip.loop import (
     FADE_SECONDS,
@@ -92,10 +91,9 @@ def finish(
     if sample_rate < LOWEST_SAMPLE_RATE:
         raise BadArgument(f"a clip has {LOWEST_SAMPLE_RATE} Hz or more, got {sample_rate}")
     # First: a click would count as an onset, and hold the gain of the whole clip down.
-    generated = waveform.stereo()
-    clicks = find_clicks(generated)
+    generated, clicks = without_clicks(waveform.stereo())
     played = fit_to_grid(
-        repaired(generated, clicks),
+        generated,
         bars=bars,
         tempo_bpm=tempo_bpm,
         meter=meter,
@@ -122,15 +120,15 @@ def finish(
         source_offset_seconds=offset,
         loudness_lufs=loud.loudness_lufs,
         true_peak_dbtp=loud.true_peak_dbtp,
-        clicks=len(clicks),
+        clicks=clicks,
         remarks=_click_remarks(clicks) + remarks + loop.remarks + loud.remarks,
     )
 
 
-def _click_remarks(clicks: Sequence[Click]) -> tuple[str, ...]:
+def _click_remarks(clicks: int) -> tuple[str, ...]:
     if not clicks:
         return ()
-    counted = "1 click" if len(clicks) == 1 else f"{len(clicks)} clicks"
+    counted = "1 click" if clicks == 1 else f"{clicks} clicks"
     return (f"{counted} in one channel: repaired with the other",)
 
 

@@ -36,6 +36,7 @@ JOIN_SECONDS = 0.04
 """Bursts closer together are one click: its begin and its end."""
 EDGE_SECONDS = 0.004
 """Repaired on both sides of a click, in a cross-fade."""
+MOST_PASSES = 3
 _FLOOR = 1e-12
 _SILENT_SHARE = 0.01
 """A channel that is 40 dB quieter around the click than the other has nothing to repair it with."""
@@ -95,6 +96,22 @@ def find_clicks(waveform: Waveform) -> tuple[Click, ...]:
         )
         clicks += _joined(channel, starts[clicking], length, round(JOIN_SECONDS * rate))
     return tuple(clicks)
+
+
+def without_clicks(waveform: Waveform) -> tuple[Waveform, int]:
+    """The waveform with its clicks repaired, and their number.
+
+    A loud click hides weaker ones, because clicks are measured against the mean level: so the
+    repaired waveform is searched again, `MOST_PASSES` times at most.
+    """
+    count = 0
+    for _ in range(MOST_PASSES):
+        clicks = find_clicks(waveform)
+        if not clicks:
+            break
+        waveform = repaired(waveform, clicks)
+        count += len(clicks)
+    return waveform, count
 
 
 def repaired(waveform: Waveform, clicks: Sequence[Click]) -> Waveform:

@@ -9,19 +9,25 @@ import pytest
 
 from bridge.audio import Waveform
 from bridge.clip import finish
-from bridge.clip.clicks import find_clicks, repaired
+from bridge.clip.clicks import find_clicks, repaired, without_clicks
 from bridge.timing import Meter
 from tests.clip.material import RATE, drums, pad, plucks, stereo
 
 AT_SECONDS = 1.7
 
 
-def with_burst(waveform: Waveform, *, channels: tuple[int, ...], peak: float) -> Waveform:
-    """One codec step of noise that dies away, as a snare's code decodes to, added at 1.7 s."""
+def with_burst(
+    waveform: Waveform,
+    *,
+    channels: tuple[int, ...],
+    peak: float,
+    at_seconds: float = AT_SECONDS,
+) -> Waveform:
+    """One codec step of noise that dies away, as a snare's code decodes to, added at a time."""
     samples = waveform.samples.copy()
     t = np.arange(round(0.02 * RATE)) / RATE
     burst = np.random.default_rng(0).uniform(-peak, peak, t.size) * np.exp(-t / 0.008)
-    first = round(AT_SECONDS * RATE)
+    first = round(at_seconds * RATE)
     for channel in channels:
         samples[first : first + t.size, channel] += burst.astype(np.float32)
     return Waveform(samples, RATE)
@@ -48,6 +54,17 @@ def test_what_music_does_is_no_click() -> None:
         Waveform(pad(1).astype(np.float32)[:, None], RATE),
     ):
         assert find_clicks(waveform) == ()
+
+
+def test_a_weak_click_that_a_loud_one_hides_is_repaired_too() -> None:
+    weak = with_burst(
+        stereo(pad(4), level=0.25), channels=(1,), peak=0.03, at_seconds=AT_SECONDS + 1
+    )
+    both = with_burst(weak, channels=(0,), peak=8.0)
+    assert len(find_clicks(weak)) == len(find_clicks(both)) == 1
+    mended, count = without_clicks(both)
+    assert count == 2
+    assert find_clicks(mended) == ()
 
 
 @pytest.mark.parametrize("other_gain", [1.0, 0.5, 0.0])
