@@ -126,6 +126,7 @@ def internal(stage: Stage) -> Iterator[tuple[Timeline, float]]:
 
 @pytest.fixture(scope="module")
 def jack_period() -> int:
+    """Longer than usual, as a busy machine misses fewer; but a longer one lets it be later too."""
     return 1024
 
 
