@@ -30,6 +30,8 @@ _READING_TICKS = 6
 """Ticks between two readings."""
 _SIGMAS = 2.0
 """A tempo within so many standard errors of the measured one may be the one that was meant."""
+_CRYSTALS_APART = 1e-4
+"""Rates of two machines' clocks, or of a sound card and its machine, differ by up to this ratio."""
 
 _log = logging.getLogger(__name__)
 
@@ -206,7 +208,8 @@ class MidiClock:
         if not (line.is_sure and line.is_settled):
             return
         measured_bpm = 60 / TICKS_PER_BEAT / line.interval_seconds
-        error_bpm = _SIGMAS * measured_bpm * line.interval_error_seconds / line.interval_seconds
+        error = _SIGMAS * line.interval_error_seconds / line.interval_seconds
+        error_bpm = measured_bpm * max(error, _CRYSTALS_APART)
         if self._tempo_bpm is not None and abs(measured_bpm - self._tempo_bpm) <= error_bpm:
             return
         tempo_bpm = _tempo_meant(measured_bpm, error_bpm)

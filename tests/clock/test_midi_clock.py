@@ -66,6 +66,16 @@ def test_exact_ticks_give_the_exact_tempo() -> None:
         assert max(map(abs, master.errors_seconds())) < EXACT_SECONDS
 
 
+@pytest.mark.parametrize("tempo_bpm", [120, 93.7])
+@pytest.mark.parametrize("ratio", [1 - 5e-5, 1 + 5e-5])
+def test_a_master_whose_crystal_differs_has_the_tempo_that_it_shows(
+    tempo_bpm: float, ratio: float
+) -> None:
+    master = played(32, tempo_bpm * ratio)
+    assert master.receiver.clock.tempo_bpm == Fraction(str(tempo_bpm))
+    assert max(map(abs, master.errors_seconds())) < EXACT_SECONDS * 1000
+
+
 def test_a_tempo_ramp_is_followed_within_4_ms() -> None:
     for seed in SEEDS:
         master = played(8, seed=seed, jitter=JITTER_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -17,8 +18,8 @@ from bridge.chroma import note_pitch_classes, pitch_classes, similarity
 from bridge.config.presets import preset_names
 from bridge.timing import Meter, Note, bars_to_frames
 from tests.peers.daemon import DaemonProcess, running
-from tests.peers.jack import LONG_PERIOD, JackServer
-from tests.peers.midi import START, Timed, midi_clock, midi_file, sending
+from tests.peers.jack import LONG_PERIOD, JackServer, without_xruns
+from tests.peers.midi import START, STOP, Timed, midi_clock, midi_file, sending
 from tests.peers.timeline import Timeline
 
 TUNE = (
@@ -29,7 +30,7 @@ TUNE = (
 BARS = 4
 PRESET = "lofi-keys"
 MIDI_PORT = "Melody Bridge:in"
-PORTS = ("keys", "clock")
+EVENTS = [("capture", "take"), ("done", "take"), ("clip", "clip"), ("done", "clip")]
 TICKS_PER_BEAT = 480
 LEAD_SECONDS = 1.0
 SCORE_FLOOR = 0.7
@@ -68,15 +69,31 @@ def performance(path: Path, tempo_bpm: float, *, taps: int = 1) -> Path:
     return path
 
 
-def logged(daemon: DaemonProcess) -> list[tuple[str, str]]:
-    """What has become of the requests so far: the event and the id of each log line of theirs."""
-    lines = [line for line in list(daemon.log) if str(line.get("id", "")).startswith("midi-")]
-    return [(line["event"], line["id"]) for line in lines if line["event"] != "remark"]
+def made(
+    daemon: DaemonProcess, server: JackServer, play: Callable[[], object]
+) -> tuple[list[tuple[str, str]], Path]:
+    """Play until the server misses no period in it, and wait until the clip is made.
+
+    Returns:
+        what became of the take and of the clip: each log line's event and id; the clip's path.
+    """
+
+    def attempt() -> str:
+        already = len(daemon.log)
+        play()
+        return str(daemon.logged("capture", after=already, state="done")["id"])
+
+    take = without_xruns(server, attempt)
+    clip = f"midi-{1 + int(take.removeprefix('midi-'))}"
+    daemon.logged("done", id=clip)
+    path = Path(daemon.logged("clip", id=clip)["path"])
+    names = {take: "take", clip: "clip"}
+    lines = [line for line in list(daemon.log) if line.get("id") in names]
+    return [(line["event"], names[line["id"]]) for line in lines if line["event"] != "remark"], path
 
 
-def check_clip(daemon: DaemonProcess, tempo_bpm: float) -> None:
-    """The only clip has exact bars of that tempo, and follows the tune."""
-    (path,) = daemon.clips.glob("*.wav")
+def check_clip(path: Path, tempo_bpm: float) -> None:
+    """The clip has exact bars of that tempo, and follows the tune."""
     sidecar = json.loads(path.with_suffix(".json").read_text())
     assert (sidecar["bars"], sidecar["tempo_bpm"], sidecar["preset"]) == (BARS, tempo_bpm, PRESET)
     tempo = Fraction(str(tempo_bpm))
@@ -99,18 +116,18 @@ def test_a_tune_and_a_tap_make_a_clip_without_any_clock(
     jack_server: JackServer, tmp_path: Path
 ) -> None:
     file = performance(tmp_path / "tune.mid", 120.0)
-    with running(tmp_path / "Clips", midi="jack") as daemon, sending() as keyboard:
+    with running(tmp_path / "Clips", midi="jack") as daemon:
         daemon.ready()
-        jack_server.connect(keyboard.ports[0], MIDI_PORT)
-        keyboard.send(midi_file(file, time.perf_counter() + LEAD_SECONDS))
-        daemon.logged("done", id="midi-2")
-        assert logged(daemon) == [
-            ("capture", "midi-1"),
-            ("done", "midi-1"),
-            ("clip", "midi-2"),
-            ("done", "midi-2"),
-        ]
-        check_clip(daemon, 120.0)
+
+        def play() -> None:
+            with sending() as keyboard:
+                jack_server.connect(keyboard.ports[0], MIDI_PORT)
+                start = time.perf_counter() + LEAD_SECONDS
+                keyboard.sent(keyboard.send(midi_file(file, start)))
+
+        events, path = made(daemon, jack_server, play)
+        assert events == EVENTS
+        check_clip(path, 120.0)
 
 
 @pytest.mark.slow
@@ -119,23 +136,24 @@ def test_a_tap_under_midi_clock_takes_the_bars_of_the_clock(
 ) -> None:
     tempo_bpm = 96.0
     file = performance(tmp_path / "tune.mid", tempo_bpm)
-    with running(tmp_path / "Clips", midi="jack") as daemon, sending(ports=PORTS) as keyboard:
+    with running(tmp_path / "Clips", midi="jack") as daemon:
         daemon.ready()
-        for port in keyboard.ports:
-            jack_server.connect(port, MIDI_PORT)
-        timeline = Timeline(time.perf_counter() + LEAD_SECONDS, (0, tempo_bpm))
-        clock = midi_clock(timeline, 0, 4 * BARS + 8, port=1)
-        keyboard.send([Timed(clock[0].seconds - 0.01, START, 1), *clock])
-        # A bar of the clock passes first.
-        keyboard.send(midi_file(file, timeline.seconds_of(4)))
-        daemon.logged("done", id="midi-2")
-        assert logged(daemon) == [
-            ("capture", "midi-1"),
-            ("done", "midi-1"),
-            ("clip", "midi-2"),
-            ("done", "midi-2"),
-        ]
-        check_clip(daemon, tempo_bpm)
+
+        def play() -> None:
+            with sending(ports=("keys", "clock")) as keyboard:
+                for port in keyboard.ports:
+                    jack_server.connect(port, MIDI_PORT)
+                timeline = Timeline(time.perf_counter() + LEAD_SECONDS, (0, tempo_bpm))
+                # A bar before the tune, and one after it.
+                clock = midi_clock(timeline, 0, 4 * (BARS + 2), port=1)
+                end = timeline.seconds_of(4 * (BARS + 2))
+                first, last = Timed(clock[0].seconds - 0.01, START, 1), Timed(end, STOP, 1)
+                keyboard.send(midi_file(file, timeline.seconds_of(4)))
+                keyboard.sent(keyboard.send([first, *clock, last]))
+
+        events, path = made(daemon, jack_server, play)
+        assert events == EVENTS
+        check_clip(path, tempo_bpm)
 
 
 def test_a_double_tap_revokes_the_request_of_its_first_tap(
@@ -148,8 +166,7 @@ def test_a_double_tap_revokes_the_request_of_its_first_tap(
         keyboard.send(midi_file(file, time.perf_counter() + LEAD_SECONDS))
         assert daemon.logged("error", id="midi-2")["code"] == "cancelled"
         # The take of the first tap may be over, or be cancelled too.
-        assert logged(daemon)[:-1] in (
-            [("capture", "midi-1"), ("done", "midi-1")],
-            [("error", "midi-1")],
-        )
-    assert list(daemon.clips.glob("*.wav")) == []
+        lines = [line for line in daemon.log if line.get("id") == "midi-1"]
+        events = [line["event"] for line in lines if line["event"] != "remark"]
+        assert events in (["capture", "done"], ["error"])
+        assert not any(line.get("event") == "clip" for line in daemon.log)

@@ -25,11 +25,12 @@ from tests.peers.daw import Daw
 from tests.peers.jack import SAMPLE_RATE, JackServer, playing, playing_file, without_xruns
 from tests.peers.kills import kill_audio
 from tests.peers.osc_programs import Message, send_by_oscsend, send_by_pd
+from tests.peers.takes import click_starts, recorded
+from tests.peers.timeline import Timeline, clicks
 from tests.peers.wait import until
 
 LEAD_SECONDS = 1.5
 """Time for a player to start, and for the clock to receive the DAW's messages."""
-CLICK_FRAMES = 64
 FLOOD_PACKETS, FLOOD_PER_SECOND = 100_000, 20_000
 
 
@@ -50,26 +51,6 @@ def client(daemon: DaemonProcess, request: pytest.FixtureRequest) -> Iterator[Cl
         yield client
 
 
-def clicks(tempo_bpm: float, beats: int, numerator: int) -> NDArray[np.float32]:
-    """A click on each beat, louder on the first of a bar, in two channels."""
-    beat_frames = 60 / tempo_bpm * SAMPLE_RATE
-    samples = np.zeros((round(beats * beat_frames) + SAMPLE_RATE, 2), np.float32)
-    for beat in range(beats):
-        first = round(beat * beat_frames)
-        samples[first : first + CLICK_FRAMES] = 0.9 if beat % numerator == 0 else 0.4
-    return samples
-
-
-def recorded(client: Client, melody: str) -> tuple[NDArray[np.float32], int]:
-    """The samples of a capture and their rate, from the file that a clip's sidecar names."""
-    id = f"{client.name}-{time.monotonic_ns()}"
-    client.send("/bridge/generate", id, *("melody", melody, "bars", 1))
-    (clip,) = client.done(id)
-    sidecar = json.loads(Path(str(clip.arguments[3])).with_suffix(".json").read_text())
-    samples, rate = soundfile.read(sidecar["melody"], dtype="float32", always_2d=True)
-    return samples, rate
-
-
 def at(seconds: float) -> None:
     """Wait for an instant of a performance."""
     until(lambda: time.perf_counter() >= seconds, "the instant to play at")
@@ -88,12 +69,12 @@ def test_a_take_starts_on_the_bar_line_and_every_click_is_on_its_beat(
     tempo_bpm: float,
     numerator: int,
 ) -> None:
-    bars = 4
+    bars, meter = 4, Meter(numerator, 4)
 
     def attempt() -> str:
         id = f"{client.name}-{time.monotonic_ns()}"
         start = time.perf_counter() + LEAD_SECONDS
-        played = clicks(tempo_bpm, (bars + 1) * numerator, numerator)
+        played = clicks(Timeline(start, (0, tempo_bpm)), bars + 1, meter, SAMPLE_RATE)
         with (
             Daw(daemon.port, start_seconds=start, tempo_bpm=tempo_bpm, numerator=numerator) as daw,
             playing(played, at_seconds=start, folder=tmp_path),
@@ -107,11 +88,10 @@ def test_a_take_starts_on_the_bar_line_and_every_click_is_on_its_beat(
     id = without_xruns(jack_server, attempt)
     client.done(id)
     samples, rate = recorded(client, id)
-    frames = bars_to_frames(bars, Meter(numerator, 4), parse_tempo(tempo_bpm), SAMPLE_RATE)
+    frames = bars_to_frames(bars, meter, parse_tempo(tempo_bpm), SAMPLE_RATE)
     assert (rate, samples.shape) == (SAMPLE_RATE, (frames, 2))
     beat_frames = 60 / tempo_bpm * SAMPLE_RATE
-    loud = np.abs(samples[:, 0]) > 0.2
-    starts = np.flatnonzero(loud & ~np.roll(loud, 1))
+    starts = click_starts(samples)
     # A click may begin just before frame 0 or end just after the last.
     assert bars * numerator - 1 <= len(starts) <= bars * numerator + 1
     beats = np.round(starts / beat_frames)
