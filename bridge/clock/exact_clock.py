@@ -20,6 +20,8 @@ from bridge.clock.segment import (
 )
 from bridge.commands import Transport
 
+_CORRECTION_BPM = Fraction(1, 10)
+"""Tempos this close are one tempo that the source measures better and better."""
 _NOISE_SECONDS = 0.0001
 """A reading this close to where it was expected changes nothing."""
 
@@ -58,6 +60,13 @@ class ExactSegment(PlaybackSegment):
                 position, seconds=seconds, tempo_bpm=tempo_bpm, beat_seconds=beat_seconds
             )
         self._last_position = position
+
+    def steady_tempo(self, start: float, end: float) -> Fraction | None:
+        """The tempo between two positions, the one that lasts longest; None when it changes."""
+        tempos = self._tempos(start, end)
+        if max(tempos) - min(tempos) > _CORRECTION_BPM:
+            return None
+        return max(tempos, key=tempos.__getitem__)
 
     def retune(self, since_seconds: float, tempo_bpm: Fraction) -> None:
         """Correct the tempo since an instant: it is better known now. No position changes."""

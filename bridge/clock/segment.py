@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from math import inf, remainder
 from typing import Any
 
@@ -229,14 +230,8 @@ class PlaybackSegment(ABC):
 
     def steady_tempo(self, start: float, end: float) -> Fraction | None:
         """The tempo between two positions; None when it changes there."""
-        tempo_bpm = self._piece_at(start + _EDGE_BEATS).tempo_bpm
-        first = bisect_right(self._pieces, start + _EDGE_BEATS, key=_position)
-        for piece in self._pieces[first:]:
-            if piece.position >= end - _EDGE_BEATS:
-                break
-            if piece.tempo_bpm != tempo_bpm:
-                return None
-        return tempo_bpm
+        tempos = self._tempos(start, end)
+        return next(iter(tempos)) if len(tempos) == 1 else None
 
     def forget(self, before_seconds: float) -> None:
         """Drop what is older than that instant, and what exceeds the limits after a flood."""
@@ -246,6 +241,18 @@ class PlaybackSegment(ABC):
         del self._pieces[: max(0, past, len(self._pieces) - _MAX_PIECES)]
         past = bisect_right(self._grids, self._pieces[0].position, key=_position) - 1
         del self._grids[: max(0, past, len(self._grids) - _MAX_PIECES)]
+
+    def _tempos(self, start: float, end: float) -> dict[Fraction, float]:
+        """The beats that each tempo lasts between two positions; short overlaps do not count."""
+        begin, stop = start + _EDGE_BEATS, end - _EDGE_BEATS
+        first = bisect_right(self._pieces, begin, key=_position)
+        later = [piece for piece in self._pieces[first:] if piece.position < stop]
+        pieces = [self._piece_at(begin), *later]
+        bounds = [begin, *(piece.position for piece in later), max(begin, stop)]
+        beats: dict[Fraction, float] = {}
+        for piece, (low, high) in zip(pieces, pairwise(bounds), strict=True):
+            beats[piece.tempo_bpm] = beats.get(piece.tempo_bpm, 0.0) + high - low
+        return beats
 
     def _piece_at(self, position: float) -> TempoPiece:
         return self._pieces[max(0, bisect_right(self._pieces, position, key=_position) - 1)]

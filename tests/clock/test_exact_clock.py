@@ -218,3 +218,15 @@ def test_three_minutes_are_remembered_and_a_flood_does_not_fill_the_memory() -> 
     daw = stopped_then_playing(500)
     clock = clock_after(readings_of(daw))
     assert clock.beat_at(daw.now - 170) == pytest.approx(500 - 340)
+
+
+@pytest.mark.parametrize(("other_bpm", "steady"), [("93.8", True), ("94.1", False)])
+def test_a_corrected_tempo_is_no_change_of_tempo(other_bpm: str, steady: bool) -> None:
+    clock, seconds = ExactClock(), 10.0
+    for beat in range(16):
+        tempo_bpm = Fraction(other_bpm) if 4 <= beat < 6 else Fraction("93.7")
+        clock.update(Transport(tempo_bpm, float(beat), True, Meter(), received_seconds=seconds))
+        seconds += float(60 / tempo_bpm)
+    span = clock.bars_ending(seconds - 1, 3)
+    assert (span.bars, span.is_steady) == (3, steady)
+    assert (span.tempo_bpm == Fraction("93.7")) == steady

