@@ -100,8 +100,13 @@ class JackPorts:
             now_frame = client.frame_time
             clock.begin_cycle(client.last_frame_time, now_frame, time.perf_counter())
             if origin is not None:
-                for frame, data in source.incoming_midi_events():
-                    inbox.put(Delivery(clock.seconds(frame), origin, bytes(data)))
+                heard = set()
+                for frame, buffer in source.incoming_midi_events():
+                    data = bytes(buffer)
+                    # A device that is connected by two of its ports sends its clock on both.
+                    if (frame, data) not in heard:
+                        heard.add((frame, data))
+                        inbox.put(Delivery(clock.seconds(frame), origin, data))
             if target is not None:
                 target.clear_buffer()
                 while outbox:

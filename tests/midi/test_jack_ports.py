@@ -46,6 +46,24 @@ def test_running_status_sysex_and_sensing_come_as_complete_messages(
     asyncio.run(receives())
 
 
+def test_a_device_that_is_connected_by_two_ports_is_heard_once(jack_server: JackServer) -> None:
+    async def receives() -> None:
+        async with observed_ports("jack") as observed:
+            await observed.hears(IN)
+            with sending(ports=("first", "second")) as device:
+                for port in device.ports:
+                    jack_server.connect(port, IN)
+                start = time.perf_counter() + 0.2
+                device.send(
+                    Timed(start + 0.02 * number, bytes([0xB0, 1, number]), port)
+                    for number in range(24)
+                    for port in (0, 1)
+                )
+                await observed.receives(*(bytes([0xB0, 1, number]) for number in range(24)))
+
+    asyncio.run(receives())
+
+
 def test_times_are_those_of_the_frames(jack_server: JackServer) -> None:
     """Within 0.1 ms in one attempt of ten: the clock of a busy server jumps by more at times."""
 
