@@ -39,6 +39,9 @@ from bridge.errors import BadArgument
 from bridge.timing import Meter
 
 DEFAULT_OSC_PORT = 7771
+MAX_RANK_WEIGHT = 10
+RANK_PREFIX = "rank_"
+"""Begins the names of the options that weigh a part of a clip's score."""
 POSITIONAL = "positional"
 """In place of a flag: the command line takes the option by its position."""
 
@@ -96,6 +99,18 @@ def _option(reader: Reader, default: Any, help: str, **details: Any) -> Any:
     """A dataclass field that is an entry of the table; `_entries` gives it its name."""
     option = Option("", reader, default, help, **details)
     return field(default=default, metadata={"option": option})
+
+
+def _rank_weight(default: float, help: str) -> Any:
+    """The entry for the weight of one part of a clip's score: `rank_` and the part's name."""
+    return _option(
+        numbers(0, MAX_RANK_WEIGHT),
+        default,
+        help,
+        places=("render", "file", "preset", "osc"),
+        metavar="X",
+        group="order of variations: weights, 0 to ignore",
+    )
 
 
 def _shared(name: str) -> Any:
@@ -348,6 +363,14 @@ class Options:
         default_text="no picture",
         group="output",
     )
+    rank_melody: float = _rank_weight(1.0, "how far the melody's notes decide")
+    rank_tempo: float = _rank_weight(1.0, "how far onsets on the grid decide")
+    rank_downbeat: float = _rank_weight(1.0, "how far a first beat on frame 0 decides")
+    rank_loudness: float = _rank_weight(1.0, "how far full loudness decides")
+    rank_clipping: float = _rank_weight(1.0, "how far the absence of clipped samples decides")
+    rank_silence: float = _rank_weight(1.0, "how far the absence of long silence decides")
+    rank_seam: float = _rank_weight(1.0, "how far a smooth loop decides")
+    rank_clicks: float = _rank_weight(1.0, "how far the absence of clicks decides")
 
     def __post_init__(self) -> None:
         _check_fields(self)
@@ -386,6 +409,11 @@ class Options:
             for option in OPTIONS.values()
             if option.in_request
         }
+
+    def rank_weights(self) -> dict[str, float]:
+        """The weight of each part of a clip's score, by the part's name."""
+        names = [name for name in OPTIONS if name.startswith(RANK_PREFIX)]
+        return {name.removeprefix(RANK_PREFIX): getattr(self, name) for name in names}
 
     def sidecar_values(self) -> dict[str, Any]:
         """The values that a clip's sidecar records unchanged, by its field names."""
