@@ -37,7 +37,7 @@ HIT_SHARE = 0.15
 OFF_GRID_SHARE: Tolerance = (0.5, 1.0)
 DOWNBEAT_MARGIN: Tolerance = (0.5, 1.5)
 QUIET_LU: Tolerance = (1.0, 12.0)
-CLIPPED_SHARE: Tolerance = (1e-5, 1e-2)
+CLIPPED_SHARE: Tolerance = (1e-5, 1e-3)
 FLAT_FRAMES = 3
 """As many frames in a row at a channel's extreme are clipped."""
 FLAT_SHARE = 2e-5
@@ -65,7 +65,7 @@ class ScoreParts:
             to 0.5 worse on the scale of `clip/downbeat.py`, and 0 where it is 1.5 worse.
         loudness: 1 at −15 LUFS or more, 0 at −26 LUFS or in silence. 1 for clips under 0.4 s.
         clipping: 1 where less than 1 in 100,000 of the generated samples is in a flat top or
-            bottom of 3 frames or more, 0 where 1 in 100 is.
+            bottom of 3 frames or more, 0 where 1 in 1000 is.
         silence: 1 where no silence is longer than two beats, 0 for one of four beats or more.
         seam: 1 where the waveform bends at most 6 dB more at the seam than within 2 ms around it,
             0 where it bends 18 dB more, as at a jump.
