@@ -27,16 +27,15 @@ from bridge.timing import Meter, beats_to_seconds
 Tolerance = tuple[float, float]
 """The measure up to which a part is 1, and the one from which it is 0."""
 
-FEWEST_ONSETS = 6
-"""Fewer onsets than these say nothing about the tempo."""
-GRIDS_BEATS = (Fraction(1, 4), Fraction(1, 3))
-"""Sixteenths, and the eighth triplets of a swung clip."""
+FEWEST_A_BEAT = 1.0
+"""Fewer onsets a beat are no steady beat: those of bowed and blown notes are not that exact."""
+GRID_BEATS = Fraction(1, 4)
 HIT_SECONDS = 0.02
 HIT_SHARE = 0.15
 """An onset is on a grid line within this time or this share of the grid, whichever is less."""
-OFF_GRID_SHARE: Tolerance = (0.5, 1.0)
+OFF_GRID_SHARE: Tolerance = (0.8, 1.2)
 DOWNBEAT_MARGIN: Tolerance = (0.5, 1.5)
-QUIET_LU: Tolerance = (1.0, 12.0)
+QUIET_LU: Tolerance = (2.0, 12.0)
 CLIPPED_SHARE: Tolerance = (1e-5, 1e-3)
 FLAT_FRAMES = 3
 """As many frames in a row at a channel's extreme are clipped."""
@@ -45,7 +44,7 @@ FLAT_SHARE = 2e-5
 GAP_BEATS: Tolerance = (2.0, 4.0)
 SEAM_SECONDS = 0.002
 """The seam is compared with this time on both sides of it."""
-SEAM_JUMP_DB: Tolerance = (6.0, 18.0)
+SEAM_JUMP_DB: Tolerance = (4.0, 12.0)
 SEAM_FLOOR_SHARE = 1e-4
 """Jumps below this share of the clip's peak are inaudible."""
 CLICKS: Tolerance = (0.0, 10.0)
@@ -58,17 +57,17 @@ class ScoreParts:
     Attributes:
         melody: share of the melody's sounding steps of 128 ms at which the clip has its pitch
             class; None without a melody.
-        tempo: 1 where half of the weight of the onsets or more, less what chance puts there, is on
-            the sixteenths or on the triplets of the clip's tempo, and 0 where none is. 1 with
-            fewer than 6 onsets.
+        tempo: 1 where a fifth of the onsets' weight or more is on the sixteenths of the clip's
+            tempo, beyond what chance puts there; 0 where a fifth less is there than by chance. 1
+            where there are fewer onsets than beats.
         downbeat: 1 where frame 0 is as good a bar line as any line of the bar's sixteenths, or up
             to 0.5 worse on the scale of `clip/downbeat.py`, and 0 where it is 1.5 worse.
-        loudness: 1 at −15 LUFS or more, 0 at −26 LUFS or in silence. 1 for clips under 0.4 s.
+        loudness: 1 at −16 LUFS or more, 0 at −26 LUFS or in silence. 1 for clips under 0.4 s.
         clipping: 1 where less than 1 in 100,000 of the generated samples is in a flat top or
             bottom of 3 frames or more, 0 where 1 in 1000 is.
         silence: 1 where no silence is longer than two beats, 0 for one of four beats or more.
-        seam: 1 where the waveform bends at most 6 dB more at the seam than within 2 ms around it,
-            0 where it bends 18 dB more, as at a jump.
+        seam: 1 where the waveform bends at most 4 dB more at the seam than within 2 ms around it,
+            0 where it bends 12 dB more, as at a jump.
         clicks: 1 without a click in the generated audio, 0 with 10.
     """
 
@@ -124,21 +123,19 @@ def score_clip(
 
 
 def on_grid_share(onsets: Onsets, tempo_bpm: Fraction) -> float:
-    """Share of the onsets' weight on the clip's grid beyond what chance puts there, up to 1.
+    """Share of the onsets' weight on the sixteenths beyond what chance puts there, at most 1.
 
-    Of sixteenths and triplets, the grid that fits better counts. Fewer than 6 onsets give 1.
+    It is negative where fewer are there than by chance. Fewer onsets than beats give 1.
     """
-    if onsets.times.size < FEWEST_ONSETS:
+    beats = onsets.strength.size * onsets.step_seconds * float(tempo_bpm) / 60
+    if onsets.times.size < FEWEST_A_BEAT * beats:
         return 1.0
-    shares = []
-    for grid_beats in GRIDS_BEATS:
-        grid = float(beats_to_seconds(grid_beats, tempo_bpm))
-        reach = min(HIT_SECONDS, HIT_SHARE * grid)
-        on_grid = np.abs(onsets.times - np.round(onsets.times / grid) * grid) <= reach
-        chance = 2 * reach / grid
-        share = float(onsets.weights[on_grid].sum() / onsets.weights.sum())
-        shares.append((share - chance) / (1 - chance))
-    return max(0.0, *shares)
+    grid = float(beats_to_seconds(GRID_BEATS, tempo_bpm))
+    reach = min(HIT_SECONDS, HIT_SHARE * grid)
+    on_grid = np.abs(onsets.times - np.round(onsets.times / grid) * grid) <= reach
+    chance = 2 * reach / grid
+    share = float(onsets.weights[on_grid].sum() / onsets.weights.sum())
+    return (share - chance) / (1 - chance)
 
 
 def clipped_share(waveform: Waveform) -> float:
