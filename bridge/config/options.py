@@ -109,7 +109,7 @@ def _rank_weight(default: float, help: str) -> Any:
         help,
         places=("render", "file", "preset", "osc"),
         metavar="X",
-        group="order of variations: weights, 0 to ignore",
+        group="order of the variations, by weights (0: ignore)",
     )
 
 
@@ -363,14 +363,14 @@ class Options:
         default_text="no picture",
         group="output",
     )
-    rank_melody: float = _rank_weight(1.0, "how far the melody's notes decide")
-    rank_tempo: float = _rank_weight(1.0, "how far onsets on the grid decide")
-    rank_downbeat: float = _rank_weight(1.0, "how far a first beat on frame 0 decides")
-    rank_loudness: float = _rank_weight(1.0, "how far full loudness decides")
-    rank_clipping: float = _rank_weight(1.0, "how far the absence of clipped samples decides")
-    rank_silence: float = _rank_weight(1.0, "how far the absence of long silence decides")
-    rank_seam: float = _rank_weight(1.0, "how far a smooth loop decides")
-    rank_clicks: float = _rank_weight(1.0, "how far the absence of clicks decides")
+    rank_melody: float = _rank_weight(1.0, "weight of following the melody, in the order of clips")
+    rank_tempo: float = _rank_weight(1.0, "weight of onsets on the grid")
+    rank_downbeat: float = _rank_weight(1.0, "weight of the bar line at the clip's start")
+    rank_loudness: float = _rank_weight(1.0, "weight of full loudness")
+    rank_clipping: float = _rank_weight(1.0, "weight of unclipped samples")
+    rank_silence: float = _rank_weight(1.0, "weight of no long silence")
+    rank_seam: float = _rank_weight(1.0, "weight of a seam without a jump")
+    rank_clicks: float = _rank_weight(2.0, "weight of no clicks, also of those that were repaired")
 
     def __post_init__(self) -> None:
         _check_fields(self)
