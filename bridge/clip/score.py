@@ -143,11 +143,11 @@ def clipped_share(waveform: Waveform) -> float:
     clipped = 0
     for side in (*waveform.samples.T, *-waveform.samples.T):
         extreme = float(side.max(initial=0.0))
-        if extreme > 0 and side.size >= FLAT_FRAMES:
-            at_extreme = side >= extreme * (1 - FLAT_SHARE)
+        at_extreme = side >= extreme * (1 - FLAT_SHARE)
+        if extreme > 0 and np.count_nonzero(at_extreme) >= FLAT_FRAMES:
             flat = sliding_window_view(at_extreme, FLAT_FRAMES).all(axis=1)
             clipped += int(np.count_nonzero(np.convolve(flat, np.ones(FLAT_FRAMES))))
-    return clipped / waveform.samples.size
+    return clipped / max(1, waveform.samples.size)
 
 
 def seam_jump_db(clip: Waveform) -> float:
