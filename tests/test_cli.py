@@ -260,8 +260,8 @@ def test_variations_have_consecutive_seeds_and_are_sorted_by_their_score(
     ]
     assert scores == sorted(scores, reverse=True)
     off = [f"--rank-{part}=0" for part in weights if part != "melody"]
-    three_more = (*common, "--seed", "7", "--variations", "3", "--out", "by_melody", *off)
-    by_melody = render(capsys, *three_more)["clips"]
+    seeds = ("--seed", "7", "--variations", "3")
+    by_melody = render(capsys, *common, *seeds, "--out", "by_melody", *off)["clips"]
     similarities = [clip["melody_similarity"] for clip in by_melody]
     assert similarities == sorted(similarities, reverse=True)
     (alone,) = render(capsys, *common, "--seed", "8", "--out", "alone.wav")["clips"]

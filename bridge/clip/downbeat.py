@@ -108,12 +108,13 @@ def downbeat_margin(
         likeness: how well the melody fits the clip when it begins at a given time, 0…1.
 
     Returns:
-        The best line's score less that of frame 0: 0 where frame 0 is the best; a bass drum or a
-        chord on each other line adds up to about 1.
+        The best line's score less that of frame 0, 0 where frame 0 is the best. Scores are in the
+        units of `LOW_WEIGHT`: a bass drum on the bar lines alone gives these 1.
     """
     unit_seconds = float(beats_to_seconds(FINEST_BEATS, tempo_bpm))
     slots = int(meter.beats_per_bar / FINEST_BEATS)
-    times = np.arange(round(clip.seconds / unit_seconds)) * unit_seconds
+    lines = np.arange(round(clip.seconds / unit_seconds), dtype=np.float64)
+    times = lines * unit_seconds
     beat_seconds = unit_seconds / float(FINEST_BEATS)
     # Frame 0 has harmony on both sides only as the loop repeats.
     around = math.ceil(2 * beat_seconds * clip.sample_rate)

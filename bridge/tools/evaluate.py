@@ -378,12 +378,12 @@ def _drums(engine: Engine, cases: list[Case]) -> Figure:
     differs = []
     for case in cases:
         lead = case.sound.split(",")[0]
-        share = {}
+        percussive = {}
         for words in ("drums", "no drums"):
             prompt = f"{lead}, bass, {words}, {float(case.tempo_bpm):g} bpm"
             waveform = _generate(engine, prompt, case.aligned, case.seconds, case.seed)
-            share[words] = measures.percussive_share(waveform)
-        differs.append(share["drums"] > share["no drums"])
+            percussive[words] = measures.percussive_share(waveform)
+        differs.append(percussive["drums"] > percussive["no drums"])
     return Figure("drums distinguished from no drums", share(differs), 0.90, False, len(differs))
 
 
