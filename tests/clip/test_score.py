@@ -104,7 +104,8 @@ def test_there_is_no_melody_part_without_a_melody_or_with_rests_alone() -> None:
 def test_tempo_falls_where_onsets_are_off_the_grid() -> None:
     assert score(BAND).tempo == 1.0
     assert score(rolled(BAND, 0.12)).tempo < 0.5
-    assert score(loop(scattered(12, seed=1))).tempo < 0.5
+    by_chance = [score(loop(scattered(12, seed=seed))).tempo for seed in range(8)]
+    assert 0.2 < np.mean(by_chance) < 0.8
     # Played 4 % too slowly, and not stretched.
     assert score(loop(drums(115.2, 12))).tempo < 0.7
 

@@ -132,8 +132,8 @@ def test_the_best_of_the_variations_is_compared_with_their_mean() -> None:
     }
     melody = figures["melody"]
     assert melody.clips == 4 * 3
-    assert melody.best is not None and melody.best > 0.8
-    assert melody.value == pytest.approx(melody.best / 3, abs=0.1)
+    assert melody.best is not None and melody.best > 0.6
+    assert melody.value < melody.best - 0.3
     assert all(figures[part].best is not None for part in PARTS)
     # The other figures are those of the first variations.
     assert figures["melody similarity"].clips == 4
@@ -283,4 +283,5 @@ def test_a_number_of_variations_out_of_range_is_refused(
     variations: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["eval", "--variations", variations]) != 0
-    assert f"variations {variations!r}"[:12] in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "variations" in printed and variations in printed
