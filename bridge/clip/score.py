@@ -177,12 +177,13 @@ def _likeness(
     clip: Waveform, melody_classes: NDArray[np.int64] | None
 ) -> Callable[[float], float] | None:
     """Similarity to the melody when the loop begins at a given second; None without a melody."""
-    if melody_classes is None or not (melody_classes >= 0).any():
+    if melody_classes is None:
         return None
     classes = pitch_classes(clip)
-    return lambda seconds: similarity(
-        np.roll(classes, -round(seconds / STEP_SECONDS)), melody_classes
-    )
+    melody = melody_classes[: classes.size]
+    if not (melody >= 0).any():
+        return None
+    return lambda seconds: similarity(np.roll(classes, -round(seconds / STEP_SECONDS)), melody)
 
 
 def _within(measure: float, tolerance: Tolerance) -> float:

@@ -99,6 +99,8 @@ def test_melody_is_the_share_of_its_steps_that_are_followed() -> None:
 def test_there_is_no_melody_part_without_a_melody_or_with_rests_alone() -> None:
     assert score(BAND).melody is None
     assert score(BAND, classes=np.full(63, -1, np.int64)).melody is None
+    after_the_end = np.append(np.full(63, -1, np.int64), 0)
+    assert score(BAND, classes=after_the_end).melody is None
 
 
 def test_tempo_falls_where_onsets_are_off_the_grid() -> None:
