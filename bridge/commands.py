@@ -459,7 +459,7 @@ class ClipReady:
     """A clip that is complete on disk.
 
     Attributes:
-        index: from 0, best melody similarity first.
+        index: from 0, best first.
         count: the request's number of clips.
         path: absolute, with forward slashes.
         score: melody similarity 0…1; −1 without a melody.

@@ -174,8 +174,8 @@ def test_a_hum_in_another_rate_meter_and_tempo_becomes_a_clip_of_the_exact_lengt
     (clip,) = result["clips"]
     frames = round(4 * 3 * 60 / 93.7 * 48_000)
     assert soundfile.info(clip["path"]).frames == frames
-    path, similarity, offset = (
-        clip.pop(name) for name in ("path", "melody_similarity", "beat_offset_ms")
+    path, similarity, offset, parts = (
+        clip.pop(name) for name in ("path", "melody_similarity", "beat_offset_ms", "score_parts")
     )
     assert clip == {
         "frames": frames,
@@ -194,6 +194,9 @@ def test_a_hum_in_another_rate_meter_and_tempo_becomes_a_clip_of_the_exact_lengt
     assert sidecar["melody"] == str(folder / "hum.wav")
     assert (sidecar["melody_tempo_bpm"], sidecar["guidance_scale"]) == (97.96, 3.0)
     assert 0 <= similarity <= 1
+    assert sidecar["score_parts"] == parts and parts["melody"] == similarity
+    assert parts.keys() == Options(prompt="keys").rank_weights().keys()
+    assert all(0 <= part <= 1 for part in parts.values())
     assert offset is None or offset >= 0
     assert result["device"] == "cpu"
     assert result["realtime_factor"] == pytest.approx(12 * 60 / 93.7 / result["seconds"], rel=0.01)
@@ -244,14 +247,22 @@ def test_the_same_seed_gives_the_same_samples_and_another_seed_gives_others(
     assert not np.array_equal(first, samples(8, "other.wav"))
 
 
-def test_variations_have_consecutive_seeds_and_are_sorted_by_similarity(
+def test_variations_have_consecutive_seeds_and_are_sorted_by_their_score(
     folder: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     common = (HUM, "--bars", "1", "--meter", "3/4", "--tempo", "180", "--model", model)
     three = render(capsys, *common, "--seed", "7", "--variations", "3", "--out", "three")["clips"]
     assert {clip["seed"] for clip in three} == {7, 8, 9}
     assert len({clip["path"] for clip in three}) == 3
-    similarities = [clip["melody_similarity"] for clip in three]
+    weights = Options(prompt="keys").rank_weights()
+    scores = [
+        sum(weights[part] * value for part, value in clip["score_parts"].items()) for clip in three
+    ]
+    assert scores == sorted(scores, reverse=True)
+    off = [f"--rank-{part}=0" for part in weights if part != "melody"]
+    seeds = ("--seed", "7", "--variations", "3")
+    by_melody = render(capsys, *common, *seeds, "--out", "by_melody", *off)["clips"]
+    similarities = [clip["melody_similarity"] for clip in by_melody]
     assert similarities == sorted(similarities, reverse=True)
     (alone,) = render(capsys, *common, "--seed", "8", "--out", "alone.wav")["clips"]
     (among,) = (clip for clip in three if clip["seed"] == 8)

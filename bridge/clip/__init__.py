@@ -23,11 +23,20 @@ from bridge.clip.loop import (
 )
 from bridge.clip.loudness import normalised
 from bridge.clip.onsets import find_onsets
-from bridge.clip.rank import Ranked, rank
+from bridge.clip.rank import rank, why_last
+from bridge.clip.score import ScoreParts, score_clip
 from bridge.errors import BadArgument
 from bridge.timing import Meter, bars_to_frames, bars_to_seconds
 
-__all__ = ["FinishedClip", "Ranked", "finish", "played_tempo", "rank", "surplus_seconds"]
+__all__ = [
+    "FinishedClip",
+    "ScoreParts",
+    "finish",
+    "played_tempo",
+    "rank",
+    "surplus_seconds",
+    "why_last",
+]
 
 PREROLL_SECONDS = 0.0015
 """Audio kept before the bar line at which a clip is cut, so that its attack is complete."""
@@ -46,6 +55,7 @@ class FinishedClip:
         source_offset_seconds: position of its first bar line in the generated audio.
         loudness_lufs: integrated loudness; None when under 0.4 s or silent.
         true_peak_dbtp: true peak; −inf when silent.
+        score: what it is ranked by among variations.
         clicks: bursts in one channel that were found in the generated audio, and repaired.
         remarks: what a person should know about how it was made.
     """
@@ -57,6 +67,7 @@ class FinishedClip:
     source_offset_seconds: float
     loudness_lufs: float | None
     true_peak_dbtp: float
+    score: ScoreParts
     clicks: int = 0
     remarks: tuple[str, ...] = ()
 
@@ -91,9 +102,10 @@ def finish(
     if sample_rate < LOWEST_SAMPLE_RATE:
         raise BadArgument(f"a clip has {LOWEST_SAMPLE_RATE} Hz or more, got {sample_rate}")
     # First: a click would count as an onset, and hold the gain of the whole clip down.
-    generated, clicks = without_clicks(waveform.stereo())
+    generated = waveform.stereo()
+    mended, clicks = without_clicks(generated)
     played = fit_to_grid(
-        generated,
+        mended,
         bars=bars,
         tempo_bpm=tempo_bpm,
         meter=meter,
@@ -112,14 +124,25 @@ def finish(
         on_beat=played.fitted,
     )
     loud = normalised(loop.waveform)
+    onsets = find_onsets(loud.waveform, loops=True)
     return FinishedClip(
         waveform=loud.waveform,
-        beat_offset_ms=beat_offset_ms(loud.waveform, tempo_bpm),
+        beat_offset_ms=beat_offset_ms(onsets.times, tempo_bpm),
         fitted=played.fitted,
         stretch_ratio=played.stretch_ratio,
         source_offset_seconds=offset,
         loudness_lufs=loud.loudness_lufs,
         true_peak_dbtp=loud.true_peak_dbtp,
+        score=score_clip(
+            loud.waveform,
+            onsets,
+            generated,
+            clicks=clicks,
+            loudness_lufs=loud.loudness_lufs,
+            tempo_bpm=tempo_bpm,
+            meter=meter,
+            melody_classes=melody_classes,
+        ),
         clicks=clicks,
         remarks=_click_remarks(clicks) + remarks + loop.remarks + loud.remarks,
     )
@@ -151,9 +174,12 @@ def surplus_seconds(bars: int, tempo_bpm: Fraction, meter: Meter) -> float:
     return fit_surplus_seconds(bars, tempo_bpm, meter) + FADE_SECONDS
 
 
-def beat_offset_ms(clip: Waveform, tempo_bpm: Fraction) -> float | None:
-    """Median distance of a looping clip's onsets to its sixteenth grid; None without onsets."""
-    times = find_onsets(clip, loops=True).times
+def beat_offset_ms(times: NDArray[np.float64], tempo_bpm: Fraction) -> float | None:
+    """Median distance of onsets to the sixteenth grid; None without onsets.
+
+    Args:
+        times: float64 `[onsets]`, seconds from the first bar line.
+    """
     if not times.size:
         return None
     sixteenth = float(15 / tempo_bpm)

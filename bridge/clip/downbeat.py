@@ -7,6 +7,7 @@ begins on a bar line.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +19,7 @@ from bridge.audio import Waveform
 from bridge.clip.harmony import harmonic_change
 from bridge.clip.onsets import Onsets
 from bridge.clip.pulse import Pulse, is_compound
-from bridge.timing import Meter
+from bridge.timing import Meter, beats_to_seconds
 
 FINEST_BEATS = Fraction(1, 4)
 """Every bar is a whole number of sixteenths."""
@@ -37,6 +38,9 @@ MELODY_WEIGHT = 2.5
 """Weight of the melody's similarity relative to the accents, above `MELODY_CHANCE`."""
 MELODY_CHANCE = 0.25
 """Similarity up to this can be chance, and counts as 0."""
+HARMONY_SAMPLE_RATE = 8000
+"""Hz. The highest note that counts as harmony is at 1.3 kHz, and this takes a quarter of the time
+of 44.1 kHz."""
 LATE_COST = 0.25
 """Subtracted from the score of a line one bar late, and in proportion from earlier ones."""
 
@@ -80,26 +84,87 @@ def find_downbeat(
 
     count = max(slots, int((waveform.seconds - starts[0]) / unit_seconds))
     times = starts[0] + np.arange(count) * unit_seconds
+    harmony = harmonic_change(waveform, times, unit_seconds / float(unit_beats))
+    slot_scores = _slot_scores(onsets, harmony, times, unit_seconds, meter, slots)
+    scores = slot_scores[: starts.size]
+    scores -= LATE_COST * np.arange(starts.size) / slots
+    if likeness is not None:
+        scores += [_melody_score(likeness(float(start))) for start in starts]
+    return float(starts[scores.argmax()])
+
+
+def downbeat_margin(
+    clip: Waveform,
+    onsets: Onsets,
+    tempo_bpm: Fraction,
+    meter: Meter,
+    likeness: Callable[[float], float] | None = None,
+) -> float:
+    """By how much another line of a looping clip's grid is a better first bar line than frame 0.
+
+    Args:
+        clip: whole bars at `tempo_bpm`.
+        onsets: the clip's own, as it loops.
+        likeness: how well the melody fits the clip when it begins at a given time, 0…1.
+
+    Returns:
+        The best line's score less that of frame 0, 0 where frame 0 is the best. Scores are in the
+        units of `LOW_WEIGHT`: a bass drum on the bar lines alone gives these 1.
+    """
+    unit_seconds = float(beats_to_seconds(FINEST_BEATS, tempo_bpm))
+    slots = int(meter.beats_per_bar / FINEST_BEATS)
+    lines = np.arange(round(clip.seconds / unit_seconds), dtype=np.float64)
+    times = lines * unit_seconds
+    beat_seconds = unit_seconds / float(FINEST_BEATS)
+    # Frame 0 has harmony on both sides only as the loop repeats.
+    around = math.ceil(2 * beat_seconds * clip.sample_rate)
+    repeated = np.pad(clip.samples, ((around, around), (0, 0)), mode="wrap")
+    harmony = harmonic_change(
+        Waveform(repeated, clip.sample_rate).resampled(HARMONY_SAMPLE_RATE),
+        times + around / clip.sample_rate,
+        beat_seconds,
+    )
+    scores = _slot_scores(onsets, harmony, times, unit_seconds, meter, slots)
+    if likeness is not None:
+        scores += [_melody_score(likeness(float(time))) for time in times[:slots]]
+    return float(scores.max() - scores[0])
+
+
+def _slot_scores(
+    onsets: Onsets,
+    harmony: NDArray[np.float64],
+    times: NDArray[np.float64],
+    unit_seconds: float,
+    meter: Meter,
+    slots: int,
+) -> NDArray[np.float64]:
+    """How well accents and harmony fit a first bar line on each of a bar's slots, `[slots]`.
+
+    Args:
+        harmony: float64 `[lines]`, the change of harmony at each line, 0…1.
+        times: float64 `[lines]`, a bar of them or more: seconds of the grid's lines.
+        unit_seconds: from line to line.
+    """
     low, snare, full = (
         _accent(strength, onsets.step_seconds, times, unit_seconds, slots)
         for strength in (onsets.low, onsets.snare, onsets.strength)
     )
     low, snare, full = (_scaled(profile, full) for profile in (low, snare, full))
-    beat_seconds = unit_seconds / float(unit_beats)
-    harmony = _profile(harmonic_change(waveform, times, beat_seconds), slots)
+    change = _profile(harmony, slots)
     expected = _accents(meter, slots)
-    scores = np.empty(starts.size)
-    for index, start in enumerate(starts):
-        scores[index] = (
+    return np.array(
+        [
             LOW_WEIGHT * float(np.roll(low, -index) @ expected.low)
             + FULL_WEIGHT * float(np.roll(full, -index) @ expected.full)
             + SNARE_WEIGHT * float(np.roll(snare, -index) @ expected.snare)
-            + HARMONY_WEIGHT * float(harmony[index])
-            - LATE_COST * index / slots
-        )
-        if likeness is not None:
-            scores[index] += MELODY_WEIGHT * max(0.0, likeness(float(start)) - MELODY_CHANCE)
-    return float(starts[scores.argmax()])
+            + HARMONY_WEIGHT * float(change[index])
+            for index in range(slots)
+        ]
+    )
+
+
+def _melody_score(likeness: float) -> float:
+    return MELODY_WEIGHT * max(0.0, likeness - MELODY_CHANCE)
 
 
 def _accent(

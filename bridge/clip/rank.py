@@ -1,62 +1,60 @@
-"""Ranking of variations by clicks, and by how well they follow the melody."""
+"""The order of variations, best first, and why the last one is last."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
+from bridge.clip.score import ScoreParts
 
-from bridge.audio import Waveform
-from bridge.chroma import pitch_classes, similarity
-
-CLICK_COST = 0.1
-"""Melody similarity that a repaired click is worth: clips that follow alike differ by less."""
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """One of several clips.
-
-    Attributes:
-        index: its index in the sequence that was given.
-        melody_similarity: share of the melody's sounding steps at which the clip has the same
-            pitch class, 0…1; NaN without a melody.
-    """
-
-    index: int
-    melody_similarity: float
+FAULTY = 0.9
+"""A part up to this is a fault."""
+FAULTS: Mapping[str, str] = {
+    "tempo": "onsets off the grid",
+    "downbeat": "its first beat is not on the bar line",
+    "loudness": "quiet",
+    "clipping": "clipped samples",
+    "silence": "a long silence",
+    "seam": "a jump where it loops",
+    "clicks": "clicks",
+}
+"""The fault that a low part shows. Following the melody less than another clip is no fault."""
 
 
-def rank(
-    waveforms: Sequence[Waveform],
-    melody_classes: NDArray[np.int64] | None,
-    clicks: Sequence[int] = (),
-) -> tuple[Ranked, ...]:
-    """Sort clips by melody similarity less `CLICK_COST` a click, best first.
-
-    Equal ones keep their order. Without a melody only clicks count.
+def rank(scores: Sequence[ScoreParts], weights: Mapping[str, float]) -> tuple[int, ...]:
+    """Sort clips by the weighted sum of their parts, best first; equal ones keep their order.
 
     Args:
-        clicks: the number of each clip's clicks; empty: none has any.
-        melody_classes: int64 `[steps]`, a pitch class each 128 ms of the clip, −1 at rests.
+        weights: of each part by its name, 0 or more; 0 or left out: the part does not count.
+
+    Returns:
+        The clips' indices in `scores`.
     """
-    ranked = [
-        Ranked(index, _likeness(waveform, melody_classes))
-        for index, waveform in enumerate(waveforms)
+    sums = [_weighted_sum(score, weights) for score in scores]
+    return tuple(sorted(range(len(scores)), key=lambda index: -sums[index]))
+
+
+def why_last(ranked: Sequence[ScoreParts], weights: Mapping[str, float]) -> str | None:
+    """A remark on the faults of the last clip that the first has less of; None without any.
+
+    Args:
+        ranked: scores of all variations, best first.
+        weights: as for `rank`; parts that do not count are no fault.
+    """
+    if len(ranked) < 2:
+        return None
+    best, last = ranked[0].as_json(), ranked[-1].as_json()
+    costs = {
+        part: weights.get(part, 0.0) * ((best[part] or 0.0) - (last[part] or 0.0))
+        for part in FAULTS
+        if (last[part] or 0.0) <= FAULTY
+    }
+    faults = [
+        FAULTS[part] for part in sorted(costs, key=lambda part: -costs[part]) if costs[part] > 0
     ]
-    counts = clicks or [0] * len(ranked)
-
-    def merit(one: Ranked) -> float:
-        similarity = 0.0 if math.isnan(one.melody_similarity) else one.melody_similarity
-        return similarity - CLICK_COST * counts[one.index]
-
-    return tuple(sorted(ranked, key=merit, reverse=True))
+    return f"ranked last of {len(ranked)}: {', '.join(faults)}" if faults else None
 
 
-def _likeness(waveform: Waveform, melody_classes: NDArray[np.int64] | None) -> float:
-    if melody_classes is None:
-        return math.nan
-    return similarity(pitch_classes(waveform), melody_classes)
+def _weighted_sum(score: ScoreParts, weights: Mapping[str, float]) -> float:
+    """Sum of the parts times their weights; without a melody, its part counts as 0."""
+    parts = score.as_json()
+    return sum(weights.get(part, 0.0) * (parts[part] or 0.0) for part in parts)

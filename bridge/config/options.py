@@ -43,6 +43,9 @@ from bridge.errors import BadArgument
 from bridge.timing import Lead, Meter
 
 DEFAULT_OSC_PORT = 7771
+MAX_RANK_WEIGHT = 10
+RANK_PREFIX = "rank_"
+"""Begins the names of the options that weigh a part of a clip's score."""
 POSITIONAL = "positional"
 """In place of a flag: the command line takes the option by its position."""
 
@@ -103,6 +106,18 @@ def _option(reader: Reader, default: Any, help: str, **details: Any) -> Any:
     """A dataclass field that is an entry of the table; `_entries` gives it its name."""
     option = Option("", reader, default, help, **details)
     return field(default=default, metadata={"option": option})
+
+
+def _rank_weight(default: float, help: str) -> Any:
+    """The entry for the weight of one part of a clip's score: `rank_` and the part's name."""
+    return _option(
+        numbers(0, MAX_RANK_WEIGHT),
+        default,
+        help,
+        places=("render", "file", "preset", "osc"),
+        metavar="X",
+        group="order of the variations, by weights (0: ignore)",
+    )
 
 
 def _shared(name: str) -> Any:
@@ -364,6 +379,14 @@ class Options:
         default_text="no picture",
         group="output",
     )
+    rank_melody: float = _rank_weight(1.0, "weight of following the melody, in the order of clips")
+    rank_tempo: float = _rank_weight(1.0, "weight of onsets on the grid")
+    rank_downbeat: float = _rank_weight(1.0, "weight of the bar line at the clip's start")
+    rank_loudness: float = _rank_weight(1.0, "weight of full loudness")
+    rank_clipping: float = _rank_weight(1.0, "weight of unclipped samples")
+    rank_silence: float = _rank_weight(1.0, "weight of no long silence")
+    rank_seam: float = _rank_weight(1.0, "weight of a seam without a jump")
+    rank_clicks: float = _rank_weight(2.0, "weight of no clicks, also of those that were repaired")
 
     def __post_init__(self) -> None:
         _check_fields(self)
@@ -402,6 +425,11 @@ class Options:
             for option in OPTIONS.values()
             if option.in_request
         }
+
+    def rank_weights(self) -> dict[str, float]:
+        """The weight of each part of a clip's score, by the part's name."""
+        names = [name for name in OPTIONS if name.startswith(RANK_PREFIX)]
+        return {name.removeprefix(RANK_PREFIX): getattr(self, name) for name in names}
 
     def sidecar_values(self) -> dict[str, Any]:
         """The values that a clip's sidecar records unchanged, by its field names."""

@@ -5,7 +5,6 @@ Nothing is written until every clip is finished; then all clips are written, or 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,6 +36,7 @@ class RenderedClip:
         frames: per channel, exactly the bars asked for.
         melody_similarity: 0…1; None without a melody.
         beat_offset_ms: median distance of its onsets from the sixteenth grid; None: no onsets.
+        score_parts: the parts of its score by name, each 0…1; None: could not be measured.
     """
 
     path: Path
@@ -51,6 +51,7 @@ class RenderedClip:
     model: str
     melody_similarity: float | None
     beat_offset_ms: float | None
+    score_parts: Mapping[str, float | None]
 
     def as_json(self) -> dict[str, Any]:
         """The fields, as JSON types."""
@@ -74,7 +75,7 @@ class Rendered:
     """The result of a render.
 
     Attributes:
-        clips: best melody similarity first.
+        clips: best score first.
         seconds: time for generating and finishing, without loading and writing.
         realtime_factor: seconds of clips made in one second.
         device: what the model ran on.
@@ -158,16 +159,24 @@ class EngineDescription(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class RankedClip:
-    """A finished clip with its melody similarity, not yet written.
+    """A finished clip, not yet written.
 
     Attributes:
         seed: its variation's seed.
-        melody_similarity: 0…1; NaN without a melody.
     """
 
     seed: int
     finished: FinishedClip
-    melody_similarity: float
+
+    @property
+    def melody_similarity(self) -> float | None:
+        """0…1; None without a melody."""
+        return self.finished.score.melody
+
+    def with_remark(self, remark: str) -> RankedClip:
+        """The same clip with one more remark."""
+        remarks = (*self.finished.remarks, remark)
+        return replace(self, finished=replace(self.finished, remarks=remarks))
 
 
 def request_for(plan: RenderPlan) -> Request:
@@ -186,10 +195,9 @@ def request_for(plan: RenderPlan) -> Request:
 
 
 def finish_clips(plan: RenderPlan, waveforms: Sequence[Waveform]) -> list[RankedClip]:
-    """Make clips of the engine's waveforms, one a variation; best melody similarity first."""
-    from bridge.clip import finish, rank
+    """Make clips of the engine's waveforms, one a variation; best score first."""
+    from bridge.clip import finish, rank, why_last
 
-    classes = plan.aligned.classes if plan.aligned is not None else None
     finished = [
         finish(
             waveform,
@@ -197,15 +205,17 @@ def finish_clips(plan: RenderPlan, waveforms: Sequence[Waveform]) -> list[Ranked
             tempo_bpm=plan.tempo_bpm,
             meter=plan.meter,
             sample_rate=plan.options.sample_rate,
-            melody_classes=classes,
+            melody_classes=plan.aligned.classes if plan.aligned is not None else None,
         )
         for waveform in waveforms
     ]
-    ranked = rank([clip.waveform for clip in finished], classes, [clip.clicks for clip in finished])
-    return [
-        RankedClip(plan.seed + each.index, finished[each.index], each.melody_similarity)
-        for each in ranked
-    ]
+    weights = plan.options.rank_weights()
+    order = rank([clip.score for clip in finished], weights)
+    ranked = [RankedClip(plan.seed + index, finished[index]) for index in order]
+    remark = why_last([clip.finished.score for clip in ranked], weights)
+    if remark is not None:
+        ranked[-1] = ranked[-1].with_remark(remark)
+    return ranked
 
 
 def write_clips(
@@ -256,7 +266,7 @@ def write_clips(
 
 def _described(plan: RenderPlan, ranked: RankedClip, model: str) -> RenderedClip:
     """A clip's description; `path` is the plan's until the clip is written."""
-    waveform, similarity = ranked.finished.waveform, ranked.melody_similarity
+    waveform = ranked.finished.waveform
     return RenderedClip(
         path=plan.out,
         frames=waveform.frames,
@@ -268,8 +278,9 @@ def _described(plan: RenderPlan, ranked: RankedClip, model: str) -> RenderedClip
         seed=ranked.seed,
         prompt=plan.prompt,
         model=model,
-        melody_similarity=None if math.isnan(similarity) else similarity,
+        melody_similarity=ranked.melody_similarity,
         beat_offset_ms=ranked.finished.beat_offset_ms,
+        score_parts=ranked.finished.score.as_json(),
     )
 
 
@@ -322,7 +333,7 @@ def _picture(plan: RenderPlan, best: RankedClip) -> bytes:
         source = plan.take.from_first_bar_line().source
         columns.append(Column(f"melody: {plan.take.name}", source, tempo_bpm, plan.meter, bars))
     title = f"clip: seed {best.seed}"
-    if plan.aligned is not None:
+    if best.melody_similarity is not None:
         title += f", melody similarity {best.melody_similarity:.2f}"
     columns.append(
         Column(

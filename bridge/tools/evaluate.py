@@ -8,7 +8,6 @@ except in the row that says otherwise. The result is a table of figures.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -22,14 +21,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.chroma import pitch_classes, similarity
-from bridge.clip import finish, surplus_seconds
+from bridge.clip import FinishedClip, finish, rank, surplus_seconds
 from bridge.clip.clicks import find_clicks
+from bridge.clip.gaps import longest_gap_seconds
 from bridge.clip.onsets import find_onsets
-from bridge.config import fill_prompt
+from bridge.config import Options, fill_prompt, read_value
 from bridge.config.presets import bundled_folder, read_preset
 from bridge.melody import AlignedMelody, align_to_bars
 from bridge.melody.notes import take_from_midi
@@ -38,6 +37,7 @@ from bridge.pocket.music import Part, compose, melody_alone
 from bridge.pocket.music.score import KEY_NAMES
 from bridge.timing import Meter, Take, bars_to_seconds, first_meter, first_tempo
 from bridge.tools import measures
+from bridge.tools.figures import Figure, as_table, figures_as_json, mean, share
 
 if TYPE_CHECKING:
     from bridge.engine import Engine
@@ -68,32 +68,6 @@ PROMPTS = (
     "marimba, sub bass, lo-fi drums, lo-fi, {tempo} bpm",
 )
 Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One row of the table.
-
-    Attributes:
-        name: the name of the measure.
-        value: the measured value; NaN where nothing could be measured.
-        floor: the least value that `pocket` must reach; None: no requirement.
-        at_most: whether the floor is a ceiling instead.
-        clips: number of clips that were measured.
-    """
-
-    name: str
-    value: float
-    floor: float | None
-    at_most: bool
-    clips: int
-
-    @property
-    def holds(self) -> bool:
-        """Whether the value is on the right side of its floor; NaN is on neither."""
-        if self.floor is None:
-            return True
-        return self.value <= self.floor if self.at_most else self.value >= self.floor
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,11 +106,13 @@ class EvaluateOptions:
         model: pocket, a folder, or a Hugging Face id.
         engine: `"stream"`, the bridge's own, or `"reference"`, transformers' `generate`.
         short: measure fewer clips, for rougher figures.
+        variations: clips of each melody; from 2 on, the best of them is compared with their mean.
     """
 
     model: str = "pocket"
     engine: Literal["stream", "reference"] = "stream"
     short: bool = False
+    variations: int = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -150,11 +126,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the bridge's own, or transformers' generate (%(default)s)",
     )
     parser.add_argument("--short", action="store_true", help="fewer clips, a rougher figure")
+    parser.add_argument(
+        "--variations",
+        metavar="N",
+        default=1,
+        help="of each melody; prints the best of them beside their mean (1 to 16; %(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print; return the exit status."""
-    options = EvaluateOptions(arguments.model, arguments.engine, arguments.short)
+    variations = read_value("variations", arguments.variations)
+    options = EvaluateOptions(arguments.model, arguments.engine, arguments.short, variations)
     return main(options, as_json=arguments.json)
 
 
@@ -168,49 +151,37 @@ def main(options: EvaluateOptions, *, as_json: bool) -> int:
     figures = evaluate(
         load(options.model, engine=options.engine),
         clips=8 if options.short else 32,
+        variations=options.variations,
         report=lambda line: console.print(line, highlight=False),
     )
+    measured = (options.model, options.engine, options.variations)
     if as_json:
-        print(figures_as_json(options.model, options.engine, figures))
+        print(figures_as_json(*measured, figures))
     else:
-        Console().print(as_table(options.model, options.engine, figures))
+        Console().print(as_table(*measured, figures))
     return 0
 
 
-def figures_as_json(model: str, engine: str, figures: list[Figure]) -> str:
-    """A JSON object: model, engine, and a list of figures with `holds`; NaN becomes null."""
-    rows = []
-    for figure in figures:
-        value = None if math.isnan(figure.value) else round(figure.value, 4)
-        rows.append({**vars(figure), "value": value, "holds": figure.holds})
-    return json.dumps({"model": model, "engine": engine, "figures": rows})
-
-
-def as_table(model: str, engine: str, figures: list[Figure]) -> Table:
-    """The figures as a table; those that miss their floors are marked."""
-    table = Table("figure", "value", "floor", "clips", title=f"{model}, {engine}, guidance 3")
-    for figure in figures:
-        sign = "≤" if figure.at_most else "≥"
-        floor = "" if figure.floor is None else f"{sign} {figure.floor:g}"
-        value = "-" if math.isnan(figure.value) else f"{figure.value:.2f}"
-        if not figure.holds:
-            value += "  missed"
-        table.add_row(figure.name, value, floor, str(figure.clips))
-    return table
-
-
-def evaluate(engine: Engine, *, clips: int, report: Report = lambda line: None) -> list[Figure]:
+def evaluate(
+    engine: Engine, *, clips: int, variations: int = 1, report: Report = lambda line: None
+) -> list[Figure]:
     """Measure a checkpoint.
 
     Args:
         engine: the loaded checkpoint.
         clips: number of melodies to follow; the other figures take a share of it.
+        variations: clips of each melody. From 2 on, the parts of their scores are figures too, and
+            all other figures are those of the first variations.
         report: called with a line for every part of the work.
     """
     cases = list(melodies(clips))
     report(f"{len(cases)} melodies to follow")
-    waveforms = [_generate_case(engine, case) for case in cases]
+    generated = [_generate_case(engine, case, variations) for case in cases]
+    waveforms = [first for first, *_ in generated]
     figures = [*_following(cases, waveforms), *_timing(cases, waveforms), _stereo(waveforms)]
+    if variations > 1:
+        report(f"the best of {variations} variations")
+        figures += _best_of(cases, generated)
     report("drums against no drums")
     figures.append(_drums(engine, cases[: max(4, clips // 3)]))
     report("every preset, for clicks")
@@ -258,10 +229,10 @@ def _key_of(part: Part) -> str:
     return f"{KEY_NAMES[tonic]} {'minor' if minor else 'major'}"
 
 
-def _generate_case(engine: Engine, case: Case) -> Waveform:
-    """Generate a case's clip with its surplus."""
+def _generate_case(engine: Engine, case: Case, variations: int) -> list[Waveform]:
+    """Generate a case's variations with their surplus."""
     seconds = case.seconds + surplus_seconds(BARS, case.tempo_bpm, case.meter)
-    return _generate(engine, case.sound, case.aligned, seconds, case.seed)
+    return _variations(engine, case.sound, case.aligned, seconds, case.seed, variations=variations)
 
 
 def _generate(
@@ -270,10 +241,21 @@ def _generate(
     aligned: AlignedMelody,
     seconds: float,
     seed: int,
+    **sampling: Any,
+) -> Waveform:
+    return _variations(engine, prompt, aligned, seconds, seed, **sampling)[0]
+
+
+def _variations(
+    engine: Engine,
+    prompt: str,
+    aligned: AlignedMelody,
+    seconds: float,
+    seed: int,
     *,
     guidance_scale: float = GUIDANCE_SCALE,
     **sampling: Any,
-) -> Waveform:
+) -> list[Waveform]:
     from bridge.engine import Request
 
     request = Request(
@@ -284,7 +266,7 @@ def _generate(
         guidance_scale=guidance_scale,
         **sampling,
     )
-    return engine.generate(request)[0]
+    return engine.generate(request)
 
 
 def _following(cases: list[Case], waveforms: list[Waveform]) -> list[Figure]:
@@ -308,8 +290,8 @@ def _following(cases: list[Case], waveforms: list[Waveform]) -> list[Figure]:
         if other is not case
     ]
     return [
-        Figure("melody similarity", _mean(own), 0.70, False, len(own)),
-        Figure("similarity to other melodies", _mean(others), 0.20, True, len(own)),
+        Figure("melody similarity", mean(own), 0.70, False, len(own)),
+        Figure("similarity to other melodies", mean(others), 0.20, True, len(own)),
     ]
 
 
@@ -326,14 +308,7 @@ def _timing(cases: list[Case], waveforms: list[Waveform]) -> list[Figure]:
         right_tempo.append(
             any(abs(ratio / octave - 1) <= TEMPO_SHARE for octave in (0.5, 1.0, 2.0))
         )
-        clip = finish(
-            waveform,
-            bars=BARS,
-            tempo_bpm=case.tempo_bpm,
-            meter=case.meter,
-            sample_rate=MODEL_SAMPLE_RATE,
-            melody_classes=case.aligned.classes,
-        ).waveform
+        clip = _finished(case, waveform).waveform
         times = find_onsets(clip, loops=True).times
         last_line = case.seconds * (BARS - 1) / BARS
         on_lines += [
@@ -342,12 +317,50 @@ def _timing(cases: list[Case], waveforms: list[Waveform]) -> list[Figure]:
         ]
     return [
         Figure(
-            "tempo within 3 % before fitting", _share(right_tempo), 0.80, False, len(right_tempo)
+            "tempo within 3 % before fitting", share(right_tempo), 0.80, False, len(right_tempo)
         ),
         Figure(
-            "bar lines within 30 ms after fitting", _share(on_lines), 0.80, False, len(right_tempo)
+            "bar lines within 30 ms after fitting", share(on_lines), 0.80, False, len(right_tempo)
         ),
     ]
+
+
+def _best_of(cases: list[Case], generated: list[list[Waveform]]) -> list[Figure]:
+    """Each part of the clips' scores: its mean, and its mean over the best of each melody."""
+    weights = Options(unconditional=True).rank_weights()
+    all_parts, best_parts = [], []
+    for case, variations in zip(cases, generated, strict=True):
+        scores = [_finished(case, waveform).score for waveform in variations]
+        all_parts += [score.as_json() for score in scores]
+        best_parts.append(scores[rank(scores, weights)[0]].as_json())
+    return [
+        Figure(
+            f"score of variations: {part}",
+            _mean_of(all_parts, part),
+            floor=None,
+            at_most=False,
+            clips=len(all_parts),
+            best=_mean_of(best_parts, part),
+        )
+        for part in all_parts[0]
+    ]
+
+
+def _mean_of(scores: list[dict[str, float | None]], part: str) -> float:
+    values = [score[part] for score in scores]
+    return mean([math.nan if value is None else value for value in values])
+
+
+def _finished(case: Case, waveform: Waveform) -> FinishedClip:
+    """A case's clip, at the rate of the model."""
+    return finish(
+        waveform,
+        bars=BARS,
+        tempo_bpm=case.tempo_bpm,
+        meter=case.meter,
+        sample_rate=MODEL_SAMPLE_RATE,
+        melody_classes=case.aligned.classes,
+    )
 
 
 def _distance(times: NDArray[np.float64], line: float, length: float) -> NDArray[np.float64]:
@@ -358,20 +371,20 @@ def _distance(times: NDArray[np.float64], line: float, length: float) -> NDArray
 def _stereo(waveforms: list[Waveform]) -> Figure:
     low, high = SIDE_OVER_MID_DB
     inside = [low <= measures.side_over_mid_db(waveform) <= high for waveform in waveforms]
-    return Figure("side/mid within -30 and -3 dB", _share(inside), 0.90, False, len(waveforms))
+    return Figure("side/mid within -30 and -3 dB", share(inside), 0.90, False, len(waveforms))
 
 
 def _drums(engine: Engine, cases: list[Case]) -> Figure:
     differs = []
     for case in cases:
         lead = case.sound.split(",")[0]
-        share = {}
+        percussive = {}
         for words in ("drums", "no drums"):
             prompt = f"{lead}, bass, {words}, {float(case.tempo_bpm):g} bpm"
             waveform = _generate(engine, prompt, case.aligned, case.seconds, case.seed)
-            share[words] = measures.percussive_share(waveform)
-        differs.append(share["drums"] > share["no drums"])
-    return Figure("drums distinguished from no drums", _share(differs), 0.90, False, len(differs))
+            percussive[words] = measures.percussive_share(waveform)
+        differs.append(percussive["drums"] > percussive["no drums"])
+    return Figure("drums distinguished from no drums", share(differs), 0.90, False, len(differs))
 
 
 def _clicks(engine: Engine, cases: list[Case], *, seeds: int) -> list[Figure]:
@@ -399,8 +412,8 @@ def _clicks(engine: Engine, cases: list[Case], *, seeds: int) -> list[Figure]:
             as_made.append(clip.clicks == 0)
             delivered.append(not find_clicks(clip.waveform))
     return [
-        Figure("presets without clicks as made", _share(as_made), None, False, len(as_made)),
-        Figure("presets without clicks", _share(delivered), 0.99, False, len(delivered)),
+        Figure("presets without clicks as made", share(as_made), None, False, len(as_made)),
+        Figure("presets without clicks", share(delivered), 0.99, False, len(delivered)),
     ]
 
 
@@ -408,9 +421,9 @@ def _form(engine: Engine, cases: list[Case]) -> Figure:
     good = []
     for case in cases:
         waveform = _generate(engine, case.sound, case.aligned, LONG_SECONDS, case.seed)
-        has_no_gap = measures.longest_gap_seconds(waveform) <= LONGEST_GAP_SECONDS
+        has_no_gap = longest_gap_seconds(waveform) <= LONGEST_GAP_SECONDS
         good.append(has_no_gap and abs(measures.fade_db(waveform)) <= MOST_FADE_DB)
-    return Figure("24 s without gap or fade", _share(good), 0.90, False, len(good))
+    return Figure("24 s without gap or fade", share(good), 0.90, False, len(good))
 
 
 def _codec(engine: Engine, count: int) -> Figure:
@@ -419,7 +432,7 @@ def _codec(engine: Engine, count: int) -> Figure:
     for number in range(count):
         audio = render(number, seed=CODEC_SEED, seconds=8.0).audio
         kept.append(similarity(pitch_classes(engine.reconstruct(audio)), pitch_classes(audio)))
-    return Figure("codec alone: pitch class kept", _mean(kept), 0.90, False, count)
+    return Figure("codec alone: pitch class kept", mean(kept), 0.90, False, count)
 
 
 def _speed(engine: Engine, case: Case) -> Figure:
@@ -430,13 +443,3 @@ def _speed(engine: Engine, case: Case) -> Figure:
         seconds.append(time.perf_counter() - start)
     name = f"times real time, 8 s clip on {engine.device}"
     return Figure(name, SPEED_SECONDS / min(seconds), 1.0, False, 1)
-
-
-def _share(hits: list[bool]) -> float:
-    return _mean([float(hit) for hit in hits])
-
-
-def _mean(values: list[float]) -> float:
-    """Mean of the values that are not NaN; NaN where none is."""
-    measured = [value for value in values if not math.isnan(value)]
-    return sum(measured) / len(measured) if measured else math.nan

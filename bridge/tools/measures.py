@@ -9,28 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform, db_to_power, power_to_db
+from bridge.clip.gaps import SILENT_DB
 from bridge.spectrum import power_spectrogram
 
-SILENT_DB = -120.0
-"""The level of digital silence."""
-GAP_BELOW_DB = -40.0
-"""A block this far below the 90th percentile of all blocks counts as a gap."""
 DRUMS_FROM_HZ = 2000.0
 """Above this frequency there is the noise of drums, and little else."""
 BLUR_SECONDS = 0.015
 """Onsets this far apart count as simultaneous."""
-_BLOCK_SECONDS = 0.05
-
-
-def longest_gap_seconds(waveform: Waveform) -> float:
-    """The longest silence."""
-    levels = _block_levels_db(waveform)
-    quiet = levels < np.quantile(levels, 0.9) + GAP_BELOW_DB
-    longest = current = 0
-    for block in quiet:
-        current = current + 1 if block else 0
-        longest = max(longest, current)
-    return longest * _BLOCK_SECONDS
 
 
 def fade_db(waveform: Waveform) -> float:
@@ -108,15 +93,6 @@ def tempo_of(strength: NDArray[np.float64], step_seconds: float, beats_per_bar: 
         score += weight * np.where(fits, np.interp(lag, lags, repeats), 0.0)
         count += weight * fits
     return float(tempos[np.argmax(score / np.maximum(count, 1))])
-
-
-def _block_levels_db(waveform: Waveform) -> NDArray[np.float64]:
-    block = max(1, round(_BLOCK_SECONDS * waveform.sample_rate))
-    count = max(1, waveform.frames // block)
-    padded = np.zeros((count * block, waveform.channels))
-    padded[: min(waveform.frames, count * block)] = waveform.samples[: count * block]
-    power = (padded.reshape(count, -1) ** 2).mean(axis=1)
-    return power_to_db(power + db_to_power(SILENT_DB))
 
 
 def _level_db(samples: NDArray[np.floating]) -> float:

@@ -62,6 +62,9 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
     # These values are examples: the default is the system's, the checkpoint's, or nothing.
     for name in ("input", "input_channels", "melody_roots", "midi_map", "clips", "top_p"):
         del values[name]
+    weights = {name: values.pop(name) for name in tuple(values) if name.startswith("rank_")}
+    assert weights.pop("rank_clicks") == 2.0
+    assert set(weights.values()) == {1.0}
     assert values == {
         "osc_port": 7771,
         "source": "auto",

@@ -39,12 +39,13 @@ from bridge.daemon.session import _warm_up
 _warm_up()
 before = set(sys.modules)
 from bridge.audio import Waveform
-from bridge.clip import finish, rank, surplus_seconds
+from bridge.clip import finish, rank, surplus_seconds, why_last
 from bridge.timing import Meter
 noise = np.random.default_rng(7).normal(size=(300_000, 2)).astype(np.float32) / 8
 made = finish(Waveform(noise, 32_000), bars=4, tempo_bpm=Fraction(120), meter=Meter(4, 4),
               sample_rate=44_100, melody_classes=np.arange(62) % 12)
-rank([made.waveform], np.arange(62) % 12)
+rank([made.score, made.score], {"melody": 1.0})
+why_last([made.score, made.score], {"melody": 1.0})
 print(sorted(set(sys.modules) - before))
 """
     done = subprocess.run(

@@ -8,26 +8,22 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from bridge import cli
 from bridge.audio import Waveform
 from bridge.engine import Engine, Request
 from bridge.pocket import corpus
 from bridge.pocket.music.score import KEY_NAMES
 from bridge.tools import evaluate
-from bridge.tools.evaluate import (
-    Case,
-    EvaluateOptions,
-    Figure,
-    as_table,
-    figures_as_json,
-    melodies,
-)
+from bridge.tools.evaluate import Case, melodies
+from bridge.tools.figures import Figure, as_table, figures_as_json
 
 NAMES = [
     "melody similarity",
@@ -41,6 +37,9 @@ NAMES = [
     "24 s without gap or fade",
     "codec alone: pitch class kept",
 ]
+
+
+PARTS = ["melody", "tempo", "downbeat", "loudness", "clipping", "silence", "seam", "clicks"]
 
 
 class Follower:
@@ -84,6 +83,18 @@ class Deaf:
         return Waveform(np.zeros_like(waveform.samples), waveform.sample_rate)
 
 
+class Second(Follower):
+    """Follows in the second variation only; the others play a semitone higher."""
+
+    def generate(self, request: Request) -> list[Waveform]:
+        assert request.melody is not None
+        higher = replace(request, melody=np.roll(request.melody, 1, axis=1))
+        return [
+            super(Second, self).generate(request if index == 1 else higher)[0]
+            for index in range(request.variations)
+        ]
+
+
 def figures_of(player: object, clips: int) -> dict[str, Figure]:
     figures = evaluate.evaluate(cast(Engine, player), clips=clips)
     assert [figure.name for figure in figures[:-1]] == NAMES
@@ -111,6 +122,23 @@ def test_a_player_that_ignores_the_request_misses_the_floors() -> None:
         "codec alone: pitch class kept",
     }
     assert figures["codec alone: pitch class kept"].value == 0.0
+
+
+@pytest.mark.usefixtures("short_clips")
+def test_the_best_of_the_variations_is_compared_with_their_mean() -> None:
+    figures = {
+        figure.name.removeprefix("score of variations: "): figure
+        for figure in evaluate.evaluate(cast(Engine, Second()), clips=4, variations=3)
+    }
+    melody = figures["melody"]
+    assert melody.clips == 4 * 3
+    assert melody.best is not None and melody.best > 0.6
+    assert melody.value < melody.best - 0.3
+    assert all(figures[part].best is not None for part in PARTS)
+    # The other figures are those of the first variations.
+    assert figures["melody similarity"].clips == 4
+    assert figures["melody similarity"].value < 0.3
+    assert figures["melody similarity"].best is None
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -185,10 +213,11 @@ FIGURES = [
 
 
 def test_json_is_one_object_without_nan() -> None:
-    report = json.loads(figures_as_json("pocket", "stream", FIGURES), parse_constant=pytest.fail)
+    report = json.loads(figures_as_json("pocket", "stream", 1, FIGURES), parse_constant=pytest.fail)
     assert report["model"] == "pocket"
     assert report["figures"][0] == {
         "name": "good", "value": 0.8125, "floor": 0.7, "at_most": False, "clips": 32, "holds": True,
+        "best": None,
     }  # fmt: skip
     assert [row["holds"] for row in report["figures"]] == [True, False, False]
     assert report["figures"][2]["value"] is None
@@ -196,7 +225,7 @@ def test_json_is_one_object_without_nan() -> None:
 
 def test_the_table_marks_missed_floors() -> None:
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(as_table("pocket", "stream", FIGURES))
+    console.print(as_table("pocket", "stream", 1, FIGURES))
     rows = {
         line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:5]]
         for line in console.export_text().splitlines()
@@ -209,6 +238,19 @@ def test_the_table_marks_missed_floors() -> None:
     }
 
 
+def test_the_best_is_a_column_and_a_field_where_there_are_variations() -> None:
+    figures = [FIGURES[0], Figure("melody", 0.9, None, False, 32, best=0.97123)]
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(as_table("pocket", "stream", 4, figures))
+    text = console.export_text()
+    assert "best of 4" in text
+    (row,) = (line for line in text.splitlines() if "melody" in line)
+    assert [cell.strip() for cell in row.split("│")[2:4]] == ["0.90", "0.97"]
+    report = json.loads(figures_as_json("pocket", "stream", 4, figures))
+    assert report["variations"] == 4
+    assert [row["best"] for row in report["figures"]] == [None, 0.9712]
+
+
 @pytest.fixture
 def short_clips() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
@@ -219,13 +261,27 @@ def short_clips() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("short_clips")
-@pytest.mark.parametrize("engine", ["stream", "reference"])
+@pytest.mark.parametrize(("engine", "variations"), [("stream", "2"), ("reference", None)])
 def test_any_checkpoint_is_measured_with_either_engine(
-    model: Path, engine: Literal["stream", "reference"], capsys: pytest.CaptureFixture[str]
+    model: Path, engine: str, variations: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert evaluate.main(EvaluateOptions(str(model), engine, short=True), as_json=True) == 0
+    arguments = ["eval", "--model", str(model), "--engine", engine, "--short", "--json"]
+    more = [] if variations is None else ["--variations", variations]
+    assert cli.main([*arguments, *more]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["model"], report["engine"]) == (str(model), engine)
-    assert [row["name"] for row in report["figures"]][:-1] == NAMES
+    assert report["variations"] == int(variations or 1)
+    parts = [f"score of variations: {part}" for part in PARTS] if variations else []
+    names = [row["name"] for row in report["figures"]][:-1]
+    assert names == [*NAMES[:5], *parts, *NAMES[5:]]
     assert report["figures"][-1]["name"] == "times real time, 8 s clip on cpu"
     assert report["figures"][-1]["value"] > 0
+
+
+@pytest.mark.parametrize("variations", ["0", "17", "many"])
+def test_a_number_of_variations_out_of_range_is_refused(
+    variations: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["eval", "--variations", variations]) != 0
+    printed = capsys.readouterr().err
+    assert "variations" in printed and variations in printed

@@ -10,7 +10,6 @@ from bridge.audio import Waveform
 from bridge.clip.onsets import find_onsets
 from bridge.tools.measures import (
     fade_db,
-    longest_gap_seconds,
     percussive_share,
     side_over_mid_db,
     tempo_of,
@@ -41,22 +40,6 @@ def clicks(beats_seconds: list[float], seconds: float, sample_rate: int = 32_000
         kept = burst[: len(samples) - first]
         samples[first : first + len(kept)] += kept.astype(np.float32)
     return Waveform(samples[:, None], sample_rate)
-
-
-@pytest.mark.parametrize("sample_rate", RATES)
-def test_the_longest_silence_is_found(sample_rate: int) -> None:
-    sound = tone(6.0, sample_rate)
-    assert longest_gap_seconds(Waveform(sound[:, None], sample_rate)) == 0.0
-    sound[round(1.0 * sample_rate) : round(1.4 * sample_rate)] = 0.0
-    sound[round(3.0 * sample_rate) : round(4.5 * sample_rate)] *= 1e-3
-    gap = longest_gap_seconds(Waveform(sound[:, None], sample_rate))
-    assert gap == pytest.approx(1.5, abs=0.1)
-
-
-def test_one_sounding_channel_is_not_a_gap() -> None:
-    both = np.stack([tone(4.0), tone(4.0)], axis=1)
-    both[32_000:96_000, 0] = 0.0
-    assert longest_gap_seconds(Waveform(both, 32_000)) == 0.0
 
 
 @pytest.mark.parametrize("change_db", [-20.0, -6.0, 0.0, 3.0])
