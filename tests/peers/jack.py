@@ -30,6 +30,8 @@ PERIOD = 512
 ATTEMPTS = 10
 INPUT_PORTS = ("PortAudio:in_0", "PortAudio:in_1")
 """The ports of the only input stream that a process has open through PortAudio."""
+OUTPUT_PORTS = ("PortAudio:out_0", "PortAudio:out_1")
+"""The ports of the only output stream that a process has open through PortAudio."""
 XRUN_SECONDS = 3.0
 """After an XRun the server's clock is wrong for this long."""
 Result = TypeVar("Result")
@@ -114,13 +116,20 @@ class JackServer:
 
         Until then the ports of the next stream have other names than `INPUT_PORTS`.
         """
-        until(lambda: not set(INPUT_PORTS) & set(self.ports()), "no input stream is left")
+        self._forget(INPUT_PORTS)
+
+    def forget_outputs(self) -> None:
+        """Wait until the server has noticed that earlier output streams are gone."""
+        self._forget(OUTPUT_PORTS)
 
     def connect(self, output: str, input_: str) -> None:
         """Wait for two ports, and connect them."""
         until(lambda: {output, input_} <= set(self.ports()), f"{output} and {input_} are there")
         connect = ["jack_connect", output, input_]
         until(lambda: subprocess.run(connect).returncode == 0, f"{output} plays into {input_}")
+
+    def _forget(self, ports: tuple[str, ...]) -> None:
+        until(lambda: not set(ports) & set(self.ports()), "no earlier stream is left")
 
     def _end(self, number: int) -> None:
         if self._server is not None:
@@ -212,11 +221,63 @@ def loopback(
         _close(client)
 
 
+class JackRecording:
+    """What a recorder has heard so far. Make it with `recording`."""
+
+    def __init__(self, process: subprocess.Popen[str], path: Path) -> None:
+        self._process, self._path = process, path
+
+    def samples(self) -> NDArray[np.float32]:
+        """All samples by the server's frames, from the first one recorded on: `[frames, ports]`.
+
+        NaN where the server missed periods.
+        """
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "saved\n"
+        with np.load(self._path) as saved:
+            starts, cycles = saved["starts"] - saved["starts"][0], saved["samples"]
+        samples = np.full((starts[-1] + cycles.shape[1], cycles.shape[2]), np.nan, np.float32)
+        for start, cycle in zip(starts, cycles, strict=True):
+            samples[start : start + len(cycle)] = cycle
+        return samples
+
+
+@contextmanager
+def recording(folder: Path, ports: tuple[str, ...] = OUTPUT_PORTS) -> Iterator[JackRecording]:
+    """Record ports, from before this returns.
+
+    Args:
+        folder: where the recorder saves the samples.
+    """
+    path = folder / "recorded.npz"
+    recorder = _start("tests.peers.jack_recorder", str(path), *ports)
+    try:
+        assert recorder.stdout is not None
+        assert recorder.stdout.readline() == "ready\n"
+        yield JackRecording(recorder, path)
+    finally:
+        _close(recorder)
+
+
 def without_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
     """Repeat an attempt until the server misses no period in it; return or raise its result.
 
     Skips the test after `ATTEMPTS` attempts with missed periods: the machine is too busy.
     """
+    return _attempted(server, attempt, xruns_fail=True)
+
+
+def excusing_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
+    """Repeat an attempt that fails while the server misses a period; return or raise its result.
+
+    Skips the test after `ATTEMPTS` such failures: the machine is too busy.
+    """
+    return _attempted(server, attempt, xruns_fail=False)
+
+
+def _attempted(server: JackServer, attempt: Callable[[], Result], *, xruns_fail: bool) -> Result:
     for _ in range(ATTEMPTS):
         before = server.xruns()
         try:
@@ -225,7 +286,7 @@ def without_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
             if server.xruns() == before:
                 raise
         else:
-            if server.xruns() == before:
+            if not xruns_fail or server.xruns() == before:
                 return result
     pytest.skip(f"{ATTEMPTS} attempts, and an XRun in each")
 
