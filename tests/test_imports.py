@@ -113,7 +113,7 @@ def test_the_package_itself_imports_nothing() -> None:
         "cli",
         "config",
         "control.osc",
-        "clock.beat_clock",
+        "clock.clocks",
         "soundcard.listener",
         "capture.begin",
         "engine",

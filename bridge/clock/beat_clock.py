@@ -1,26 +1,23 @@
-"""The beat clock: the DAW's position at any instant, computed from its transport packets.
+"""The beat clock: the position in the music at any instant, computed from a source's readings.
 
-`/bridge/transport` feeds it. It remembers the last three minutes, and extrapolates at the newest
-tempo. Packets are late, get lost, and overtake one another, so no answer depends on when a single
-packet arrived. Nothing here reads the time; all instants are `time.perf_counter` seconds.
+It remembers the last three minutes, and extrapolates at the newest tempo. Nothing here reads the
+time; all instants are `time.perf_counter` seconds. A subclass decides what a reading shows: that
+playback goes on, or that it has jumped.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor, inf
 
 from bridge.clock.segment import (
-    AHEAD_SECONDS,
-    FAR_SECONDS,
     JUMPED,
-    LATE_SECONDS,
     NEAR_SECONDS,
-    NO_PACKETS,
+    NO_READINGS,
     STARTED,
-    STOPPED,
     Grid,
     PlaybackSegment,
 )
@@ -31,65 +28,66 @@ from bridge.timing import Meter, Span
 KEPT_SECONDS = 180.0
 """How much history the clock keeps; the ring of the input holds 120 s."""
 SILENCE_SECONDS = 5.0
-"""A DAW that was playing counts as stopped after this long without a packet."""
+"""A DAW that was playing counts as stopped after this long without a reading."""
 
 _MAX_ENTRIES = 400
 """Starts, stops and jumps to keep of three minutes: a flood must not fill the memory."""
-_SAME_LATENESS_SECONDS = 0.035
-"""After a jump, packets are equally late on the old segment, to within this jitter."""
-_APART_SECONDS = 0.1
-"""Packets closer together than this may come from one network delay: they confirm no jump."""
 _ROUNDING_BARS = 1e-6
 """Rounding error to allow when whole bars are counted."""
-_UNSURE_PACKETS = 2
-"""A segment of no more packets than this may be a mistake."""
 
 
 @dataclass(frozen=True)
-class _Pause:
+class Pause:
     """The DAW is stopped at a beat, from an instant on."""
 
     start_seconds: float
     beat: float
 
 
-class BeatClock:
-    """Beats, bar lines and bars as the DAW plays them.
+class BeatClock(ABC):
+    """Beats, bar lines and bars as a source of time plays them.
 
     Attributes:
-        tempo_bpm: the newest packet's, exact; None before the first packet.
-        meter: the newest packet's; None before the first packet.
-        last_packet_seconds: when the newest packet arrived; None before the first.
+        tempo_bpm: the newest reading's, exact; None before the first reading.
+        meter: the newest reading's; None before the first reading.
+        last_reading_seconds: when the newest reading was taken; None before the first.
     """
 
     def __init__(self) -> None:
         self.tempo_bpm: Fraction | None = None
         self.meter: Meter | None = None
-        self.last_packet_seconds: float | None = None
-        self._history: list[PlaybackSegment | _Pause] = []
-        self._suspect: tuple[Transport, float] | None = None
+        self.last_reading_seconds: float | None = None
+        self._history: list[PlaybackSegment | Pause] = []
 
-    def update(self, packet: Transport) -> None:
-        """Add a packet; its `received_seconds` is not before the last one's."""
-        seconds = packet.received_seconds
+    def update(self, reading: Transport) -> None:
+        """Add a reading; its `received_seconds` is not before the last one's."""
+        seconds = reading.received_seconds
         self._end_if_silent(seconds)
-        if not packet.is_playing:
-            self._pause(packet)
-        elif not self._extend(packet):
-            self._begin(packet)
-        self.tempo_bpm, self.meter, self.last_packet_seconds = (
-            packet.tempo_bpm,
-            packet.meter,
+        if not reading.is_playing:
+            self._pause(reading)
+        elif not self._extend(reading):
+            self._begin(reading)
+        self.tempo_bpm, self.meter, self.last_reading_seconds = (
+            reading.tempo_bpm,
+            reading.meter,
             seconds,
         )
         self._forget(seconds - KEPT_SECONDS)
+
+    @abstractmethod
+    def _extend(self, reading: Transport) -> bool:
+        """Add the reading to the current segment. Return False when it begins another one."""
+
+    @abstractmethod
+    def _segment(self, reading: Transport, began: str, after_seconds: float) -> PlaybackSegment:
+        """A segment that begins with the reading."""
 
     def is_gone(self, seconds: float) -> bool:
         """Whether the newest packet said that the DAW plays, and is more than 5 s old."""
         entry = self._history[-1] if self._history else None
         return (
             isinstance(entry, PlaybackSegment)
-            and seconds > entry.last_packet_seconds + SILENCE_SECONDS
+            and seconds > entry.last_reading_seconds + SILENCE_SECONDS
         )
 
     def is_playing(self, seconds: float) -> bool:
@@ -100,7 +98,7 @@ class BeatClock:
         """Quarter notes from the start of the song at that instant; None before the history."""
         entry = self._entry_at(seconds)
         if isinstance(entry, PlaybackSegment):
-            return entry.beat_at(min(seconds, entry.last_packet_seconds + SILENCE_SECONDS))
+            return entry.beat_at(min(seconds, entry.last_reading_seconds + SILENCE_SECONDS))
         return None if entry is None else entry.beat
 
     def bar_fraction(self, seconds: float) -> float | None:
@@ -128,7 +126,7 @@ class BeatClock:
         None when no bar line will come: the DAW is stopped.
         """
         for segment in self._segments():
-            if seconds > segment.last_packet_seconds + SILENCE_SECONDS:
+            if seconds > segment.last_reading_seconds + SILENCE_SECONDS:
                 continue
             after = max(segment.position_at(seconds), segment.first_position)
             line = segment.line_after(after)
@@ -191,7 +189,7 @@ class BeatClock:
         line = grid.line_at_or_before(position + grid.bar_beats / 2)
         end, why = segment.grid_to(grid)
         if not segment.ended and self.is_gone(until_seconds):
-            end, why = segment.position_at(segment.last_packet_seconds), NO_PACKETS
+            end, why = segment.position_at(segment.last_reading_seconds), NO_READINGS
         last_line = grid.line_at_or_before(end + near_beats) if why else end
         if abs(end - last_line) < near_beats:
             end = last_line
@@ -214,7 +212,7 @@ class BeatClock:
                 return segment
         raise NotEnoughBars("the DAW has not played: start it, or capture while it is stopped")
 
-    def _entry_at(self, seconds: float) -> PlaybackSegment | _Pause | None:
+    def _entry_at(self, seconds: float) -> PlaybackSegment | Pause | None:
         for entry in reversed(self._history):
             if entry.start_seconds <= seconds:
                 return entry
@@ -224,7 +222,7 @@ class BeatClock:
         entry = self._entry_at(seconds)
         if (
             isinstance(entry, PlaybackSegment)
-            and seconds <= entry.last_packet_seconds + SILENCE_SECONDS
+            and seconds <= entry.last_reading_seconds + SILENCE_SECONDS
         ):
             return entry
         return None
@@ -232,96 +230,34 @@ class BeatClock:
     def _end_if_silent(self, seconds: float) -> None:
         entry = self._history[-1] if self._history else None
         if isinstance(entry, PlaybackSegment) and self.is_gone(seconds):
-            entry.end(NO_PACKETS)
+            entry.end(NO_READINGS)
 
-    def _pause(self, packet: Transport) -> None:
-        """Record that the DAW is stopped at the packet's beat."""
+    def _pause(self, reading: Transport) -> None:
+        """Record that the DAW is stopped at the reading's beat."""
         entry = self._history[-1] if self._history else None
-        start_seconds = packet.received_seconds
+        start_seconds = reading.received_seconds
         if isinstance(entry, PlaybackSegment) and not entry.ended:
-            entry.stop(packet)
+            entry.stop(reading)
             start_seconds = min(start_seconds, entry.end_seconds)
-        if not isinstance(entry, _Pause) or entry.beat != packet.beat:
-            self._history.append(_Pause(start_seconds, packet.beat))
-        self._suspect = None
+        if not isinstance(entry, Pause) or entry.beat != reading.beat:
+            self._history.append(Pause(start_seconds, reading.beat))
 
-    def _extend(self, packet: Transport) -> bool:
-        """Add the packet to the current segment, or ignore it as late.
-
-        Returns False when the packet begins another segment.
-        """
-        segment = self._history[-1] if self._history else None
-        if not isinstance(segment, PlaybackSegment):
-            return self._was_sent_before_the_stop(packet)
-        if segment.ended:
-            return False
-        late = segment.lateness(packet)
-        if -AHEAD_SECONDS <= late <= LATE_SECONDS:
-            segment.add(packet)
-            self._suspect = None
-            return True
-        if LATE_SECONDS < late < FAR_SECONDS:
-            if not self._confirms_jump(packet, late):
-                return True
-        else:
-            self._suspect = None
-        lap_beats = segment.lap_of(packet)
-        if lap_beats is not None:
-            segment.add(packet, lap_beats)
-            self._suspect = None
-            return True
-        if segment.was_due(packet):
-            return True
-        if segment.packet_count > _UNSURE_PACKETS:
-            return False
-        return self._replace_mistaken_segment(segment, packet)
-
-    def _confirms_jump(self, packet: Transport, late: float) -> bool:
-        """Whether an earlier packet was equally late: then the playhead has jumped."""
-        suspect = self._suspect
-        if suspect is None or abs(suspect[1] - late) > _SAME_LATENESS_SECONDS:
-            self._suspect = packet, late
-            return False
-        return packet.received_seconds >= suspect[0].received_seconds + _APART_SECONDS
-
-    def _replace_mistaken_segment(self, young: PlaybackSegment, packet: Transport) -> bool:
-        """Drop a segment that one late packet began, and classify this packet again."""
-        self._history.pop()
-        before = self._history[-1] if self._history else None
-        if isinstance(before, PlaybackSegment) and before.ended == JUMPED:
-            before.reopen()
-            return self._extend(packet)
-        self._history.append(PlaybackSegment(packet, young.began, young.after_seconds))
-        return True
-
-    def _was_sent_before_the_stop(self, packet: Transport) -> bool:
-        """Whether the packet that reported the stop overtook this one."""
-        before = self._history[-2] if len(self._history) > 1 else None
-        if not (isinstance(before, PlaybackSegment) and before.ended == STOPPED):
-            return False
-        late = before.lateness(packet)
-        if late >= FAR_SECONDS or packet.beat + before.lap_beats >= before.end_position:
-            return False
-        # Two equally late packets were not overtaken: the DAW plays again.
-        return not self._confirms_jump(packet, late)
-
-    def _begin(self, packet: Transport) -> None:
+    def _begin(self, reading: Transport) -> None:
         """Begin a segment: playback started, or jumped."""
-        seconds = packet.received_seconds
+        seconds = reading.received_seconds
         entry = self._history[-1] if self._history else None
         if isinstance(entry, PlaybackSegment):
             if not entry.ended:
                 entry.end(JUMPED)
-            segment = PlaybackSegment(packet, entry.ended, entry.end_seconds)
+            segment = self._segment(reading, entry.ended, entry.end_seconds)
         elif entry is None:
-            segment = PlaybackSegment(packet, STARTED, -inf)
+            segment = self._segment(reading, STARTED, -inf)
         else:
             # Playback began at the beat of the pause, or at another one.
-            since = (packet.beat - entry.beat) * float(60 / packet.tempo_bpm)
+            since = (reading.beat - entry.beat) * float(60 / reading.tempo_bpm)
             after = seconds - since if since >= 0 else -inf
-            segment = PlaybackSegment(packet, STARTED, max(entry.start_seconds, after))
+            segment = self._segment(reading, STARTED, max(entry.start_seconds, after))
         self._history.append(segment)
-        self._suspect = None
 
     def _forget(self, before_seconds: float) -> None:
         """Drop the history that ended before that instant."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from bridge.clock.beat_clock import BeatClock
+from bridge.clock.exact_clock import ExactClock
 from bridge.commands import ClipSettings
 from bridge.timing import Meter, first_meter
 
@@ -18,17 +19,22 @@ class SessionTime:
 
     A DAW that sends its time outranks the session's settings, unless these have `tempo_lock`.
 
-    Attributes:
-        clock: where the DAW's music is.
     """
 
-    def __init__(self, clock: BeatClock, defaults: Callable[[], ClipSettings]) -> None:
+    def __init__(
+        self, clock: Callable[[], BeatClock], defaults: Callable[[], ClipSettings]
+    ) -> None:
         """Args:
+        clock: gives the clock that counts at this moment.
         defaults: gives the session's settings of this moment.
         """
-        self.clock = clock
-        self._defaults = defaults
-        self._no_bar_lines = BeatClock()
+        self._clock, self._defaults = clock, defaults
+        self._no_bar_lines = ExactClock()
+
+    @property
+    def clock(self) -> BeatClock:
+        """Where the music is, by the source of time that counts now."""
+        return self._clock()
 
     def tempo_bpm(self, settings: ClipSettings | None = None) -> Fraction | None:
         """The tempo of a request, or of the session; None when none is known.
@@ -51,8 +57,8 @@ class SessionTime:
         """
         daw = self.clock.meter
         daw_counts = daw is not None and not self._is_locked()
-        session = daw if daw_counts else _changed(self._defaults(), daw)
-        return _changed(settings or ClipSettings(), session)
+        session = daw if daw_counts else changed_meter(self._defaults(), daw)
+        return changed_meter(settings or ClipSettings(), session)
 
     @property
     def bar_lines(self) -> BeatClock:
@@ -70,7 +76,7 @@ class SessionTime:
         defaults, daw = self._defaults(), self.clock
         if self._is_locked() or daw.tempo_bpm is None or daw.meter is None:
             return ""
-        tempo_bpm, meter = defaults.get("tempo_bpm"), _changed(defaults, daw.meter)
+        tempo_bpm, meter = defaults.get("tempo_bpm"), changed_meter(defaults, daw.meter)
         if tempo_bpm in (None, daw.tempo_bpm) and meter == daw.meter:
             return ""
         return (
@@ -82,8 +88,11 @@ class SessionTime:
         return bool(self._defaults().get("tempo_lock"))
 
 
-def _changed(settings: ClipSettings, meter: Meter | None) -> Meter | None:
-    """A meter with the settings' numerator and denominator in place of its own."""
+def changed_meter(settings: ClipSettings, meter: Meter | None) -> Meter | None:
+    """A meter with the settings' numerator and denominator in place of its own.
+
+    None where neither is known.
+    """
     numerator, denominator = settings.get("numerator"), settings.get("denominator")
     if numerator is None and denominator is None:
         return meter

@@ -31,6 +31,7 @@ from bridge.config.readers import (
     SWITCH,
     TEMPO,
     Reader,
+    choice,
     ints,
     numbers,
     text,
@@ -437,6 +438,27 @@ class RunOptions:
         0.0,
         "how much later than it was played a sound arrives; `melody-bridge calibrate` measures it",
         places=("file",),
+    )
+    clock: Literal["auto", "osc", "midi", "link", "jack", "internal"] = _option(
+        choice("auto", "osc", "midi", "link", "jack", "internal"),
+        "auto",
+        "the source of time: a DAW by OSC, MIDI clock, Ableton Link, JACK transport, the daemon's "
+        "own clock; auto: the one that moves",
+        places=("run", "file"),
+        metavar="SOURCE",
+    )
+    clock_offset_ms: float = _option(
+        numbers(-500, 500),
+        0.0,
+        "how much later than a MIDI clock says its beats are heard",
+        places=("file",),
+    )
+    count_in_bars: int = _option(
+        ints(0, 4),
+        0,
+        "bars that the daemon's own clock counts in before its first beat",
+        places=("run", "file"),
+        metavar="N",
     )
     melody_roots: tuple[Path, ...] = _option(
         FOLDERS,

@@ -136,6 +136,17 @@ def text(longest: int) -> Reader:
     return Reader(read, "text")
 
 
+def choice(*words: str) -> Reader:
+    """One of these words."""
+
+    def read(name: str, raw: object) -> str:
+        if raw not in words:
+            raise BadArgument(f"{name} {raw!r}: choose one of {', '.join(words)}")
+        return str(raw)
+
+    return Reader(read, "text", ", ".join(words))
+
+
 def _part(name: str, raw: object) -> str:
     match = re.fullmatch(r"([0-9]{1,5}(?:\.[0-9]{1,6})?) ?(s|bars?)?", str(raw).strip())
     if match is None or isinstance(raw, bool):

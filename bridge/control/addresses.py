@@ -28,6 +28,7 @@ from bridge.commands import (
     Event,
     Failed,
     Generate,
+    HaltClock,
     Hello,
     InputChanged,
     Level,
@@ -42,8 +43,11 @@ from bridge.commands import (
     Remark,
     ResetDefaults,
     Restore,
+    SelectClock,
     SetDefaults,
+    StartClock,
     Subscribe,
+    Tap,
     Transport,
     UnsetDefaults,
     Unsubscribe,
@@ -105,7 +109,7 @@ def read_command(address: str, arguments: Sequence[Argument], received_seconds: 
     if form.rest is not None:
         values |= form.rest(arguments[len(fixed) :])
     command = form.make(**values)
-    if isinstance(command, Transport):
+    if isinstance(command, Transport | Tap | StartClock):
         return replace(command, received_seconds=received_seconds)
     return command
 
@@ -260,6 +264,10 @@ def _transport(numerator: int, denominator: int, **values: Any) -> Transport:
     return Transport(meter=Meter(numerator, denominator), **values)
 
 
+def _select_clock(clock: Any = None) -> SelectClock:
+    return SelectClock(clock)
+
+
 def _capture_file(
     numerator: int | None = None, denominator: int | None = None, **values: Any
 ) -> CaptureFile:
@@ -321,6 +329,10 @@ _FORMS: Mapping[str, _Form] = {
         },
         {"bar": integer(-MAX_BAR, MAX_BAR), "beat_in_bar": between(0, MAX_BEATS_PER_BAR)},
     ),
+    "/bridge/clock": _Form(_select_clock, optional={"clock": text_option}),
+    "/bridge/tap": _Form(Tap),
+    "/bridge/start": _Form(StartClock),
+    "/bridge/halt": _Form(HaltClock),
     "/bridge/set": _Form(_set_defaults, rest=_pairs(_SESSION)),
     "/bridge/unset": _Form(UnsetDefaults, rest=_keys),
     "/bridge/reset": _Form(ResetDefaults),

@@ -18,14 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from bridge import __version__
-from bridge.clock.beat_clock import BeatClock
+from bridge.clock.clocks import Clocks
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     PROTOCOL,
     BeatReached,
     CaptureChanged,
     ClipReady,
-    ClockChanged,
     Done,
     EngineChanged,
     EngineState,
@@ -48,7 +47,7 @@ from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.logs import log_fields, log_path, set_up
 from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.requests import RequestRegistry
-from bridge.daemon.session import MOST_ADMITTED, Session
+from bridge.daemon.session import MOST_ADMITTED, NO_ID, Session
 from bridge.daemon.snapshot import GENERATE, Snapshot
 from bridge.delivery import History, takes_folder
 from bridge.engine.process.host import EngineHost
@@ -175,8 +174,13 @@ class Daemon:
             ),
         )
         defaults = SessionDefaults(options)
-        self._clock = BeatClock()
-        self._time = SessionTime(self._clock, lambda: defaults.settings)
+        self._clocks = Clocks(
+            lambda: defaults.settings,
+            lambda change: self._publish(Remark(NO_ID, change)),
+            choice=options.clock,
+            count_in_bars=options.count_in_bars,
+        )
+        self._time = SessionTime(lambda: self._clocks.current, lambda: defaults.settings)
         self._requests = RequestRegistry(self._publish, answer=self._answer)
         self._engine: EngineHost = Supervisor(
             options.model,
@@ -201,8 +205,10 @@ class Daemon:
             options,
             folder,
             publish=self._publish,
+            answer=self._answer,
             requests=self._requests,
             defaults=defaults,
+            clocks=self._clocks,
             session_time=self._time,
             captures=self._captures,
             engine=self._engine,
@@ -361,20 +367,15 @@ class Daemon:
 
     def _publish_clock(self, now_seconds: float) -> None:
         """Publish changes of clock and beat, and log once that a playing DAW has gone quiet."""
-        clock = self._clock
+        self._clocks.poll(now_seconds)
+        clock = self._clocks.current
         is_gone = clock.is_gone(now_seconds)
         if is_gone and not self._daw_is_gone:
-            _log.warning("the DAW sends no more transport messages: it counts as stopped")
+            _log.warning("the DAW sends no more of its time: it counts as stopped")
         self._daw_is_gone = is_gone
-        if clock.tempo_bpm is None or clock.meter is None:
+        if clock.tempo_bpm is None and self._snapshot.clock is None:
             return
-        clock_changed = ClockChanged(
-            "osc",
-            float(clock.tempo_bpm),
-            clock.meter.numerator,
-            clock.meter.denominator,
-            clock.is_playing(now_seconds),
-        )
+        clock_changed = self._clocks.state(now_seconds)
         if clock_changed != self._snapshot.clock:
             self._publish(clock_changed)
         beat = clock.beat_at(now_seconds)

@@ -22,7 +22,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform
+from bridge.clock.clocks import Clocks
 from bridge.clock.session_time import SessionTime
+from bridge.clock.tap import TapTempo
 from bridge.commands import (
     Cancel,
     CaptureFile,
@@ -38,6 +40,7 @@ from bridge.commands import (
     Event,
     Failed,
     Generate,
+    HaltClock,
     ListClips,
     ListPresets,
     NotBuilt,
@@ -47,7 +50,10 @@ from bridge.commands import (
     Remark,
     ResetDefaults,
     Restore,
+    SelectClock,
     SetDefaults,
+    StartClock,
+    Tap,
     Transport,
     UnsetDefaults,
 )
@@ -137,6 +143,7 @@ class Session:
     Args:
         folder: the clips folder.
         publish: sends an event to every client.
+        answer: sends an event to the client whose command is being carried out.
         defaults: the session's own settings.
         history: of the clips folder.
     """
@@ -147,16 +154,20 @@ class Session:
         folder: Path,
         *,
         publish: Callable[[Event], None],
+        answer: Callable[[Event], None],
         requests: RequestRegistry,
         defaults: SessionDefaults,
+        clocks: Clocks,
         session_time: SessionTime,
         captures: CaptureRegistry,
         engine: EngineHost,
         history: History,
     ) -> None:
-        self._options, self._folder, self._publish = options, folder, publish
+        self._options, self._folder = options, folder
+        self._publish, self._answer = publish, answer
         self._requests, self._captures = requests, captures
-        self._defaults, self._time = defaults, session_time
+        self._defaults, self._time, self._clocks = defaults, session_time, clocks
+        self._taps = TapTempo()
         self._engine, self._clips = engine, ClipRegistry(requests, history)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
@@ -188,7 +199,19 @@ class Session:
         now_seconds = time.perf_counter()
         match command:
             case Transport():
-                self._time.clock.update(command)
+                self._clocks.update("osc", command)
+            case SelectClock(source):
+                if source is not None:
+                    self._clocks.select(source, now_seconds)
+                self._answer(self._clocks.state(now_seconds))
+            case Tap(seconds):
+                if tempo_bpm := self._taps.tap(seconds):
+                    self.handle(SetDefaults(ClipSettings(tempo_bpm=tempo_bpm)))
+            case StartClock(seconds):
+                if remark := self._clocks.start(seconds):
+                    self._publish(Remark(NO_ID, f"/bridge/start: {remark}"))
+            case HaltClock():
+                self._clocks.internal.halt(now_seconds)
             case SetDefaults(settings):
                 self._defaults.set(settings)
                 self._defaults_changed(command)
@@ -254,6 +277,7 @@ class Session:
 
     def _defaults_changed(self, command: SetDefaults | UnsetDefaults | ResetDefaults) -> None:
         self._publish(DefaultsChanged(self._defaults.settings))
+        self._clocks.settings_changed(time.perf_counter())
         sets_time = isinstance(command, SetDefaults) and any(map(command.settings.get, TIME))
         if sets_time and (overruled := self._time.overruled):
             self._publish(Remark(NO_ID, f"/bridge/set: {overruled}"))

@@ -37,7 +37,7 @@ WITHOUT_END = frozenset(
     f"/bridge/{name}"
     for name in (
         *("subscribe", "unsubscribe", "ping", "transport", "panic", "stop"),
-        *("set", "unset", "reset"),
+        *("set", "unset", "reset", "clock", "tap", "start", "halt"),
         "capture/notes",
     )
 )
@@ -211,7 +211,9 @@ class _SentMessage:
     """Empty where the address takes none."""
 
     def concerns(self, event: ReceivedEvent) -> bool:
-        """Whether the event is the request's, or an error without an id that names the address."""
+        """Whether the event is the request's, its answer, or one without an id that names it."""
+        if event.address == self.address:
+            return True
         first = event.arguments[:1]
         unnamed = first == (NO_ID,) and self.address in str(event.arguments[-1])
         return first == (self.id,) or unnamed

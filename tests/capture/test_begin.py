@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bridge.audio import Waveform
 from bridge.capture.begin import Capture, last, start
 from bridge.capture.source import Source
-from bridge.clock.beat_clock import BeatClock
+from bridge.clock.osc_clock import OscClock
 from bridge.errors import BadArgument, BridgeError, NoInput, NotEnoughBars, SilentMelody
 from bridge.soundcard.level import level
 from bridge.soundcard.ring import Ring
@@ -52,7 +52,7 @@ class Studio:
         frames = round((daw.now - self.begin + 5) * RATE)
         noise = np.random.default_rng(1).uniform(-1e-4, 1e-4, (frames, 2))
         self.sound = noise.astype(np.float32)
-        self.clock = BeatClock()
+        self.clock = OscClock()
         self.ring = Ring.create(RATE, 2)
         self.now = self.begin
         self.lost: list[tuple[float, float]] = []

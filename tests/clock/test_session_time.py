@@ -6,17 +6,17 @@ from fractions import Fraction
 
 import pytest
 
-from bridge.clock.beat_clock import BeatClock
+from bridge.clock.osc_clock import OscClock
 from bridge.clock.session_time import SessionTime
 from bridge.commands import ClipSettings, Transport
 from bridge.timing import Meter, first_meter, first_tempo
 
 
 def session_time(defaults: ClipSettings, *, daw: bool) -> SessionTime:
-    clock = BeatClock()
+    clock = OscClock()
     if daw:
         clock.update(Transport(Fraction(96), 0.0, False, Meter(7, 8)))
-    return SessionTime(clock, lambda: defaults)
+    return SessionTime(lambda: clock, lambda: defaults)
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_half_a_meter_changes_that_half_of_the_daws(
 
 
 def test_captures_go_by_the_daws_bar_lines_unless_a_lock_sets_another_time() -> None:
-    clock = BeatClock()
+    clock = OscClock()
     settings = ClipSettings(tempo_bpm=Fraction(100))
-    time = SessionTime(clock, lambda: settings)
+    time = SessionTime(lambda: clock, lambda: settings)
     clock.update(Transport(Fraction(96), 0.0, True, Meter(4, 4), received_seconds=1.0))
     assert time.bar_lines is clock and "96 bpm" in time.overruled
     settings = ClipSettings(tempo_bpm=Fraction(100), tempo_lock=True)

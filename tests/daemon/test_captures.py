@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from bridge.audio import Waveform
-from bridge.clock.beat_clock import BeatClock
+from bridge.clock.osc_clock import OscClock
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     CaptureFile,
@@ -58,7 +58,7 @@ class Harness:
         self.requests = RequestRegistry(self.published.append)
         self.captures = CaptureRegistry(
             self.requests,
-            SessionTime(BeatClock(), lambda: ClipSettings(tempo_bpm=Fraction(120))),
+            SessionTime(OscClock, lambda: ClipSettings(tempo_bpm=Fraction(120))),
             listener=listener,  # type: ignore[arg-type]
             files=MelodyFiles(roots),
             input_latency_seconds=0.0,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.clock.beat_clock import BeatClock
+from bridge.clock.osc_clock import OscClock
 from bridge.commands import Transport
 from bridge.errors import NotEnoughBars
 from bridge.timing import Meter, bars_to_seconds
@@ -21,9 +21,9 @@ JITTER = (0.0, 0.03)
 METERS = [Meter(4, 4), Meter(3, 4), Meter(7, 8), Meter(5, 4), Meter(6, 8)]
 
 
-def clock_after(packets: Iterable[Transport], until: float = np.inf) -> BeatClock:
+def clock_after(packets: Iterable[Transport], until: float = np.inf) -> OscClock:
     """A clock that received all packets up to an instant."""
-    clock = BeatClock()
+    clock = OscClock()
     for packet in packets:
         if packet.received_seconds <= until:
             clock.update(packet)
@@ -32,9 +32,9 @@ def clock_after(packets: Iterable[Transport], until: float = np.inf) -> BeatCloc
 
 def clock_over_time(
     daw: Daw, packets: Iterable[Transport], first: float
-) -> Iterator[tuple[float, BeatClock]]:
+) -> Iterator[tuple[float, OscClock]]:
     """The clock every 37 ms from an instant on, with the packets that had arrived by then."""
-    clock, waiting = BeatClock(), list(packets)
+    clock, waiting = OscClock(), list(packets)
     for now in np.arange(daw.legs[0].seconds, daw.now - 0.05, 0.037):
         while waiting and waiting[0].received_seconds <= now:
             clock.update(waiting.pop(0))
@@ -146,8 +146,8 @@ def test_the_last_150_s_are_remembered_correctly() -> None:
 
 
 def test_before_the_first_packet_nothing_is_known() -> None:
-    clock = BeatClock()
-    assert clock.tempo_bpm is None and clock.meter is None and clock.last_packet_seconds is None
+    clock = OscClock()
+    assert clock.tempo_bpm is None and clock.meter is None and clock.last_reading_seconds is None
     assert not clock.is_playing(10.0) and not clock.is_gone(10.0)
     assert clock.beat_at(10.0) is None and clock.bar_fraction(10.0) is None
     assert clock.next_bar_line(10.0) is None and clock.bar_line_at_or_before(10.0) is None
@@ -177,7 +177,7 @@ def test_a_stopped_playhead_stays_at_the_beat_where_it_stopped() -> None:
 def test_a_daw_that_falls_silent_counts_as_not_playing_after_five_seconds() -> None:
     daw = playing(20)
     clock = clock_after(daw.packets())
-    last = clock.last_packet_seconds
+    last = clock.last_reading_seconds
     assert last is not None
     assert clock.is_playing(last + 4.9) and not clock.is_gone(last + 4.9)
     assert not clock.is_playing(last + 5.1) and clock.is_gone(last + 5.1)
@@ -314,7 +314,7 @@ def test_a_late_packet_at_the_end_of_a_loop_does_not_break_continuity(late: floa
     packets = list(daw.packets(jitter=JITTER))
     last = max(index for index, packet in enumerate(packets) if packet.received_seconds < turn)
     packets[last] = replace(packets[last], received_seconds=turn + late)
-    clock = BeatClock()
+    clock = OscClock()
     for packet in sorted(packets, key=lambda packet: packet.received_seconds):
         clock.update(packet)
         if packet.is_playing:
@@ -420,7 +420,7 @@ def test_packets_with_different_delays_are_no_jump() -> None:
         packet = packets[index]
         packets[index] = replace(packet, received_seconds=packet.received_seconds + late)
     packets.sort(key=lambda packet: packet.received_seconds)
-    clock = BeatClock()
+    clock = OscClock()
     for packet in packets:
         clock.update(packet)
         if packet.is_playing:
@@ -569,7 +569,7 @@ def test_bars_from_a_line_end_where_requested() -> None:
 
 
 def test_a_flood_of_packets_does_not_fill_the_memory() -> None:
-    clock = BeatClock()
+    clock = OscClock()
     random = np.random.default_rng(3)
     for index in range(20_000):
         clock.update(
