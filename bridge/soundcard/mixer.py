@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bridge.commands import LAYERS
 from bridge.soundcard.clip_memory import ClipMemory
 from bridge.soundcard.fades import Fades, Samples, fall, limit
 from bridge.soundcard.voice import Voice
 
-LAYERS = 8
 NOW = -1
 """In place of a frame: the first one of the next block."""
 MOST_COMMANDS = 256

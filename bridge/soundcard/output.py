@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.commands import LAYERS
 from bridge.soundcard.clip_memory import ClipMemory
 from bridge.soundcard.mixer import (
-    LAYERS,
     Anchor,
     Mixer,
     MixerCommand,

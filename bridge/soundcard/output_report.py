@@ -8,8 +8,8 @@ from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 
+from bridge.commands import LAYERS
 from bridge.process import shared_memory
-from bridge.soundcard.mixer import LAYERS
 
 _COUNTS = 5
 _FRAME, _UNDERFLOWS, _SKIPS, _DRY, _LATE = range(_COUNTS)

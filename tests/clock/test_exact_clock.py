@@ -154,9 +154,7 @@ def test_a_drop_out_that_counted_as_a_stop_does_not_break_continuity() -> None:
     daw = stopped_then_playing(60)
     lost = daw.now - 10
     readings = [
-        reading
-        for reading in readings_of(daw)
-        if not lost < reading.received_seconds < lost + 1.0
+        reading for reading in readings_of(daw) if not lost < reading.received_seconds < lost + 1.0
     ]
     at = next(index for index, each in enumerate(readings) if each.received_seconds > lost)
     stop = replace(

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bridge.commands import LAYERS
 from bridge.errors import BadArgument
 from bridge.soundcard.clip_memory import LONGEST_SECONDS, ClipMemory
 from bridge.soundcard.fades import FADE_SECONDS, GAIN_SECONDS, KNEE, START_SECONDS
 from bridge.soundcard.mixer import (
-    LAYERS,
     Anchor,
     Mixer,
     MixerCommand,
