@@ -50,6 +50,7 @@ class Playback:
         stretch: Stretch,
         publish: Callable[[LayerChanged], None],
         remark: Callable[[str], None],
+        now: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Args:
         clock: gives the clock that counts at this moment.
@@ -57,8 +58,9 @@ class Playback:
         latency_seconds: from handing a frame over until it is heard; None: as the driver says.
         publish: called whenever a layer's state changes.
         remark: called with what a person should know.
+        now: gives the time, on the clock's scale.
         """
-        self._player, self._clock = player, clock
+        self._player, self._clock, self._now = player, clock, now
         self._quantum, self._latency_seconds = quantum, latency_seconds
         self._stretch, self._publish, self._remark = stretch, publish, remark
         self._layers = tuple(PlayedLayer(number, player.send) for number in range(LAYERS))
@@ -88,7 +90,7 @@ class Playback:
         for number in range(LAYERS) if layer is None else [layer]:
             self._forget(number)
             self._free(self._layers[number].stop())
-        self.poll(time.perf_counter())
+        self.poll(self._now())
 
     def panic(self) -> None:
         """Silence everything now."""
@@ -160,7 +162,7 @@ class Playback:
         """The tempo at which a clip is to be played now."""
         clock = self._clock()
         tempo_bpm = clock.tempo_bpm
-        if tempo_bpm is None or not clock.is_playing(time.perf_counter()):
+        if tempo_bpm is None or not clock.is_playing(self._now()):
             return clip.tempo_bpm
         return clip.tempo_bpm if _is_same(clip.tempo_bpm, tempo_bpm) else tempo_bpm
 
@@ -173,9 +175,7 @@ class Playback:
             # It starts in a moment, and is stretched once it plays.
             return
         tempo_bpm = self._tempo_for(newest.clip)
-        if self._clock().is_playing(time.perf_counter()) and not _is_same(
-            newest.tempo_bpm, tempo_bpm
-        ):
+        if self._clock().is_playing(self._now()) and not _is_same(newest.tempo_bpm, tempo_bpm):
             follows = newest is layer.sounding or newest.follows
             self._begin(number, self._load(number, newest.clip, tempo_bpm, follows=follows))
 
@@ -211,7 +211,7 @@ class Playback:
         loaded = LoadedClip(clip, memory, tempo_bpm, follows)
         self._remark_if_far(clip, tempo_bpm)
         self._free(self._layers[number].expect(loaded))
-        self.poll(time.perf_counter())
+        self.poll(self._now())
 
     def _remark_if_far(self, clip: PlayableClip, tempo_bpm: Fraction) -> None:
         ratio = tempo_bpm / clip.tempo_bpm

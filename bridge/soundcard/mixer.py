@@ -33,10 +33,12 @@ _MOST_VOICES = 4
 
 @dataclass(frozen=True)
 class Start:
-    """Start a clip, in place of what the layer plays: a cross-fade begins at that frame.
+    """Start a clip, in place of what the layer plays.
 
-    A frame that has passed counts as the next one, and the clip is then as far as if it had started
-    in time.
+    A cross-fade to it ends at `at_frame`, so that the attack on that frame is complete: it begins
+    with the end of the loop. Only a clip whose end is not written yet begins at the frame itself.
+    After silence it begins there too. If the frame has passed, the clip begins at the next one, as
+    far as if it had started in time.
 
     Attributes:
         layer: 0 up to `LAYERS`.
@@ -53,7 +55,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Anchor:
-    """Move a clip that plays: from `at_frame` on it is at `position`.
+    """Move a clip that plays: from `at_frame` on it is at `position`; a cross-fade ends there.
 
     Nothing happens if it is there anyway, or if the layer plays another clip by then.
     """
@@ -66,7 +68,7 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Stop:
-    """Fade the layer out, beginning at that frame."""
+    """Fade the layer out, until that frame; from `NOW` on."""
 
     layer: int
     at_frame: int = NOW
@@ -246,14 +248,14 @@ class _Layer:
         if self._gain is not None and self._gain.at_frame <= frame:
             self._gain_before, self._gain_after = self._gain_at(frame), self._gain.amplitude
             self._gain, self._gain_from = None, frame
-        if self._coming is not None and self._coming.at_frame <= frame:
+        if self._coming is not None and self._due_frame(self._coming) <= frame:
             coming, self._coming = self._coming, None
             if isinstance(coming, Start):
                 starts_late = _frames_late(coming, frame) > 0
                 self._start(coming, frame)
             elif self.current is not None:
                 self.current.fade_out(frame, self._fades.falling)
-        if self._anchor is not None and self._anchor.at_frame <= frame:
+        if self._anchor is not None and self._due_frame(self._anchor) <= frame:
             anchor, self._anchor = self._anchor, None
             self._move(anchor, frame)
         return starts_late
@@ -262,7 +264,7 @@ class _Layer:
         """Frames until the next command begins, 1 up to `most`."""
         for command in (self._gain, self._coming, self._anchor):
             if command is not None:
-                most = min(most, command.at_frame - frame)
+                most = min(most, self._due_frame(command) - frame)
         return most
 
     def play(self, mixed: Samples, scratch: Samples, frame: int) -> int:
@@ -277,6 +279,16 @@ class _Layer:
         self._apply_gain(mixed, scratch, frame)
         return dry
 
+    def _due_frame(self, command: Start | Stop | Anchor | SetGain) -> int:
+        """The frame at which a command begins, so that its fade ends at the command's frame."""
+        if isinstance(command, SetGain) or self.current is None or command.at_frame == NOW:
+            return command.at_frame
+        if isinstance(command, Start):
+            clip = self._clips.get(command.clip)
+            if clip is None or clip.frames_written < clip.frames:
+                return command.at_frame
+        return command.at_frame - len(self._fades.rising)
+
     def _start(self, start: Start, frame: int) -> None:
         clip, current = self._clips.get(start.clip), self.current
         position = start.position + _frames_late(start, frame)
@@ -286,10 +298,10 @@ class _Layer:
             self._add(Voice(clip, frame, position, self._fades.starting))
         elif current.clip is clip:
             self._cross_to(current, frame, position)
-            self.voices[-1].started = frame
         else:
             current.fade_out(frame, self._fades.falling_power)
             self._add(Voice(clip, frame, position, self._fades.rising_power))
+        self.voices[-1].started = max(frame, start.at_frame)
 
     def _move(self, anchor: Anchor, frame: int) -> None:
         if self.current is not None and self.current.clip.number == anchor.clip:

@@ -75,7 +75,7 @@ def test_a_clip_is_read_from_its_file_and_a_missing_one_is_named(tmp_path: Path)
     known = KnownClip(path, "a", 0, 2, Fraction(120), Meter(), 1, RATE, None)
     clip = read_clip(known)
     assert (clip.waveform.samples == tone_clip().waveform.samples).all()
-    assert (clip.name, clip.beats, clip.waveform.sample_rate) == ("clip", 8, RATE)
+    assert (clip.name, float(clip.beats), clip.waveform.sample_rate) == ("clip", 8.0, RATE)
     path.unlink()
     with pytest.raises(UnreadableFile, match=r"clip\.wav cannot be played"):
         read_clip(known)

@@ -89,10 +89,22 @@ def test_a_swap_to_another_clip_keeps_the_power() -> None:
         before = render(mixer, 512)
         mixer.give(Start(0, two.number, 9999))
         out = np.concatenate([before, render(mixer, 30_000, first=512)])
+        begin = 9999 - FADE
+        assert (out[START:begin] == one.samples[START:begin]).all()
+        assert (out[9999:20_000] == two.samples[: 20_000 - 9999]).all()
+        assert mixer.playing(0) == (two.number, 9999)
+    powers = [float(np.square(out[first : first + FADE]).mean()) for first in (5000, begin, 15_000)]
+    assert max(powers) < 1.25 * min(powers)
+
+
+def test_a_swap_to_a_clip_whose_end_is_not_there_yet_begins_on_its_frame() -> None:
+    with clip_memory(noise(30_000)) as one, clip_memory(noise(30_000, seed=6), 20_000) as two:
+        mixer = given(Start(0, one.number, 0))
+        before = render(mixer, 512)
+        mixer.give(Start(0, two.number, 9999))
+        out = np.concatenate([before, render(mixer, 20_000, first=512)])
         assert (out[START:9999] == one.samples[START:9999]).all()
         assert (out[9999 + FADE : 20_000] == two.samples[FADE : 20_000 - 9999]).all()
-    powers = [float(np.square(out[first : first + FADE]).mean()) for first in (5000, 9999, 15_000)]
-    assert max(powers) < 1.25 * min(powers)
 
 
 def test_a_new_anchor_fades_linearly_within_the_clip() -> None:
@@ -102,8 +114,18 @@ def test_a_new_anchor_fades_linearly_within_the_clip() -> None:
         assert np.abs(out[START:] - 0.25).max() < 1e-6
     with clip_memory(noise(30_000)) as clip:
         out = render(given(Start(0, clip.number, 0), Anchor(0, clip.number, 5000, 17)), 10_000)
-        assert (out[START:5000] == clip.samples[START:5000]).all()
-        assert (out[5000 + FADE :] == clip.samples[17 + FADE : 17 + 5000]).all()
+        assert (out[START : 5000 - FADE] == clip.samples[START : 5000 - FADE]).all()
+        assert (out[5000:] == clip.samples[17 : 17 + 5000]).all()
+
+
+def test_a_stop_is_silent_from_its_frame_on() -> None:
+    with clip_memory(noise(30_000)) as clip:
+        mixer = given(Start(0, clip.number, 0))
+        before = render(mixer, 512)
+        mixer.give(Stop(0, 5000))
+        out = np.concatenate([before, render(mixer, 10_000, first=512)])
+        assert (out[START : 5000 - FADE] == clip.samples[START : 5000 - FADE]).all()
+        assert out[:4999].any(axis=1).all() and not out[5000:].any()
 
 
 def test_a_loop_that_is_on_time_has_no_fade_at_its_seam() -> None:
@@ -181,7 +203,8 @@ def test_stop_swap_and_gain_have_no_click() -> None:
 
     assert most(played) < 1.2 * most(own)
     hard = played.copy()
-    hard[50_123 - 1000 :] *= -1
+    peak = 60_000 + int(np.abs(hard[60_000:60_200, 0]).argmax())
+    hard[peak:] *= -1
     assert most(hard) > 1.5 * most(own)
 
 
