@@ -484,6 +484,7 @@ class RunOptions:
         "the grid on which clips start, stop and swap",
         places=("run", "file"),
         metavar="GRID",
+        example=f'"{ONE_BAR}"',
     )
     melody_roots: tuple[Path, ...] = _option(
         FOLDERS,

@@ -83,7 +83,7 @@ MAX_BAR = 1_000_000_000
 MAX_BEATS_PER_BAR = 396
 """Beats in a bar of 99/1, the longest meter."""
 MAX_FILE_SECONDS = 86_400
-LOWEST_GAIN_DB, HIGHEST_GAIN_DB = -60.0, 12.0
+LOWEST_GAIN_DB, HIGHEST_GAIN_DB = -60, 12
 """The range of a layer's gain; `/bridge/mute` silences it."""
 SHORTEST = 0.001
 """Shortest note in beats, and shortest part of a file in seconds: shorter than anyone plays."""
