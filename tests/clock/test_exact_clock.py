@@ -147,7 +147,7 @@ def test_readings_off_by_a_millisecond_are_no_tempo_change() -> None:
     )
     assert max(map(abs, errors_seconds(daw, clock))) < 0.0015
     span = clock.bars_ending(daw.now, 40)
-    assert (span.bars, span.is_steady, span.tempo_bpm) == (40, True, 120)
+    assert (span.bars, span.is_steady, span.tempo_bpm) == (40, True, Fraction(120))
 
 
 def test_a_drop_out_that_counted_as_a_stop_does_not_break_continuity() -> None:
@@ -197,7 +197,7 @@ def test_a_tempo_that_is_known_better_later_corrects_the_past() -> None:
             clock.update(reading)
     assert max(map(abs, errors_seconds(daw, clock))) < EXACT_SECONDS
     span = clock.bars_ending(daw.now, 10)
-    assert (span.bars, span.is_steady, span.tempo_bpm) == (10, True, 120)
+    assert (span.bars, span.is_steady, span.tempo_bpm) == (10, True, Fraction(120))
 
 
 def test_three_minutes_are_remembered_and_a_flood_does_not_fill_the_memory() -> None:

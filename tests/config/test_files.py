@@ -65,6 +65,9 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
     assert values == {
         "osc_port": 7771,
         "input_latency_ms": 0.0,
+        "clock": "auto",
+        "clock_offset_ms": 0.0,
+        "count_in_bars": 0,
         "model": "pocket",
         "device": "auto",
         "sample_rate": 44_100,

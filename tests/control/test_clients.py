@@ -15,7 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from bridge.commands import Command, Ping, Subscribe, Transport, Unsubscribe
+from bridge.commands import (
+    Command,
+    Ping,
+    StartClock,
+    Subscribe,
+    Tap,
+    Transport,
+    Unsubscribe,
+)
 from tests.control.events import ONE_OF_EACH
 from tests.control.peers import PATIENCE_SECONDS, Served
 from tests.control.test_addresses import COMMANDS
@@ -48,7 +56,7 @@ def test_every_command_is_understood_from_pd_which_sends_floats_only(
 
 def without_time(commands: list[Command]) -> list[Command]:
     return [
-        replace(one, received_seconds=0.0) if isinstance(one, Transport) else one
+        replace(one, received_seconds=0.0) if isinstance(one, Transport | Tap | StartClock) else one
         for one in commands
     ]
 
