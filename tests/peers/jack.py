@@ -232,16 +232,27 @@ class JackRecording:
 
         NaN where the server missed periods.
         """
+        starts, _, cycles = self._saved()
+        samples = np.full((starts[-1] + cycles.shape[1], cycles.shape[2]), np.nan, np.float32)
+        for start, cycle in zip(starts, cycles, strict=True):
+            samples[start : start + len(cycle)] = cycle
+        return samples
+
+    def seconds_at(self, frames: NDArray[np.int64]) -> NDArray[np.float64]:
+        """When the cycles of those frames of `samples` had them, on `time.perf_counter`."""
+        starts, seconds, _ = self._saved()
+        cycle = np.searchsorted(starts, frames, side="right") - 1
+        times: NDArray[np.float64] = seconds[cycle] + (frames - starts[cycle]) / SAMPLE_RATE
+        return times
+
+    def _saved(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float32]]:
+        """The first frame, time and samples of each cycle."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         assert self._process.stdout.readline() == "saved\n"
         with np.load(self._path) as saved:
-            starts, cycles = saved["starts"] - saved["starts"][0], saved["samples"]
-        samples = np.full((starts[-1] + cycles.shape[1], cycles.shape[2]), np.nan, np.float32)
-        for start, cycle in zip(starts, cycles, strict=True):
-            samples[start : start + len(cycle)] = cycle
-        return samples
+            return saved["starts"] - saved["starts"][0], saved["seconds"], saved["samples"]
 
 
 @contextmanager
