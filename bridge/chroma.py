@@ -6,16 +6,17 @@ the twelve pitch classes, C = 0. This module does not know tempo grids, files or
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform, db_to_power
 from bridge.spectrum import hann, power_spectrogram
-from bridge.timing import Note, beats_to_seconds
+from bridge.timing import Lead, Note, beats_to_seconds
 
 HOP = 4096
 """Frames at 32 kHz from step to step."""
@@ -34,6 +35,12 @@ CHROMA_FLOOR_DB = -40.0
 """A step this far below the loudest is a rest: its sound is room and noise."""
 
 _SAMPLES_PER_STEP = 16
+_LEADS: Mapping[Lead, Callable[[Note], tuple[Any, ...]]] = {
+    "highest": lambda note: (note.pitch,),
+    "last": lambda note: (note.start_beat, note.pitch),
+    "loudest": lambda note: (note.velocity, note.pitch),
+}
+"""The note with the greatest key leads; the pitch decides where they are equal."""
 
 
 def audio_chroma(
@@ -68,18 +75,21 @@ def audio_chroma(
     return one_hot(_hold_rests(_sounding_classes(energy, CHROMA_FLOOR_DB)))
 
 
-def note_chroma(notes: Iterable[Note], tempo_bpm: Fraction, steps: int) -> NDArray[np.float32]:
+def note_chroma(
+    notes: Iterable[Note], tempo_bpm: Fraction, steps: int, lead: Lead = "highest"
+) -> NDArray[np.float32]:
     """The chroma of notes, in the form of `audio_chroma`, without audio in between.
 
     Args:
-        notes: in any order; of several at a time the highest is the melody.
+        notes: in any order.
         tempo_bpm: tempo of their beats.
         steps: number of steps from beat 0.
+        lead: which of several notes at a time is the melody.
 
     Returns:
         float32 `[steps, 12]`, one-hot; rests hold as in `audio_chroma`.
     """
-    return one_hot(_hold_rests(note_pitch_classes(notes, tempo_bpm, steps)))
+    return one_hot(_hold_rests(note_pitch_classes(notes, tempo_bpm, steps, lead)))
 
 
 def pitch_classes(
@@ -108,8 +118,10 @@ def pitch_classes(
     return _sounding_classes(energy, floor_db)
 
 
-def note_pitch_classes(notes: Iterable[Note], tempo_bpm: Fraction, steps: int) -> NDArray[np.int64]:
-    """The pitch class of the highest note that sounds longest within each step's 128 ms.
+def note_pitch_classes(
+    notes: Iterable[Note], tempo_bpm: Fraction, steps: int, lead: Lead = "highest"
+) -> NDArray[np.int64]:
+    """The pitch class of the leading note that sounds longest within each step's 128 ms.
 
     Returns:
         int64 `[steps]`: 0 (C) to 11 (B), −1 where no note sounds.
@@ -118,7 +130,7 @@ def note_pitch_classes(notes: Iterable[Note], tempo_bpm: Fraction, steps: int) -
     samples_per_second = _SAMPLES_PER_STEP / STEP_SECONDS
     # Sample i is at (i + 0.5) / 16 of a step, and step k's span begins half a step before it.
     offset = _SAMPLES_PER_STEP / 2 - 0.5
-    for note in sorted(notes, key=lambda note: note.pitch):
+    for note in sorted(notes, key=_LEADS[lead]):
         start = float(beats_to_seconds(note.start_beat, tempo_bpm)) * samples_per_second
         length = float(beats_to_seconds(note.length_beats, tempo_bpm)) * samples_per_second
         first, last = (int(np.ceil(edge + offset)) for edge in (start, start + length))

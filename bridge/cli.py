@@ -66,6 +66,10 @@ COMMANDS = (
         ("send /bridge/capture/last me-1 4", "send /bridge/generate me-2 preset lofi-keys bars 4"),
     ),
     Command(
+        *("midi", "play", "learn, show and watch what MIDI controls do"),
+        ("midi learn set preset lofi-keys", "midi map"),
+    ),
+    Command(
         *("presets", "manage", "list the presets"),
         ("presets", "render hum.wav --preset waltz"),
     ),

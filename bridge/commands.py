@@ -37,7 +37,8 @@ class ClipSettings:
     Attributes:
         values: by the name of an option that OSC may set (`bridge.config.options_in("osc")`), of
             its final type; also `numerator` and `denominator` of the meter. `seed` may be
-            `RANDOM_SEED`. The session's settings may also have `tempo_lock`. No value is None.
+            `RANDOM_SEED`. The session's settings may also have `tempo_lock` and `source`. No value
+            is None.
     """
 
     values: Mapping[str, Any]

@@ -18,6 +18,13 @@ MIN_TEMPO_BPM = 20
 """Live's own lowest tempo."""
 MAX_TEMPO_BPM = 999
 """Live's own highest tempo."""
+TICKS_PER_BEAT = 960
+"""The precision of played notes, and of the MIDI files that keep them: half a millisecond."""
+DEFAULT_VELOCITY = 100
+"""Velocity of notes that have none of their own."""
+
+Lead = Literal["highest", "last", "loudest"]
+"""Which of several notes at a time is the melody; `last` is the one that began last."""
 
 
 @dataclass(frozen=True)
@@ -170,11 +177,13 @@ class Note:
         start_beat: quarter notes from the melody's first bar line, 0 or more.
         length_beats: quarter notes, positive.
         pitch: MIDI note number, 0…127.
+        velocity: how hard it is played, 1…127.
     """
 
     start_beat: Fraction
     length_beats: Fraction
     pitch: int
+    velocity: int = DEFAULT_VELOCITY
 
 
 @dataclass(frozen=True)
@@ -267,7 +276,7 @@ class Take:
             start = max(note.start_beat, first)
             length = note.start_beat + note.length_beats - start
             if length > 0:
-                notes.append(Note(start - first, length, note.pitch))
+                notes.append(replace(note, start_beat=start - first, length_beats=length))
         return replace(
             self,
             source=tuple(notes),

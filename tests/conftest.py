@@ -35,7 +35,7 @@ settings.register_profile("landing", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("landing")
 
-pytest_plugins = ["tests.peers.jack"]
+pytest_plugins = ["tests.peers.jack", "tests.peers.link"]
 
 MELODIES = Path(__file__).parent / "melodies"
 SLOW_TIMEOUT_SECONDS = 1800

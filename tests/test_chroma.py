@@ -180,6 +180,19 @@ def test_the_highest_of_several_notes_is_the_melody() -> None:
     assert set(classes[17:]) == {G}
 
 
+def test_the_lead_is_an_option() -> None:
+    """A loud C for two beats, a soft G over it, and an E that begins last and ends first."""
+    notes = [
+        Note(Fraction(0), Fraction(4), 60, 120),
+        Note(Fraction(0), Fraction(8), 67, 60),
+        Note(Fraction(1), Fraction(1), 64, 100),
+    ]
+    last = note_pitch_classes(notes, Fraction(60), 64, "last")
+    assert (last[4], last[12], last[24], last[50]) == (G, E, G, G)
+    loudest = note_pitch_classes(notes, Fraction(60), 64, "loudest")
+    assert (loudest[4], loudest[12], loudest[24], loudest[50]) == (C, C, C, G)
+
+
 def test_rests_between_notes_are_found_and_held() -> None:
     notes = [note(2, 1, 64), note(6, 1, 67)]
     classes = note_pitch_classes(notes, Fraction(120), 40)

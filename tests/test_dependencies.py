@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tomllib
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import pytest
@@ -20,10 +20,10 @@ CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="ascii").splitlines(
 
 
 def declared() -> list[Requirement]:
-    """The core and the dev dependencies of pyproject.toml."""
+    """The core and the optional dependencies of pyproject.toml, each once."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["dev"]
-    return [Requirement(line) for line in lines]
+    lines = {*project["dependencies"], *chain(*project["optional-dependencies"].values())}
+    return [Requirement(line) for line in sorted(lines)]
 
 
 def test_constraints_are_exact_sorted_and_name_each_package_once() -> None:

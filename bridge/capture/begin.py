@@ -8,8 +8,11 @@ improves with time. They are final when the ring has all of them.
 from __future__ import annotations
 
 from bridge.capture.capture import Capture
+from bridge.capture.note_source import NoteSource
+from bridge.capture.played_phrase import PlayedPhrase
 from bridge.capture.recent import LastBars, LastPhrase
 from bridge.capture.recording import Recording
+from bridge.capture.sound import SoundSource
 from bridge.capture.source import LONGEST_SECONDS, Source
 from bridge.errors import BadArgument, NotEnoughBars
 from bridge.timing import bars_to_seconds
@@ -38,7 +41,7 @@ def start(source: Source, bars: int | None, now_seconds: float) -> Capture:
     return Recording(source, bars, now_seconds)
 
 
-def last(source: Source, bars: int, now_seconds: float) -> Capture:
+def last(source: SoundSource | NoteSource, bars: int, now_seconds: float) -> Capture:
     """Take the bars that end at the last bar line, or in a bar's last quarter, at its end.
 
     When the DAW is stopped, take the last phrase: from its onset if that was within the last
@@ -66,6 +69,8 @@ def last(source: Source, bars: int, now_seconds: float) -> Capture:
         recent = STOPPED_BARS * bars_to_seconds(1, clock.meter, clock.tempo_bpm)
         if now_seconds - end_seconds < recent:
             return LastBars(source, bars, end_seconds)
+    if isinstance(source, NoteSource):
+        return PlayedPhrase(source, bars, now_seconds)
     return LastPhrase(source, bars, now_seconds)
 
 

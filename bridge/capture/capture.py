@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from fractions import Fraction
-from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bridge.audio import db_to_power
-from bridge.capture.source import Source
-from bridge.chroma import SILENCE_DBFS
+from bridge.capture.source import MakeTake, Source
 from bridge.commands import CaptureState
 from bridge.errors import NoInput
-from bridge.soundcard.level import LOWEST_DB, peak_db
-from bridge.timing import Meter, Span, Take
+from bridge.soundcard.level import LOWEST_DB
+from bridge.timing import Span, Take
 
 MAX_LOST_SECONDS = 8.0
 """When the input was lost longer ago, what it recorded before that is not what was requested."""
@@ -24,11 +16,6 @@ SHORT_GAP_SECONDS = 0.1
 """A gap of this length costs a melody at most one 128 ms step of its chroma."""
 LOST_BEFORE_RECORDING = (
     "the input was lost before anything was recorded: plug it in again, or choose another"
-)
-
-SILENT_SO_FAR = (
-    f"no sound in the first bar, nothing above {SILENCE_DBFS:g} dBFS: check the microphone, its "
-    "gain, and the input that was chosen"
 )
 
 
@@ -45,23 +32,17 @@ class Capture(ABC):
         remarks: sentences on how the take differs from what was requested, and on the input.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self) -> None:
         self.state: CaptureState = "waiting"
         self.seconds = 0.0
         self.peak_db = LOWEST_DB
         self.take: Take | None = None
         self.remarks: tuple[str, ...] = ()
-        self._source = source
-        self._stop_seconds: float | None = None
-        self._input_lost = False
-        self._seen_frame = -1
-        self._loudest_power = 0.0
-        self._cut: Callable[[], None] | None = None
 
     @property
+    @abstractmethod
     def settled(self) -> bool:
-        """Whether the take's last frame is in the ring, so that `cut` can make the take."""
-        return self._cut is not None
+        """Whether all of the take was recorded, so that `cut` can make it."""
 
     @abstractmethod
     def poll(self, now_seconds: float) -> None:
@@ -73,26 +54,52 @@ class Capture(ABC):
             SilentMelody: no sound was recorded before it was stopped.
         """
 
+    @abstractmethod
     def cut(self) -> None:
-        """Copy the audio of a settled capture, and set `take`: a tenth of a second for a long one.
+        """Make the take of a settled capture: a tenth of a second for a long one.
 
         Raises:
             NotEnoughBars: there are fewer bars than requested.
-            SilentMelody: the input was silent.
+            SilentMelody: nothing sounds in it.
             Overwritten: the audio is no longer in the ring.
         """
-        if self._cut is None:
-            raise ValueError("a capture is cut once it is settled")
-        self._cut()
 
+    @abstractmethod
     def stop(self, now_seconds: float) -> None:
         """End a recording: at the next bar line if it counts bars, otherwise at once."""
+
+    @abstractmethod
+    def input_lost(self) -> None:
+        """Record that the input is lost: the next poll uses what was recorded."""
+
+
+class SourceCapture(Capture):
+    """A capture of one source."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self._source = source
+        self._stop_seconds: float | None = None
+        self._make_take: MakeTake | None = None
+
+    @property
+    def settled(self) -> bool:
+        return self._make_take is not None
+
+    def cut(self) -> None:
+        if self._make_take is None:
+            raise ValueError("a capture is cut once it is settled")
+        recorded = self._make_take()
+        self.remarks += recorded.remarks
+        self.take, self.seconds, self.peak_db = recorded.take, recorded.seconds, recorded.peak_db
+        self.state = "done"
+
+    def stop(self, now_seconds: float) -> None:
         if self._stop_seconds is None:
             self._stop_seconds = now_seconds
 
-    def lost(self, now_seconds: float) -> None:
-        """Record that the input is lost: the next poll uses what the ring has."""
-        self._input_lost = True
+    def input_lost(self) -> None:
+        self._source.input_lost()
 
     def _remark_missing_end(self, seconds: float) -> None:
         """Add a remark that the take ends so many seconds early.
@@ -104,63 +111,6 @@ class Capture(ABC):
             raise NoInput(f"the input was lost {seconds:.0f} s before: plug it in again")
         if seconds > SHORT_GAP_SECONDS:
             self.remarks += (f"the input was lost: the take ends {seconds:.1f} s earlier",)
-
-    def _measure_progress(self, start_frame: int) -> None:
-        """Update `seconds` and `peak_db` from the ring."""
-        ring = self._source.ring
-        written = ring.frames_written
-        first = max(start_frame, self._seen_frame, ring.oldest_frame)
-        if written > first:
-            samples = ring.read(first, written)
-            self.peak_db = max(self.peak_db, peak_db(samples))
-            self._measure_power(samples)
-        self._seen_frame = written
-        self.seconds = max(0, written - start_frame) / ring.sample_rate
-
-    def _measure_power(self, samples: NDArray[np.float32]) -> None:
-        """Keep the highest power of a channel, without DC."""
-        if len(samples):
-            power = float(samples.var(axis=0, dtype=np.float64).max())
-            self._loudest_power = max(self._loudest_power, power)
-
-    def _remark_silence(self) -> None:
-        """Add a remark if the input has been silent so far."""
-        if self._loudest_power < db_to_power(SILENCE_DBFS):
-            self.remarks += (SILENT_SO_FAR,)
-
-    def _settle(
-        self,
-        start_frame: int,
-        frames: int,
-        tempo_bpm: Fraction | None,
-        meter: Meter,
-        *remarks: str,
-    ) -> None:
-        """Settle which frames to take, if the ring has all of them, or if the input is lost."""
-        source = self._source
-        if not source.has(start_frame, frames):
-            if not self._input_lost:
-                return
-            available = source.ring.frames_written - start_frame
-            if available <= 0:
-                raise NoInput(LOST_BEFORE_RECORDING)
-            frames = min(frames, available)
-            remarks += ("the input was lost: the take ends there",)
-        self.remarks += remarks
-        self._cut = partial(self._make_take, start_frame, frames, tempo_bpm, meter)
-
-    def _make_take(
-        self, start_frame: int, frames: int, tempo_bpm: Fraction | None, meter: Meter
-    ) -> None:
-        source = self._source
-        waveform, missing = source.cut(start_frame, frames)
-        if missing > 0:
-            self.remarks += (
-                f"{missing * 1000:.0f} ms of it were lost by the input, and are silent",
-            )
-        self.take = Take(waveform, tempo_bpm, meter, name=source.name)
-        self.seconds, self.peak_db = waveform.seconds, peak_db(waveform.samples)
-        self.state = "done"
 
 
 def tempo_change_remark(span: Span) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from bridge.capture.capture import LOST_BEFORE_RECORDING, Capture, tempo_change_remark
-from bridge.capture.onset import FLOOR_SECONDS, OnsetFinder
+from bridge.capture.capture import LOST_BEFORE_RECORDING, SourceCapture, tempo_change_remark
 from bridge.capture.source import LONGEST_SECONDS, Source
 from bridge.errors import NoInput, NotEnoughBars, SilentMelody
 from bridge.soundcard.level import LOWEST_DB
-from bridge.timing import bars_to_frames, bars_to_seconds, first_tempo
+from bridge.timing import bars_to_seconds, first_tempo
 
 
-class Recording(Capture):
+class Recording(SourceCapture):
     """A recording from a bar line while the DAW plays, or from an onset while it is stopped."""
 
     def __init__(self, source: Source, bars: int | None, now_seconds: float) -> None:
@@ -18,9 +17,8 @@ class Recording(Capture):
         self._bars = bars
         self._requested_seconds = now_seconds
         self._start_line: float | None = None
-        self._start_onset: int | None = None
-        self._finder: OnsetFinder | None = None
-        self._next_frame = 0
+        self._start_onset: float | None = None
+        self._awaits_onset = False
         self._silence_checked = False
 
     def poll(self, now_seconds: float) -> None:
@@ -31,67 +29,54 @@ class Recording(Capture):
         if self._start_line is not None:
             self._record_bars(self._start_line, now_seconds)
         elif self._start_onset is not None:
-            self._record_from_onset(self._start_onset)
+            self._record_from_onset(self._start_onset, now_seconds)
         self._check_first_bar(now_seconds)
 
     def _check_first_bar(self, now_seconds: float) -> None:
-        """After a bar of recording, or of waiting for an onset, say if the input was silent."""
+        """After a bar of recording, or of waiting for an onset, say if nothing has sounded."""
         if self._silence_checked or self.settled:
             return
-        source = self._source
         seconds = self.seconds
-        if self._finder is not None and self._start_onset is None:
+        if self._awaits_onset:
             seconds = now_seconds - self._requested_seconds
-        tempo_bpm, meter = source.tempo_now(now_seconds)
+        tempo_bpm, meter = self._source.tempo_now(now_seconds)
         if seconds >= bars_to_seconds(1, meter, tempo_bpm):
             self._silence_checked = True
-            self._remark_silence()
+            if remark := self._source.silence_remark:
+                self.remarks += (remark,)
 
     def _wait_for_start(self, now_seconds: float) -> None:
         """Look for the bar line or onset that begins the recording."""
-        if self._input_lost:
-            raise NoInput(LOST_BEFORE_RECORDING)
         source = self._source
+        if source.is_lost:
+            raise NoInput(LOST_BEFORE_RECORDING)
         begun_by = now_seconds if self._stop_seconds is None else self._stop_seconds
         playing = source.clock.is_playing(now_seconds)
+        self._awaits_onset = not playing
         if playing:
-            self._finder = None
+            source.forget_onsets()
             # The first line since the request: playback that began since then counts in full.
             line = source.clock.next_bar_line(self._requested_seconds)
             if line is not None and line <= begun_by:
                 self._start_line = line
-        elif source.ring.frames_written:
-            onset = self._find_onset(now_seconds)
-            if onset is not None and onset < source.frame_at(begun_by):
-                self._start_onset = onset
+        else:
+            onset = source.first_onset(now_seconds)
+            if onset is not None and onset < begun_by:
+                self._start_onset, self._awaits_onset = onset, False
         if self._start_line is not None or self._start_onset is not None:
             self.state = "recording"
         elif self._stop_seconds is not None and playing:
             raise NotEnoughBars("0 bars: it was stopped before the bar line that begins it")
         elif self._stop_seconds is not None:
-            raise SilentMelody("no sound was recorded before it was stopped: check the microphone")
-
-    def _find_onset(self, now_seconds: float) -> int | None:
-        """The frame of the first onset since the search began, if there is one yet."""
-        ring = self._source.ring
-        if self._finder is None:
-            after = max(0, self._source.frame_at(now_seconds))
-            earlier = min(after, ring.frames_written) - round(FLOOR_SECONDS * ring.sample_rate)
-            self._next_frame = max(earlier, ring.continuous_from())
-            self._finder = OnsetFinder(ring.sample_rate, self._next_frame, after)
-        samples = ring.read(self._next_frame, ring.frames_written)
-        self._measure_power(samples)
-        self._next_frame += len(samples)
-        return self._finder.feed(samples)
+            raise SilentMelody(source.nothing_came)
 
     def _record_bars(self, line: float, now_seconds: float) -> None:
-        clock = self._source.clock
-        bars = self._bars
+        source, bars = self._source, self._bars
         try:
             if self._stop_seconds is not None:
-                begun = clock.bars_from(line, self._stop_seconds, None).bars + 1
+                begun = source.clock.bars_from(line, self._stop_seconds, None).bars + 1
                 bars = begun if bars is None else min(bars, begun)
-            span = clock.bars_from(line, now_seconds, bars)
+            span = source.clock.bars_from(line, now_seconds, bars)
         except NotEnoughBars:
             # The DAW reported that it plays before its beat moved: that bar line never came.
             self._wait_again()
@@ -102,33 +87,34 @@ class Recording(Capture):
             self._requested_seconds = now_seconds
             self._wait_again()
             return
-        start_frame = self._source.frame_at(span.start_seconds)
-        self._measure_progress(start_frame)
-        if not span.broken and not self._input_lost and span.bars != bars:
+        self.seconds, self.peak_db = source.progress(span.start_seconds, now_seconds)
+        if not span.broken and not source.is_lost and span.bars != bars:
             if seconds > LONGEST_SECONDS:
                 self._bars = max(1, span.bars)
                 self.remarks += (f"it was ended after {self._bars} bars: no take lasts over 115 s",)
             return
-        remarks = []
+        if not source.is_lost and not source.has(span, now_seconds):
+            return
+        self._make_take = source.settle(span, span.tempo_bpm)
         if span.broken:
-            remarks.append(f"{span.broken}: the take ends there, {seconds:.1f} s long")
+            self.remarks += (f"{span.broken}: the take ends there, {seconds:.1f} s long",)
         if not span.is_steady:
-            remarks.append(tempo_change_remark(span))
-        frames = self._source.frames_of(span)
-        self._settle(start_frame, frames, span.tempo_bpm, span.meter, *remarks)
+            self.remarks += (tempo_change_remark(span),)
 
     def _wait_again(self) -> None:
         self._start_line, self.state = None, "waiting"
-        self.seconds, self.peak_db, self._seen_frame = 0.0, LOWEST_DB, -1
+        self.seconds, self.peak_db = 0.0, LOWEST_DB
+        self._source.forget_progress()
 
-    def _record_from_onset(self, onset: int) -> None:
+    def _record_from_onset(self, onset_seconds: float, now_seconds: float) -> None:
         source = self._source
-        rate = source.ring.sample_rate
-        frames = round(LONGEST_SECONDS * rate)
+        seconds = LONGEST_SECONDS
         if self._bars is not None:
-            tempo_bpm = first_tempo(source.tempo_bpm)
-            frames = min(frames, bars_to_frames(self._bars, source.meter, tempo_bpm, rate))
+            bars_seconds = bars_to_seconds(self._bars, source.meter, first_tempo(source.tempo_bpm))
+            seconds = min(seconds, float(bars_seconds))
         if self._stop_seconds is not None:
-            frames = max(1, min(frames, source.frame_at(self._stop_seconds) - onset))
-        self._measure_progress(onset)
-        self._settle(onset, frames, source.tempo_bpm, source.meter)
+            seconds = min(seconds, self._stop_seconds - onset_seconds)
+        self.seconds, self.peak_db = source.progress(onset_seconds, now_seconds)
+        span = source.span(onset_seconds, seconds)
+        if source.is_lost or source.has(span, now_seconds):
+            self._make_take = source.settle(span, source.tempo_bpm)

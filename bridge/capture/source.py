@@ -1,26 +1,18 @@
-"""What a capture reads: the ring of the input, the beat clock, and the input's latency."""
+"""What captures need of a source: sound from the ring of the input, or notes that are played."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bridge.audio import Waveform, db_to_power
-from bridge.chroma import SILENCE_DBFS
-from bridge.errors import SilentMelody
-from bridge.soundcard.permission import silence_remedy
-from bridge.soundcard.ring import Ring
-from bridge.timing import Meter, Span, bars_to_frames, bars_to_seconds, first_tempo
+from bridge.timing import Meter, Span, Take, bars_to_seconds, first_tempo
 
 LONGEST_SECONDS = 115.0
-"""Longest take: the ring holds 120 s, and the take's first frame must still be there at its end."""
-_SILENT_BLOCK_SECONDS = 0.1
-_EXACT_SECONDS = 0.02
-"""A span this close to whole bars has whole bars: the beat clock is no more accurate."""
+"""Longest take: 120 s are kept, and the take's beginning must still be there at its end."""
 
 
 class Clock(Protocol):
@@ -53,26 +45,43 @@ class Clock(Protocol):
         """Find what was played continuously from that bar line on."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where a take comes from.
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """A take, and what a capture says of it.
 
     Attributes:
-        ring: of the input.
+        seconds: the take's length.
+        peak_db: its highest peak in dBFS; of notes, that of the hardest, 0 at velocity 127.
+        remarks: how the take differs from what was requested, a sentence each.
+    """
+
+    take: Take
+    seconds: float
+    peak_db: float
+    remarks: tuple[str, ...] = ()
+
+
+MakeTake = Callable[[], Recorded]
+"""Makes a settled take, in any thread."""
+
+
+class Source(ABC):
+    """Where the take of one capture comes from; all instants are `time.perf_counter` seconds.
+
+    Attributes:
         clock: of the DAW.
-        input_latency_seconds: delay from when a musician plays to when the ring has it; may be
-            negative. Every instant is looked up that much later.
         tempo_bpm: the session's tempo, used while the DAW is stopped; None when unknown.
         meter: the session's meter.
         name: of the take.
+        is_lost: nothing more will come, and `recorded_until` no longer grows.
+        nothing_came: the sentence for a capture that was stopped before anything came.
     """
 
-    ring: Ring
-    clock: Clock
-    input_latency_seconds: float
-    tempo_bpm: Fraction | None
-    meter: Meter
-    name: str
+    nothing_came: str
+
+    def __init__(self, clock: Clock, tempo_bpm: Fraction | None, meter: Meter, name: str) -> None:
+        self.clock, self.tempo_bpm, self.meter, self.name = clock, tempo_bpm, meter, name
+        self.is_lost = False
 
     def tempo_now(self, now_seconds: float) -> tuple[Fraction, Meter]:
         """The DAW's tempo and meter when it plays, otherwise the session's; 120 when unknown."""
@@ -86,76 +95,64 @@ class Source:
         tempo_bpm, meter = self.tempo_now(now_seconds)
         return int(LONGEST_SECONDS / bars_to_seconds(1, meter, tempo_bpm))
 
-    def frame_at(self, seconds: float) -> int:
-        """The frame of what was played at an instant; it may be in the future, or overwritten."""
-        if not self.ring.frames_written:
-            return 0
-        return round(self.ring.frame_at(seconds + self.input_latency_seconds))
+    def span(self, start_seconds: float, seconds: float) -> Span:
+        """A span at the session's tempo, 120 when unknown, without bar lines of the DAW."""
+        tempo_bpm = first_tempo(self.tempo_bpm)
+        bars = int(seconds / float(bars_to_seconds(1, self.meter, tempo_bpm)) + 1e-6)
+        end_seconds = start_seconds + seconds
+        return Span(start_seconds, end_seconds, bars, tempo_bpm, is_steady=True, meter=self.meter)
 
     def recorded_until(self) -> float:
-        """The instant up to which the ring has what was played."""
-        if not self.ring.frames_written:
-            return float("-inf")
-        newest = self.ring.seconds_at(self.ring.frames_written)
-        return newest - self.input_latency_seconds
+        """The instant up to which the source has what was played."""
+        return inf
 
-    def frames_of(self, span: Span) -> int:
-        """Frames in a span: its bars exactly, unless it ends within a bar or changes tempo."""
-        seconds = span.end_seconds - span.start_seconds
-        bars_seconds = bars_to_seconds(span.bars, span.meter, span.tempo_bpm)
-        if span.is_steady and abs(seconds - bars_seconds) < _EXACT_SECONDS:
-            return bars_to_frames(span.bars, span.meter, span.tempo_bpm, self.ring.sample_rate)
-        return round(seconds * self.ring.sample_rate)
+    def complete_bars(self, span: Span) -> tuple[int, str]:
+        """How many of the span's bars the source has without a gap, and why not more."""
+        if not span.bars:
+            return 0, f"{span.broken} in the bar before"
+        return span.bars, f"{span.broken} before them"
 
-    def has(self, start_frame: int, frames: int) -> bool:
-        """Whether the ring has that many frames from there on, lost frames included."""
-        written = self.ring.frames_written
-        if start_frame >= written:
-            return False
-        if self.ring.continuous_from() <= start_frame:
-            return start_frame + frames <= written
-        end_seconds = self.ring.seconds_at(start_frame) + frames / self.ring.sample_rate
-        return self.ring.seconds_at(written) >= end_seconds
+    @abstractmethod
+    def input_lost(self) -> None:
+        """Record that the input is lost."""
 
-    def cut(self, start_frame: int, frames: int) -> tuple[Waveform, float]:
-        """Copy the ring's samples from there on; also return how many seconds are missing.
+    @property
+    @abstractmethod
+    def silence_remark(self) -> str:
+        """A remark if nothing has sounded since the capture began; empty when something has."""
 
-        Samples are bit for bit those of the ring. Lost frames become silence, so that what follows
-        them keeps its time, and so do frames that are missing at the end.
+    @abstractmethod
+    def first_onset(self, now_seconds: float) -> float | None:
+        """The first sound or note since the first call, once there is one."""
+
+    @abstractmethod
+    def forget_onsets(self) -> None:
+        """Let the next call of `first_onset` count as the first."""
+
+    @abstractmethod
+    def progress(self, start_seconds: float, now_seconds: float) -> tuple[float, float]:
+        """Length in seconds and peak in dBFS of what was recorded from an instant on."""
+
+    @abstractmethod
+    def forget_progress(self) -> None:
+        """Let the next call of `progress` count as the first."""
+
+    @abstractmethod
+    def has(self, span: Span, now_seconds: float) -> bool:
+        """Whether all of a span has been recorded."""
+
+    @abstractmethod
+    def settle(self, span: Span, tempo_bpm: Fraction | None) -> MakeTake:
+        """Settle a span that the source has, or of which no more comes.
+
+        Args:
+            tempo_bpm: the take's; None when unknown.
+
+        Returns:
+            A function that raises `SilentMelody` when the audio is silent, and `Overwritten` when
+            it is no longer in the ring.
 
         Raises:
-            SilentMelody: nothing in it is above -70 dBFS.
+            NoInput: the input was lost before anything was recorded.
+            SilentMelody: no note was played in the span.
         """
-        ring = self.ring
-        samples = np.zeros((frames, ring.channels), np.float32)
-        begin = ring.seconds_at(start_frame)
-        stop = min(ring.frames_written, start_frame + frames)
-        if ring.continuous_from(stop - 1) > start_frame:
-            stop = min(ring.frames_written, round(ring.frame_at(begin + frames / ring.sample_rate)))
-        filled = 0
-        while stop > max(start_frame, ring.oldest_frame):
-            first = max(start_frame, ring.continuous_from(stop - 1))
-            offset = 0
-            if first > start_frame:
-                offset = round((ring.seconds_at(first) - begin) * ring.sample_rate)
-            piece = ring.read(first, stop)[: max(0, frames - offset)]
-            samples[offset : offset + len(piece)] = piece
-            filled += len(piece)
-            stop = first
-        _check_not_silent(samples, ring.sample_rate)
-        return Waveform(samples, ring.sample_rate), (frames - filled) / ring.sample_rate
-
-
-def _check_not_silent(samples: NDArray[np.float32], sample_rate: int) -> None:
-    if not samples.any():
-        raise SilentMelody(f"the input gave exact silence: {silence_remedy()}")
-    block = max(1, round(_SILENT_BLOCK_SECONDS * sample_rate))
-    least = db_to_power(SILENCE_DBFS)
-    if not any(
-        samples[first : first + block].var(axis=0, dtype=np.float64).max() >= least
-        for first in range(0, len(samples), block)
-    ):
-        raise SilentMelody(
-            f"the take is silent, below {SILENCE_DBFS:g} dBFS throughout: check the microphone, "
-            "its gain, and the input that was chosen"
-        )

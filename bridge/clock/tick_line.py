@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +31,11 @@ _LEVEL_TICKS = 4
 """Ticks that must be late by the same amount to show that some were lost before them."""
 _SIGMAS = 5.0
 """Ticks are off the line when their mean is off by more than so many standard errors."""
+_WORST = 3.0
+"""Ticks that lie on a line are not off it by more than so many times the usual jitter."""
 _LEAST_SECONDS = 0.0002
 """A smaller distance from the line is none."""
-_SAME_SHARE = 0.35
+_SAME_SHARE = 0.3
 """Share of an interval by which ticks may differ from the place of another tick."""
 
 
@@ -153,13 +156,15 @@ class TickLine:
             self._begin_with(len(numbers) - index)
 
     def _are_off(self) -> bool:
-        """Whether the ticks since the last fit have left the line."""
+        """Whether most of the newest ticks since the last fit are off the line."""
         assert self._line is not None
-        count = min(self._new, _REFIT_TICKS)
-        line, newest = self._line, range(-count, 0)
-        mean = sum(self._seconds[at] - line.seconds_at(self._numbers[at]) for at in newest) / count
-        error = self._line.error_seconds(self.number, count, self._jitter_seconds)
-        return abs(mean) > max(_SIGMAS * error, _LEAST_SECONDS)
+        line, count = self._line, min(self._new, _REFIT_TICKS)
+        # The median: a few ticks that came late do not count.
+        middle = median(
+            self._seconds[at] - line.seconds_at(self._numbers[at]) for at in range(-count, 0)
+        )
+        error = line.error_seconds(self.number, count, self._jitter_seconds)
+        return abs(middle) > max(_SIGMAS * error, _LEAST_SECONDS)
 
     def _residuals(self) -> NDArray[np.float64]:
         """How far the ticks since the last fit are off the line."""
@@ -174,33 +179,32 @@ class TickLine:
 
     def _explain(self) -> None:
         """Find out why the newest ticks are off the line, if that shows by now."""
-        if self._count_lost():
-            self._fit()
+        lates = self._residuals() / self.interval_seconds
+        lost = np.maximum.accumulate(np.rint(lates).astype(int).clip(0))
+        losses = np.count_nonzero(np.diff(lost, prepend=0))
+        if losses and np.abs(lates - lost).max() <= _SAME_SHARE and 2 * losses <= len(lost):
+            # Late by whole numbers of intervals: ticks were lost, and more may be before long.
+            if lost[-_LEVEL_TICKS:].min() == lost[-1] or self._new >= _PATIENCE_TICKS:
+                self._count(lost)
         elif self._new >= _LEAST_TICKS:
             self._bend()
 
-    def _count_lost(self) -> bool:
-        """Count the ticks that were lost, if the newest are late by a number of whole intervals."""
-        residuals, interval = self._residuals(), self.interval_seconds
-        steps = np.diff(residuals, prepend=0.0)
-        at = int(steps.argmax())
-        lost = round(float(steps[at]) / interval)
-        level = residuals[at:]
-        if lost < 1 or len(level) < _LEVEL_TICKS:
-            return False
-        if np.abs(level - lost * interval).max() > _SAME_SHARE * interval:
-            return False
-        for _ in range(len(level)):
+    def _count(self, lost: NDArray[np.int64]) -> None:
+        """Count lost ticks: so many before each tick since the last fit."""
+        first = self.number + 1 - len(lost)
+        for _ in lost:
             self._numbers.pop()
-        self._numbers.extend(range(self.number - len(level) + 1 + lost, self.number + 1 + lost))
-        self.number += lost
-        return True
+        self._numbers.extend(int(first + at + more) for at, more in enumerate(lost))
+        self.number = self._numbers[-1]
+        self._fit()
 
     def _bend(self) -> None:
         """Begin another line where the tempo changed, once it has enough ticks."""
         numbers, seconds = np.array(self._numbers, float), np.array(self._seconds)
         index, _ = _best_bend(numbers, seconds, _line_through(numbers, seconds))
-        if len(numbers) - index >= _LEAST_TICKS:
+        rest = _line_through(numbers[index:], seconds[index:])
+        most = _WORST * self._jitter_seconds + _LEAST_SECONDS
+        if len(numbers) - index >= _LEAST_TICKS and rest.residual_seconds <= most:
             self._begin_with(len(numbers) - index)
         elif self._new >= _PATIENCE_TICKS:
             self._begin_with(2 * _LEAST_TICKS)

@@ -132,12 +132,32 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         UnreadableFile: the file cannot be read, or is not TOML.
     """
+    return parse_toml(read_text(path, _MOST_TOML_BYTES), path)
+
+
+def read_text(path: Path, most_bytes: int) -> str:
+    """The text of a file of the user's, its line ends as they are.
+
+    Raises:
+        UnreadableFile: the file cannot be read, is too large, or is not UTF-8.
+    """
     try:
-        text = read_small_file(path, _MOST_TOML_BYTES)
-        table = tomllib.loads(text.replace("\r\n", "\n"))
+        return read_small_file(path, most_bytes)
     except OSError as error:
         raise UnreadableFile(f"{str(path)!r} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(f"{str(path)!r} is not TOML: {error}") from error
+
+
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    """The table of a TOML file's text.
+
+    Raises:
+        UnreadableFile: the text is not TOML, or nested too deep; the message names the path.
+    """
+    try:
+        table = tomllib.loads(text.replace("\r\n", "\n"))
+    except tomllib.TOMLDecodeError as error:
         raise UnreadableFile(f"{str(path)!r} is not TOML: {error}") from error
     except RecursionError as error:
         raise _too_deep(path) from error

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from bridge.commands import MelodySource
 from bridge.config.readers import (
     DEFAULT_DEVICE,
     DEVICE,
@@ -23,6 +24,8 @@ from bridge.config.readers import (
     MAX_SEED,
     MAX_VARIATIONS,
     METER,
+    MIDI,
+    MIDI_OUTPUT,
     NO_OUTPUT,
     OUTPUT,
     PART_LENGTH,
@@ -37,17 +40,21 @@ from bridge.config.readers import (
     choice,
     ints,
     numbers,
+    one_of,
     text,
 )
 from bridge.errors import BadArgument
-from bridge.timing import ONE_BAR, Meter, Quantum
+from bridge.timing import ONE_BAR, Lead, Meter, Quantum
 
 DEFAULT_OSC_PORT = 7771
 POSITIONAL = "positional"
 """In place of a flag: the command line takes the option by its position."""
 
-Place = Literal["render", "run", "file", "preset", "osc"]
-"""Where an option may be set: a flag of `render`, a flag of `run`, config.toml, a preset, OSC."""
+Place = Literal["render", "run", "file", "preset", "osc", "session"]
+"""Where an option may be set: a flag of `render`, a flag of `run`, config.toml, a preset, OSC.
+
+In OSC, `osc` is `/bridge/set` and a request for clips, and `session` is `/bridge/set` alone.
+"""
 
 
 @dataclass(frozen=True)
@@ -188,6 +195,15 @@ class Options:
         places=("render",),
         metavar="NAME|N",
         default_text="the highest note of all tracks",
+        group="music",
+        in_sidecar=True,
+    )
+    lead: Lead = _option(
+        one_of(*get_args(Lead)),
+        "highest",
+        "which of several notes at a time is the melody",
+        places=("render", "file", "preset", "osc"),
+        metavar="NOTE",
         group="music",
         in_sidecar=True,
     )
@@ -442,6 +458,21 @@ class RunOptions:
         "how much later than it was played a sound arrives; `melody-bridge calibrate` measures it",
         places=("file",),
     )
+    midi: str = _option(
+        MIDI,
+        "auto",
+        "the MIDI input; auto: every one, and a port for other programs; "
+        "`melody-bridge devices` lists them",
+        places=("run", "file"),
+        metavar="NAME|auto|jack|none",
+    )
+    midi_out: str = _option(
+        MIDI_OUTPUT,
+        "none",
+        "the MIDI output, for the lights of a controller",
+        places=("run", "file"),
+        metavar="NAME|jack|none",
+    )
     clock: Literal["auto", "osc", "midi", "link", "jack", "internal"] = _option(
         choice("auto", "osc", "midi", "link", "jack", "internal"),
         "auto",
@@ -449,6 +480,13 @@ class RunOptions:
         "own clock; auto: the one that moves",
         places=("run", "file"),
         metavar="SOURCE",
+    )
+    link: bool = _option(
+        SWITCH,
+        False,
+        "let `auto` take Ableton Link too, which opens a UDP port on all networks",
+        places=("run", "file"),
+        default_text="only `--clock link` does",
     )
     clock_offset_ms: float = _option(
         numbers(-500, 500),
@@ -486,6 +524,13 @@ class RunOptions:
         metavar="GRID",
         example=f'"{ONE_BAR}"',
     )
+    source: MelodySource = _option(
+        one_of(*get_args(MelodySource)),
+        "auto",
+        "what captures take; auto: the notes if any were played, else the sound",
+        places=("run", "file", "session"),
+        metavar="SOURCE",
+    )
     melody_roots: tuple[Path, ...] = _option(
         FOLDERS,
         (),
@@ -493,6 +538,15 @@ class RunOptions:
         places=("file",),
         default_text="none",
         example='["~/Samples"]',
+    )
+    midi_map: Path | None = _option(
+        PATH,
+        None,
+        "the file that says what MIDI controls do; `melody-bridge midi map` shows it",
+        places=("run", "file"),
+        metavar="FILE",
+        default_text="midi.toml beside config.toml",
+        example='"~/Music/midi.toml"',
     )
     clips: Path | None = _option(
         PATH,

@@ -95,6 +95,11 @@ def list_presets() -> Listing:
     return [found[name] for name in sorted(found)], broken
 
 
+def preset_names() -> list[str]:
+    """The names of all valid presets, in alphabetical order."""
+    return [preset.name for preset in list_presets()[0]]
+
+
 def _read_again(path: Path) -> Preset:
     """Read a preset file unless it is the one that was read last time: listing stays cheap.
 

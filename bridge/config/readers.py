@@ -31,6 +31,8 @@ NO_INPUT = "none"
 """The name of the input that records nothing."""
 NO_OUTPUT = "none"
 """The name of the output that plays nothing."""
+MIDI_WORDS = ("auto", "jack", "none")
+"""Selections of MIDI ports that are no names."""
 DEFAULT_DEVICE = "default"
 """The name of the system's default device, which is None as a value."""
 
@@ -45,11 +47,14 @@ class Reader:
         read: called with the option's name and a raw value; returns the final value.
         kind: the kind of value, which decides how OSC carries it.
         range: the permitted values, for help and docs, such as `"1 to 1000"`; may be empty.
+        limits: the lowest and the highest number, both integers where only whole numbers are
+            permitted; None for other kinds.
     """
 
     read: Callable[[str, object], Any]
     kind: Kind
     range: str = ""
+    limits: tuple[int, int] | tuple[float, float] | None = None
 
     def __call__(self, name: str, raw: object) -> Any:
         """Read a value.
@@ -73,7 +78,7 @@ def ints(low: int, high: int) -> Reader:
             raise BadArgument(f"{name} {raw}: the range is {low} to {high}")
         return raw
 
-    return Reader(read, "number", f"{low} to {high}")
+    return Reader(read, "number", f"{low} to {high}", (low, high))
 
 
 def numbers(low: float, high: float) -> Reader:
@@ -90,7 +95,7 @@ def numbers(low: float, high: float) -> Reader:
             raise BadArgument(f"{name} {raw}: the range is {low:g} to {high:g}")
         return value
 
-    return Reader(read, "number", f"{low:g} to {high:g}")
+    return Reader(read, "number", f"{low:g} to {high:g}", (float(low), float(high)))
 
 
 def _tempo(name: str, raw: object) -> Fraction:
@@ -125,6 +130,19 @@ def _switch(name: str, raw: object) -> bool:
     if not isinstance(raw, bool):
         raise BadArgument(f"{name} {raw!r}: write true or false")
     return raw
+
+
+def one_of(*words: str) -> Reader:
+    """One of these words, in any case."""
+    permitted = f"{', '.join(words[:-1])} or {words[-1]}"
+
+    def read(name: str, raw: object) -> str:
+        word = raw.strip().lower() if isinstance(raw, str) else ""
+        if word not in words:
+            raise BadArgument(f"{name} {raw!r}: write {permitted}")
+        return word
+
+    return Reader(read, "text", permitted)
 
 
 def text(longest: int) -> Reader:
@@ -231,6 +249,18 @@ def _input(name: str, raw: object) -> str | int | None:
     return NO_INPUT if device.lower() == NO_INPUT else device
 
 
+def _midi(name: str, raw: object) -> str:
+    port = str(text(200)(name, raw))
+    return port.lower() if port.lower() in MIDI_WORDS else port
+
+
+def _midi_output(name: str, raw: object) -> str:
+    port = _midi(name, raw)
+    if port == "auto":
+        raise BadArgument(f"{name} {raw!r}: write an output's name, jack, or none")
+    return port
+
+
 def _input_channels(name: str, raw: object) -> tuple[int, ...] | str:
     if isinstance(raw, str):
         if raw.strip().lower() == AUTO_CHANNEL:
@@ -261,8 +291,13 @@ def _folders(name: str, raw: object) -> tuple[Path, ...]:
     return paths
 
 
-TEMPO = Reader(_tempo, "number", f"{MIN_TEMPO_BPM} to {MAX_TEMPO_BPM}")
 QUANTUM = Reader(_quantum, "text", f"one of {', '.join(map(str, QUANTA))}")
+TEMPO = Reader(
+    _tempo,
+    "number",
+    f"{MIN_TEMPO_BPM} to {MAX_TEMPO_BPM}",
+    (float(MIN_TEMPO_BPM), float(MAX_TEMPO_BPM)),
+)
 METER = Reader(_meter, "text", "such as 4/4 or 7/8")
 SWITCH = Reader(_switch, "switch")
 PROMPT = Reader(_prompt, "text", f"up to {MAX_PROMPT_CHARACTERS} characters")
@@ -277,4 +312,6 @@ INPUT = Reader(_input, "text", "a name, part of one, an index, default, or none"
 INPUT_CHANNELS = Reader(
     _input_channels, "text", f"numbers from 1, {MOST_CHANNELS} at most, or auto"
 )
+MIDI = Reader(_midi, "text", "auto, a name, part of one, jack, or none")
+MIDI_OUTPUT = Reader(_midi_output, "text", "a name, part of one, jack, or none")
 FOLDERS = Reader(_folders, "paths", "absolute folders")

@@ -27,7 +27,7 @@ def read_small_file(path: Path, most_bytes: int = MOST_BYTES) -> str:
         _check_regular(os.fstat(descriptor).st_mode)
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
-        raise OSError(errno.EFBIG, f"larger than {most_bytes / (1 << 20):g} MB")
+        raise OSError(errno.EFBIG, f"larger than {most_bytes >> 10} kB")
     return content.decode("utf-8")
 
 

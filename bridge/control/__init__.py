@@ -1,7 +1,16 @@
 """Controls: the sources of commands, and the receivers of events."""
 
 from bridge.control.control import Control, OnCommand
+from bridge.control.midi import MidiControl
 from bridge.control.osc import OscEndpoint, Stats, Subscriber
 from bridge.control.osc_control import OscControl
 
-__all__ = ["Control", "OnCommand", "OscControl", "OscEndpoint", "Stats", "Subscriber"]
+__all__ = [
+    "Control",
+    "MidiControl",
+    "OnCommand",
+    "OscControl",
+    "OscEndpoint",
+    "Stats",
+    "Subscriber",
+]

@@ -108,11 +108,13 @@ def read_command(address: str, arguments: Sequence[Argument], received_seconds: 
     if len(arguments) < len(form.required):
         missing = list(form.required)[len(arguments)]
         raise BadArgument(f"{missing} is missing: send {' '.join(form.required)}")
-    fixed = {**form.required, **form.optional}
+    fixed = form.fixed(arguments)
     values = {
         name: read(name, argument)
         for (name, read), argument in zip(fixed.items(), arguments, strict=False)
     }
+    if form.keys:
+        values |= _read_pairs(form.keys, arguments[len(fixed) :])
     if form.rest is not None:
         values |= form.rest(arguments[len(fixed) :])
     command = form.make(**values)
@@ -138,6 +140,17 @@ def known_address(address: str) -> str:
 def takes_id(address: str) -> bool:
     """Whether the first argument of that known address is an id."""
     return "id" in _FORMS[address].required
+
+
+def argument_names(address: str, arguments: Sequence[Argument]) -> tuple[str, ...]:
+    """A name for each argument of a message to a known address.
+
+    The first arguments have the names of the table; after them a key and its value have the key's.
+    """
+    form = _FORMS[address]
+    fixed = [*form.required, *form.optional][: len(arguments)]
+    rest = arguments[len(fixed) :]
+    return (*fixed, *(str(rest[index - index % 2]) for index in range(len(rest))))
 
 
 def request_id(address: str, arguments: Sequence[Argument]) -> str:
@@ -208,13 +221,25 @@ class _Form:
     Attributes:
         make: makes the command from its arguments by name.
         required, optional: readers of the first arguments, by name and in order.
-        rest: reads the arguments that follow; None: they are ignored.
+        keys: readers of the options that follow as pairs of a key and a value.
+        rest: reads the arguments that follow; None: what is no option is ignored.
     """
 
     make: Callable[..., Command]
     required: Mapping[str, Reader] = field(default_factory=dict)
     optional: Mapping[str, Reader] = field(default_factory=dict)
+    keys: Mapping[str, Reader] = field(default_factory=dict)
     rest: Callable[[Sequence[Argument]], dict[str, Any]] | None = None
+
+    def fixed(self, arguments: Sequence[Argument]) -> Mapping[str, Reader]:
+        """The readers of the first arguments, without the optional ones that an option replaces."""
+        readers = dict(self.required)
+        more = arguments[len(readers) :]
+        for (name, read), argument in zip(self.optional.items(), more, strict=False):
+            if argument in self.keys:
+                break
+            readers[name] = read
+        return readers
 
 
 def _unknown_option(key: Argument, keys: Mapping[str, Reader]) -> BadArgument:
@@ -224,21 +249,17 @@ def _unknown_option(key: Argument, keys: Mapping[str, Reader]) -> BadArgument:
     )
 
 
-def _pairs(keys: Mapping[str, Reader]) -> Callable[[Sequence[Argument]], dict[str, Any]]:
-    """A reader of options: pairs of a key and a value."""
-
-    def read(arguments: Sequence[Argument]) -> dict[str, Any]:
-        given: dict[str, Argument] = {}
-        for start in range(0, len(arguments), 2):
-            key, *value = arguments[start : start + 2]
-            if not isinstance(key, str) or key not in keys:
-                raise _unknown_option(key, keys)
-            if not value:
-                raise BadArgument(f"{key} has no value: options are pairs of a key and a value")
-            given[key] = value[0]
-        return {key: keys[key](key, value) for key, value in given.items()}
-
-    return read
+def _read_pairs(keys: Mapping[str, Reader], arguments: Sequence[Argument]) -> dict[str, Any]:
+    """Read options: pairs of a key and a value."""
+    given: dict[str, Argument] = {}
+    for start in range(0, len(arguments), 2):
+        key, *value = arguments[start : start + 2]
+        if not isinstance(key, str) or key not in keys:
+            raise _unknown_option(key, keys)
+        if not value:
+            raise BadArgument(f"{key} has no value: options are pairs of a key and a value")
+        given[key] = value[0]
+    return {key: keys[key](key, value) for key, value in given.items()}
 
 
 def _keys(arguments: Sequence[Argument]) -> dict[str, Any]:
@@ -307,8 +328,14 @@ _SETTINGS: Mapping[str, Reader] = {
     "seed": integer(RANDOM_SEED, MAX_SEED),
 }
 """The options of the table that OSC may set; a meter comes as two numbers, a seed may be random."""
-_SESSION: Mapping[str, Reader] = {**_SETTINGS, "tempo_lock": switch}
-"""The settings of the session: those of a request, and whether its tempo outranks the DAW's."""
+_SOURCE: Mapping[str, Reader] = {"source": text_option}
+"""What a capture takes."""
+_SESSION: Mapping[str, Reader] = {
+    **_SETTINGS,
+    **{option.name: text_option for option in options_in("session")},
+    "tempo_lock": switch,
+}
+"""The settings of the session: a request's, what captures take, and the lock of its tempo."""
 _FILE: Mapping[str, Reader] = {
     "start_seconds": between(0, MAX_FILE_SECONDS),
     "length_seconds": between(SHORTEST, MAX_FILE_SECONDS),
@@ -341,17 +368,15 @@ _FORMS: Mapping[str, _Form] = {
     "/bridge/tap": _Form(Tap),
     "/bridge/start": _Form(StartClock),
     "/bridge/halt": _Form(HaltClock),
-    "/bridge/set": _Form(_set_defaults, rest=_pairs(_SESSION)),
+    "/bridge/set": _Form(_set_defaults, keys=_SESSION),
     "/bridge/unset": _Form(UnsetDefaults, rest=_keys),
     "/bridge/reset": _Form(ResetDefaults),
-    "/bridge/capture/start": _Form(CaptureStart, _ID, _BARS),
+    "/bridge/capture/start": _Form(CaptureStart, _ID, _BARS, _SOURCE),
     "/bridge/capture/stop": _Form(CaptureStop, _ID),
-    "/bridge/capture/last": _Form(CaptureLast, {**_ID, **_BARS}),
-    "/bridge/capture/file": _Form(_capture_file, {**_ID, "path": path}, rest=_pairs(_FILE)),
+    "/bridge/capture/last": _Form(CaptureLast, {**_ID, **_BARS}, keys=_SOURCE),
+    "/bridge/capture/file": _Form(_capture_file, {**_ID, "path": path}, keys=_FILE),
     "/bridge/capture/notes": _Form(CaptureNotes, {**_ID, **_BARS}, rest=_read_notes),
-    "/bridge/generate": _Form(
-        _generate, _ID, rest=_pairs({**_SETTINGS, "melody": optional_identifier})
-    ),
+    "/bridge/generate": _Form(_generate, _ID, keys={**_SETTINGS, "melody": optional_identifier}),
     "/bridge/cancel": _Form(Cancel, _ID),
     "/bridge/discard": _Form(Discard, _ID, _INDEX),
     "/bridge/restore": _Form(Restore, _ID, _INDEX),

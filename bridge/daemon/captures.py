@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,7 +15,10 @@ from typing import Any
 from bridge.audio import Waveform
 from bridge.capture import begin as capture_begin
 from bridge.capture.begin import Capture
-from bridge.capture.source import Source
+from bridge.capture.either import NOTES_COUNT, SoundOrNotes
+from bridge.capture.note_source import NoteSource
+from bridge.capture.played import PlayedNotes
+from bridge.capture.sound import SoundSource
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     CaptureChanged,
@@ -26,6 +29,7 @@ from bridge.commands import (
     CaptureState,
     Done,
     Failed,
+    MelodySource,
     Remark,
 )
 from bridge.daemon.bounded import Bounded
@@ -96,6 +100,8 @@ class CaptureRegistry:
 
     Args:
         listener: records the input; None: the daemon has no input.
+        played: the notes that are played on MIDI inputs.
+        source: gives what captures take that name no source.
         files: reads melody files.
         input_latency_seconds: delay from when a sound is played to when it is captured.
     """
@@ -106,11 +112,14 @@ class CaptureRegistry:
         session_time: SessionTime,
         *,
         listener: Listener | None,
+        played: PlayedNotes,
+        source: Callable[[], MelodySource],
         files: MelodyFiles,
         input_latency_seconds: float,
     ) -> None:
         self._requests, self._time = requests, session_time
         self._listener, self._files = listener, files
+        self._played, self._source = played, source
         self._latency_seconds = input_latency_seconds
         self._entries: dict[str, CaptureEntry] = {}
         self._newest: Bounded[str, str] = Bounded(MOST_CLIENTS)
@@ -120,7 +129,7 @@ class CaptureRegistry:
 
     @property
     def recording(self) -> bool:
-        """Whether a capture records the input."""
+        """Whether a capture records the input or played notes."""
         return any(entry.running is not None for entry in self._entries.values())
 
     def begin(
@@ -222,7 +231,7 @@ class CaptureRegistry:
         """End every recording with the audio that it has: no more comes."""
         for entry in list(self._entries.values()):
             if entry.running is not None:
-                entry.running.lost(now_seconds)
+                entry.running.input_lost()
                 self._update(entry, entry.running, now_seconds)
 
     def _start(
@@ -243,22 +252,40 @@ class CaptureRegistry:
                 entry.bars = command.bars or 0
                 if self._listener is not None and self._listener.state != "ready":
                     # The last ring is still there, but gets no more audio.
-                    entry.running.lost(now_seconds)
+                    entry.running.input_lost()
                 self._publish(entry, entry.running.state)
                 self._update(entry, entry.running, now_seconds)
 
     def _record(self, command: CaptureStart | CaptureLast, now_seconds: float) -> Capture:
-        source = Source(
-            self._ring(),
+        """Begin the capture of sound, of notes, or of both."""
+        chosen = command.source or self._source()
+        if chosen == "auto" and not self._played.is_open:
+            chosen = "sound"
+        remarks: tuple[str, ...] = ()
+        if chosen == "auto" and (self._listener is None or self._listener.ring is None):
+            chosen = "midi"
+            if self._listener is not None:
+                remarks = (f"no input to record: {self._listener.detail}; {NOTES_COUNT}",)
+        sources: list[SoundSource | NoteSource] = []
+        session = (
             self._time.bar_lines,
-            self._latency_seconds,
             self._time.tempo_bpm(),
             first_meter(self._time.meter()),
             command.id,
         )
-        if isinstance(command, CaptureStart):
-            return capture_begin.start(source, command.bars, now_seconds)
-        return capture_begin.last(source, command.bars, now_seconds)
+        if chosen != "midi":
+            sources.append(SoundSource(self._ring(), self._latency_seconds, *session))
+        if chosen != "sound":
+            sources.append(NoteSource(self._open_notes(), *session))
+        begun = [_begun(source, command, now_seconds) for source in sources]
+        capture = begun[0] if len(begun) == 1 else SoundOrNotes(*begun)
+        capture.remarks += remarks
+        return capture
+
+    def _open_notes(self) -> PlayedNotes:
+        if not self._played.is_open:
+            raise NoInput("no MIDI input is open: plug one in, and run the daemon with --midi auto")
+        return self._played
 
     def _ring(self) -> Ring:
         if self._listener is None:
@@ -416,6 +443,14 @@ class CaptureRegistry:
             bar = min(bar, entry.bars or bar)
         changed = CaptureChanged(entry.id, state, seconds, peak_db, bar, entry.bars)
         self._requests.publish(changed)
+
+
+def _begun(
+    source: SoundSource | NoteSource, command: CaptureStart | CaptureLast, now_seconds: float
+) -> Capture:
+    if isinstance(command, CaptureStart):
+        return capture_begin.start(source, command.bars, now_seconds)
+    return capture_begin.last(source, command.bars, now_seconds)
 
 
 def client_of(id: str) -> str:

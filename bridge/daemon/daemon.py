@@ -1,7 +1,7 @@
 """The daemon: it connects controls, stages and child processes, and owns the event loop.
 
-The model runs in one child process and the audio input in another. The daemon takes commands from
-its controls, writes clips, and publishes events to all controls.
+The model, the audio input and the MIDI ports each have a child process. The daemon takes commands
+from its controls, writes clips, and publishes events to all controls.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bridge import __version__
+from bridge.capture.played import PlayedNotes
 from bridge.clock.clocks import Clocks
+from bridge.clock.midi_clock import MidiClock
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     PROTOCOL,
@@ -35,16 +38,18 @@ from bridge.commands import (
     InputOverflowed,
     Level,
     Listening,
+    MidiPortsChanged,
     OutputChanged,
     OutputUnderflowed,
     Pong,
     QueueChanged,
     Remark,
 )
-from bridge.config import NO_INPUT, NO_OUTPUT, RunOptions
-from bridge.control import Control, OscControl
+from bridge.config import NO_INPUT, NO_OUTPUT, OPTIONS, RunOptions
+from bridge.control import Control, MidiControl, OscControl
 from bridge.control.addresses import event_message
 from bridge.daemon.captures import CaptureRegistry
+from bridge.daemon.clock_readers import ClockReaders
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.logs import log_fields, log_path, set_up
 from bridge.daemon.melody_files import MelodyFiles
@@ -58,6 +63,8 @@ from bridge.engine.process.host import EngineHost
 from bridge.engine.process.supervisor import Supervisor
 from bridge.errors import BadArgument
 from bridge.melody import usual_roots
+from bridge.midi import MidiMessage, MidiPorts
+from bridge.midi.names import NONE as NO_MIDI
 from bridge.process import signals
 from bridge.process.tasks import all_of, keep_running
 from bridge.rendering import outputs
@@ -166,10 +173,11 @@ class Daemon:
         self._options, self._folder, self._snapshot = options, folder, snapshot
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ticker: asyncio.Task[None] | None = None
+        self._follower: asyncio.Task[None] | None = None
         self._daw_is_gone = False
         self._next_overflow_line = 0.0
         self._takes_folder = ""
-        self._controls: Sequence[Control] = (
+        self._controls: list[Control] = [
             OscControl(
                 options.osc_port,
                 hello=self._hello,
@@ -177,13 +185,16 @@ class Daemon:
                 greeting=snapshot.state_events,
                 on_event=self._publish,
             ),
-        )
+        ]
         defaults = SessionDefaults(options)
         self._clocks = Clocks(
             lambda: defaults.settings,
             lambda change: self._publish(Remark(NO_ID, change)),
             choice=options.clock,
             count_in_bars=options.count_in_bars,
+        )
+        self._clock_readers = ClockReaders(
+            self._clocks, lambda: defaults.settings, self._publish, link_in_auto=options.link
         )
         self._time = SessionTime(lambda: self._clocks.current, lambda: defaults.settings)
         self._requests = RequestRegistry(self._publish, answer=self._answer)
@@ -208,10 +219,34 @@ class Daemon:
                 output=self._player,
             )
         )
+        self._played = PlayedNotes()
+        self._midi_clock = MidiClock(
+            partial(self._clocks.update, "midi"),
+            lambda: defaults.settings.get("tempo_bpm"),
+            offset_seconds=options.clock_offset_ms / 1000,
+        )
+        self._midi_receivers: list[Callable[[Sequence[MidiMessage]], None]] = [
+            self._midi_clock.received,
+            self._played.received,
+        ]
+        self._midi = MidiPorts(
+            options.midi, self._receive_midi, self._midi_changed, output=options.midi_out
+        )
+        if options.midi != NO_MIDI:
+            midi = MidiControl(
+                options.midi_map,
+                bars=options.defaults.get("bars", OPTIONS["bars"].default),
+                on_event=self._publish,
+                send=self._midi.send,
+            )
+            self._controls.append(midi)
+            self._midi_receivers.append(midi.received)
         self._captures = CaptureRegistry(
             self._requests,
             self._time,
             listener=self._listener,
+            played=self._played,
+            source=lambda: defaults.source,
             files=MelodyFiles((*usual_roots(), *_working_folder(), folder, *options.melody_roots)),
             input_latency_seconds=options.input_latency_ms / 1000,
         )
@@ -231,7 +266,7 @@ class Daemon:
         )
 
     async def start(self) -> None:
-        """Start the controls, the engine and the input.
+        """Start the controls, the engine, the input and the MIDI ports.
 
         Raises:
             BadArgument: a control cannot start, as when the OSC port is taken.
@@ -246,7 +281,9 @@ class Daemon:
             self._publish(InputChanged("none", "", 0, NOTHING_RECORDED))
             if self._player is not None:
                 self._player.start()
+        self._midi.start()
         self._ticker = keep_running("polling", self._tick)
+        self._follower = keep_running("following the clocks", self._follow_clocks)
 
     def stop_for(self, reason: str) -> None:
         """Complete `stopped`."""
@@ -254,18 +291,22 @@ class Daemon:
             self.stopped.set_result(reason)
 
     async def close(self) -> None:
-        """Cancel every request and publish its end; stop the children, then close the controls."""
+        """Cancel every request and publish its end; stop the children and close the controls."""
         steps: dict[str, Callable[[], Awaitable[None]]] = {"stopping requests": self._session.stop}
-        if self._ticker is not None:
-            self._ticker.cancel()
+        for task in (self._ticker, self._follower):
+            if task is not None:
+                task.cancel()
         if self._listener is not None:
             steps["stopping the input"] = self._listener.stop
         if self._playback is not None and self._player is not None:
             steps["stopping playback"] = self._playback.close
             steps["stopping the output"] = self._player.stop
+        steps["leaving the clocks"] = self._clock_readers.stop
         steps["stopping the engine"] = self._engine.stop
         for control in self._controls:
             steps[f"closing {type(control).__name__}"] = control.close
+        # After its control, which switches the lights off.
+        steps["stopping MIDI"] = self._midi.stop
         # Each one, whatever the others raise: a child must not outlive the daemon.
         await all_of(steps)
         _log.info("stopped", extra=log_fields(event="stopped"))
@@ -313,6 +354,9 @@ class Daemon:
                 sentence = f"input {event.state}: {event.detail}"
             case OutputChanged():
                 self._log_output(event)
+                return
+            case MidiPortsChanged():
+                _log.info("MIDI: %s", event.detail, extra=log_fields(event="midi", **vars(event)))
                 return
             case InputOverflowed():
                 self._log_overflows(event.count)
@@ -391,6 +435,18 @@ class Daemon:
                 OutputChanged(player.state, player.device, player.sample_rate, player.detail)
             )
 
+    def _receive_midi(self, messages: Sequence[MidiMessage]) -> None:
+        """Give MIDI messages to every receiver, whatever another one raises."""
+        for receiver in self._midi_receivers:
+            try:
+                receiver(messages)
+            except Exception:
+                _log.exception("MIDI messages were not understood")
+
+    def _midi_changed(self, change: MidiPortsChanged) -> None:
+        self._played.ports_changed(change.inputs, time.perf_counter())
+        self._publish(change)
+
     async def _tick(self) -> None:
         """Poll captures, and publish level, clock and queue; until cancelled."""
         next_level = time.perf_counter()
@@ -406,6 +462,12 @@ class Daemon:
                 next_level = max(now, next_level + LEVEL_SECONDS)
             interval = RECORDING_SECONDS if self._captures.recording else LEVEL_SECONDS
             await asyncio.sleep(min(interval, max(0.0, next_level - time.perf_counter())))
+
+    async def _follow_clocks(self) -> None:
+        """Read the sources of time that are chosen; until cancelled."""
+        while True:
+            await self._clock_readers.poll()
+            await asyncio.sleep(LEVEL_SECONDS)
 
     def _publish_level(self) -> None:
         listener = self._listener
@@ -426,6 +488,7 @@ class Daemon:
 
     def _publish_clock(self, now_seconds: float) -> None:
         """Publish changes of clock and beat, and log once that a playing DAW has gone quiet."""
+        self._midi_clock.poll(now_seconds)
         self._clocks.poll(now_seconds)
         clock = self._clocks.current
         is_gone = clock.is_gone(now_seconds)

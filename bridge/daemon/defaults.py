@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from bridge.commands import RANDOM_SEED, ClipSettings
+from bridge.commands import RANDOM_SEED, ClipSettings, MelodySource
 from bridge.config import Options, RunOptions, merge, presets
 from bridge.config.files import user_folder
 
-_SETTLED = ("tempo_bpm", "numerator", "denominator", "tempo_lock", "seed")
-"""Settings that are settled elsewhere: `SessionTime` decides the time, and a seed may be random."""
+_SETTLED = ("tempo_bpm", "numerator", "denominator", "tempo_lock", "seed", "source")
+"""Settings that are settled elsewhere.
+
+`SessionTime` decides the time, a seed may be random, and captures have a source.
+"""
 
 
 class SessionDefaults:
@@ -24,7 +27,14 @@ class SessionDefaults:
     def __init__(self, options: RunOptions) -> None:
         self.settings = ClipSettings()
         self._presets = _PresetNames()
+        self._source: MelodySource = options.source
         self._configured = {"sample_rate": options.sample_rate, **options.defaults}
+
+    @property
+    def source(self) -> MelodySource:
+        """What captures take that name no source."""
+        chosen: MelodySource | None = self.settings.get("source")
+        return chosen or self._source
 
     def set(self, settings: ClipSettings) -> None:
         """Set values over the present ones.

@@ -21,7 +21,9 @@ from bridge.commands import (
     InputOverflowed,
     LayerChanged,
     Level,
+    LinkPeersChanged,
     Listening,
+    MidiPortsChanged,
     OutputChanged,
     OutputUnderflowed,
     Progress,
@@ -64,6 +66,7 @@ class Snapshot:
     Attributes:
         port: the daemon's UDP port; 0: not yet open.
         clock, beat: the DAW's time; None before it is known.
+        link_peers: other programs in the Ableton Link session.
         waiting: requests in the engine's queue.
         overflows: times that the input lost audio.
         output: None without an output.
@@ -84,8 +87,10 @@ class Snapshot:
     output: OutputChanged | None = None
     underflows: int = 0
     layers: Mapping[int, LayerChanged] = field(default_factory=dict)
+    midi: MidiPortsChanged = field(default_factory=lambda: MidiPortsChanged((), ()))
     clock: ClockChanged | None = None
     beat: int | None = None
+    link_peers: int = 0
     defaults: ClipSettings = field(default_factory=ClipSettings)
     clients: tuple[str, ...] = ()
     requests: dict[str, OpenRequest] = field(default_factory=dict)
@@ -110,12 +115,16 @@ class Snapshot:
                 self.underflows = count
             case LayerChanged(layer):
                 self.layers = {**self.layers, layer: event}
+            case MidiPortsChanged():
+                self.midi = event
             case Level():
                 self.level = event
             case ClockChanged():
                 self.clock = event
             case BeatReached(beat):
                 self.beat = beat
+            case LinkPeersChanged(count):
+                self.link_peers = count
             case DefaultsChanged(settings):
                 self.defaults = settings
             case ClientsChanged(clients):

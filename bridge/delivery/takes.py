@@ -13,12 +13,10 @@ import soundfile
 from bridge.audio import Waveform
 from bridge.delivery.wav import plain_name, write_atomically
 from bridge.errors import NotWritable
-from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, Note, Take
+from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, TICKS_PER_BEAT, Note, Take
 
 TAKES = "Takes"
 """Folder inside the clips folder for takes."""
-TICKS_PER_BEAT = 960
-VELOCITY = 100
 
 
 def takes_folder(clips: Path) -> Path:
@@ -80,14 +78,14 @@ def _midi(take: Take, notes: tuple[Note, ...], tempo_bpm: Fraction) -> bytes:
         change
         for note in notes
         for change in (
-            (_tick(note.start_beat), 1, note.pitch),
-            (_tick(note.start_beat) + max(_tick(note.length_beats), 1), 0, note.pitch),
+            (_tick(note.start_beat), 1, note.pitch, note.velocity),
+            (_tick(note.start_beat) + max(_tick(note.length_beats), 1), 0, note.pitch, 0),
         )
     )
     now = 0
-    for tick, on, pitch in changes:
+    for tick, on, pitch, velocity in changes:
         kind = "note_on" if on else "note_off"
-        track.append(mido.Message(kind, note=pitch, velocity=VELOCITY, time=tick - now))
+        track.append(mido.Message(kind, note=pitch, velocity=velocity, time=tick - now))
         now = tick
     length = _tick(take.length_beats) if take.length_beats is not None else now
     track.append(mido.MetaMessage("end_of_track", time=max(length - now, 0)))

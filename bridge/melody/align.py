@@ -7,7 +7,7 @@ in whole steps of 128 ms instead, which drifts off the bar (8 s is 62.5 steps).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 
@@ -26,6 +26,7 @@ from bridge.chroma import (
 from bridge.errors import BadArgument, SilentMelody, Unsupported
 from bridge.melody.silence import BLOCK_SECONDS, sounding_seconds
 from bridge.timing import (
+    Lead,
     Meter,
     Note,
     Take,
@@ -66,7 +67,13 @@ class AlignedMelody:
 
 
 def align_to_bars(
-    take: Take, *, bars: int, tempo_bpm: Fraction, meter: Meter, piece_seconds: float = 0.0
+    take: Take,
+    *,
+    bars: int,
+    tempo_bpm: Fraction,
+    meter: Meter,
+    piece_seconds: float = 0.0,
+    lead: Lead = "highest",
 ) -> AlignedMelody:
     """Align a melody to the bars of a clip.
 
@@ -79,6 +86,7 @@ def align_to_bars(
         tempo_bpm, meter: the clip's.
         piece_seconds: length of the piece that is generated for the clip; less than the clip's
             length means the clip's length.
+        lead: which of several notes at a time is the melody; sound is not affected.
 
     Raises:
         BadArgument: less than one bar.
@@ -91,7 +99,7 @@ def align_to_bars(
     take = take.from_first_bar_line()
     if isinstance(take.source, Waveform):
         return _align_audio(take, take.source, clip)
-    return _align_notes(take, take.source, clip)
+    return _align_notes(take, take.source, clip, lead)
 
 
 @dataclass(frozen=True)
@@ -207,7 +215,7 @@ def _tile(
     )
 
 
-def _align_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> AlignedMelody:
+def _align_notes(take: Take, notes: tuple[Note, ...], clip: _Clip, lead: Lead) -> AlignedMelody:
     bar_beats = clip.meter.beats_per_bar
     end = take.end_beats
     if not any(note.start_beat < clip.bars * bar_beats for note in notes):
@@ -218,18 +226,18 @@ def _align_notes(take: Take, notes: tuple[Note, ...], clip: _Clip) -> AlignedMel
     remarks = _time_remarks(take, clip)
     remarks += _bar_remarks(melody_bars, melody_bars * bar_beats - end, clip)
     tiled = [
-        Note(
-            bar * bar_beats + note.start_beat,
-            min(note.length_beats, used_bars * bar_beats - note.start_beat),
-            note.pitch,
+        replace(
+            note,
+            start_beat=bar * bar_beats + note.start_beat,
+            length_beats=min(note.length_beats, used_bars * bar_beats - note.start_beat),
         )
         for bar, used_bars in clip.repeats(melody_bars)
         for note in notes
         if note.start_beat < used_bars * bar_beats
     ]
     return AlignedMelody(
-        chroma=note_chroma(tiled, clip.tempo_bpm, clip.tiled_steps),
-        classes=note_pitch_classes(tiled, clip.tempo_bpm, clip.steps),
+        chroma=note_chroma(tiled, clip.tempo_bpm, clip.tiled_steps, lead),
+        classes=note_pitch_classes(tiled, clip.tempo_bpm, clip.steps, lead),
         remarks=tuple(remarks),
     )
 

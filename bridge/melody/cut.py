@@ -78,7 +78,7 @@ def _cut_notes(
             begin = max(note.start_beat + offset - first, Fraction(0))
             stop = min(note.start_beat + offset + note.length_beats - first, limit)
             if stop > begin:
-                part.append(Note(begin, stop - begin, note.pitch))
+                part.append(replace(note, start_beat=begin, length_beats=stop - begin))
     if not part:
         raise SilentMelody(f"{take.name} has no note in that part: name another start or length")
     changes = tuple(change for change in moved.changes if change[0] < limit)

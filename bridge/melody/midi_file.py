@@ -32,12 +32,12 @@ class InvalidMidi(ValueError):
 
 
 class NoteEvent(NamedTuple):
-    """A note on or off; an on of velocity 0 is an off."""
+    """A note on, of velocity 1…127, or a note off, of velocity 0."""
 
     tick: int
     channel: int
     pitch: int
-    is_on: bool
+    velocity: int
 
 
 class MetaEvent(NamedTuple):
@@ -160,8 +160,8 @@ class _TrackReader:
                     running = status
                     data = self._data(_DATA_BYTES[status & 0xF0])
                     if status & 0xF0 in (_NOTE_ON, _NOTE_OFF):
-                        is_on = status & 0xF0 == _NOTE_ON and data[1] > 0
-                        notes.append(NoteEvent(tick, status & 0x0F, data[0] & 0x7F, is_on))
+                        velocity = min(data[1], 127) if status & 0xF0 == _NOTE_ON else 0
+                        notes.append(NoteEvent(tick, status & 0x0F, data[0] & 0x7F, velocity))
         except IndexError:
             pass  # Cut off within an event: what came before it counts.
         return MidiTrack(tuple(notes), tuple(metas), tick)

@@ -90,7 +90,8 @@ def take_from_midi(
     changes = tuple((tick * beat, _beat_seconds(each)) for tick, each in tempos)
     return Take(
         source=tuple(
-            Note(span.start * beat, (span.end - span.start) * beat, span.pitch) for span in spans
+            Note(span.start * beat, (span.end - span.start) * beat, span.pitch, span.velocity)
+            for span in spans
         ),
         tempo_bpm=tempo_bpm or shortest_tempo(60 / _beat_seconds(own_microseconds)),
         meter=meter or own_meter,
@@ -126,6 +127,7 @@ class _Span(NamedTuple):
     start: int
     pitch: int
     end: int
+    velocity: int
 
 
 @dataclass(frozen=True)
@@ -188,35 +190,35 @@ def _spans(track: MidiTrack) -> list[tuple[int, _Span]]:
         if event.channel != PERCUSSION_CHANNEL:
             events.setdefault((event.channel, event.pitch), []).append(event)
     return [
-        (channel, _Span(start, pitch, end))
+        (channel, _Span(start.tick, pitch, end, start.velocity))
         for (channel, pitch), each in events.items()
         for start, end in _notes_of_key(each, track.end_tick)
-        if end > start
+        if end > start.tick
     ]
 
 
-def _notes_of_key(events: Iterable[NoteEvent], end_tick: int) -> Iterator[tuple[int, int]]:
+def _notes_of_key(events: Iterable[NoteEvent], end_tick: int) -> Iterator[tuple[NoteEvent, int]]:
     """Start and end of the notes of one pitch and channel: the first that began ends first."""
-    open_ticks: deque[int] = deque()
+    open_notes: deque[NoteEvent] = deque()
     run: list[NoteEvent] = []
-    paired: list[tuple[int, int]] = []
+    paired: list[tuple[NoteEvent, int]] = []
     for event in events:
-        if event.is_on:
-            open_ticks.append(event.tick)
-        elif not open_ticks:
+        if event.velocity:
+            open_notes.append(event)
+        elif not open_notes:
             continue
         else:
-            paired.append((open_ticks.popleft(), event.tick))
+            paired.append((open_notes.popleft(), event.tick))
         run.append(event)
-        if not open_ticks:
+        if not open_notes:
             yield from paired
             run, paired = [], []
     # More begin than end: then a note ends where the next begins, and the last with the track.
-    start: int | None = None
+    start: NoteEvent | None = None
     for event in run:
         if start is not None:
             yield start, event.tick
-        start = event.tick if event.is_on else None
+        start = event if event.velocity else None
     if start is not None:
         yield start, end_tick
 
@@ -251,14 +253,14 @@ def _lead_remark(parts: Sequence[_Part]) -> tuple[str, ...]:
     leads = _lead_ticks(parts)
     most = max(range(len(parts)), key=leads.__getitem__)
     return (
-        f"The highest note leads, {leads[most] / sum(leads):.0%} of the time that of track "
+        f"The highest note is {leads[most] / sum(leads):.0%} of the time that of track "
         f"{parts[most]}; choose a track with --track (OSC: track): {_listed(parts)}.",
     )
 
 
 def _lead_ticks(parts: Sequence[_Part]) -> list[int]:
     """How many ticks each part has the highest note."""
-    spans = sorted((*span, index) for index, part in enumerate(parts) for span in part.spans)
+    spans = sorted((*span[:3], index) for index, part in enumerate(parts) for span in part.spans)
     leads = [0] * len(parts)
     sounding: list[tuple[int, int, int]] = []
     now = 0

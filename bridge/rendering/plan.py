@@ -109,6 +109,7 @@ def prepare(options: Options, take: Take | None = None) -> RenderPlan:
             tempo_bpm=tempo_bpm,
             meter=meter,
             piece_seconds=_piece_seconds(options.bars, tempo_bpm, meter),
+            lead=options.lead,
         )
     assumed = _tempo_remarks(options, take, tempo_bpm)
     return RenderPlan(options, take, aligned, tempo_bpm, meter, prompt, seed, out, assumed)

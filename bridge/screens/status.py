@@ -123,6 +123,8 @@ class Screen(logging.Handler):
             for number in sorted(snapshot.layers):
                 if layer := _layer(snapshot.layers[number]):
                     yield 8, _row(f"layer {number}", Text(layer))
+        if snapshot.midi.detail:
+            yield 7, _row("midi", Text(snapshot.midi.detail))
         yield 6, _row("transport", Text(_transport(snapshot)))
         if snapshot.defaults.values:
             yield 9, _row("settings", Text(snapshot.defaults.text()))
@@ -258,12 +260,15 @@ def _state(state: str, detail: str) -> Text:
 
 def _transport(snapshot: Snapshot) -> str:
     clock = snapshot.clock
+    peers = snapshot.link_peers
+    link = f"   Link: {peers} {'peer' if peers == 1 else 'peers'}" if peers else ""
     if clock is None:
-        return "not received yet"
+        return f"not received yet{link}"
     state = "stopped"
     if clock.is_playing:
         state = "playing" if snapshot.beat is None else f"playing, beat {snapshot.beat}"
-    return f"{clock.tempo_bpm:g} bpm, {clock.numerator}/{clock.denominator}, {state}"
+    meter = f"{clock.numerator}/{clock.denominator}"
+    return f"{clock.source}: {clock.tempo_bpm:g} bpm, {meter}, {state}{link}"
 
 
 def _meter(peak_db: float, rms_db: float) -> Text:

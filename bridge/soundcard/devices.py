@@ -11,11 +11,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from bridge.errors import NoInput, NoOutput
+from bridge.process.native_stderr import native_stderr_dropped
 
 Kind = Literal["input", "output"]
 ANSWER_SECONDS = 15
@@ -145,7 +146,7 @@ def portaudio() -> Iterator[Any]:
     """
     # JACK's client would start a server that is not running; here that is just a missing device.
     os.environ["JACK_NO_START_SERVER"] = "1"
-    with _native_stderr_dropped():
+    with native_stderr_dropped():
         is_loaded = "sounddevice" in sys.modules
         try:
             import sounddevice
@@ -207,20 +208,6 @@ def _named(devices: Sequence[Device], name: str) -> list[Device]:
         if text in (device.name.casefold(), device.full_name.casefold())
     ]
     return exact or [device for device in devices if text in device.full_name.casefold()]
-
-
-@contextmanager
-def _native_stderr_dropped() -> Iterator[None]:
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as null:
-            os.dup2(null.fileno(), 2)
-        with open(saved, "w", buffering=1, closefd=False) as stderr, redirect_stderr(stderr):
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def _install_hint() -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
 
 from bridge.config import OPTIONS, Option, Place
 from bridge.errors import BadArgument
@@ -22,17 +21,16 @@ _HEADINGS: Mapping[Place, str] = {
 
 def markdown() -> str:
     """The table in Markdown: a row an option, with name, flag, range, default, help and places."""
-    places: tuple[Place, ...] = get_args(Place)
     headings = [
         "option",
         "flag",
         "values",
         "default",
         "meaning",
-        *(_HEADINGS[place] for place in places),
+        *_HEADINGS.values(),
     ]
     rows = [headings, ["---"] * len(headings)]
-    rows += [_row(option, places) for option in OPTIONS.values()]
+    rows += [_row(option) for option in OPTIONS.values()]
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
 
 
@@ -48,10 +46,12 @@ def with_table(text: str) -> str:
     return f"{text[: begin + len(BEGIN)]}\n{markdown()}\n{text[end:]}"
 
 
-def _row(option: Option, places: tuple[Place, ...]) -> list[str]:
+def _row(option: Option) -> list[str]:
     is_flag = bool({"render", "run"} & set(option.places))
     flag = f"`{option.flag or option.metavar}`" if is_flag else ""
-    marks = ["yes" if place in option.places else "" for place in places]
+    marks = ["yes" if place in option.places else "" for place in _HEADINGS]
+    if "session" in option.places:
+        marks[-1] = "`/bridge/set`"
     texts = (option.reader.range, option.default_text, option.help)
     return [f"`{option.name}`", flag, *(text.replace("|", "\\|") for text in texts), *marks]
 

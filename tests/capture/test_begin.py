@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bridge.audio import Waveform
 from bridge.capture.begin import Capture, last, start
-from bridge.capture.source import Source
+from bridge.capture.sound import SoundSource
 from bridge.clock.osc_clock import OscClock
 from bridge.errors import BadArgument, BridgeError, NoInput, NotEnoughBars, SilentMelody
 from bridge.soundcard.level import level
@@ -95,7 +95,7 @@ class Studio:
     def unplug(self, capture: Capture) -> None:
         """Lose the input for good."""
         self.lost.append((self.now, np.inf))
-        capture.lost(self.now)
+        capture.input_lost()
 
     def start(self, bars: int | None = None, tempo_bpm: Fraction | None = None) -> Capture:
         return self._begin(start, bars, tempo_bpm)
@@ -106,7 +106,7 @@ class Studio:
     def _begin(
         self, begin: Callable[..., Capture], bars: int | None, tempo_bpm: Fraction | None
     ) -> Capture:
-        source = Source(self.ring, self.clock, self.latency, tempo_bpm, Meter(), "me-1")
+        source = SoundSource(self.ring, self.latency, self.clock, tempo_bpm, Meter(), "me-1")
         return begin(source, bars, self.now)
 
 
@@ -672,7 +672,7 @@ def test_last_is_refused_long_after_the_input_was_lost(
     studio.lost.append((studio.now, np.inf))
     studio.run(studio.now + 15)
     capture = studio.last(2)
-    capture.lost(studio.now)
+    capture.input_lost()
     with pytest.raises(NoInput, match="the input was lost"):
         for _ in range(5):
             poll(capture, studio.now)

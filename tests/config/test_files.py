@@ -61,20 +61,26 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
     values = dict(read_config(path))
     assert set(values) == {option.name for option in options_in("file")}
     # These values are examples: the default is the system's, the checkpoint's, or nothing.
-    for name in ("input", "input_channels", "melody_roots", "clips", "top_p", "output_latency_ms"):
+    inputs = ("input", "input_channels", "melody_roots", "midi_map")
+    for name in (*inputs, "output_latency_ms", "clips", "top_p"):
         del values[name]
     assert values == {
         "osc_port": 7771,
+        "source": "auto",
         "input_latency_ms": 0.0,
         "output": "none",
         "quantum": ONE_BAR,
+        "midi": "auto",
+        "midi_out": "none",
         "clock": "auto",
         "clock_offset_ms": 0.0,
+        "link": False,
         "count_in_bars": 0,
         "model": "pocket",
         "device": "auto",
         "sample_rate": 44_100,
         "bars": 4,
+        "lead": "highest",
         "variations": 1,
         "guidance_scale": 3.0,
         "temperature": 1.0,

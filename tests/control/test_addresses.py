@@ -111,6 +111,13 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     ("/bridge/reset", [], ResetDefaults()),
     ("/bridge/capture/start", ["me-1"], CaptureStart("me-1")),
     ("/bridge/capture/start", ["me-1", 4], CaptureStart("me-1", 4)),
+    ("/bridge/capture/start", ["me-1", "source", "midi"], CaptureStart("me-1", None, "midi")),
+    ("/bridge/capture/start", ["me-1", 4, "source", "Auto"], CaptureStart("me-1", 4, "auto")),
+    ("/bridge/capture/start", ["me-1", 4, "source", ""], CaptureStart("me-1", 4)),
+    ("/bridge/capture/last", ["me-1", 4, "source", "sound"], CaptureLast("me-1", 4, "sound")),
+    ("/bridge/set", ["source", "midi"], SetDefaults(ClipSettings(source="midi"))),
+    ("/bridge/unset", ["source"], UnsetDefaults(("source",))),
+    ("/bridge/generate", ["me-2", "lead", "last"], Generate("me-2", ClipSettings(lead="last"))),
     ("/bridge/capture/stop", ["me-1"], CaptureStop("me-1")),
     ("/bridge/capture/last", ["me-1", 1000], CaptureLast("me-1", 1000)),
     ("/bridge/capture/file", ["me-1", "/a b.wav"], CaptureFile("me-1", "/a b.wav")),
@@ -249,10 +256,13 @@ def test_of_a_key_given_twice_the_last_counts() -> None:
     assert command == SetDefaults(ClipSettings(bars=8, top_k=5))
 
 
+LISTS = (
+    *(SetDefaults, UnsetDefaults, CaptureStart, CaptureLast, CaptureFile, CaptureNotes, Generate),
+)
 FIXED = {
     address: arguments
     for address, arguments, command in sorted(COMMANDS, key=lambda example: len(example[1]))
-    if not isinstance(command, SetDefaults | UnsetDefaults | CaptureFile | CaptureNotes | Generate)
+    if not isinstance(command, LISTS)
 }
 """All arguments of each address that does not take a list."""
 
@@ -295,6 +305,12 @@ REFUSED: list[tuple[str, Sequence[Argument], list[str]]] = [
     ("/bridge/set", [4, "bars"], ["'4'", "the options are prompt"]),
     ("/bridge/set", [None, 4], ["'None'", "the options are prompt"]),
     ("/bridge/capture/start", ["me-1", 0], ["bars 0", "1 to 1000"]),
+    ("/bridge/capture/start", ["me-1", "source"], ["source", "no value"]),
+    ("/bridge/capture/start", ["me-1", "source", "keys"], ["'keys'", "sound, midi or auto"]),
+    ("/bridge/capture/start", ["me-1", "sauce", "midi"], ["bars 'sauce'", "number"]),
+    ("/bridge/capture/last", ["me-1", 4, "sourc", "midi"], ["'sourc'", "did you mean source?"]),
+    ("/bridge/generate", ["me-1", "source", "midi"], ["'source'", "unknown option"]),
+    ("/bridge/set", ["lead", "lowest"], ["'lowest'", "highest, last or loudest"]),
     ("/bridge/capture/last", ["me-1"], ["bars", "missing", "id bars"]),
     ("/bridge/capture/last", ["me-1", 4.5], ["bars 4.5", "1 to 1000"]),
     ("/bridge/capture/last", ["me-1", 1e30], ["bars 1000000", "1 to 1000"]),

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from bridge.audio import Waveform
+from bridge.capture.played import PlayedNotes
 from bridge.clock.osc_clock import OscClock
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
@@ -56,10 +57,13 @@ class Harness:
     def __init__(self, listener: FakeListener | None = None, roots: tuple[Path, ...] = ()) -> None:
         self.published: list[Event] = []
         self.requests = RequestRegistry(self.published.append)
+        self.played = PlayedNotes()
         self.captures = CaptureRegistry(
             self.requests,
             SessionTime(OscClock, lambda: ClipSettings(tempo_bpm=Fraction(120))),
             listener=listener,  # type: ignore[arg-type]
+            played=self.played,
+            source=lambda: "auto",
             files=MelodyFiles(roots),
             input_latency_seconds=0.0,
         )

@@ -38,7 +38,7 @@ def test_notes_read_back_unchanged(tmp_path: Path) -> None:
     notes = (
         Note(Fraction(0), Fraction(1), 60),
         Note(Fraction(1), Fraction(1, 2), 60),
-        Note(Fraction(1), Fraction(2), 64),
+        Note(Fraction(1), Fraction(2), 64, 127),
         Note(Fraction(3, 2), Fraction(1, 3), 60),
     )
     take = Take(notes, meter=Meter(3, 4), length_beats=Fraction(6))

@@ -17,7 +17,7 @@ from bridge.audio import Waveform
 from bridge.chroma import STEP_SECONDS, WINDOW_STEPS, audio_chroma, similarity
 from bridge.errors import BadArgument, SilentMelody, Unsupported
 from bridge.melody import AlignedMelody, align_to_bars, read_melody
-from bridge.timing import Meter, Note, Take, bars_to_seconds, beats_to_seconds
+from bridge.timing import Lead, Meter, Note, Take, bars_to_seconds, beats_to_seconds
 
 MELODIES = Path(__file__).parents[1] / "melodies"
 HUMS = sorted(MELODIES.glob("*.wav"))
@@ -242,6 +242,15 @@ def test_a_short_last_note_on_the_next_bar_opens_that_bar() -> None:
     assert beats_of(aligned) == [C, D, E, F, -1, -1, -1, -1]
     assert aligned.classes[round(4.1 / STEP_SECONDS)] == G
     assert aligned.remarks == ("The melody is padded with a rest to 2 bars.",)
+
+
+def test_the_lead_of_chords_is_an_option() -> None:
+    chord = Take((Note(Fraction(0), Fraction(4), 60, 127), Note(Fraction(0), Fraction(4), 67, 60)))
+    leads: dict[Lead, int] = {"highest": G, "loudest": C}
+    for lead, pitch_class in leads.items():
+        aligned = align_to_bars(chord, bars=2, tempo_bpm=Fraction(60), meter=FOUR_FOUR, lead=lead)
+        assert set(beats_of(aligned)) == {pitch_class}
+        assert set(aligned.chroma.argmax(axis=1)) == {pitch_class}
 
 
 def test_the_bars_are_the_clips_when_the_melodys_meter_is_another() -> None:

@@ -97,7 +97,7 @@ def test_seconds_follow_the_tempo_changes() -> None:
     with pytest.raises(BadArgument, match=r"14\.00 seconds long"):
         cut(take, start_seconds=14.0, length_seconds=None)
     part = cut(take, start_seconds=6.0, length_seconds=4.0)
-    assert notes_of(part) == (Note(Fraction(0), Fraction(4), 64),)
+    assert notes_of(part) == (Note(Fraction(0), Fraction(4), 64, 90),)
     assert part.length_beats == 4
     assert part.tempo_bpm == 60
     across = cut(take, start_seconds=1.0, length_seconds=3.0)

@@ -49,8 +49,8 @@ def notes_of(take: Take) -> tuple[Note, ...]:
     return take.source
 
 
-def beats(start: str, length: str, pitch: int) -> Note:
-    return Note(Fraction(start), Fraction(length), pitch)
+def beats(start: str, length: str, pitch: int, velocity: int = 90) -> Note:
+    return Note(Fraction(start), Fraction(length), pitch, velocity)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +126,12 @@ def test_the_first_tempo_and_meter_count_and_beats_stay_beats(tmp_path: Path) ->
     assert take.tempo_bpm == 80
     assert take.meter == Meter(7, 8)
     assert take.source == (beats("0", "1", 60), beats("2", "1", 62))
+
+
+def test_velocities_are_read(tmp_path: Path) -> None:
+    path = saved(tmp_path, [on(60, velocity=1), on(64, velocity=127), off(60, 480), off(64)])
+    notes = notes_of(take_from_midi(path))
+    assert notes == (beats("0", "1", 60, 1), beats("0", "1", 64, 127))
 
 
 @pytest.mark.parametrize("rounded", [True, False])

@@ -41,7 +41,7 @@ class Received(NamedTuple):
 
 
 class DaemonProcess:
-    """`melody-bridge run --json-log` on a free port.
+    """`melody-bridge run --json-log` on a free port, without MIDI unless a test wants it.
 
     Attributes:
         clips: the folder of its clips.
@@ -51,7 +51,9 @@ class DaemonProcess:
         process: the process itself.
     """
 
-    def __init__(self, clips: Path, *arguments: str, input: str = "none") -> None:
+    def __init__(
+        self, clips: Path, *arguments: str, input: str = "none", midi: str = "none"
+    ) -> None:
         self.clips = clips
         self.log: list[dict[str, Any]] = []
         self.errors: list[str] = []
@@ -60,7 +62,7 @@ class DaemonProcess:
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "bridge", "run", "--osc-port", "0", "--json-log"),
-                *("--clips", str(clips), "--input", input, *arguments),
+                *("--clips", str(clips), "--input", input, "--midi", midi, *arguments),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -137,9 +139,11 @@ class DaemonProcess:
 
 
 @contextmanager
-def running(clips: Path, *arguments: str, input: str = "none") -> Iterator[DaemonProcess]:
+def running(
+    clips: Path, *arguments: str, input: str = "none", midi: str = "none"
+) -> Iterator[DaemonProcess]:
     """Start a daemon; at the end of the block stop it and check that it had no errors."""
-    daemon = DaemonProcess(clips, *arguments, input=input)
+    daemon = DaemonProcess(clips, *arguments, input=input, midi=midi)
     try:
         yield daemon
     except BaseException:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -22,11 +21,14 @@ import pytest
 from numpy.typing import NDArray
 
 from bridge.errors import BridgeError
+from tests.peers.programs import close, start
 from tests.peers.wait import until
 from tests.processes import KILL
 
 SAMPLE_RATE = 44_100
 PERIOD = 512
+LONG_PERIOD = 2048
+"""A busy machine misses few periods of this length. A test module asks for it: `jack_period`."""
 ATTEMPTS = 10
 INPUT_PORTS = ("PortAudio:in_0", "PortAudio:in_1")
 """The ports of the only input stream that a process has open through PortAudio."""
@@ -48,8 +50,8 @@ class JackServer:
         name: the server's name, which clients take from JACK_DEFAULT_SERVER.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, period: int = PERIOD) -> None:
+        self.name, self._period = name, period
         self._server: subprocess.Popen[bytes] | None = None
         self._monitor: subprocess.Popen[str] | None = None
 
@@ -63,12 +65,12 @@ class JackServer:
         self._server = subprocess.Popen(
             # The server ends when this process is killed, and frees its place: JACK has eight.
             f"setpriv --pdeathsig TERM jackd -r -n {self.name} "
-            f"-d dummy -r {SAMPLE_RATE} -p {PERIOD} -C {inputs} -P 2".split(),
+            f"-d dummy -r {SAMPLE_RATE} -p {self._period} -C {inputs} -P 2".split(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         # The monitor is ready once it is a client: so the server accepts clients.
-        self._monitor = _start("tests.peers.jack_monitor")
+        self._monitor = start("tests.peers.jack_monitor")
         assert self._monitor.stdout is not None
         assert self._monitor.stdout.readline() == "ready\n"
 
@@ -105,7 +107,7 @@ class JackServer:
         def listed() -> bool:
             # A busy server refuses a client now and then.
             asked = subprocess.run(["jack_lsp"], capture_output=True, text=True)
-            names[:] = asked.stdout.split()
+            names[:] = asked.stdout.splitlines()
             return asked.returncode == 0
 
         until(listed, "the server lists its ports")
@@ -137,7 +139,7 @@ class JackServer:
             self._server.wait()
         if self._monitor is not None:
             # After the server, which waits up to six seconds for a client that was killed.
-            _close(self._monitor)
+            close(self._monitor)
         self._monitor = self._server = None
         # Clients that were killed leave these files.
         for left in Path("/dev/shm").glob(f"jack_*{self.name}_*"):
@@ -165,7 +167,7 @@ def playing(
     """
     path = folder / "playing.npy"
     np.save(path, samples)
-    player = _start("tests.peers.jack_player", str(path), repr(at_seconds), *ports)
+    player = start("tests.peers.jack_player", str(path), repr(at_seconds), *ports)
     try:
         assert player.stdout is not None
         assert player.stdout.readline() == "ready\n"
@@ -173,7 +175,7 @@ def playing(
         if player.stdout.readline() != "done\n":
             raise PlayerDropped("JACK dropped the player: the machine is too busy")
     finally:
-        _close(player)
+        close(player)
 
 
 @contextmanager
@@ -197,7 +199,7 @@ def playing_file(
         yield
         assert player.wait() == 0
     finally:
-        _close(player)
+        close(player)
 
 
 @contextmanager
@@ -212,13 +214,13 @@ def loopback(
         growth_frames: growth of the delay, twice a second.
     """
     arguments = map(str, (delay_frames, gain, noise, growth_frames))
-    client = _start("tests.peers.jack_loopback", *arguments)
+    client = start("tests.peers.jack_loopback", *arguments)
     try:
         assert client.stdout is not None
         assert client.stdout.readline() == "ready\n"
         yield "loopback"
     finally:
-        _close(client)
+        close(client)
 
 
 class JackRecording:
@@ -234,8 +236,8 @@ class JackRecording:
         """
         starts, _, cycles = self._saved()
         samples = np.full((starts[-1] + cycles.shape[1], cycles.shape[2]), np.nan, np.float32)
-        for start, cycle in zip(starts, cycles, strict=True):
-            samples[start : start + len(cycle)] = cycle
+        for first, cycle in zip(starts, cycles, strict=True):
+            samples[first : first + len(cycle)] = cycle
         return samples
 
     def seconds_at(self, frames: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -263,13 +265,13 @@ def recording(folder: Path, ports: tuple[str, ...] = OUTPUT_PORTS) -> Iterator[J
         folder: where the recorder saves the samples.
     """
     path = folder / "recorded.npz"
-    recorder = _start("tests.peers.jack_recorder", str(path), *ports)
+    recorder = start("tests.peers.jack_recorder", str(path), *ports)
     try:
         assert recorder.stdout is not None
         assert recorder.stdout.readline() == "ready\n"
         yield JackRecording(recorder, path)
     finally:
-        _close(recorder)
+        close(recorder)
 
 
 def without_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
@@ -314,7 +316,15 @@ def jack_server(module_jack_server: JackServer) -> JackServer:
 
 
 @pytest.fixture(scope="module")
-def module_jack_server(require_program: Callable[[str], str]) -> Iterator[JackServer]:
+def jack_period() -> int:
+    """The frames in a period of this module's server; a module may override it."""
+    return PERIOD
+
+
+@pytest.fixture(scope="module")
+def module_jack_server(
+    require_program: Callable[[str], str], jack_period: int
+) -> Iterator[JackServer]:
     """The server of `jack_server`, for a module's own fixtures."""
     for program in ("setpriv", "jackd", "jack_lsp", "jack_connect", "sndfile-jackplay"):
         require_program(program)
@@ -322,7 +332,7 @@ def module_jack_server(require_program: Callable[[str], str]) -> Iterator[JackSe
     # Before the environment names the server: the tracker lives as long as this process, and
     # must not count as a client that is left.
     resource_tracker.ensure_running()
-    server = JackServer(f"melody-bridge-{os.getpid()}")
+    server = JackServer(f"melody-bridge-{os.getpid()}", jack_period)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JACK_DEFAULT_SERVER", server.name)
         patch.setenv("JACK_NO_START_SERVER", "1")
@@ -349,22 +359,3 @@ def processes_with(server_name: str) -> list[int]:
         if variable in environment and int(entry.name) != os.getpid():
             found.append(int(entry.name))
     return found
-
-
-def _start(module: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
-
-
-def _close(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            stream.close()
