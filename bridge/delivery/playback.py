@@ -11,11 +11,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from fractions import Fraction
 
 from bridge.clock.beat_clock import BeatClock
 from bridge.clock.quantum import next_line
 from bridge.commands import LAYERS, LayerChanged, LayerState
+from bridge.delivery.clip_stream import ClipStream
 from bridge.delivery.playable import PlayableClip, Stretch, prepared
 from bridge.delivery.played_layer import BarLine, LoadedClip, PlayedLayer
 from bridge.errors import BridgeError, Cancelled, NoOutput
@@ -84,6 +86,37 @@ class Playback:
         self._turns[layer] += 1
         self._wanted[layer] = clip
         await self._load(layer, clip, self._tempo_for(clip))
+
+    def stream(self, clip: PlayableClip, layer: int = 0) -> ClipStream:
+        """Make room for a clip whose samples come in pieces; it starts when the stream is started.
+
+        It plays at its own tempo until all of it is there.
+
+        Args:
+            clip: with an empty waveform of the pieces' rate and channels.
+
+        Raises:
+            NoOutput, BadArgument: as in `play`.
+        """
+        player = self._player
+        memory = player.new_clip(clip.frames_at(clip.tempo_bpm, player.sample_rate))
+        player.load(memory)
+        self._forget(layer)
+        turn, loaded = self._turns[layer], LoadedClip(clip, memory, clip.tempo_bpm)
+
+        def start() -> None:
+            if turn == self._turns[layer]:
+                self._free(self._layers[layer].expect(loaded))
+                self.poll(self._now())
+
+        def end(whole: PlayableClip) -> None:
+            if turn == self._turns[layer]:
+                self._wanted[layer] = whole
+                self._layers[layer].replace(loaded, replace(loaded, clip=whole))
+            else:
+                self._free(loaded)
+
+        return ClipStream(clip, memory, player.sample_rate, start=start, end=end)
 
     def stop(self, layer: int | None = None) -> None:
         """Stop a layer on the next line of the grid; None: all layers."""

@@ -109,6 +109,11 @@ class PlayedLayer:
         self.is_stopping, self._sent = self.sounding is not None or before is not None, None
         return before
 
+    def replace(self, before: LoadedClip, after: LoadedClip) -> None:
+        """Take another description of the same memory, wherever it is."""
+        self.sounding = after if self.sounding is before else self.sounding
+        self.coming = after if self.coming is before else self.coming
+
     def clear(self) -> list[LoadedClip]:
         """Forget what plays and what is to come; return it."""
         clips = [clip for clip in (self.sounding, self.coming) if clip is not None]

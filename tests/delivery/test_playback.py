@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -309,6 +310,58 @@ def test_gain_and_mute_are_each_layers_own() -> None:
             assert on.events[-1] == LayerChanged(2, "playing", "clicks", "", 0.0, False)
 
     asyncio.run(mixes())
+
+
+@pytest.mark.parametrize("rate", [RATE, 32_000])
+def test_a_clip_plays_while_its_later_chunks_are_made(rate: int) -> None:
+    async def streams() -> None:
+        whole = clicks(4)
+        source = whole.waveform.resampled(rate).samples
+        async with stage() as on:
+            on.tempo("120")
+            await on.run(0.5)
+            empty = Waveform(np.zeros((0, 2), np.float32), rate)
+            stream = on.playback.stream(replace(whole, waveform=empty))
+            for first in range(0, len(source), rate // 2):
+                stream.append(source[first : first + rate // 2])
+                if first == rate:
+                    stream.start()
+                await on.run(0.4)
+            stream.end()
+            assert stream.seconds_left == 0
+            await on.run(12)
+            assert on.player.mixer.dry == 0
+            begun = on.player.status.layers[0][1]
+            assert begun == 2 * RATE
+            heard = onsets(on.player.samples)
+            assert np.abs((heard - begun + RATE) % (2 * RATE) - RATE).max() < 60
+            heard_clip = on.player.samples[begun + 100 : begun + 8 * RATE]
+            assert np.abs(heard_clip - whole.waveform.samples[100:]).max() < (
+                1e-6 if rate == RATE else 0.3
+            )
+            # Now that all of it is there, it follows the tempo like any other.
+            on.tempo("126")
+            await on.run(4)
+            assert on.player.clips[on.player.status.layers[0][0]].frames == round(
+                16 * 60 / 126 * RATE
+            )
+
+    asyncio.run(streams())
+
+
+def test_a_stream_whose_layer_got_another_command_no_longer_starts() -> None:
+    async def stops() -> None:
+        async with stage() as on:
+            empty = Waveform(np.zeros((0, 2), np.float32), RATE)
+            stream = on.playback.stream(replace(clicks(), waveform=empty))
+            on.playback.stop(0)
+            stream.append(clicks().waveform.samples)
+            stream.start()
+            stream.end()
+            await on.run(0.5)
+            assert not on.player.samples.any()
+
+    asyncio.run(stops())
 
 
 def test_the_newest_command_for_a_layer_counts() -> None:

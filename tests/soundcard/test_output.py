@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bridge.soundcard.mixer import Anchor, Mixer, MixerCommand, SetGain, Silence, Start, Stop
 from tests.peers.jack import (
+    ATTEMPTS,
     PERIOD,
     SAMPLE_RATE,
     JackRecording,
@@ -27,6 +28,9 @@ from tests.soundcard.observed_player import ObservedPlayer, observed_duplex, obs
 
 if sys.platform == "win32":
     pytest.skip("JACK and signals are POSIX's", allow_module_level=True)
+
+STALL_SECONDS = 0.5
+"""XRuns within this time of a stall are its own."""
 
 pytestmark = pytest.mark.usefixtures("jack_server")
 
@@ -106,10 +110,11 @@ def test_the_captured_output_is_what_the_mixer_renders_bit_for_bit(
     excusing_xruns(jack_server, lambda: asyncio.run(attempt()))
 
 
-def test_after_a_stalled_sound_card_the_output_is_on_its_frames_again(
+def test_after_a_stall_the_output_is_on_its_frames_again(
     jack_server: JackServer, tmp_path: Path
 ) -> None:
-    async def stalled() -> None:
+    async def stalled() -> tuple[float, bool]:
+        """The instant of the stall, and whether all before it and after it is on its frames."""
         jack_server.forget_outputs()
         async with observed_player() as observed:
             await observed.ready()
@@ -120,7 +125,11 @@ def test_after_a_stalled_sound_card_the_output_is_on_its_frames_again(
                 at = observed.status.frame + SAMPLE_RATE
                 observed.player.send(Start(0, clip, at))
                 await observed.reaches(at + SAMPLE_RATE)
-                skips, frame = observed.status.skips, observed.status.frame
+                skips, frame, stall_seconds = (
+                    observed.status.skips,
+                    observed.status.frame,
+                    time.perf_counter(),
+                )
                 os.kill(pid, signal.SIGSTOP)
                 try:
                     # The length of the stall; a shorter one would lose nothing.
@@ -132,17 +141,27 @@ def test_after_a_stalled_sound_card_the_output_is_on_its_frames_again(
                 await observed.reaches(found + SAMPLE_RATE)
                 assert observed.states == ["ready"]
                 samples = heard(recorded, found - at + SAMPLE_RATE // 2)
-                expected = offline(
-                    observed, [Start(0, clip, at)], at - at % PERIOD, len(samples) + 2 * PERIOD
-                )
-                expected = from_first_sound(expected)
-                print(f"found after {(found - frame) / SAMPLE_RATE:.3f} s")
-                # From the first block after the skip was found on.
-                begin = found - at + 2 * PERIOD
-                assert same(samples[: frame - at - PERIOD], expected[: frame - at - PERIOD])
-                assert same(samples[begin:], expected[begin:])
+        first = at - at % PERIOD
+        expected = offline(observed, [Start(0, clip, at)], first, len(samples) + 2 * PERIOD)
+        expected = from_first_sound(expected)
+        end, begin = frame - at - PERIOD, found - at + 2 * PERIOD
+        is_same = same(samples[:end], expected[:end]) and same(samples[begin:], expected[begin:])
+        return stall_seconds, is_same
 
-    asyncio.run(stalled())
+    for _ in range(ATTEMPTS):
+        begun_seconds = time.perf_counter()
+        stall_seconds, is_same = asyncio.run(stalled())
+        # The stall itself is an XRun.
+        others = [
+            seconds
+            for seconds in jack_server.xruns()
+            if begun_seconds < seconds and not 0 <= seconds - stall_seconds < STALL_SECONDS
+        ]
+        if is_same or not others:
+            break
+    else:
+        pytest.skip(f"{ATTEMPTS} attempts, and another XRun in each")
+    assert is_same
 
 
 def test_panic_silences_the_output_at_once(jack_server: JackServer, tmp_path: Path) -> None:
