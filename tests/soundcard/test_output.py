@@ -38,16 +38,22 @@ pytestmark = pytest.mark.usefixtures("jack_server")
 def offline(
     observed: ObservedPlayer, commands: list[MixerCommand], first: int, frames: int
 ) -> NDArray[np.float32]:
-    """What a mixer makes of the commands from an output frame on: each is given at its frame."""
+    """What a mixer makes of the commands from an output frame on: each is given in time."""
     mixer = Mixer(SAMPLE_RATE, 2, observed.clips)
     out = np.zeros((frames, 2), np.float32)
     for start in range(0, frames, PERIOD):
         for command in commands:
-            at_frame = 0 if isinstance(command, Silence) else command.at_frame
-            if first + start <= at_frame < first + start + PERIOD:
+            # A fade begins before its command's frame.
+            given_frame = at_frame_of(command) - PERIOD
+            if first + start <= given_frame < first + start + PERIOD:
                 mixer.give(command)
         mixer.render(out[start : start + PERIOD], first + start)
     return out
+
+
+def at_frame_of(command: MixerCommand) -> int:
+    assert not isinstance(command, Silence)
+    return command.at_frame
 
 
 def from_first_sound(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -70,8 +76,7 @@ async def play(
     """Give commands in good time; return what they are offline, from the first sound on."""
     first = observed.status.frame
     for command in commands:
-        at_frame = 0 if isinstance(command, Silence) else command.at_frame
-        await observed.reaches(at_frame - SAMPLE_RATE // 2)
+        await observed.reaches(at_frame_of(command) - SAMPLE_RATE // 2)
         observed.player.send(command)
     await observed.reaches(until_frame)
     return from_first_sound(offline(observed, commands, first, until_frame - first))
@@ -141,7 +146,7 @@ def test_after_a_stall_the_output_is_on_its_frames_again(
                 await observed.reaches(found + SAMPLE_RATE)
                 assert observed.states == ["ready"]
                 samples = heard(recorded, found - at + SAMPLE_RATE // 2)
-        first = at - at % PERIOD
+        first = at - at % PERIOD - PERIOD
         expected = offline(observed, [Start(0, clip, at)], first, len(samples) + 2 * PERIOD)
         expected = from_first_sound(expected)
         end, begin = frame - at - PERIOD, found - at + 2 * PERIOD
