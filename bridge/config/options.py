@@ -511,7 +511,7 @@ class RunOptions:
     output_latency_ms: float | None = _option(
         numbers(0, 1000),
         None,
-        "how long a sound takes from this program until it is heard",
+        "how long a sound takes until it is heard; `melody-bridge calibrate` measures it",
         places=("file",),
         default_text="as the output's driver says",
         example="12.5",
