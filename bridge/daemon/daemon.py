@@ -53,10 +53,10 @@ from bridge.daemon.clock_readers import ClockReaders
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.logs import log_fields, log_path, set_up
 from bridge.daemon.melody_files import MelodyFiles
-from bridge.daemon.playing import stretched
 from bridge.daemon.requests import RequestRegistry
 from bridge.daemon.session import MOST_ADMITTED, NO_ID, Session
 from bridge.daemon.snapshot import GENERATE, Snapshot
+from bridge.daemon.stretcher import Stretcher
 from bridge.delivery import History, takes_folder
 from bridge.delivery.playback import Playback
 from bridge.engine.process.host import EngineHost
@@ -208,6 +208,7 @@ class Daemon:
         self._player = (
             None if options.output == NO_OUTPUT else Player(options.output, self._output_changed)
         )
+        self._stretcher = Stretcher()
         self._playback = None if self._player is None else self._new_playback(self._player)
         self._listener = (
             None
@@ -300,6 +301,7 @@ class Daemon:
             steps["stopping the input"] = self._listener.stop
         if self._playback is not None and self._player is not None:
             steps["stopping playback"] = self._playback.close
+            steps["stopping the stretcher"] = self._stretcher.stop
             steps["stopping the output"] = self._player.stop
         steps["leaving the clocks"] = self._clock_readers.stop
         steps["stopping the engine"] = self._engine.stop
@@ -422,7 +424,7 @@ class Daemon:
             lambda: self._clocks.current,
             quantum=self._options.quantum,
             latency_seconds=None if latency_ms is None else latency_ms / 1000,
-            stretch=stretched,
+            stretch=self._stretcher.stretched,
             publish=self._publish,
             remark=lambda text: self._publish(Remark(NO_ID, text)),
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from bridge.audio import Waveform
 from bridge.commands import Done, MuteLayer, Play, SetLayerGain, StopPlaying
 from bridge.daemon.clips import ClipRegistry
 from bridge.delivery.playable import read_clip
@@ -62,11 +61,3 @@ class Playing:
                 "no output is chosen: start with --output NAME; `melody-bridge devices` lists them"
             )
         return self._playback
-
-
-def stretched(loop: Waveform, frames: int) -> Waveform:
-    """Stretch a loop to a number of frames."""
-    # Imported late: it takes a second, and a mistake on the command line is reported before.
-    from bridge.clip import stretched_loop
-
-    return stretched_loop(loop, frames)

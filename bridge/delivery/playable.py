@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,7 +15,7 @@ from bridge.delivery.history import KnownClip
 from bridge.errors import UnreadableFile
 from bridge.timing import Meter, bars_to_frames
 
-Stretch = Callable[[Waveform, int], Waveform]
+Stretch = Callable[[Waveform, int], Awaitable[Waveform]]
 """Stretches a loop to a number of frames at the same pitch; its seam stays closed."""
 
 
@@ -59,29 +59,26 @@ def read_clip(clip: KnownClip) -> PlayableClip:
     return PlayableClip(clip.path.stem, waveform, clip.bars, clip.meter, clip.tempo_bpm)
 
 
-def prepared(
-    clip: PlayableClip,
-    tempo_bpm: Fraction,
-    *,
-    sample_rate: int,
-    channels: int,
-    stretch: Stretch,
-) -> NDArray[np.float32]:
-    """The clip at a tempo, for an output; it takes up to a second, so call it in a thread.
+async def at_tempo(clip: PlayableClip, tempo_bpm: Fraction, stretch: Stretch) -> Waveform:
+    """The clip at a tempo. The original is stretched as a whole, never an earlier stretch of it."""
+    if tempo_bpm == clip.tempo_bpm:
+        return clip.waveform
+    return await stretch(clip.waveform, clip.frames_at(tempo_bpm, clip.waveform.sample_rate))
 
-    The original is stretched as a whole, never an earlier stretch of it.
+
+def for_output(
+    waveform: Waveform, *, frames: int, sample_rate: int, channels: int
+) -> NDArray[np.float32]:
+    """A waveform at an output's rate and channels; best called in a thread.
 
     Args:
+        frames: of the result; what is missing is silent.
         channels: of the output, 1 or 2.
 
     Returns:
-        float32 `[frames, channels]`, exactly its bars at that tempo.
+        float32 `[frames, channels]`.
     """
-    waveform = clip.waveform
-    if tempo_bpm != clip.tempo_bpm:
-        waveform = stretch(waveform, clip.frames_at(tempo_bpm, waveform.sample_rate))
     waveform = waveform.resampled(sample_rate)
     waveform = waveform.mono() if channels == 1 else waveform.stereo()
-    samples = waveform.samples[: clip.frames_at(tempo_bpm, sample_rate)]
-    missing = clip.frames_at(tempo_bpm, sample_rate) - len(samples)
-    return np.pad(samples, ((0, missing), (0, 0)))
+    samples = waveform.samples[:frames]
+    return np.pad(samples, ((0, frames - len(samples)), (0, 0)))

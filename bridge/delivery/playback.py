@@ -18,7 +18,7 @@ from bridge.clock.beat_clock import BeatClock
 from bridge.clock.quantum import next_line
 from bridge.commands import LAYERS, LayerChanged, LayerState
 from bridge.delivery.clip_stream import ClipStream
-from bridge.delivery.playable import PlayableClip, Stretch, prepared
+from bridge.delivery.playable import PlayableClip, Stretch, at_tempo, for_output
 from bridge.delivery.played_layer import BarLine, LoadedClip, PlayedLayer
 from bridge.errors import BridgeError, Cancelled, NoOutput
 from bridge.soundcard.clip_memory import ClipMemory
@@ -224,15 +224,16 @@ class Playback:
         form = (player.sample_rate, player.channels)
 
         def make() -> ClipMemory:
-            samples = prepared(
-                clip, tempo_bpm, sample_rate=form[0], channels=form[1], stretch=self._stretch
+            memory = player.new_clip(clip.frames_at(tempo_bpm, form[0]))
+            samples = for_output(
+                waveform, frames=memory.frames, sample_rate=form[0], channels=form[1]
             )
-            memory = player.new_clip(len(samples))
             memory.append(samples)
             return memory
 
         if player.state != "ready":
             raise NoOutput(f"nothing plays: {player.detail}")
+        waveform = await at_tempo(clip, tempo_bpm, self._stretch)
         memory = await asyncio.to_thread(make)
         if turn != self._turns[number]:
             memory.unlink()

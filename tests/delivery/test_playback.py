@@ -41,6 +41,10 @@ def clicks(
     return PlayableClip(name, Waveform(samples, RATE), bars, Meter(), Fraction(tempo_bpm))
 
 
+async def stretch(loop: Waveform, frames: int) -> Waveform:
+    return stretched_loop(loop, frames)
+
+
 class Stage:
     """A playback with an offline output and a clock, in time of its own.
 
@@ -60,7 +64,7 @@ class Stage:
             lambda: self.clock,
             quantum=quantum,
             latency_seconds=latency_seconds,
-            stretch=stretched_loop,
+            stretch=stretch,
             publish=self.events.append,
             remark=self.remarks.append,
             now=lambda: player.seconds,
