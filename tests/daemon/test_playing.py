@@ -111,6 +111,39 @@ def test_clips_start_swap_and_stop_on_the_bar_lines_of_the_daw(
     excusing_xruns(jack_server, attempt)
 
 
+def test_a_clip_is_stretched_to_the_tempo_of_the_daw(
+    jack_server: JackServer, daemon: DaemonProcess, tmp_path: Path
+) -> None:
+    tempo_bpm = 165.0
+    bar_frames = 4 * 60 / tempo_bpm * SAMPLE_RATE
+
+    def attempt() -> None:
+        start_seconds = time.perf_counter() + 1
+        with (
+            recording(tmp_path) as recorded,
+            Client(daemon.port, "fast") as client,
+            Daw(daemon.port, start_seconds=start_seconds, tempo_bpm=tempo_bpm) as daw,
+        ):
+            until(lambda: time.perf_counter() > daw.seconds_of(1), "the DAW plays")
+            client.send("/bridge/play", "old-1", 0, 3)
+            client.wait("/bridge/done", "old-1")
+            remark = client.wait("/bridge/remark", "-").arguments[1]
+            assert remark == (
+                "old-1 was made at 150 bpm and is stretched to 165: one made at this tempo "
+                "sounds better"
+            )
+            begun = time.perf_counter()
+            until(lambda: time.perf_counter() > begun + 6 * bar_frames / SAMPLE_RATE, "six bars")
+            begins = clicks(np.nan_to_num(recorded.samples()), 0.4)
+            client.send("/bridge/panic")
+            client.sync()
+        assert len(begins) >= 4
+        # The attack of a stretched click may move by 5 ms, each time in the same way.
+        assert np.abs(np.diff(begins) - bar_frames).max() < 0.005 * SAMPLE_RATE
+
+    excusing_xruns(jack_server, attempt)
+
+
 def test_panic_silences_the_output_and_an_unknown_clip_is_an_error(
     jack_server: JackServer, daemon: DaemonProcess, tmp_path: Path
 ) -> None:
