@@ -53,12 +53,11 @@ from bridge.daemon.clock_readers import ClockReaders
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.logs import log_fields, log_path, set_up
 from bridge.daemon.melody_files import MelodyFiles
+from bridge.daemon.output import Output
 from bridge.daemon.requests import RequestRegistry
 from bridge.daemon.session import MOST_ADMITTED, NO_ID, Session
 from bridge.daemon.snapshot import GENERATE, Snapshot
-from bridge.daemon.stretcher import Stretcher
 from bridge.delivery import History, takes_folder
-from bridge.delivery.playback import Playback
 from bridge.engine.process.host import EngineHost
 from bridge.engine.process.supervisor import Supervisor
 from bridge.errors import BadArgument
@@ -71,13 +70,12 @@ from bridge.rendering import outputs
 from bridge.screens.status import Screen, shown
 from bridge.soundcard.level import level
 from bridge.soundcard.listener import Listener
-from bridge.soundcard.player import Player
 
 LEVEL_SECONDS = 0.1
 """How often the level is published (docs/osc.md)."""
 RECORDING_SECONDS = 0.02
 """How often captures are polled while one records: a finished one waits that long at most."""
-OVERFLOW_LINE_SECONDS = 60.0
+LOSS_LINE_SECONDS = 60.0
 SWITCH_SECONDS = 0.0005
 """How long a thread may hold the interpreter while the event loop waits; Python's own is 5 ms.
 
@@ -175,7 +173,7 @@ class Daemon:
         self._ticker: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
         self._daw_is_gone = False
-        self._next_overflow_line = 0.0
+        self._next_loss_line: dict[type[Event], float] = {}
         self._takes_folder = ""
         self._controls: list[Control] = [
             OscControl(
@@ -205,11 +203,11 @@ class Daemon:
             # Room for each request that the session admits: a late refusal helps nobody.
             queue_size=MOST_ADMITTED,
         )
-        self._player = (
-            None if options.output == NO_OUTPUT else Player(options.output, self._output_changed)
+        self._output = (
+            None
+            if options.output == NO_OUTPUT
+            else Output(options, lambda: self._clocks.current, self._publish)
         )
-        self._stretcher = Stretcher()
-        self._playback = None if self._player is None else self._new_playback(self._player)
         self._listener = (
             None
             if options.input == NO_INPUT
@@ -217,7 +215,7 @@ class Daemon:
                 options.input,
                 self._input_changed,
                 channels=options.input_channels,
-                output=self._player,
+                output=None if self._output is None else self._output.player,
             )
         )
         self._played = PlayedNotes()
@@ -263,7 +261,7 @@ class Daemon:
             captures=self._captures,
             engine=self._engine,
             history=history,
-            playback=self._playback,
+            playback=None if self._output is None else self._output.playback,
         )
 
     async def start(self) -> None:
@@ -280,8 +278,8 @@ class Daemon:
             self._listener.start()
         else:
             self._publish(InputChanged("none", "", 0, NOTHING_RECORDED))
-            if self._player is not None:
-                self._player.start()
+            if self._output is not None:
+                self._output.start()
         self._midi.start()
         self._ticker = keep_running("polling", self._tick)
         self._follower = keep_running("following the clocks", self._follow_clocks)
@@ -299,10 +297,8 @@ class Daemon:
                 task.cancel()
         if self._listener is not None:
             steps["stopping the input"] = self._listener.stop
-        if self._playback is not None and self._player is not None:
-            steps["stopping playback"] = self._playback.close
-            steps["stopping the stretcher"] = self._stretcher.stop
-            steps["stopping the output"] = self._player.stop
+        if self._output is not None:
+            steps["stopping the output"] = self._output.stop
         steps["leaving the clocks"] = self._clock_readers.stop
         steps["stopping the engine"] = self._engine.stop
         for control in self._controls:
@@ -360,8 +356,8 @@ class Daemon:
             case MidiPortsChanged():
                 _log.info("MIDI: %s", event.detail, extra=log_fields(event="midi", **vars(event)))
                 return
-            case InputOverflowed():
-                self._log_overflows(event.count)
+            case InputOverflowed() | OutputUnderflowed():
+                self._log_lost_audio(event)
                 return
             case Listening():
                 self._log_listening(event.port)
@@ -389,16 +385,23 @@ class Daemon:
             extra=log_fields(event="output", **vars(event)),
         )
 
-    def _log_overflows(self, count: int) -> None:
-        """Log the number of overflows, at most once a minute: each line counts all of them."""
+    def _log_lost_audio(self, event: InputOverflowed | OutputUnderflowed) -> None:
+        """Log how often audio was lost, at most once a minute: each line counts all of it."""
         now = time.perf_counter()
-        if now < self._next_overflow_line:
+        if now < self._next_loss_line.get(type(event), 0.0):
             return
-        self._next_overflow_line = now + OVERFLOW_LINE_SECONDS
+        self._next_loss_line[type(event)] = now + LOSS_LINE_SECONDS
+        if isinstance(event, InputOverflowed):
+            what, fields = (
+                "the input has lost audio",
+                {"event": "overflow", "overflows": event.count},
+            )
+        else:
+            what, fields = "the output had a gap", {"event": "underflow", "underflows": event.count}
         _log.warning(
-            "the input has lost audio %d times: other programs keep the machine busy",
-            count,
-            extra=log_fields(event="overflow", overflows=count),
+            "%s %d times: other programs keep the machine busy",
+            *(what, event.count),
+            extra=log_fields(**fields),
         )
 
     def _engine_changed(self, state: EngineState, detail: str) -> None:
@@ -416,26 +419,6 @@ class Daemon:
             self._captures.input_lost(time.perf_counter())
         detail = self._listener.detail if self._listener is not None else ""
         self._publish(replace(change, detail=detail))
-
-    def _new_playback(self, player: Player) -> Playback:
-        latency_ms = self._options.output_latency_ms
-        return Playback(
-            player,
-            lambda: self._clocks.current,
-            quantum=self._options.quantum,
-            latency_seconds=None if latency_ms is None else latency_ms / 1000,
-            stretch=self._stretcher.stretched,
-            publish=self._publish,
-            remark=lambda text: self._publish(Remark(NO_ID, text)),
-        )
-
-    def _output_changed(self) -> None:
-        player, playback = self._player, self._playback
-        if player is not None and playback is not None:
-            playback.output_changed()
-            self._publish(
-                OutputChanged(player.state, player.device, player.sample_rate, player.detail)
-            )
 
     def _receive_midi(self, messages: Sequence[MidiMessage]) -> None:
         """Give MIDI messages to every receiver, whatever another one raises."""
@@ -456,7 +439,8 @@ class Daemon:
             now = time.perf_counter()
             self._captures.poll(now)
             if now >= next_level:
-                self._poll_output(now)
+                if self._output is not None:
+                    self._output.poll(now)
                 self._publish_level()
                 self._publish_clock(now)
                 self._publish_queue()
@@ -479,14 +463,6 @@ class Daemon:
             self._publish(Level(*level(listener.ring)))
         if listener.overflows > self._snapshot.overflows:
             self._publish(InputOverflowed(listener.overflows))
-
-    def _poll_output(self, now_seconds: float) -> None:
-        """Let the output follow the clock, and publish what it had no audio for."""
-        if self._player is None or self._playback is None:
-            return
-        self._playback.poll(now_seconds)
-        if self._player.underflows > self._snapshot.underflows:
-            self._publish(OutputUnderflowed(self._player.underflows))
 
     def _publish_clock(self, now_seconds: float) -> None:
         """Publish changes of clock and beat, and log once that a playing DAW has gone quiet."""

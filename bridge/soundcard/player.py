@@ -72,9 +72,13 @@ class Player:
 
     @property
     def underflows(self) -> int:
-        """How often audio came too late, in all audio processes together."""
+        """How often there was no audio in time, in all audio processes together.
+
+        Either the callback was late, or the next frames of a clip were not there.
+        """
         status = None if self._report is None else self._report.read()
-        return self._earlier_underflows + (0 if status is None else status.underflows)
+        now = 0 if status is None else status.underflows + status.dry
+        return self._earlier_underflows + now
 
     def start(self) -> None:
         """Begin to play, in a process of its own."""
