@@ -34,6 +34,7 @@ def main(path: str, *ports: str) -> None:
         for input_, port in zip(inputs, ports, strict=True):
             until(partial(client.get_ports, f"^{port}$"), f"{port} is there")
             client.connect(port, input_)
+        until(lambda: cycles, "a cycle is recorded")
         print("ready", flush=True)
         for _ in sys.stdin:
             recorded = list(cycles)
