@@ -78,7 +78,7 @@ COMMANDS = (
         ("config", "config --init"),
     ),
     Command(
-        *("devices", "manage", "list inputs and outputs"),
+        *("devices", "manage", "list inputs and outputs of sound and MIDI"),
         ("devices", "devices --json"),
     ),
     Command(
@@ -184,7 +184,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(
-        dest="command", metavar="COMMAND", help=argparse.SUPPRESS, parser_class=_Parser
+        dest="command",
+        prog=PROGRAM,
+        metavar="COMMAND",
+        help=argparse.SUPPRESS,
+        parser_class=_Parser,
     )
     for command in COMMANDS:
         commands.add_parser(

@@ -22,6 +22,8 @@ TICKS_PER_BEAT = 960
 """The precision of played notes, and of the MIDI files that keep them: half a millisecond."""
 DEFAULT_VELOCITY = 100
 """Velocity of notes that have none of their own."""
+PERCUSSION_CHANNEL = 9
+"""Channel 10 as musicians count: its note numbers are drums and pads, not pitches."""
 
 Lead = Literal["highest", "last", "loudest"]
 """Which of several notes at a time is the melody; `last` is the one that began last."""

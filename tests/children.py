@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 from typing import Any
 
 from bridge.process.child import Line
+from bridge.process.kept import Stop
 
 
 class Poison:
@@ -58,3 +60,20 @@ def holds_the_lock(line: Line) -> None:
     """Wait in C without releasing the GIL, so that no other thread runs."""
     line.send("here")
     ctypes.PyDLL(None).pause()
+
+
+def steps(line: Line, name: str) -> None:
+    """Send the name, and step on until `Stop` comes."""
+    seconds = time.perf_counter()
+    line.start_heartbeat(lambda: seconds)
+    line.send(name)
+    while not isinstance(line.receive(0.05), Stop):
+        seconds = time.perf_counter()
+    line.send("stopped")
+
+
+def is_blocked(line: Line) -> None:
+    """Send heartbeats, but make no step."""
+    seconds = time.perf_counter()
+    line.start_heartbeat(lambda: seconds)
+    threading.Event().wait()

@@ -112,6 +112,7 @@ def test_the_package_itself_imports_nothing() -> None:
         "__main__",
         "cli",
         "config",
+        "control.midi",
         "control.osc",
         "clock.clocks",
         "soundcard.listener",
@@ -128,6 +129,7 @@ def test_the_package_itself_imports_nothing() -> None:
         "tools.send",
         "tools.doctor",
         "tools.calibrate",
+        "tools.midi",
     ],
 )
 def test_importing_loads_neither_torch_nor_portaudio_nor_scipy(module: str) -> None:

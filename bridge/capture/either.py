@@ -11,6 +11,9 @@ from bridge.soundcard.ring import Overwritten
 NOTES_TAKEN = (
     "notes and sound came at once, and the notes are the melody: with source sound it is the sound"
 )
+SOUND_TAKEN = (
+    "the sound came long after the notes, and is the melody: with source midi it is the notes"
+)
 HEARD_DBFS = -40.0
 """Sound with a lower peak is the room's, not a melody's."""
 NOTES_COUNT = "played notes still count"
@@ -23,6 +26,7 @@ class SoundOrNotes(Capture):
     """The notes if any were played, otherwise the sound.
 
     It ends with the notes; where the sound ends before the first note, it ends with the sound.
+    Sound is preferred to stale notes.
     """
 
     def __init__(self, sound: Capture, notes: Capture) -> None:
@@ -31,12 +35,12 @@ class SoundOrNotes(Capture):
         self._sound_error: BridgeError | None = None
         self._notes_error: BridgeError | None = None
         self._sound_settled_seconds: float | None = None
-        self._chosen: Capture | None = None
+        self._settled = False
         self._remarks_seen = 0
 
     @property
     def settled(self) -> bool:
-        return self._chosen is not None
+        return self._settled
 
     def poll(self, now_seconds: float) -> None:
         if self.settled:
@@ -44,36 +48,40 @@ class SoundOrNotes(Capture):
         sound, notes = self._sound, self._notes
         if self._sound_error is None:
             self._sound_error = _poll(sound, now_seconds)
-            if self._sound_error is not None:
-                self._on_sound_error(self._sound_error)
+            if isinstance(self._sound_error, NoInput) and self._notes_error is None:
+                self.remarks += (f"{self._sound_error}; {NOTES_COUNT}",)
         if self._notes_error is None:
             self._notes_error = _poll(notes, now_seconds)
-        self._raise_if_both_failed()
+        if self._sound_error is not None and self._notes_error is not None:
+            raise self._joined(self._sound_error)
         if sound.settled and self._sound_settled_seconds is None:
             self._sound_settled_seconds = now_seconds
         has_notes = self._notes_error is None and notes.peak_db > LOWEST_DB
         if not has_notes:
-            self._take_remarks(sound)
+            self._take_sound_remarks()
         leading = notes if has_notes or self._sound_error is not None else sound
         self.state = leading.state
         self.seconds, self.peak_db = leading.seconds, max(sound.peak_db, notes.peak_db)
-        if notes.settled:
-            self._choose(notes)
-        elif self._sound_settled_seconds is not None and (
-            self._notes_error is not None
-            or (not has_notes and now_seconds >= self._sound_settled_seconds + _GRACE_SECONDS)
-        ):
-            self._choose(sound)
+        self._settled = self._is_decided(has_notes, now_seconds)
 
     def cut(self) -> None:
-        if self._chosen is None:
+        if not self._settled:
             raise ValueError("a capture is cut once it is settled")
-        self._chosen.cut()
-        self._take_remarks(self._chosen)
-        if self._chosen is self._notes and _has_sound(self._sound):
+        sound, notes = self._sound, self._notes
+        if not notes.settled:
+            try:
+                sound.cut()
+            except SilentMelody as error:
+                raise self._joined(error) from error
+            self._finish(sound)
+        elif not _has_sound(sound):
+            self._finish(notes)
+        elif notes.is_stale:
+            self._finish(sound)
+            self.remarks += (SOUND_TAKEN,)
+        else:
+            self._finish(notes)
             self.remarks += (NOTES_TAKEN,)
-        self.take, self.state = self._chosen.take, "done"
-        self.seconds, self.peak_db = self._chosen.seconds, self._chosen.peak_db
 
     def stop(self, now_seconds: float) -> None:
         self._sound.stop(now_seconds)
@@ -82,28 +90,38 @@ class SoundOrNotes(Capture):
     def input_lost(self) -> None:
         self._sound.input_lost()
 
-    def _choose(self, capture: Capture) -> None:
-        if capture is self._notes:
-            self._remarks_seen = 0
-        self._chosen = capture
-        self._take_remarks(capture)
+    def _is_decided(self, has_notes: bool, now_seconds: float) -> bool:
+        """Whether it is known which of the two is taken, and that one is settled."""
+        sound_seconds = self._sound_settled_seconds
+        if self._notes.settled:
+            waits_for_sound = self._notes.is_stale and self._sound_error is None
+            return not waits_for_sound or sound_seconds is not None
+        if sound_seconds is None:
+            return False
+        is_late = not has_notes and now_seconds >= sound_seconds + _GRACE_SECONDS
+        return self._notes_error is not None or is_late
 
-    def _take_remarks(self, capture: Capture) -> None:
-        """Add the remarks of the capture that leads, from the first that is not yet added."""
-        self.remarks += capture.remarks[self._remarks_seen :]
-        self._remarks_seen = len(capture.remarks)
+    def _finish(self, taken: Capture) -> None:
+        """Take what one of the two has."""
+        if taken.take is None:
+            taken.cut()
+        if taken is self._sound:
+            self._take_sound_remarks()
+        else:
+            self.remarks += taken.remarks
+        self.take, self.state = taken.take, "done"
+        self.seconds, self.peak_db = taken.seconds, taken.peak_db
 
-    def _on_sound_error(self, error: BridgeError) -> None:
-        if isinstance(error, NoInput) and self._notes_error is None:
-            self.remarks += (f"{error}; {NOTES_COUNT}",)
+    def _take_sound_remarks(self) -> None:
+        """Add the sound's remarks, from the first that is not yet added."""
+        self.remarks += self._sound.remarks[self._remarks_seen :]
+        self._remarks_seen = len(self._sound.remarks)
 
-    def _raise_if_both_failed(self) -> None:
-        error = self._sound_error
-        if error is None or self._notes_error is None:
-            return
+    def _joined(self, sound_error: BridgeError) -> BridgeError:
+        """The sound's error, which also says that no note was played, if so."""
         if isinstance(self._notes_error, SilentMelody):
-            raise type(error)(f"{error}; no note was played either")
-        raise error
+            return type(sound_error)(f"{sound_error}; no note was played either")
+        return sound_error
 
 
 def _poll(capture: Capture, now_seconds: float) -> BridgeError | None:

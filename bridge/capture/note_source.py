@@ -52,34 +52,33 @@ class NoteSource(Source):
         super().__init__(clock, tempo_bpm, meter, name)
         self.played = played
         self._onset_after: float | None = None
-        self._has_notes = False
+        self._seen_seconds = -inf
+        self._peak_db = LOWEST_DB
 
     def input_lost(self) -> None:
         """Do nothing: notes do not come from the input."""
 
     @property
     def silence_remark(self) -> str:
-        return "" if self._has_notes else f"{NO_NOTES}; the first bar has none"
+        return f"{NO_NOTES}; the first bar has none" if self._peak_db == LOWEST_DB else ""
 
     def first_onset(self, now_seconds: float) -> float | None:
         if self._onset_after is None:
             self._onset_after = now_seconds
-        after = self._onset_after
-        notes = self.played.between(after, inf)
-        onset = next((note.start_seconds for note in notes if note.start_seconds > after), None)
-        self._has_notes |= onset is not None
-        return onset
+        notes = self.played.begun(self._onset_after, inf)
+        return notes[0].start_seconds if notes else None
 
     def forget_onsets(self) -> None:
         self._onset_after = None
 
     def progress(self, start_seconds: float, now_seconds: float) -> tuple[float, float]:
-        notes = self.played.between(start_seconds, now_seconds)
-        self._has_notes = bool(notes)
-        return max(0.0, now_seconds - start_seconds), _peak_db(notes)
+        first_seconds = max(start_seconds - EARLY_SECONDS, self._seen_seconds)
+        self._peak_db = max(self._peak_db, _peak_db(self.played.begun(first_seconds, now_seconds)))
+        self._seen_seconds = now_seconds - ARRIVAL_SECONDS
+        return max(0.0, now_seconds - start_seconds), self._peak_db
 
     def forget_progress(self) -> None:
-        self._has_notes = False
+        self._seen_seconds, self._peak_db = -inf, LOWEST_DB
 
     def has(self, span: Span, now_seconds: float) -> bool:
         return now_seconds >= span.end_seconds + ARRIVAL_SECONDS

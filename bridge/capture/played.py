@@ -9,6 +9,7 @@ from math import inf
 from typing import NamedTuple
 
 from bridge.midi import MidiMessage
+from bridge.timing import PERCUSSION_CHANNEL
 
 KEPT_SECONDS = 120.0
 """Notes that began longer ago are forgotten; the ring of the input keeps as much sound."""
@@ -16,8 +17,6 @@ MOST_NOTES = 10_000
 """Notes to keep; a note more drops the oldest."""
 LONGEST_NOTE_SECONDS = 30.0
 """A note whose end has not come by then is stuck, and ends here."""
-PERCUSSION_CHANNEL = 9
-"""Channel 10 as musicians count: its note numbers are drums and pads, not pitches."""
 _MOST_OVERLAPPING = 16
 """Notes of one key that sound at a time; keyboards that share a channel overlap."""
 _DISORDER_SECONDS = 1.0
@@ -96,6 +95,16 @@ class PlayedNotes:
         for port in {port for port, _, _ in self._held}.difference(ports):
             self._release(port, None, now_seconds)
         self._ports = frozenset(ports)
+
+    def begun(self, start_seconds: float, end_seconds: float) -> list[PlayedNote]:
+        """The notes that begin from one instant on and before another, by their start."""
+        found = []
+        for note in reversed(self._notes):
+            if note.start_seconds < start_seconds - _DISORDER_SECONDS:
+                break
+            if start_seconds <= note.start_seconds < end_seconds:
+                found.append(_played(note))
+        return sorted(found)
 
     def between(self, start_seconds: float, end_seconds: float) -> list[PlayedNote]:
         """The notes that sound after one instant and begin before another, by their start."""

@@ -17,7 +17,8 @@ class PlayedPhrase(SourceCapture):
     """The last phrase: the notes since the last rest of `PAUSE_SECONDS`.
 
     It begins with its first note. Where it is longer than the bars, it begins with the earliest
-    note from which the bars reach its last note.
+    note from which the bars reach its last note. It is stale when it ended before the last `bars`
+    + 1 bars.
     """
 
     def __init__(self, source: NoteSource, bars: int, now_seconds: float) -> None:
@@ -42,6 +43,9 @@ class PlayedPhrase(SourceCapture):
                 f"the phrase is longer than {bars_text(self._bars)} at {float(tempo_bpm):g} bpm: "
                 f"its first {left_out} notes are left out; ask for more bars, or set the tempo",
             )
+        bar_seconds = seconds / self._bars
+        end_seconds = max(note.end_seconds for note in taken)
+        self.is_stale = end_seconds < until - seconds - bar_seconds
         span = source.span(taken[0].start_seconds, seconds)
         self._make_take = source.settle_notes(span, taken, source.tempo_bpm)
 

@@ -14,6 +14,9 @@ from bridge.timing import Meter, Span, Take, bars_to_seconds, first_tempo
 LONGEST_SECONDS = 115.0
 """Longest take: 120 s are kept, and the take's beginning must still be there at its end."""
 
+_ROUNDING_BARS = 1e-6
+"""Rounding error to allow when whole bars are counted."""
+
 
 class Clock(Protocol):
     """What a capture needs of the beat clock; all instants are `time.perf_counter` seconds."""
@@ -98,7 +101,8 @@ class Source(ABC):
     def span(self, start_seconds: float, seconds: float) -> Span:
         """A span at the session's tempo, 120 when unknown, without bar lines of the DAW."""
         tempo_bpm = first_tempo(self.tempo_bpm)
-        bars = int(seconds / float(bars_to_seconds(1, self.meter, tempo_bpm)) + 1e-6)
+        bar_seconds = float(bars_to_seconds(1, self.meter, tempo_bpm))
+        bars = int(seconds / bar_seconds + _ROUNDING_BARS)
         end_seconds = start_seconds + seconds
         return Span(start_seconds, end_seconds, bars, tempo_bpm, is_steady=True, meter=self.meter)
 

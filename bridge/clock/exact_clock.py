@@ -42,13 +42,16 @@ class ExactSegment(PlaybackSegment):
         position, seconds = reading.beat + lap_beats, reading.received_seconds
         self.last_reading_seconds = max(self.last_reading_seconds, seconds)
         last_seconds = self._scale_from_position(self._last_position)
+        tempo_bpm, beat_seconds = reading.tempo_bpm, float(60 / reading.tempo_bpm)
+        newest = self._pieces[-1]
         if position <= self._last_position or seconds <= last_seconds:
-            # By the jitter of its source it is behind the newest one.
+            # It is behind the newest one by the jitter of its source, or changes the tempo there.
+            if tempo_bpm != newest.tempo_bpm and abs(seconds - last_seconds) <= _NOISE_SECONDS:
+                self._add_piece(self._last_position, tempo_bpm=tempo_bpm, beat_seconds=beat_seconds)
             return
         self._bend(position, seconds, reading.tempo_bpm)
         self._start_lap(position, lap_beats)
         self._update_grid(reading, position)
-        tempo_bpm, beat_seconds = reading.tempo_bpm, float(60 / reading.tempo_bpm)
         newest = self._pieces[-1]
         if (newest.tempo_bpm, newest.beat_seconds) != (tempo_bpm, beat_seconds):
             self._add_piece(

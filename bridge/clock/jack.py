@@ -114,7 +114,7 @@ class JackReader:
         return None
 
     def _is_settled(self, sample: _Sample) -> bool:
-        """Whether the transport has rolled, or stood, without a jump for a few periods."""
+        """Whether the transport has not started, stopped or jumped for a few periods."""
         frame = sample.position.frame
         place = _difference(frame, sample.cycle) if sample.is_rolling else frame
         if (sample.is_rolling, place) != self._state:

@@ -144,6 +144,8 @@ class MidiClock:
         is_elsewhere = self._is_started or (self._is_running and self._next_position is not None)
         if self._is_started:
             self._is_running, self._is_started = True, False
+            # It did not play before this tick.
+            self._read_stop(self._line.seconds_at(self._line.number), self._next_position or 0)
         if is_elsewhere:
             if self._next_position is not None:
                 self._ahead = self._next_position - self._line.number

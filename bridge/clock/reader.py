@@ -269,7 +269,7 @@ def _read(line: Line, reader: SourceReader) -> None:
 
 
 def _says_more(reading: Transport, last: Transport) -> bool:
-    """Whether a reading is another one than the last one foretells, or has become due."""
+    """Whether a reading differs from what follows from the last one, or is due anyway."""
     seconds = reading.received_seconds - last.received_seconds
     moved = seconds * float(last.tempo_bpm) / 60 if last.is_playing else 0.0
     return (

@@ -16,7 +16,7 @@ from bridge.errors import BadArgument
 from bridge.timing import Meter, parse_tempo, shortest_tempo
 
 _FIT_BEATS = 0.02
-"""How exactly a meaning of tempo and tick foretells the next position, in quarter notes."""
+"""A meaning of tempo and tick is wrong if the next position is off by more quarter notes."""
 _ROUNDED_TICKS = 2
 """A tick is rounded down, as is the frame that it is computed from."""
 

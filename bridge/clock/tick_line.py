@@ -14,11 +14,15 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.timing import MAX_TEMPO_BPM
+
 TICKS_PER_BEAT = 24
 """MIDI clock's, for each quarter note."""
 SURE_TICKS = TICKS_PER_BEAT
 """A line of fewer ticks may be off: many clocks begin with irregular ones."""
 
+_SHORTEST_SECONDS = 60 / TICKS_PER_BEAT / MAX_TEMPO_BPM
+"""Ticks closer together waited somewhere, and came all at once."""
 _LONGEST = 8 * TICKS_PER_BEAT
 _REFIT_TICKS = 6
 _LEAST_TICKS = 6
@@ -30,7 +34,12 @@ _PATIENCE_TICKS = 24
 _LEVEL_TICKS = 4
 """Ticks that must be late by the same amount to show that some were lost before them."""
 _SIGMAS = 5.0
-"""Ticks are off the line when their mean is off by more than so many standard errors."""
+"""Ticks are off the line when their median is off by more than so many standard errors."""
+_MEDIAN_ERROR = 1.5
+"""The median of six evenly distributed values errs by so many times the error of their mean."""
+_BEND_SIGMAS = 6.0
+"""A bend is one when it is so many standard errors large. At the usual five, one of the many that
+are looked for would be found by chance every half hour."""
 _WORST = 3.0
 """Ticks that lie on a line are not off it by more than so many times the usual jitter."""
 _LEAST_SECONDS = 0.0002
@@ -132,13 +141,18 @@ class TickLine:
         elif self._are_off():
             self.is_settled = False
             self._explain()
-        elif self.is_settled:
-            if self._new >= _REFIT_TICKS:
-                self._fit()
-        elif self._new >= _LEAST_TICKS:
-            # Some ticks came late, and the newest are on the line again.
+        elif self._new >= _PATIENCE_TICKS or (
+            self._new >= _REFIT_TICKS and abs(self._residuals()[-1]) <= self._usual_seconds
+        ):
             self._drop_late_ones()
             self._fit()
+
+    @property
+    def _usual_seconds(self) -> float:
+        """How far off the line a tick is at most, unless it came late."""
+        assert self._line is not None
+        error = self._line.error_seconds(self.number, 1, self._jitter_seconds)
+        return _SIGMAS * error + _LEAST_SECONDS
 
     def _fit(self) -> None:
         """Draw the line again through all its ticks, or a new one if the tempo has changed."""
@@ -152,7 +166,10 @@ class TickLine:
         newest = _line_through(numbers[-2 * SURE_TICKS :], seconds[-2 * SURE_TICKS :])
         self._jitter_seconds = max(newest.residual_seconds, _LEAST_SECONDS / _SIGMAS)
         index, gain = _best_bend(numbers, seconds, self._line)
-        if gain > (_SIGMAS * self._jitter_seconds) ** 2 and len(numbers) - index >= _LEAST_TICKS:
+        if (
+            gain > (_BEND_SIGMAS * self._jitter_seconds) ** 2
+            and len(numbers) - index >= _LEAST_TICKS
+        ):
             self._begin_with(len(numbers) - index)
 
     def _are_off(self) -> bool:
@@ -163,7 +180,7 @@ class TickLine:
         middle = median(
             self._seconds[at] - line.seconds_at(self._numbers[at]) for at in range(-count, 0)
         )
-        error = line.error_seconds(self.number, count, self._jitter_seconds)
+        error = _MEDIAN_ERROR * line.error_seconds(self.number, count, self._jitter_seconds)
         return abs(middle) > max(_SIGMAS * error, _LEAST_SECONDS)
 
     def _residuals(self) -> NDArray[np.float64]:
@@ -204,7 +221,8 @@ class TickLine:
         index, _ = _best_bend(numbers, seconds, _line_through(numbers, seconds))
         rest = _line_through(numbers[index:], seconds[index:])
         most = _WORST * self._jitter_seconds + _LEAST_SECONDS
-        if len(numbers) - index >= _LEAST_TICKS and rest.residual_seconds <= most:
+        is_line = rest.residual_seconds <= most and rest.interval_seconds >= _SHORTEST_SECONDS
+        if len(numbers) - index >= _LEAST_TICKS and is_line:
             self._begin_with(len(numbers) - index)
         elif self._new >= _PATIENCE_TICKS:
             self._begin_with(2 * _LEAST_TICKS)
@@ -219,15 +237,14 @@ class TickLine:
         self._line = _line_through(np.array(self._numbers, float), np.array(self._seconds))
 
     def _drop_late_ones(self) -> None:
-        """Forget the ticks since the last fit that are far off the line."""
+        """Forget the ticks since the last fit that came late."""
         residuals = self._residuals()
-        most = _SIGMAS * self._jitter_seconds + _LEAST_SECONDS
         kept = [
             (number, seconds)
             for index, (number, seconds) in enumerate(
                 zip(self._numbers, self._seconds, strict=True), len(residuals) - len(self._numbers)
             )
-            if index < 0 or abs(residuals[index]) <= most
+            if index < 0 or abs(residuals[index]) <= self._usual_seconds
         ]
         self._numbers = deque((number for number, _ in kept), maxlen=_LONGEST)
         self._seconds = deque((seconds for _, seconds in kept), maxlen=_LONGEST)

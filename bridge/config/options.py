@@ -37,7 +37,6 @@ from bridge.config.readers import (
     SWITCH,
     TEMPO,
     Reader,
-    choice,
     ints,
     numbers,
     one_of,
@@ -474,7 +473,7 @@ class RunOptions:
         metavar="NAME|jack|none",
     )
     clock: Literal["auto", "osc", "midi", "link", "jack", "internal"] = _option(
-        choice("auto", "osc", "midi", "link", "jack", "internal"),
+        one_of("auto", "osc", "midi", "link", "jack", "internal"),
         "auto",
         "the source of time: a DAW by OSC, MIDI clock, Ableton Link, JACK transport, the daemon's "
         "own clock; auto: the one that moves",

@@ -49,12 +49,14 @@ class Reader:
         range: the permitted values, for help and docs, such as `"1 to 1000"`; may be empty.
         limits: the lowest and the highest number, both integers where only whole numbers are
             permitted; None for other kinds.
+        choices: the words to choose from; empty for other kinds.
     """
 
     read: Callable[[str, object], Any]
     kind: Kind
     range: str = ""
     limits: tuple[int, int] | tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
 
     def __call__(self, name: str, raw: object) -> Any:
         """Read a value.
@@ -142,7 +144,7 @@ def one_of(*words: str) -> Reader:
             raise BadArgument(f"{name} {raw!r}: write {permitted}")
         return word
 
-    return Reader(read, "text", permitted)
+    return Reader(read, "text", permitted, choices=words)
 
 
 def text(longest: int) -> Reader:
@@ -162,17 +164,6 @@ def text(longest: int) -> Reader:
         return line
 
     return Reader(read, "text")
-
-
-def choice(*words: str) -> Reader:
-    """One of these words."""
-
-    def read(name: str, raw: object) -> str:
-        if raw not in words:
-            raise BadArgument(f"{name} {raw!r}: choose one of {', '.join(words)}")
-        return str(raw)
-
-    return Reader(read, "text", ", ".join(words))
 
 
 def _part(name: str, raw: object) -> str:

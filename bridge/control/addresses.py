@@ -147,8 +147,7 @@ def argument_names(address: str, arguments: Sequence[Argument]) -> tuple[str, ..
 
     The first arguments have the names of the table; after them a key and its value have the key's.
     """
-    form = _FORMS[address]
-    fixed = [*form.required, *form.optional][: len(arguments)]
+    fixed = list(_FORMS[address].fixed(arguments))[: len(arguments)]
     rest = arguments[len(fixed) :]
     return (*fixed, *(str(rest[index - index % 2]) for index in range(len(rest))))
 

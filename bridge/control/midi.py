@@ -38,8 +38,6 @@ from bridge.process.tasks import keep_running
 
 CLIENT = "midi"
 """The client in the ids of its requests: a clip follows the melody that it captured last."""
-PEDAL_SOURCE = ("source", "auto")
-"""What the pedal takes: what was played, else what was heard."""
 WATCH_SECONDS = 1.0
 """How often the map's file is looked at: what was just learned works without a restart."""
 
@@ -103,6 +101,11 @@ class MidiControl:
                 continue
             for one in self._entries_for(touch, message.port):
                 one.touch(touch, message.port, message.seconds)
+
+    def is_mapped(self, message: MidiMessage) -> bool:
+        """Whether an entry of the map names that message: then a note is a command, no melody."""
+        touch = read_touch(message.data)
+        return touch is not None and bool(self._entries_for(touch, message.port))
 
     def publish(self, event: Event) -> None:
         """Show an event by the lights, and keep what the pedal needs to know."""
@@ -202,7 +205,7 @@ class MidiControl:
         """Capture the last bars, and render a clip from them."""
         now, take = time.perf_counter(), self._new_id(index)
         self._tapped = ()
-        if self._command("/bridge/capture/last", (take, self._bars, *PEDAL_SOURCE), now):
+        if self._command("/bridge/capture/last", (take, self._bars), now):
             clip = self._new_id(index)
             self._tapped = (clip, take)
             self._command("/bridge/generate", (clip, "melody", take), now)

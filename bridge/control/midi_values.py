@@ -61,6 +61,8 @@ def scale_of(key: str, to: tuple[float, float] | None, preset_names: Sequence[st
             raise BadArgument("no preset can be read: `melody-bridge presets` says why")
         return Scale(choices=preset_names)
     reader = OPTIONS[key].reader if key in OPTIONS else None
+    if reader is not None and reader.choices:
+        return Scale(choices=reader.choices)
     if reader is not None and reader.kind != "number":
         raise BadArgument(f"{VALUE} is a number, and {key} takes text: write the text itself")
     limits = reader.limits if reader is not None else None

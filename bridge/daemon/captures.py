@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -13,12 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.audio import Waveform
-from bridge.capture import begin as capture_begin
 from bridge.capture.begin import Capture
-from bridge.capture.either import NOTES_COUNT, SoundOrNotes
-from bridge.capture.note_source import NoteSource
-from bridge.capture.played import PlayedNotes
-from bridge.capture.sound import SoundSource
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     CaptureChanged,
@@ -29,10 +24,10 @@ from bridge.commands import (
     CaptureState,
     Done,
     Failed,
-    MelodySource,
     Remark,
 )
 from bridge.daemon.bounded import Bounded
+from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.notes import joined_notes, take_of_notes
 from bridge.daemon.requests import DEFECT, RequestRegistry
@@ -41,14 +36,12 @@ from bridge.errors import (
     BridgeError,
     Cancelled,
     Internal,
-    NoInput,
     NotEnoughBars,
     SilentMelody,
     UnknownMelody,
 )
 from bridge.soundcard.level import LOWEST_DB, peak_db
-from bridge.soundcard.listener import Listener
-from bridge.soundcard.ring import Overwritten, Ring
+from bridge.soundcard.ring import Overwritten
 from bridge.timing import Take, beats_to_seconds, first_meter, first_tempo
 
 MOST_CAPTURES = 32
@@ -99,11 +92,8 @@ class CaptureRegistry:
     """All captures by id. For the event loop's thread; files are read in others.
 
     Args:
-        listener: records the input; None: the daemon has no input.
-        played: the notes that are played on MIDI inputs.
-        source: gives what captures take that name no source.
+        sources: begins captures of what is played.
         files: reads melody files.
-        input_latency_seconds: delay from when a sound is played to when it is captured.
     """
 
     def __init__(
@@ -111,16 +101,11 @@ class CaptureRegistry:
         requests: RequestRegistry,
         session_time: SessionTime,
         *,
-        listener: Listener | None,
-        played: PlayedNotes,
-        source: Callable[[], MelodySource],
+        sources: CaptureSources,
         files: MelodyFiles,
-        input_latency_seconds: float,
     ) -> None:
         self._requests, self._time = requests, session_time
-        self._listener, self._files = listener, files
-        self._played, self._source = played, source
-        self._latency_seconds = input_latency_seconds
+        self._sources, self._files = sources, files
         self._entries: dict[str, CaptureEntry] = {}
         self._newest: Bounded[str, str] = Bounded(MOST_CLIENTS)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -248,51 +233,10 @@ class CaptureRegistry:
                 self._publish(entry, "recording")
                 self._start_task(self._read(entry, command))
             case CaptureStart() | CaptureLast():
-                entry.running = self._record(command, now_seconds)
+                entry.running = self._sources.begin(command, now_seconds)
                 entry.bars = command.bars or 0
-                if self._listener is not None and self._listener.state != "ready":
-                    # The last ring is still there, but gets no more audio.
-                    entry.running.input_lost()
                 self._publish(entry, entry.running.state)
                 self._update(entry, entry.running, now_seconds)
-
-    def _record(self, command: CaptureStart | CaptureLast, now_seconds: float) -> Capture:
-        """Begin the capture of sound, of notes, or of both."""
-        chosen = command.source or self._source()
-        if chosen == "auto" and not self._played.is_open:
-            chosen = "sound"
-        remarks: tuple[str, ...] = ()
-        if chosen == "auto" and (self._listener is None or self._listener.ring is None):
-            chosen = "midi"
-            if self._listener is not None:
-                remarks = (f"no input to record: {self._listener.detail}; {NOTES_COUNT}",)
-        sources: list[SoundSource | NoteSource] = []
-        session = (
-            self._time.bar_lines,
-            self._time.tempo_bpm(),
-            first_meter(self._time.meter()),
-            command.id,
-        )
-        if chosen != "midi":
-            sources.append(SoundSource(self._ring(), self._latency_seconds, *session))
-        if chosen != "sound":
-            sources.append(NoteSource(self._open_notes(), *session))
-        begun = [_begun(source, command, now_seconds) for source in sources]
-        capture = begun[0] if len(begun) == 1 else SoundOrNotes(*begun)
-        capture.remarks += remarks
-        return capture
-
-    def _open_notes(self) -> PlayedNotes:
-        if not self._played.is_open:
-            raise NoInput("no MIDI input is open: plug one in, and run the daemon with --midi auto")
-        return self._played
-
-    def _ring(self) -> Ring:
-        if self._listener is None:
-            raise NoInput("the daemon runs with input none: start it with an input to record")
-        if self._listener.ring is None:
-            raise NoInput(f"no input to record: {self._listener.detail}")
-        return self._listener.ring
 
     def _update(self, entry: CaptureEntry, running: Capture, now_seconds: float) -> None:
         before = running.state
@@ -443,14 +387,6 @@ class CaptureRegistry:
             bar = min(bar, entry.bars or bar)
         changed = CaptureChanged(entry.id, state, seconds, peak_db, bar, entry.bars)
         self._requests.publish(changed)
-
-
-def _begun(
-    source: SoundSource | NoteSource, command: CaptureStart | CaptureLast, now_seconds: float
-) -> Capture:
-    if isinstance(command, CaptureStart):
-        return capture_begin.start(source, command.bars, now_seconds)
-    return capture_begin.last(source, command.bars, now_seconds)
 
 
 def client_of(id: str) -> str:

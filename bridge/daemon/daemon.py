@@ -48,6 +48,7 @@ from bridge.commands import (
 from bridge.config import NO_INPUT, NO_OUTPUT, OPTIONS, RunOptions
 from bridge.control import Control, MidiControl, OscControl
 from bridge.control.addresses import event_message
+from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.captures import CaptureRegistry
 from bridge.daemon.clock_readers import ClockReaders
 from bridge.daemon.defaults import SessionDefaults
@@ -218,15 +219,13 @@ class Daemon:
                 output=None if self._output is None else self._output.player,
             )
         )
-        self._played = PlayedNotes()
         self._midi_clock = MidiClock(
             partial(self._clocks.update, "midi"),
             lambda: defaults.settings.get("tempo_bpm"),
             offset_seconds=options.clock_offset_ms / 1000,
         )
         self._midi_receivers: list[Callable[[Sequence[MidiMessage]], None]] = [
-            self._midi_clock.received,
-            self._played.received,
+            self._midi_clock.received
         ]
         self._midi = MidiPorts(
             options.midi, self._receive_midi, self._midi_changed, output=options.midi_out
@@ -239,15 +238,22 @@ class Daemon:
                 send=self._midi.send,
             )
             self._controls.append(midi)
-            self._midi_receivers.append(midi.received)
+            self._played = PlayedNotes(midi.is_mapped)
+            # First the notes: a command may take them.
+            self._midi_receivers += [self._played.received, midi.received]
+        else:
+            self._played = PlayedNotes()
         self._captures = CaptureRegistry(
             self._requests,
             self._time,
-            listener=self._listener,
-            played=self._played,
-            source=lambda: defaults.source,
+            sources=CaptureSources(
+                self._time,
+                listener=self._listener,
+                input_latency_seconds=options.input_latency_ms / 1000,
+                played=self._played,
+                source=lambda: defaults.source,
+            ),
             files=MelodyFiles((*usual_roots(), *_working_folder(), folder, *options.melody_roots)),
-            input_latency_seconds=options.input_latency_ms / 1000,
         )
         self._session = Session(
             options,

@@ -22,10 +22,17 @@ from bridge.melody.midi_file import (
     NoteEvent,
     parse_midi,
 )
-from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, Meter, Note, Take, TempoMap, shortest_tempo
+from bridge.timing import (
+    MAX_TEMPO_BPM,
+    MIN_TEMPO_BPM,
+    PERCUSSION_CHANNEL,
+    Meter,
+    Note,
+    Take,
+    TempoMap,
+    shortest_tempo,
+)
 
-PERCUSSION_CHANNEL = 9
-"""Channel 10 as musicians count: its note numbers are drums, not pitches."""
 DEFAULT_TEMPO_MICROSECONDS = 500_000
 """A quarter note at 120 bpm: the MIDI file format's default."""
 

@@ -15,6 +15,10 @@ from bridge.midi.times import FrameClock
 MOST_WAITING = 1000
 """Messages that wait for the next JACK cycle; more are dropped."""
 
+FLUSH_SECONDS = 0.5
+"""How long closing waits for the messages that are still to be sent, such as lights off."""
+_FLUSH_STEP_SECONDS = 0.005
+
 
 class JackPorts:
     """The ports `Melody Bridge:in` and `Melody Bridge:out`; other programs connect them.
@@ -57,7 +61,10 @@ class JackPorts:
             self._outbox.append(data)
 
     def close(self) -> None:
-        """Close the ports."""
+        """Close the ports, once what waits for the output is sent."""
+        deadline = time.perf_counter() + FLUSH_SECONDS
+        while self._outbox and not self._server_ended.is_set() and time.perf_counter() < deadline:
+            time.sleep(_FLUSH_STEP_SECONDS)
         if self._client is not None:
             self._client.close()
         self._client = None
@@ -90,8 +97,8 @@ class JackPorts:
         origin = inbox.source(source.name) if source is not None else None
 
         def process(frames: int) -> None:
-            frames_since = client.frames_since_cycle_start
-            clock.begin_cycle(client.last_frame_time, frames_since, time.perf_counter())
+            now_frame = client.frame_time
+            clock.begin_cycle(client.last_frame_time, now_frame, time.perf_counter())
             if origin is not None:
                 for frame, data in source.incoming_midi_events():
                     inbox.put(Delivery(clock.seconds(frame), origin, bytes(data)))

@@ -17,6 +17,10 @@ AUTO, JACK, NONE = "auto", "jack", "none"
 LOOPS = ("midi through", "iac driver")
 """Where what is sent out comes in again: ALSA's and CoreMIDI's. Only their names select them."""
 
+_ALSA_NUMBERS = re.compile(r" (\d+):\d+$")
+_FIRST_ALSA_PROGRAM = 128
+"""ALSA's clients below are the kernel's: devices, and Midi Through."""
+
 
 @dataclass(frozen=True)
 class ListedPort:
@@ -26,11 +30,13 @@ class ListedPort:
         index: its present place in the list.
         name: without the numbers that change when it is plugged in again; unique in the list.
         identity: changes when the port was plugged in again, where the system shows that.
+        is_program: whether it is known to be another program's, and no device's.
     """
 
     index: int
     name: str
     identity: str
+    is_program: bool = False
 
     @property
     def is_own(self) -> bool:
@@ -56,7 +62,7 @@ def read_list(raw_names: Sequence[str], platform: str = sys.platform) -> list[Li
         unique = name if count[name] == 1 else f"{name} {count[name]}"
         # Only ALSA's numbers are the port's own; elsewhere they may be another port's tomorrow.
         identity = raw if platform == "linux" else unique
-        listed.append(ListedPort(index, unique, identity))
+        listed.append(ListedPort(index, unique, identity, _is_program(raw, platform)))
     return listed
 
 
@@ -69,7 +75,8 @@ def chosen(
     """The ports to open.
 
     Args:
-        selection: `AUTO`: all but own ports and loops; else a name or part of one, in any case.
+        selection: `AUTO`: all but loops and programs' ports, since a program plays into our own
+            port; else a name or part of one, in any case.
         kind: for the message.
         is_open: whether a port is open already: it stays the chosen one of several.
 
@@ -78,7 +85,7 @@ def chosen(
     """
     candidates = [port for port in listed if not port.is_own]
     if selection == AUTO:
-        return [port for port in candidates if not port.is_loop]
+        return [port for port in candidates if not (port.is_loop or port.is_program)]
     text = " ".join(selection.split()).casefold()
     exact = [port for port in candidates if port.name.casefold() == text]
     matching = exact or [port for port in candidates if text in port.name.casefold()]
@@ -96,4 +103,9 @@ def _stable(raw: str, index: int, platform: str) -> str:
     """Without ALSA's ` 20:0`, and without the index that RtMidi adds on Windows."""
     if platform == "win32":
         return raw.removesuffix(f" {index}")
-    return re.sub(r" \d+:\d+$", "", raw)
+    return _ALSA_NUMBERS.sub("", raw)
+
+
+def _is_program(raw: str, platform: str) -> bool:
+    numbers = _ALSA_NUMBERS.search(raw) if platform == "linux" else None
+    return numbers is not None and int(numbers[1]) >= _FIRST_ALSA_PROGRAM

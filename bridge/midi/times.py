@@ -43,15 +43,16 @@ class DeltaClock:
         while offsets and offsets[-1][1] >= offset:
             offsets.pop()
         offsets.append((arrival_seconds, offset))
-        self._seconds = max(self._seconds, self._driver_seconds + offsets[0][1])
+        seconds = min(arrival_seconds, self._driver_seconds + offsets[0][1])
+        self._seconds = max(self._seconds, seconds)
         return self._seconds
 
 
 class FrameClock:
     """Times of JACK frames, from one pair of a frame and a time for each cycle.
 
-    The process callback comes late by a varying time. JACK says by how many frames, rounded; the
-    median of some cycles removes the rounding and single errors.
+    The process callback comes late by a varying time. JACK says which frame it is by then, rounded;
+    the median of some cycles removes most of the rounding, and single errors.
     """
 
     def __init__(self, sample_rate: int) -> None:
@@ -63,21 +64,29 @@ class FrameClock:
         self._frames = 0
         self._offsets: deque[float] = deque(maxlen=CYCLES)
         self._offset = 0.0
+        self._seconds = float("-inf")
 
-    def begin_cycle(self, frame: int, frames_since: int, now_seconds: float) -> None:
+    def begin_cycle(self, frame: int, now_frame: int, now_seconds: float) -> None:
         """Note the relation of both clocks at the beginning of a process callback.
 
         Args:
             frame: the cycle's first, as `jack_last_frame_time` gives it, modulo 2³².
-            frames_since: from the beginning of the cycle until now.
-            now_seconds: on `time.perf_counter`.
+            now_frame: the present one, as `jack_frame_time` estimates it, modulo 2³².
+            now_seconds: the present, on `time.perf_counter`.
         """
         # The counter wraps after 27 hours at 44.1 kHz.
         self._frames += (frame - (frame if self._last_frame is None else self._last_frame)) % 2**32
         self._last_frame = frame
+        # The estimate may be some frames before the cycle.
+        frames_since = (now_frame - frame + 2**31) % 2**32 - 2**31
         self._offsets.append(now_seconds - (self._frames + frames_since) / self._rate)
         self._offset = statistics.median(self._offsets)
 
     def seconds(self, frame: int) -> float:
-        """The time of a frame of this cycle, counted from its first, on `time.perf_counter`."""
-        return self._offset + (self._frames + frame) / self._rate
+        """The time of a frame on `time.perf_counter`; never before the last one that was asked.
+
+        Args:
+            frame: counted from the cycle's first.
+        """
+        self._seconds = max(self._seconds, self._offset + (self._frames + frame) / self._rate)
+        return self._seconds

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from bridge.errors import NoInput, NoOutput
+from bridge.process.answer import answer_of
 from bridge.process.native_stderr import native_stderr_dropped
 
 Kind = Literal["input", "output"]
@@ -58,14 +58,8 @@ def list_devices() -> list[Device]:
         NoInput: PortAudio is not installed, or does not answer.
     """
     try:
-        result = subprocess.run(
-            [sys.executable, "-m", "bridge.soundcard.devices"],
-            capture_output=True,
-            text=True,
-            timeout=ANSWER_SECONDS,
-        )
-        answer = json.loads(result.stdout)
-    except subprocess.TimeoutExpired as error:
+        answer = answer_of("bridge.soundcard.devices", ANSWER_SECONDS)
+    except TimeoutError as error:
         raise NoInput(
             f"PortAudio has not answered for {ANSWER_SECONDS} s: unplug the device that was "
             "plugged in last, or restart the audio server"
@@ -77,18 +71,10 @@ def list_devices() -> list[Device]:
     return [Device(**device) for device in answer["devices"]]
 
 
-def main(*, as_json: bool) -> int:
-    """Print all devices, one a line; return the exit status.
-
-    Raises:
-        NoInput: PortAudio is not installed, or does not answer.
-    """
-    devices = list_devices()
-    if as_json:
-        print(json.dumps([asdict(device) for device in devices]))
-        return 0
+def describe(devices: Sequence[Device]) -> Iterator[str]:
+    """A line for each device, or one that says what to do."""
     if not devices:
-        print("no devices: plug one in, or start the audio server")
+        yield "no devices: plug one in, or start the audio server"
     for device in devices:
         defaults = [
             word
@@ -98,12 +84,11 @@ def main(*, as_json: bool) -> int:
             )
             if is_default
         ]
-        print(
+        yield (
             f"{device.index:3} {device.full_name} ({device.input_channels} in, "
             f"{device.output_channels} out, {device.sample_rate} Hz)"
             + (f", default {' and '.join(defaults)}" if defaults else "")
         )
-    return 0
 
 
 def find_device(devices: Sequence[Device], selection: str | int | None, kind: Kind) -> Device:

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Literal
 
 from bridge import __version__
+from bridge.commands import MidiPortsChanged
 from bridge.config import NO_INPUT, NO_OUTPUT, RunOptions
 from bridge.config.flags import add_config_flag, add_flags, run_options
 from bridge.errors import BridgeError
+from bridge.midi import MidiPorts, names
 from bridge.rendering import outputs
 
 Verdict = Literal["ok", "warning", "failure"]
@@ -67,6 +69,7 @@ def examine(options: RunOptions) -> Iterator[Finding]:
     yield _clips(options.clips or outputs.clips_folder())
     yield _log_file()
     yield from _sound(options)
+    yield from _midi(options)
     yield _model(options.model)
     yield _device(options.device)
 
@@ -218,6 +221,38 @@ async def _record(options: RunOptions) -> _Recorded:
         return _Recorded(detail, peak_db(samples))
     finally:
         await listener.stop()
+
+
+def _midi(options: RunOptions) -> Iterator[Finding]:
+    """Open the selected MIDI ports, as the daemon does."""
+    if options.midi == options.midi_out == names.NONE:
+        return
+    opened = asyncio.run(_open_midi(options))
+    missing = (options.midi not in (names.AUTO, names.NONE) and not opened.inputs) or (
+        options.midi_out != names.NONE and not opened.outputs
+    )
+    if missing:
+        remedy = "`melody-bridge devices` lists the ports; --midi and --midi-out choose"
+        yield Finding("MIDI", "warning", opened.detail, remedy)
+    else:
+        yield Finding("MIDI", "ok", opened.detail)
+
+
+async def _open_midi(options: RunOptions) -> MidiPortsChanged:
+    opened: asyncio.Future[MidiPortsChanged] = asyncio.get_running_loop().create_future()
+
+    def note(change: MidiPortsChanged) -> None:
+        if not opened.done():
+            opened.set_result(change)
+
+    ports = MidiPorts(options.midi, lambda messages: None, note, output=options.midi_out)
+    ports.start()
+    try:
+        return await asyncio.wait_for(opened, OPENING_SECONDS)
+    except TimeoutError:
+        return MidiPortsChanged((), (), "the MIDI process does not answer")
+    finally:
+        await ports.stop()
 
 
 def _output(options: RunOptions) -> Finding:

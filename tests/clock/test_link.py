@@ -88,7 +88,9 @@ def test_a_tempo_is_set_for_all_only_when_asked() -> None:
                 observed.reader.set_tempo(Fraction(937, 10))
                 changed = await observed.reading(lambda reading: reading.tempo_bpm != 100, "tempo")
                 assert changed.tempo_bpm == Fraction(937, 10)
-                assert peer.where().tempo_bpm == pytest.approx(93.7, abs=0.001)
+                await observed.until(
+                    lambda: abs(peer.where().tempo_bpm - 93.7) < 0.001, "tempo at the peer"
+                )
 
     asyncio.run(sets())
 

@@ -50,11 +50,17 @@ class Stage:
         self.events: list[Event] = []
         self.sent: list[bytes] = []
         self._refuses = refuses
-        self.control = MidiControl(path, bars=4, on_event=self._publish, send=self.sent.append)
+        self.send: Callable[[bytes], None] = self.sent.append
+        self.control = MidiControl(
+            path, bars=4, on_event=self._publish, send=lambda data: self.send(data)
+        )
         self._seconds = time.perf_counter()
 
     async def start(self) -> None:
         await self.control.start(self._on_command)
+
+    def is_mapped(self, *data: int, port: str = "keys") -> bool:
+        return self.control.is_mapped(MidiMessage(self._seconds, port, bytes(data)))
 
     def play(self, *data: int, port: str = "keys", after: float = 0.0) -> None:
         """Receive a message, `after` seconds later than the one before."""
@@ -421,3 +427,14 @@ def test_no_message_stops_it(on_stage: Callable[..., Stage]) -> None:
     stage = on_stage(test, text)
     assert PANIC in stage.commands
     assert not any("defect" in event.message for event in stage.events if isinstance(event, Failed))
+
+
+def test_the_notes_of_the_map_are_commands_and_all_others_are_melody(
+    on_stage: Callable[..., Stage],
+) -> None:
+    async def test(stage: Stage) -> None:
+        assert stage.is_mapped(0x90, 36, 100)
+        assert not stage.is_mapped(0x90, 37, 100)
+        assert not stage.is_mapped(0xF8)
+
+    on_stage(test, "[[map]]\nnote = 36\ndo = '/bridge/panic'")

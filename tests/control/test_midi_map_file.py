@@ -85,6 +85,14 @@ def test_controls(control: str, trigger: Trigger) -> None:
         ("do='/bridge/set'\narguments=['tempo_bpm', '{value}']\nto=[80, 140]", Scale(80.0, 140.0)),
         ("do='/bridge/set'\narguments=['tempo_lock', '{value}']\nto=[0, 1]", Scale(0, 1)),
         ("do='/bridge/generate'\narguments=['preset', '{value}']", Scale(choices=PRESETS)),
+        (
+            "do='/bridge/set'\narguments=['lead', '{value}']",
+            Scale(choices=("highest", "last", "loudest")),
+        ),
+        (
+            "do='/bridge/capture/start'\narguments=['source', '{value}']",
+            Scale(choices=("sound", "midi", "auto")),
+        ),
         ("do='/bridge/capture/last'\narguments=['{value}']\nto=[1, 8]", Scale(1, 8)),
         ("do='/bridge/set'\narguments=['bars', 8]", None),
     ],

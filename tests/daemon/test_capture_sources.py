@@ -26,6 +26,7 @@ from bridge.commands import (
     Transport,
 )
 from bridge.config import RunOptions
+from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.captures import CaptureRegistry
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.melody_files import MelodyFiles
@@ -60,14 +61,20 @@ class Stage:
         self._noise = np.random.default_rng(1)
         self._messages: list[MidiMessage] = []
         defaults = SessionDefaults(RunOptions(source=source))
+        session_time = SessionTime(
+            lambda: self.clock, lambda: ClipSettings(tempo_bpm=Fraction(120))
+        )
         self.captures = CaptureRegistry(
             self.requests,
-            SessionTime(lambda: self.clock, lambda: ClipSettings(tempo_bpm=Fraction(120))),
-            listener=self.listener if has_input else None,  # type: ignore[arg-type]
-            played=self.played,
-            source=lambda: defaults.source,
+            session_time,
+            sources=CaptureSources(
+                session_time,
+                listener=self.listener if has_input else None,  # type: ignore[arg-type]
+                input_latency_seconds=0.0,
+                played=self.played,
+                source=lambda: defaults.source,
+            ),
             files=MelodyFiles(()),
-            input_latency_seconds=0.0,
         )
 
     def plug_in(self) -> None:
@@ -245,6 +252,44 @@ def test_auto_says_that_neither_sound_nor_notes_came(make_stage: MakeStage) -> N
         assert end.message.endswith("check the microphone; no note was played either")
         (remark,) = stage.remarks("me-1")
         assert remark.startswith("no sound in the first bar")
+
+    in_loop(work)
+
+
+@pytest.mark.parametrize("pause_seconds", [1.0, 20.0])
+def test_while_the_daw_is_stopped_a_recent_hum_is_preferred_to_notes_of_long_ago(
+    make_stage: MakeStage, pause_seconds: float
+) -> None:
+    async def work() -> None:
+        stage = make_stage()
+        stage.plug_in()
+        stage.plays = False
+        stage.play(1, 1, 60)
+        await stage.run(3.0)
+        hum = stage.now + pause_seconds
+        stage.hum.append((hum, hum + 1.5))
+        await stage.run(pause_seconds + 2.0)
+        stage.captures.begin(CaptureLast("me-1", 2), stage.now)
+        await stage.run(0.5)
+        melody = await stage.melody("me-1")
+        assert isinstance(melody, Waveform) == (pause_seconds == 20)
+        (remark,) = stage.remarks("me-1")
+        taken = "the sound came long after" if pause_seconds == 20 else "notes and sound came"
+        assert remark.startswith(taken)
+
+    in_loop(work)
+
+
+def test_auto_says_that_the_last_bars_have_neither_sound_nor_notes(make_stage: MakeStage) -> None:
+    async def work() -> None:
+        stage = make_stage()
+        stage.plug_in()
+        await stage.run(5.5)
+        stage.captures.begin(CaptureLast("me-1", 1), stage.now)
+        await stage.run(0.5)
+        end = await stage.ended("me-1")
+        assert isinstance(end, Failed) and end.code == "silent-melody"
+        assert end.message.endswith("no note was played either")
 
     in_loop(work)
 

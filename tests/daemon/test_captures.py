@@ -30,6 +30,7 @@ from bridge.commands import (
     Remark,
 )
 from bridge.daemon import captures as module
+from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.captures import MOST_CAPTURES, MOST_OPEN_NOTES, NOTES_SECONDS, CaptureRegistry
 from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.notes import MOST_NOTES
@@ -57,15 +58,18 @@ class Harness:
     def __init__(self, listener: FakeListener | None = None, roots: tuple[Path, ...] = ()) -> None:
         self.published: list[Event] = []
         self.requests = RequestRegistry(self.published.append)
-        self.played = PlayedNotes()
+        session_time = SessionTime(OscClock, lambda: ClipSettings(tempo_bpm=Fraction(120)))
         self.captures = CaptureRegistry(
             self.requests,
-            SessionTime(OscClock, lambda: ClipSettings(tempo_bpm=Fraction(120))),
-            listener=listener,  # type: ignore[arg-type]
-            played=self.played,
-            source=lambda: "auto",
+            session_time,
+            sources=CaptureSources(
+                session_time,
+                listener=listener,  # type: ignore[arg-type]
+                input_latency_seconds=0.0,
+                played=PlayedNotes(),
+                source=lambda: "auto",
+            ),
             files=MelodyFiles(roots),
-            input_latency_seconds=0.0,
         )
 
     def ends(self, id: str) -> list[Event]:

@@ -17,6 +17,7 @@ from bridge.commands import (
     LayerChanged,
     LayerState,
     Level,
+    MidiPortsChanged,
     OutputChanged,
     OutputUnderflowed,
     Pong,
@@ -49,12 +50,15 @@ def test_the_newest_event_of_each_kind_is_the_state() -> None:
         EngineChanged("ready", "pocket on cpu"),
         InputChanged("ready", "microphone", 48_000),
         Level(-6.0, -20.0),
+        MidiPortsChanged(("Keys",), ()),
+        MidiPortsChanged((), (), "no keys"),
         CLOCK,
         BeatReached(4),
         BeatReached(5),
     )
     assert snapshot.engine == EngineChanged("ready", "pocket on cpu")
     assert snapshot.level == Level(-6.0, -20.0)
+    assert snapshot.midi == MidiPortsChanged((), (), "no keys")
     assert (snapshot.clock, snapshot.beat) == (CLOCK, 5)
 
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -90,7 +90,7 @@ def linked(tempo_bpm: float, *, shares_start_stop: bool = True) -> Iterator[Link
 
 
 @pytest.fixture
-def own_network() -> Iterator[None]:
+def own_network(require_program: Callable[[str], str]) -> Iterator[None]:
     """Give the test, and the processes that it starts, a network with a loopback device alone.
 
     Link then meets no peers of other tests, and no other machine hears it. Without the right to do
@@ -99,6 +99,7 @@ def own_network() -> Iterator[None]:
     if sys.platform != "linux":
         pytest.skip("needs Linux: a network namespace")
     pytest.importorskip("link")
+    ip = require_program("ip")
     before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     libc = ctypes.CDLL(None, use_errno=True)
     try:
@@ -108,7 +109,7 @@ def own_network() -> Iterator[None]:
                 pytest.fail(missing)
             pytest.skip(missing)
         try:
-            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            subprocess.run([ip, "link", "set", "lo", "up"], check=True)
             yield
         finally:
             assert libc.setns(before, _CLONE_NEWNET) == 0

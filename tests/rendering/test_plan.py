@@ -14,9 +14,11 @@ from bridge import cli
 from bridge.audio import Waveform
 from bridge.chroma import STEP_SECONDS
 from bridge.config import merge
+from bridge.delivery import write_take
 from bridge.errors import BadArgument
 from bridge.melody.audio_file import read_audio
 from bridge.rendering.plan import RenderPlan, prepare
+from bridge.timing import Note, Take
 
 MELODIES = Path(__file__).parents[1] / "melodies"
 CASES = Path(__file__).parents[1] / "cases"
@@ -101,6 +103,15 @@ def test_bars_of_a_midi_file_follow_its_own_tempo_and_first_bar_line(tmp_path: P
     assert changing.tempo_bpm == 60
     pickup = plan_of(tmp_path, melody=CASES / "pickup.mid", bars=1, melody_start="1bars")
     assert beats(pickup) == [B, G, D, C]
+
+
+def test_the_lead_of_a_midi_files_chords_is_an_option(tmp_path: Path) -> None:
+    chord = (Note(Fraction(0), Fraction(4), 60, 127), Note(Fraction(0), Fraction(4), 67, 60))
+    path = write_take(tmp_path, Take(chord), title="chord", tempo_bpm=Fraction(60))
+    for lead, pitch_class in (("highest", 7), ("loudest", 0)):
+        plan = plan_of(tmp_path, melody=path, bars=1, lead=lead)
+        assert set(beats(plan)) == {pitch_class}
+        assert plan.options.sidecar_values()["lead"] == lead
 
 
 def test_silence_in_front_of_a_recording_is_offered_to_be_cut(tmp_path: Path) -> None:

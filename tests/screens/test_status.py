@@ -27,6 +27,7 @@ from bridge.commands import (
     LayerChanged,
     Level,
     Listening,
+    MidiPortsChanged,
     OutputChanged,
     OutputUnderflowed,
     Progress,
@@ -74,6 +75,7 @@ def test_input_transport_clients_requests_and_clips_are_shown() -> None:
         Level(-6.0, -30.0),
         InputOverflowed(3),
         ClockChanged("osc", 93.7, 7, 8, True),
+        MidiPortsChanged(("Launchkey",), (), "from Launchkey"),
         DefaultsChanged(ClipSettings(bars=8, preset="lofi-keys")),
         ClientsChanged(("live1 (7772)", "unnamed (9001)")),
         RequestBegun("me-1", "generate"),
@@ -86,9 +88,9 @@ def test_input_transport_clients_requests_and_clips_are_shown() -> None:
     text = drawn(snapshot)
     for words in (
         *("pocket on cpu, 2 waiting", "Scarlett 2i2, 48000 Hz", "-6.0 dBFS", "3 overflows"),
-        *("93.7 bpm, 7/8, playing", "live1 (7772), unnamed (9001)", "live1-7", "50%"),
+        *("osc: 93.7 bpm, 7/8, playing", "live1 (7772), unnamed (9001)", "live1-7", "50%"),
         *("live1-8  waits, number 2 in the queue", "clip 1.wav  0.91"),
-        "bars 8, preset lofi-keys",
+        *("bars 8, preset lofi-keys", "midi       from Launchkey"),
     ):
         assert words in text
     assert text.index("clip 2.wav") < text.index("clip 1.wav")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from bridge.errors import NoInput, NoOutput
 from bridge.soundcard import devices as devices_module
-from bridge.soundcard.devices import Device, find_device, list_devices, main, portaudio
+from bridge.soundcard.devices import Device, describe, find_device, list_devices, portaudio
 from tests.peers.jack import SAMPLE_RATE, JackServer, loopback
 
 JACK = "JACK Audio Connection Kit"
@@ -86,30 +85,14 @@ def test_the_devices_of_a_server_are_listed(jack_server: JackServer) -> None:
     assert listed == [system, Device(1, name, JACK, 1, 1, SAMPLE_RATE, False, False)]
 
 
-def test_devices_are_printed_as_text_and_as_json(
-    jack_server: JackServer, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert main(as_json=False) == 0
-    message, errors = capfd.readouterr()
-    assert (
-        message == f"  0 system, {JACK} (2 in, 2 out, {SAMPLE_RATE} Hz), default input and output\n"
-    )
-    assert main(as_json=True) == 0
-    (read,) = json.loads(capfd.readouterr().out)
-    assert (read["name"], read["input_channels"], read["is_default_input"]) == ("system", 2, True)
-    assert errors == ""
+def test_a_device_is_described_on_a_line(jack_server: JackServer) -> None:
+    assert list(describe(list_devices())) == [
+        f"  0 system, {JACK} (2 in, 2 out, {SAMPLE_RATE} Hz), default input and output"
+    ]
 
 
-def test_an_empty_list_says_what_to_do(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", f"nowhere-{os.getpid()}")
-    if list_devices():
-        pytest.skip("this machine has a sound card")
-    assert main(as_json=False) == 0
-    assert capfd.readouterr() == ("no devices: plug one in, or start the audio server\n", "")
-    assert main(as_json=True) == 0
-    assert capfd.readouterr() == ("[]\n", "")
+def test_an_empty_list_says_what_to_do() -> None:
+    assert list(describe([])) == ["no devices: plug one in, or start the audio server"]
 
 
 @pytest.mark.parametrize(

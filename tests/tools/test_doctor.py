@@ -82,6 +82,19 @@ def test_each_problem_is_found(tmp_path: Path) -> None:
     assert "output" not in findings and "output none" not in findings
 
 
+def test_midi_ports_are_opened_as_the_daemon_does(jack_server: JackServer) -> None:
+    _, findings = examined(
+        *("--input", "none", "--osc-port", "0", "--midi", "jack", "--midi-out", "jack")
+    )
+    assert findings["MIDI"]["verdict"] == "ok"
+    assert findings["MIDI"]["found"] == "from Melody Bridge:in; to Melody Bridge:out"
+    jack_server.stop()
+    status, findings = examined("--input", "none", "--osc-port", "0", "--midi", "jack")
+    assert status == 0 and findings["MIDI"]["verdict"] == "warning"
+    assert findings["MIDI"]["found"] == "there is no JACK server: start it"
+    assert "MIDI" not in examined("--input", "none", "--osc-port", "0", "--midi", "none")[1]
+
+
 def test_a_checkpoint_that_was_cut_is_found(model: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(model, tmp_path / "model")
     weights = folder / "model.safetensors"

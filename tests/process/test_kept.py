@@ -1,0 +1,73 @@
+"""A kept child is replaced when it ends or is blocked, and stops in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bridge.process import kept
+from bridge.process.kept import KeptChild
+from tests.children import is_blocked, steps
+from tests.peers.wait import PATIENCE_SECONDS
+from tests.processes import KILL
+
+
+class Observed:
+    """A kept child, its messages and its faults."""
+
+    def __init__(self, target: Callable[..., None], *arguments: Any) -> None:
+        self.messages: list[object] = []
+        self.faults: list[str] = []
+        self.kept = KeptChild(
+            target,
+            lambda: arguments,
+            name="test process",
+            on_message=self.messages.append,
+            on_fault=self.faults.append,
+        )
+
+    async def until(self, reached: Callable[[], object]) -> None:
+        deadline = time.perf_counter() + PATIENCE_SECONDS
+        while not reached():
+            assert time.perf_counter() < deadline, (self.messages, self.faults)
+            await asyncio.sleep(0.01)
+
+
+def test_a_process_that_ends_is_started_again_and_stops_in_good_order() -> None:
+    async def run() -> None:
+        observed = Observed(steps, "here")
+        observed.kept.start()
+        await observed.until(lambda: observed.messages == ["here"])
+        pid = observed.kept.pid
+        assert pid is not None
+        os.kill(pid, KILL)
+        await observed.until(lambda: observed.messages == ["here", "here"])
+        (fault,) = observed.faults
+        assert fault.startswith("the test process ended (")
+        assert observed.kept.pid not in (pid, None)
+        await observed.kept.stop()
+        assert observed.kept.pid is None
+        assert observed.messages == ["here", "here", "stopped"]
+        assert len(observed.faults) == 1
+
+    asyncio.run(run())
+
+
+def test_a_process_that_a_driver_blocks_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "STUCK_SECONDS", 1.0)
+
+    async def run() -> None:
+        observed = Observed(is_blocked)
+        observed.kept.start()
+        await observed.until(lambda: observed.kept.pid)
+        pid = observed.kept.pid
+        await observed.until(lambda: observed.kept.pid not in (pid, None))
+        assert "a driver blocks the test process, which is replaced" in observed.faults
+        await observed.kept.stop()
+
+    asyncio.run(run())
