@@ -99,7 +99,6 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     ),
     ("/bridge/clock", [], SelectClock()),
     ("/bridge/clock", ["midi"], SelectClock("midi")),
-    ("/bridge/clock", [""], SelectClock()),
     ("/bridge/clock", ["auto"], SelectClock("auto")),
     ("/bridge/tap", [], Tap(5.0)),
     ("/bridge/start", [], StartClock(5.0)),
@@ -113,7 +112,6 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     ("/bridge/capture/start", ["me-1", 4], CaptureStart("me-1", 4)),
     ("/bridge/capture/start", ["me-1", "source", "midi"], CaptureStart("me-1", None, "midi")),
     ("/bridge/capture/start", ["me-1", 4, "source", "Auto"], CaptureStart("me-1", 4, "auto")),
-    ("/bridge/capture/start", ["me-1", 4, "source", ""], CaptureStart("me-1", 4)),
     ("/bridge/capture/last", ["me-1", 4, "source", "sound"], CaptureLast("me-1", 4, "sound")),
     ("/bridge/set", ["source", "midi"], SetDefaults(ClipSettings(source="midi"))),
     ("/bridge/unset", ["source"], UnsetDefaults(("source",))),
@@ -450,3 +448,9 @@ def test_numbers_of_events_have_the_types_of_the_protocol() -> None:
 def test_ids_paths_and_codes_are_never_cut() -> None:
     _, arguments = event_message(Failed("me-1", "bad-argument", "because"))
     assert [type(value) for value in arguments] == [Uncut, Uncut, str]
+
+
+def test_an_empty_source_is_not_set() -> None:
+    assert read_command("/bridge/clock", [""], 0.0) == SelectClock()
+    capture = read_command("/bridge/capture/start", ["me-1", 4, "source", ""], 0.0)
+    assert capture == CaptureStart("me-1", 4)
