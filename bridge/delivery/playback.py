@@ -84,7 +84,6 @@ class Playback:
             Cancelled: another command for the layer came before the clip was prepared.
         """
         self._turns[layer] += 1
-        self._wanted[layer] = clip
         await self._load(layer, clip, self._tempo_for(clip))
 
     def stream(self, clip: PlayableClip, layer: int = 0) -> ClipStream:
@@ -235,7 +234,7 @@ class Playback:
             raise NoOutput(f"nothing plays: {player.detail}")
         waveform = await at_tempo(clip, tempo_bpm, self._stretch)
         memory = await asyncio.to_thread(make)
-        if turn != self._turns[number]:
+        if turn != self._turns[number] or (follows and clip is not self._wanted[number]):
             memory.unlink()
             raise Cancelled(f"{clip.name}: another command for layer {number + 1} came meanwhile")
         if player.state != "ready" or form != (player.sample_rate, player.channels):
@@ -244,6 +243,7 @@ class Playback:
         player.load(memory)
         loaded = LoadedClip(clip, memory, tempo_bpm, follows)
         self._remark_if_far(clip, tempo_bpm)
+        self._wanted[number] = clip
         self._free(self._layers[number].expect(loaded))
         self.poll(self._now())
 

@@ -159,17 +159,18 @@ class Mixer:
             self._silence(block)
 
     def _take_commands(self) -> bool:
-        """Hand the commands to their layers; return whether all are to be silent."""
-        silences = False
+        """Hand the commands to their layers; return whether all are to be silent.
+
+        Commands after a `Silence` wait for the next block.
+        """
         while self._commands:
             command = self._commands.popleft()
             if isinstance(command, Silence):
-                silences = True
                 for layer in self._layers:
                     layer.forget()
-            else:
-                self._layers[command.layer].expect(command)
-        return silences
+                return True
+            self._layers[command.layer].expect(command)
+        return False
 
     def _render(self, block: Samples, frame: int) -> None:
         block[:] = 0

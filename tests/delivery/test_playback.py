@@ -397,7 +397,9 @@ def test_an_output_that_is_away_is_an_error_and_what_played_comes_back_with_it()
             on.playback.output_changed()
             await on.settle()
             await on.run(0.5)
-            assert on.events[-1].state == "playing"
+            assert on.events[-1] == LayerChanged(1, "playing", "clicks", "", -6.0206, False)
+            # What was refused while it was away is not played now.
+            assert on.player.status.layers[1] == (0, 0)
 
     asyncio.run(away())
 

@@ -183,6 +183,16 @@ def test_panic_is_silent_within_one_block_without_a_click(block: int) -> None:
     assert steps < 3 * 0.2 * (2 * np.pi * 220 / 44_100 + 3 / min(block, FADE))
 
 
+def test_a_start_that_follows_a_panic_is_heard() -> None:
+    with clip_memory(noise(9000)) as clip:
+        mixer = given(Start(0, clip.number, 0))
+        render(mixer, 512)
+        for command in (Silence(), Start(0, clip.number)):
+            mixer.give(command)
+        assert not render(mixer, 512, first=512)[FADE:].any()
+        assert (render(mixer, 512, first=1024)[START:] == clip.samples[START:512]).all()
+
+
 def test_stop_swap_and_gain_have_no_click() -> None:
     """Above the tones, the spectrum grows at them no more than in the clips themselves."""
     one = tone(44_100, 330) + noise(44_100, 0.01)
