@@ -20,6 +20,7 @@ from bridge.clip.loop import (
     LATE_SECONDS,
     close_loop,
     opening_silence_seconds,
+    stretched_loop,
 )
 from bridge.clip.loudness import normalised
 from bridge.clip.onsets import find_onsets
@@ -34,6 +35,7 @@ __all__ = [
     "finish",
     "played_tempo",
     "rank",
+    "stretched_loop",
     "surplus_seconds",
     "why_last",
 ]

@@ -39,11 +39,13 @@ from bridge.commands import (
     Level,
     Listening,
     MidiPortsChanged,
+    OutputChanged,
+    OutputUnderflowed,
     Pong,
     QueueChanged,
     Remark,
 )
-from bridge.config import NO_INPUT, OPTIONS, RunOptions
+from bridge.config import NO_INPUT, NO_OUTPUT, OPTIONS, RunOptions
 from bridge.control import Control, MidiControl, OscControl
 from bridge.control.addresses import event_message
 from bridge.daemon.capture_sources import CaptureSources
@@ -52,6 +54,7 @@ from bridge.daemon.clock_readers import ClockReaders
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.logs import log_fields, log_path, set_up
 from bridge.daemon.melody_files import MelodyFiles
+from bridge.daemon.output import Output
 from bridge.daemon.requests import RequestRegistry
 from bridge.daemon.session import MOST_ADMITTED, NO_ID, Session
 from bridge.daemon.snapshot import GENERATE, Snapshot
@@ -73,7 +76,7 @@ LEVEL_SECONDS = 0.1
 """How often the level is published (docs/osc.md)."""
 RECORDING_SECONDS = 0.02
 """How often captures are polled while one records: a finished one waits that long at most."""
-OVERFLOW_LINE_SECONDS = 60.0
+LOSS_LINE_SECONDS = 60.0
 SWITCH_SECONDS = 0.0005
 """How long a thread may hold the interpreter while the event loop waits; Python's own is 5 ms.
 
@@ -171,7 +174,7 @@ class Daemon:
         self._ticker: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
         self._daw_is_gone = False
-        self._next_overflow_line = 0.0
+        self._next_loss_line: dict[type[Event], float] = {}
         self._takes_folder = ""
         self._controls: list[Control] = [
             OscControl(
@@ -201,10 +204,20 @@ class Daemon:
             # Room for each request that the session admits: a late refusal helps nobody.
             queue_size=MOST_ADMITTED,
         )
+        self._output = (
+            None
+            if options.output == NO_OUTPUT
+            else Output(options, lambda: self._clocks.current, self._publish)
+        )
         self._listener = (
             None
             if options.input == NO_INPUT
-            else Listener(options.input, self._input_changed, channels=options.input_channels)
+            else Listener(
+                options.input,
+                self._input_changed,
+                channels=options.input_channels,
+                output=None if self._output is None else self._output.player,
+            )
         )
         self._midi_clock = MidiClock(
             partial(self._clocks.update, "midi"),
@@ -254,6 +267,7 @@ class Daemon:
             captures=self._captures,
             engine=self._engine,
             history=history,
+            playback=None if self._output is None else self._output.playback,
         )
 
     async def start(self) -> None:
@@ -270,6 +284,8 @@ class Daemon:
             self._listener.start()
         else:
             self._publish(InputChanged("none", "", 0, NOTHING_RECORDED))
+            if self._output is not None:
+                self._output.start()
         self._midi.start()
         self._ticker = keep_running("polling", self._tick)
         self._follower = keep_running("following the clocks", self._follow_clocks)
@@ -287,6 +303,8 @@ class Daemon:
                 task.cancel()
         if self._listener is not None:
             steps["stopping the input"] = self._listener.stop
+        if self._output is not None:
+            steps["stopping the output"] = self._output.stop
         steps["leaving the clocks"] = self._clock_readers.stop
         steps["stopping the engine"] = self._engine.stop
         for control in self._controls:
@@ -338,11 +356,14 @@ class Daemon:
                 sentence = f"engine {event.state}: {event.detail}"
             case InputChanged():
                 sentence = f"input {event.state}: {event.detail}"
+            case OutputChanged():
+                self._log_output(event)
+                return
             case MidiPortsChanged():
                 _log.info("MIDI: %s", event.detail, extra=log_fields(event="midi", **vars(event)))
                 return
-            case InputOverflowed():
-                self._log_overflows(event.count)
+            case InputOverflowed() | OutputUnderflowed():
+                self._log_lost_audio(event)
                 return
             case Listening():
                 self._log_listening(event.port)
@@ -363,16 +384,30 @@ class Daemon:
             extra=log_fields(event="listening", port=port, clips=str(self._folder)),
         )
 
-    def _log_overflows(self, count: int) -> None:
-        """Log the number of overflows, at most once a minute: each line counts all of them."""
+    def _log_output(self, event: OutputChanged) -> None:
+        _log.info(
+            "output %s: %s",
+            *(event.state, event.detail),
+            extra=log_fields(event="output", **vars(event)),
+        )
+
+    def _log_lost_audio(self, event: InputOverflowed | OutputUnderflowed) -> None:
+        """Log how often audio was lost, at most once a minute: each line counts all of it."""
         now = time.perf_counter()
-        if now < self._next_overflow_line:
+        if now < self._next_loss_line.get(type(event), 0.0):
             return
-        self._next_overflow_line = now + OVERFLOW_LINE_SECONDS
+        self._next_loss_line[type(event)] = now + LOSS_LINE_SECONDS
+        if isinstance(event, InputOverflowed):
+            what, fields = (
+                "the input has lost audio",
+                {"event": "overflow", "overflows": event.count},
+            )
+        else:
+            what, fields = "the output had a gap", {"event": "underflow", "underflows": event.count}
         _log.warning(
-            "the input has lost audio %d times: other programs keep the machine busy",
-            count,
-            extra=log_fields(event="overflow", overflows=count),
+            "%s %d times: other programs keep the machine busy",
+            *(what, event.count),
+            extra=log_fields(**fields),
         )
 
     def _engine_changed(self, state: EngineState, detail: str) -> None:
@@ -410,6 +445,8 @@ class Daemon:
             now = time.perf_counter()
             self._captures.poll(now)
             if now >= next_level:
+                if self._output is not None:
+                    self._output.poll(now)
                 self._publish_level()
                 self._publish_clock(now)
                 self._publish_queue()

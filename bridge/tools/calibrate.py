@@ -3,6 +3,10 @@
 The measure is the round trip: from when a frame is handed over to be played to when it is recorded,
 both by the nominal times of the callbacks. A performance on the bridge's own input, played in time
 with the sound from the output, is late by this time.
+
+When the daemon itself plays, it hands its sound over early, so that it is heard in time. Such a
+performance is late by the input's part alone. No measurement can tell the two parts: the round trip
+is divided in proportion to the latencies that the drivers state.
 """
 
 from __future__ import annotations
@@ -55,6 +59,7 @@ class Latency:
     Attributes:
         input, output: the devices' names.
         milliseconds: the median of the repeats.
+        output_milliseconds: the output's part of it.
         spread_ms: from the shortest to the longest.
         repeats: number of sweeps.
         correlation: the lowest of all sweeps, 0…1.
@@ -63,6 +68,7 @@ class Latency:
     input: str
     output: str
     milliseconds: float
+    output_milliseconds: float
     spread_ms: float
     repeats: int
     correlation: float
@@ -112,13 +118,13 @@ def measure_latency(
         player = _Player(sink.sample_rate, repeats)
         ring = Ring.create(source.sample_rate, channels, 2 * player.seconds)
         ring.unlink()
-        _play_and_record(sounddevice, source, sink, player, ring)
+        output_share = _play_and_record(sounddevice, source, sink, player, ring)
     sweeps = [_find_sweep(ring, played, source) for played in player.started_seconds]
-    return _latency(sweeps, source, sink)
+    return _latency(sweeps, source, sink, output_share)
 
 
 def main(*, input_: str | int | None, output: str | int | None, as_json: bool) -> int:
-    """Measure, print the result and the line for the configuration; return the exit status.
+    """Measure, print the result and the lines for the configuration; return the exit status.
 
     Raises:
         BridgeError: as `measure_latency`.
@@ -133,6 +139,9 @@ def main(*, input_: str | int | None, output: str | int | None, as_json: bool) -
         )
         print(f"Write this line into {config_path()}, in place of one that is there:")
         print(f"input_latency_ms = {latency.milliseconds:.1f}")
+        print("Where the daemon plays itself (--output), write these two lines instead:")
+        print(f"input_latency_ms = {latency.milliseconds - latency.output_milliseconds:.1f}")
+        print(f"output_latency_ms = {latency.output_milliseconds:.1f}")
     return 0
 
 
@@ -183,7 +192,12 @@ class _Player:
 
 def _play_and_record(
     sounddevice: Any, source: Device, sink: Device, player: _Player, ring: Ring
-) -> None:
+) -> float:
+    """Play all sweeps while the input is recorded.
+
+    Returns:
+        The output's share of the latencies that the drivers state, 0…1.
+    """
     form = {"dtype": "float32", "latency": "low"}
     try:
         listening = sounddevice.InputStream(
@@ -212,6 +226,8 @@ def _play_and_record(
                 if time.perf_counter() > deadline:
                     raise NotHeard(f"{sink.full_name} takes no audio: choose another output")
                 time.sleep(0.05)
+            stated_seconds = listening.latency + playing.latency
+            return float(playing.latency / stated_seconds) if stated_seconds > 0 else 0.5
 
 
 @dataclass(frozen=True)
@@ -262,7 +278,9 @@ def _correlation(recorded: NDArray[np.float32], sweep: NDArray[np.float32]) -> N
     return result
 
 
-def _latency(sweeps: Sequence[_FoundSweep], source: Device, sink: Device) -> Latency:
+def _latency(
+    sweeps: Sequence[_FoundSweep], source: Device, sink: Device, output_share: float
+) -> Latency:
     correlation = min(sweep.correlation for sweep in sweeps)
     if correlation < LEAST_CORRELATION:
         raise NotHeard(
@@ -281,6 +299,7 @@ def _latency(sweeps: Sequence[_FoundSweep], source: Device, sink: Device) -> Lat
         source.name,
         sink.name,
         round(median(milliseconds), 2),
+        round(max(0.0, output_share * median(milliseconds)), 2),
         round(spread_ms, 2),
         len(sweeps),
         round(correlation, 3),

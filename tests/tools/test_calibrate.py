@@ -35,12 +35,18 @@ def test_a_cable_is_measured_and_printed_for_the_configuration(
         )
     assert status == 0
     report, errors = capfd.readouterr()
-    *_, measured, file, line = report.splitlines()
+    *_, measured, file, line, playing, input_line, output_line = report.splitlines()
     assert str(config_path()) in file
     assert measured.startswith("loopback to loopback: ") and "5 sweeps within" in measured
     name, value = line.split(" = ")
     assert name == "input_latency_ms"
     assert float(value) == pytest.approx(20.0, abs=1.0)
+    # Both parts are the round trip again; the server states them.
+    assert "--output" in playing
+    parts = dict(each.split(" = ") for each in (input_line, output_line))
+    assert set(parts) == {"input_latency_ms", "output_latency_ms"}
+    assert sum(map(float, parts.values())) == pytest.approx(float(value), abs=0.15)
+    assert all(float(part) >= 0 for part in parts.values())
     assert errors == ""
 
 
