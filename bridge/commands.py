@@ -17,6 +17,8 @@ from bridge.timing import Meter, Note
 
 PROTOCOL = 1
 """The version of the OSC protocol of these commands and events."""
+LAYERS = 8
+"""Layers of the output, each of which plays one clip."""
 RANDOM_SEED = -1
 """The seed that asks for a random one."""
 
@@ -24,6 +26,7 @@ EngineState = Literal["loading", "ready", "busy", "restarting", "failed"]
 InputState = Literal["ready", "lost", "none"]
 CaptureState = Literal["waiting", "recording", "done"]
 ClockSource = Literal["osc", "midi", "link", "jack", "internal"]
+LayerState = Literal["off", "playing", "stopping"]
 MelodySource = Literal["sound", "midi", "auto"]
 
 
@@ -306,6 +309,52 @@ class ListClips:
 
 
 @dataclass(frozen=True)
+class Play:
+    """Play a clip of that request in a loop, from the next line of the grid on.
+
+    Attributes:
+        index: the clip's, from 0.
+        layer: 1 to `LAYERS`.
+    """
+
+    id: str
+    index: int = 0
+    layer: int = 1
+
+
+@dataclass(frozen=True)
+class StopPlaying:
+    """Stop a layer, on the next line of the grid.
+
+    Attributes:
+        layer: 1 to `LAYERS`; None: all.
+    """
+
+    layer: int | None = None
+
+
+@dataclass(frozen=True)
+class SetLayerGain:
+    """Change a layer's gain.
+
+    Attributes:
+        layer: 1 to `LAYERS`.
+        gain_db: 0: as the clip is.
+    """
+
+    layer: int
+    gain_db: float
+
+
+@dataclass(frozen=True)
+class MuteLayer:
+    """Mute or unmute a layer, 1 to `LAYERS`; it goes on silently."""
+
+    layer: int
+    is_muted: bool
+
+
+@dataclass(frozen=True)
 class NotBuilt:
     """A command of the protocol that this version does not have.
 
@@ -320,7 +369,7 @@ class NotBuilt:
 
 @dataclass(frozen=True)
 class Panic:
-    """Cancel every request now."""
+    """Silence the output and cancel every request, now."""
 
 
 Command = (
@@ -346,6 +395,10 @@ Command = (
     | Restore
     | ListPresets
     | ListClips
+    | Play
+    | StopPlaying
+    | SetLayerGain
+    | MuteLayer
     | NotBuilt
     | Panic
 )
@@ -418,6 +471,47 @@ class LinkPeersChanged:
     """The number of peers in the Ableton Link session; OSC does not carry it."""
 
     count: int
+
+
+@dataclass(frozen=True)
+class OutputChanged:
+    """The output's state and device; OSC does not carry it.
+
+    Attributes:
+        sample_rate: Hz; 0 without a device.
+        detail: one line for people.
+    """
+
+    state: InputState
+    device: str
+    sample_rate: int
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class OutputUnderflowed:
+    """The number of times that the output had no audio in time; OSC does not carry it."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class LayerChanged:
+    """What a layer of the output plays; OSC does not carry it.
+
+    Attributes:
+        layer: 1 to `LAYERS`.
+        clip: the name of what sounds; empty: nothing does.
+        coming: the name of what starts on the next line of the grid; empty: nothing does.
+        gain_db: 0: as the clip is.
+    """
+
+    layer: int
+    state: LayerState
+    clip: str
+    coming: str
+    gain_db: float
+    is_muted: bool
 
 
 @dataclass(frozen=True)
@@ -608,6 +702,9 @@ Event = (
     | InputChanged
     | MidiPortsChanged
     | LinkPeersChanged
+    | OutputChanged
+    | OutputUnderflowed
+    | LayerChanged
     | CaptureChanged
     | Level
     | Progress

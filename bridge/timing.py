@@ -73,6 +73,30 @@ class Meter:
         return f"{self.numerator}/{self.denominator}"
 
 
+@dataclass(frozen=True)
+class Quantum:
+    """The grid that a clip waits for to start, stop or swap.
+
+    Attributes:
+        count: how many units are between its lines, positive; whole for bars.
+        unit: beats are counted from each bar line, bars from the start of the song.
+    """
+
+    count: Fraction
+    unit: Literal["beats", "bars"]
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.unit if self.count > 1 else self.unit[:-1]}"
+
+
+ONE_BAR = Quantum(Fraction(1), "bars")
+QUANTA = (
+    *(Quantum(Fraction(count), "beats") for count in ("1/4", "1/2", "1", "2")),
+    *(Quantum(Fraction(count), "bars") for count in (1, 2, 4, 8)),
+)
+"""The grids to choose from, the finest first."""
+
+
 FALLBACK_TEMPO_BPM = Fraction(120)
 FALLBACK_METER = Meter(4, 4)
 

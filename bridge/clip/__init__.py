@@ -21,6 +21,7 @@ from bridge.clip.loop import (
     LATE_SECONDS,
     close_loop,
     opening_silence_seconds,
+    stretched_loop,
 )
 from bridge.clip.loudness import normalised
 from bridge.clip.onsets import find_onsets
@@ -28,7 +29,15 @@ from bridge.clip.rank import Ranked, rank
 from bridge.errors import BadArgument
 from bridge.timing import Meter, bars_to_frames, bars_to_seconds
 
-__all__ = ["FinishedClip", "Ranked", "finish", "played_tempo", "rank", "surplus_seconds"]
+__all__ = [
+    "FinishedClip",
+    "Ranked",
+    "finish",
+    "played_tempo",
+    "rank",
+    "stretched_loop",
+    "surplus_seconds",
+]
 
 PREROLL_SECONDS = 0.0015
 """Audio kept before the bar line at which a clip is cut, so that its attack is complete."""

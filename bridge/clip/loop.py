@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform, db_to_amplitude
+from bridge.clip.fit import stretched
 from bridge.clip.onsets import AHEAD_WINDOWS, LAG_HOPS, WINDOW_SECONDS, band_levels
 
 FADE_SECONDS = 0.25
@@ -23,6 +24,8 @@ BEAT_FADE_SECONDS = 0.06
 """The longest cross-fade with a beat on frame 0: a bowed note's beginning must stay audible."""
 FADE_SHARE = 0.25
 """A cross-fade is no longer than this share of the clip."""
+AROUND_SECONDS = 0.3
+"""Audio that a loop is stretched with before its beginning and after its end."""
 ATTACK_IN_SECONDS = 0.0003
 ATTACK_OUT_SECONDS = 0.0015
 """Under an attack: fade-in time of the beginning, fade-out time of the audio past the end."""
@@ -78,6 +81,19 @@ def close_loop(source: Waveform, *, start_frame: int, frames: int, on_beat: bool
     else:
         _cross_fade(head, tail[:longest], late)
     return Loop(Waveform(head, source.sample_rate), tuple(remarks))
+
+
+def stretched_loop(loop: Waveform, frames: int) -> Waveform:
+    """Stretch a loop to a number of frames at the same pitch, and close its seam again.
+
+    It is stretched between its own end and its own beginning, as it is heard.
+    """
+    ratio = frames / loop.frames
+    around = min(loop.frames, round(AROUND_SECONDS * loop.sample_rate))
+    samples = np.concatenate([loop.samples[-around:], loop.samples, loop.samples[:around]])
+    longer = stretched(Waveform(samples, loop.sample_rate), ratio)
+    start_frame = round(around * ratio)
+    return close_loop(longer, start_frame=start_frame, frames=frames, on_beat=True).waveform
 
 
 def _cut(

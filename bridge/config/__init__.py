@@ -13,7 +13,7 @@ from bridge.config.options import (
     read_value,
 )
 from bridge.config.prompt import fill_prompt
-from bridge.config.readers import DEFAULT_DEVICE, MAX_SEED, MAX_VARIATIONS, NO_INPUT
+from bridge.config.readers import DEFAULT_DEVICE, MAX_SEED, MAX_VARIATIONS, NO_INPUT, NO_OUTPUT
 
 __all__ = [
     "DEFAULT_DEVICE",
@@ -21,6 +21,7 @@ __all__ = [
     "MAX_SEED",
     "MAX_VARIATIONS",
     "NO_INPUT",
+    "NO_OUTPUT",
     "OPTIONS",
     "Option",
     "Options",

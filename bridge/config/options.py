@@ -26,11 +26,14 @@ from bridge.config.readers import (
     METER,
     MIDI,
     MIDI_OUTPUT,
+    NO_OUTPUT,
+    OUTPUT,
     PART_LENGTH,
     PART_START,
     PATH,
     PICTURE,
     PROMPT,
+    QUANTUM,
     SWITCH,
     TEMPO,
     Reader,
@@ -41,7 +44,7 @@ from bridge.config.readers import (
     text,
 )
 from bridge.errors import BadArgument
-from bridge.timing import Lead, Meter
+from bridge.timing import ONE_BAR, Lead, Meter, Quantum
 
 DEFAULT_OSC_PORT = 7771
 POSITIONAL = "positional"
@@ -497,6 +500,29 @@ class RunOptions:
         "bars that the daemon's own clock counts in before its first beat",
         places=("run", "file"),
         metavar="N",
+    )
+    output: str | int | None = _option(
+        OUTPUT,
+        NO_OUTPUT,
+        "the device to play clips on; `melody-bridge devices` lists them",
+        places=("run", "file"),
+        metavar="NAME|INDEX|none",
+    )
+    output_latency_ms: float | None = _option(
+        numbers(0, 1000),
+        None,
+        "how long a sound takes from this program until it is heard",
+        places=("file",),
+        default_text="as the output's driver says",
+        example="12.5",
+    )
+    quantum: Quantum = _option(
+        QUANTUM,
+        ONE_BAR,
+        "the grid on which clips start, stop and swap",
+        places=("run", "file"),
+        metavar="GRID",
+        example=f'"{ONE_BAR}"',
     )
     source: MelodySource = _option(
         one_of(*get_args(MelodySource)),

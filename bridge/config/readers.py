@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bridge.errors import BadArgument
-from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, Meter, parse_tempo
+from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, QUANTA, Meter, Quantum, parse_tempo
 
 MAX_SEED = 16_777_215
 """2²⁴ − 1: a float32 holds every seed up to here, and some controllers send only floats."""
@@ -29,6 +29,8 @@ MOST_CHANNELS = 8
 HIGHEST_CHANNEL = 256
 NO_INPUT = "none"
 """The name of the input that records nothing."""
+NO_OUTPUT = "none"
+"""The name of the output that plays nothing."""
 MIDI_WORDS = ("auto", "jack", "none")
 """Selections of MIDI ports that are no names."""
 DEFAULT_DEVICE = "default"
@@ -114,6 +116,14 @@ def _meter(name: str, raw: object) -> Meter:
     if not isinstance(raw, str) or not re.fullmatch(r"[0-9]{1,4}/[0-9]{1,4}", raw.strip()):
         raise BadArgument(f"{name} {raw!r}: write it as 4/4, 3/4 or 7/8")
     return Meter.parse(raw)
+
+
+def _quantum(name: str, raw: object) -> Quantum:
+    words = " ".join(str(raw).lower().split())
+    for quantum in QUANTA:
+        if raw == quantum or words in (str(quantum), str(quantum).replace(" ", "")):
+            return quantum
+    raise BadArgument(f"{name} {raw!r}: write one of {', '.join(map(str, QUANTA))}")
 
 
 def _switch(name: str, raw: object) -> bool:
@@ -281,6 +291,7 @@ def _folders(name: str, raw: object) -> tuple[Path, ...]:
     return paths
 
 
+QUANTUM = Reader(_quantum, "text", f"one of {', '.join(map(str, QUANTA))}")
 TEMPO = Reader(
     _tempo,
     "number",
@@ -296,6 +307,7 @@ PART_START = Reader(_part, "text", "seconds such as 1.5, or bars such as 4bars")
 PART_LENGTH = Reader(_length, "text", "seconds such as 1.5, or bars such as 4bars")
 PATH = Reader(_path, "path")
 PICTURE = Reader(_picture, "path", "a .png file")
+OUTPUT = Reader(_input, "text", "a name, part of one, an index, default, or none")
 INPUT = Reader(_input, "text", "a name, part of one, an index, default, or none")
 INPUT_CHANNELS = Reader(
     _input_channels, "text", f"numbers from 1, {MOST_CHANNELS} at most, or auto"

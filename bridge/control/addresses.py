@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from bridge.commands import (
+    LAYERS,
     PROTOCOL,
     RANDOM_SEED,
     Cancel,
@@ -34,9 +35,11 @@ from bridge.commands import (
     Level,
     ListClips,
     ListPresets,
+    MuteLayer,
     NotBuilt,
     Panic,
     Ping,
+    Play,
     Pong,
     PresetListed,
     Progress,
@@ -45,7 +48,9 @@ from bridge.commands import (
     Restore,
     SelectClock,
     SetDefaults,
+    SetLayerGain,
     StartClock,
+    StopPlaying,
     Subscribe,
     Tap,
     Transport,
@@ -78,6 +83,8 @@ MAX_BAR = 1_000_000_000
 MAX_BEATS_PER_BAR = 396
 """Beats in a bar of 99/1, the longest meter."""
 MAX_FILE_SECONDS = 86_400
+LOWEST_GAIN_DB, HIGHEST_GAIN_DB = -60, 12
+"""The range of a layer's gain; `/bridge/mute` silences it."""
 SHORTEST = 0.001
 """Shortest note in beats, and shortest part of a file in seconds: shorter than anyone plays."""
 
@@ -339,6 +346,7 @@ _FILE: Mapping[str, Reader] = {
 _ID: Mapping[str, Reader] = {"id": identifier}
 _PORT: Mapping[str, Reader] = {"port": integer(1, 65_535)}
 _BARS: Mapping[str, Reader] = {"bars": number_option}
+_LAYER: Mapping[str, Reader] = {"layer": integer(1, LAYERS)}
 _INDEX: Mapping[str, Reader] = {"index": integer(0, MAX_VARIATIONS - 1)}
 
 _FORMS: Mapping[str, _Form] = {
@@ -375,7 +383,11 @@ _FORMS: Mapping[str, _Form] = {
     "/bridge/clips": _Form(ListClips, _ID),
     "/bridge/loop/start": _Form(partial(NotBuilt, address="/bridge/loop/start"), _ID),
     "/bridge/loop/stop": _Form(partial(NotBuilt, address="/bridge/loop/stop"), _ID),
-    "/bridge/play": _Form(partial(NotBuilt, address="/bridge/play"), _ID),
-    "/bridge/stop": _Form(partial(NotBuilt, id=NO_ID, address="/bridge/stop")),
+    "/bridge/play": _Form(Play, _ID, {**_INDEX, **_LAYER}),
+    "/bridge/stop": _Form(StopPlaying, {}, _LAYER),
+    "/bridge/gain": _Form(
+        SetLayerGain, {**_LAYER, "gain_db": between(LOWEST_GAIN_DB, HIGHEST_GAIN_DB)}
+    ),
+    "/bridge/mute": _Form(MuteLayer, {**_LAYER, "is_muted": switch}),
     "/bridge/panic": _Form(Panic),
 }

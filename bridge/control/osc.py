@@ -35,6 +35,7 @@ from bridge.commands import (
     Pong,
     PresetListed,
     SetDefaults,
+    StopPlaying,
     Subscribe,
     Transport,
     Unsubscribe,
@@ -76,7 +77,7 @@ MOST_NOTES_IDS = 64
 _HELLO = ""
 """The key of the answer to a subscription: no request's id is empty."""
 _ERROR_ADDRESS, _ = event_message(Failed("", "", ""))
-_UNLIMITED = (Transport, CaptureStop, Cancel, Panic)
+_UNLIMITED = (Transport, CaptureStop, Cancel, StopPlaying, Panic)
 """Commands that cost little, come often, or must not be refused because of somebody's flood."""
 
 _COSTS: Mapping[type[Command], float] = {SetDefaults: 0.2}

@@ -63,6 +63,20 @@ class ClipRegistry:
         """Whether this daemon has made clips for that request."""
         return request in self._made
 
+    async def find(self, request: str, index: int) -> KnownClip:
+        """A clip of a request, or of a list of clips.
+
+        Raises:
+            UnknownId: that request has no clips.
+            BadArgument: it has none of that index.
+        """
+        clips = self._made.get(request) or self._listed.get(request)
+        if clips is None:
+            # An earlier run of the daemon may have made it.
+            async with self._files:
+                return self._history.find(request, index)
+        return _clip_at(request, clips, index)
+
     async def list(self, request: str) -> None:
         """Publish the newest clips; this request's id and an index can then discard them."""
         async with self._files:
@@ -103,8 +117,8 @@ class ClipRegistry:
             moved = self._history.discard(id, index)
             by_index = {each.clip.index: each for each in moved}
         else:
-            if index is not None and index >= len(clips):
-                raise BadArgument(f"index {index}: {id!r} has {len(clips)} clips, from 0")
+            if index is not None:
+                _clip_at(id, clips, index)
             chosen = range(len(clips)) if index is None else [index]
             moved = self._history.discard_clips([clips[each] for each in chosen])
             index_of = {clips[each].path: each for each in chosen}
@@ -134,6 +148,12 @@ class ClipRegistry:
                 events.append(_event(id, each, max(count, each + 1), clip))
         self._moved[id] = {each: moved[each] for each in moved if each not in chosen}
         return [*reversed(events), Done(id, len(events))]
+
+
+def _clip_at(request: str, clips: Sequence[KnownClip], index: int) -> KnownClip:
+    if index >= len(clips):
+        raise BadArgument(f"index {index}: {request!r} has {len(clips)} clips, from 0")
+    return clips[index]
 
 
 def _with(clips: Sequence[KnownClip], index: int, clip: KnownClip) -> Sequence[KnownClip]:

@@ -39,11 +39,13 @@ from bridge.commands import (
     Level,
     Listening,
     MidiPortsChanged,
+    OutputChanged,
+    OutputUnderflowed,
     Pong,
     QueueChanged,
     Remark,
 )
-from bridge.config import NO_INPUT, OPTIONS, RunOptions
+from bridge.config import NO_INPUT, NO_OUTPUT, OPTIONS, RunOptions
 from bridge.control import Control, MidiControl, OscControl
 from bridge.control.addresses import event_message
 from bridge.daemon.capture_sources import CaptureSources
@@ -52,10 +54,12 @@ from bridge.daemon.clock_readers import ClockReaders
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.logs import log_fields, log_path, set_up
 from bridge.daemon.melody_files import MelodyFiles
+from bridge.daemon.playing import stretched
 from bridge.daemon.requests import RequestRegistry
 from bridge.daemon.session import MOST_ADMITTED, NO_ID, Session
 from bridge.daemon.snapshot import GENERATE, Snapshot
 from bridge.delivery import History, takes_folder
+from bridge.delivery.playback import Playback
 from bridge.engine.process.host import EngineHost
 from bridge.engine.process.supervisor import Supervisor
 from bridge.errors import BadArgument
@@ -68,6 +72,7 @@ from bridge.rendering import outputs
 from bridge.screens.status import Screen, shown
 from bridge.soundcard.level import level
 from bridge.soundcard.listener import Listener
+from bridge.soundcard.player import Player
 
 LEVEL_SECONDS = 0.1
 """How often the level is published (docs/osc.md)."""
@@ -201,10 +206,19 @@ class Daemon:
             # Room for each request that the session admits: a late refusal helps nobody.
             queue_size=MOST_ADMITTED,
         )
+        self._player = (
+            None if options.output == NO_OUTPUT else Player(options.output, self._output_changed)
+        )
+        self._playback = None if self._player is None else self._new_playback(self._player)
         self._listener = (
             None
             if options.input == NO_INPUT
-            else Listener(options.input, self._input_changed, channels=options.input_channels)
+            else Listener(
+                options.input,
+                self._input_changed,
+                channels=options.input_channels,
+                output=self._player,
+            )
         )
         self._midi_clock = MidiClock(
             partial(self._clocks.update, "midi"),
@@ -254,6 +268,7 @@ class Daemon:
             captures=self._captures,
             engine=self._engine,
             history=history,
+            playback=self._playback,
         )
 
     async def start(self) -> None:
@@ -270,6 +285,8 @@ class Daemon:
             self._listener.start()
         else:
             self._publish(InputChanged("none", "", 0, NOTHING_RECORDED))
+            if self._player is not None:
+                self._player.start()
         self._midi.start()
         self._ticker = keep_running("polling", self._tick)
         self._follower = keep_running("following the clocks", self._follow_clocks)
@@ -287,6 +304,9 @@ class Daemon:
                 task.cancel()
         if self._listener is not None:
             steps["stopping the input"] = self._listener.stop
+        if self._playback is not None and self._player is not None:
+            steps["stopping playback"] = self._playback.close
+            steps["stopping the output"] = self._player.stop
         steps["leaving the clocks"] = self._clock_readers.stop
         steps["stopping the engine"] = self._engine.stop
         for control in self._controls:
@@ -338,6 +358,9 @@ class Daemon:
                 sentence = f"engine {event.state}: {event.detail}"
             case InputChanged():
                 sentence = f"input {event.state}: {event.detail}"
+            case OutputChanged():
+                self._log_output(event)
+                return
             case MidiPortsChanged():
                 _log.info("MIDI: %s", event.detail, extra=log_fields(event="midi", **vars(event)))
                 return
@@ -361,6 +384,13 @@ class Daemon:
             "melody-bridge %s listens on 127.0.0.1:%d; clips go to %s",
             *(__version__, port, self._folder),
             extra=log_fields(event="listening", port=port, clips=str(self._folder)),
+        )
+
+    def _log_output(self, event: OutputChanged) -> None:
+        _log.info(
+            "output %s: %s",
+            *(event.state, event.detail),
+            extra=log_fields(event="output", **vars(event)),
         )
 
     def _log_overflows(self, count: int) -> None:
@@ -391,6 +421,26 @@ class Daemon:
         detail = self._listener.detail if self._listener is not None else ""
         self._publish(replace(change, detail=detail))
 
+    def _new_playback(self, player: Player) -> Playback:
+        latency_ms = self._options.output_latency_ms
+        return Playback(
+            player,
+            lambda: self._clocks.current,
+            quantum=self._options.quantum,
+            latency_seconds=None if latency_ms is None else latency_ms / 1000,
+            stretch=stretched,
+            publish=self._publish,
+            remark=lambda text: self._publish(Remark(NO_ID, text)),
+        )
+
+    def _output_changed(self) -> None:
+        player, playback = self._player, self._playback
+        if player is not None and playback is not None:
+            playback.output_changed()
+            self._publish(
+                OutputChanged(player.state, player.device, player.sample_rate, player.detail)
+            )
+
     def _receive_midi(self, messages: Sequence[MidiMessage]) -> None:
         """Give MIDI messages to every receiver, whatever another one raises."""
         for receiver in self._midi_receivers:
@@ -410,6 +460,7 @@ class Daemon:
             now = time.perf_counter()
             self._captures.poll(now)
             if now >= next_level:
+                self._poll_output(now)
                 self._publish_level()
                 self._publish_clock(now)
                 self._publish_queue()
@@ -432,6 +483,14 @@ class Daemon:
             self._publish(Level(*level(listener.ring)))
         if listener.overflows > self._snapshot.overflows:
             self._publish(InputOverflowed(listener.overflows))
+
+    def _poll_output(self, now_seconds: float) -> None:
+        """Let the output follow the clock, and publish what it had no audio for."""
+        if self._player is None or self._playback is None:
+            return
+        self._playback.poll(now_seconds)
+        if self._player.underflows > self._snapshot.underflows:
+            self._publish(OutputUnderflowed(self._player.underflows))
 
     def _publish_clock(self, now_seconds: float) -> None:
         """Publish changes of clock and beat, and log once that a playing DAW has gone quiet."""

@@ -43,8 +43,10 @@ from bridge.commands import (
     HaltClock,
     ListClips,
     ListPresets,
+    MuteLayer,
     NotBuilt,
     Panic,
+    Play,
     PresetListed,
     Progress,
     Remark,
@@ -52,7 +54,9 @@ from bridge.commands import (
     Restore,
     SelectClock,
     SetDefaults,
+    SetLayerGain,
     StartClock,
+    StopPlaying,
     Tap,
     Transport,
     UnsetDefaults,
@@ -62,9 +66,11 @@ from bridge.daemon.captures import CaptureEntry, CaptureRegistry, client_of
 from bridge.daemon.clips import ClipRegistry
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.eta import FinishingTimes, TimeLeft
+from bridge.daemon.playing import Playing
 from bridge.daemon.requests import DEFECT, RequestRegistry
 from bridge.daemon.snapshot import CAPTURE, GENERATE
 from bridge.delivery import History, KnownClip, write_take
+from bridge.delivery.playback import Playback
 from bridge.engine.process.host import EngineHost, OnProgress
 from bridge.engine.process.job import Job, Result
 from bridge.errors import (
@@ -146,6 +152,7 @@ class Session:
         answer: sends an event to the client whose command is being carried out.
         defaults: the session's own settings.
         history: of the clips folder.
+        playback: None without an output.
     """
 
     def __init__(
@@ -162,6 +169,7 @@ class Session:
         captures: CaptureRegistry,
         engine: EngineHost,
         history: History,
+        playback: Playback | None,
     ) -> None:
         self._options, self._folder = options, folder
         self._publish, self._answer = publish, answer
@@ -169,6 +177,7 @@ class Session:
         self._defaults, self._time, self._clocks = defaults, session_time, clocks
         self._taps = TapTempo()
         self._engine, self._clips = engine, ClipRegistry(requests, history)
+        self._playing = Playing(playback, self._clips)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
         self._warming: threading.Thread | None = None
@@ -243,7 +252,12 @@ class Session:
                 self._begin(id, "list of presets", self._list_presets)
             case ListClips(id):
                 self._begin(id, "list of clips", self._clips.list)
+            case Play():
+                self._play(command)
+            case StopPlaying() | SetLayerGain() | MuteLayer():
+                self._playing.handle(command)
             case Panic():
+                self._playing.panic()
                 self.cancel_all("stopped by /bridge/panic")
             case NotBuilt(_, address):
                 raise Unsupported(f"{address} is not built yet in this version")
@@ -551,7 +565,29 @@ class Session:
         def publish_error(error: Failed) -> None:
             self._publish(Remark(error.id, error.message) if is_late else error)
 
-        task = asyncio.create_task(self._run_to_end(command.id, move, publish_error))
+        self._reply_later(command.id, move, publish_error)
+
+    def _play(self, command: Play) -> None:
+        """Play a clip, and reply under the id of the request that made it, as `_move` does."""
+        if self._requests.is_open(command.id):
+            # An error under its id would end that request for its client.
+            message = f"/bridge/play: {command.id!r} is under way: it has no clip yet"
+            self._publish(Failed(NO_ID, UnknownId.code, message))
+            return
+
+        async def play(id: str) -> None:
+            self._publish(await self._playing.play(command))
+
+        self._reply_later(command.id, play, self._publish)
+
+    def _reply_later(
+        self,
+        id: str,
+        work: Callable[[str], Coroutine[Any, Any, None]],
+        publish_error: Callable[[Failed], None],
+    ) -> None:
+        """Do the work of a command about clips that have been made, in a task of its own."""
+        task = asyncio.create_task(self._run_to_end(id, work, publish_error))
         self._moving.add(task)
         task.add_done_callback(self._moving.discard)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bridge.commands import (
@@ -19,10 +19,13 @@ from bridge.commands import (
     Failed,
     InputChanged,
     InputOverflowed,
+    LayerChanged,
     Level,
     LinkPeersChanged,
     Listening,
     MidiPortsChanged,
+    OutputChanged,
+    OutputUnderflowed,
     Progress,
     QueueChanged,
     RequestBegun,
@@ -66,6 +69,9 @@ class Snapshot:
         link_peers: other programs in the Ableton Link session.
         waiting: requests in the engine's queue.
         overflows: times that the input lost audio.
+        output: None without an output.
+        underflows: times that the output had no audio in time.
+        layers: of the output that are or were in use, by number from 1.
         defaults: the session's settings.
         clients: who subscribes, such as `"live1 (7772)"`.
         requests: under way, in the order they came.
@@ -78,6 +84,9 @@ class Snapshot:
     input: InputChanged = field(default_factory=lambda: InputChanged("none", "", 0))
     level: Level = field(default_factory=lambda: Level(LOWEST_DB, LOWEST_DB))
     overflows: int = 0
+    output: OutputChanged | None = None
+    underflows: int = 0
+    layers: Mapping[int, LayerChanged] = field(default_factory=dict)
     midi: MidiPortsChanged = field(default_factory=lambda: MidiPortsChanged((), ()))
     clock: ClockChanged | None = None
     beat: int | None = None
@@ -100,6 +109,12 @@ class Snapshot:
                 self.input = event
             case InputOverflowed(count):
                 self.overflows = count
+            case OutputChanged():
+                self.output = event
+            case OutputUnderflowed(count):
+                self.underflows = count
+            case LayerChanged(layer):
+                self.layers = {**self.layers, layer: event}
             case MidiPortsChanged():
                 self.midi = event
             case Level():

@@ -87,6 +87,15 @@ class History:
         self._clips = [clip for clip in self._clips if clip.path.exists()]
         return self._clips[:count]
 
+    def find(self, request: str, index: int) -> KnownClip:
+        """A request's clip of that index, the newest one.
+
+        Raises:
+            UnknownId: the history has no clip of this request.
+            BadArgument: the request has no clip of this index.
+        """
+        return _newest_of(self._clips, request, index, "clip")[0]
+
     def discard(self, request: str, index: int | None = None) -> list[MovedClip]:
         """Move a request's clips, or one of them, with their sidecars to `Discarded`.
 

@@ -16,7 +16,7 @@ from rich.control import Control
 from rich.segment import ControlType, Segment, Segments
 from rich.text import Text
 
-from bridge.commands import CaptureChanged
+from bridge.commands import CaptureChanged, LayerChanged
 from bridge.daemon.logs import FIELDS, plain
 from bridge.daemon.snapshot import GENERATE, OpenRequest, Snapshot
 
@@ -116,6 +116,13 @@ class Screen(logging.Handler):
             lost = f"   {snapshot.overflows} overflows" if snapshot.overflows else ""
             level = snapshot.level
             yield 6, _row("", _meter(level.peak_db, level.rms_db) + Text(lost, style="red"))
+        if snapshot.output is not None:
+            silent = f", {snapshot.underflows} underflows" if snapshot.underflows else ""
+            output = snapshot.output
+            yield 4, _row("output", _state(output.state, output.detail + silent))
+            for number in sorted(snapshot.layers):
+                if layer := _layer(snapshot.layers[number]):
+                    yield 8, _row(f"layer {number}", Text(layer))
         if snapshot.midi.detail:
             yield 7, _row("midi", Text(snapshot.midi.detail))
         yield 6, _row("transport", Text(_transport(snapshot)))
@@ -196,6 +203,20 @@ def _paint_until(painter: Painter, console: Console, over: threading.Event) -> N
 
 def _row(name: str, content: Text) -> Text:
     return Text.assemble((f"{name:<{NAME_WIDTH}}", "dim"), content)
+
+
+def _layer(layer: LayerChanged) -> str:
+    """What a layer plays, in words; empty when it plays nothing and nothing is to come."""
+    words = []
+    if layer.clip:
+        words.append(f"{layer.state} {layer.clip}")
+    if layer.coming:
+        words.append(f"next {layer.coming}")
+    if words and layer.is_muted:
+        words.append("muted")
+    elif words and layer.gain_db:
+        words.append(f"{layer.gain_db:+.1f} dB")
+    return ", ".join(words)
 
 
 def _requests(snapshot: Snapshot) -> Iterator[tuple[OpenRequest, str]]:

@@ -48,6 +48,11 @@ class DelayLockedLoop:
         self._locked_for = 0.0
         self._persistent_error = _PersistentError()
 
+    @property
+    def seconds_per_frame(self) -> float:
+        """The duration of a frame as measured so far."""
+        return self._seconds_per_frame
+
     def update(self, seconds: float, frames: int, *, frames_lost: bool = False) -> float:
         """Filter the time of a callback: the time of the frame after its block's last.
 

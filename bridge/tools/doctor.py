@@ -19,7 +19,7 @@ from typing import Literal
 
 from bridge import __version__
 from bridge.commands import MidiPortsChanged
-from bridge.config import NO_INPUT, RunOptions
+from bridge.config import NO_INPUT, NO_OUTPUT, RunOptions
 from bridge.config.flags import add_config_flag, add_flags, run_options
 from bridge.errors import BridgeError
 from bridge.midi import MidiPorts, names
@@ -175,6 +175,8 @@ def _sound(options: RunOptions) -> Iterator[Finding]:
             yield Finding(kind, "warning", "none", remedy)
     if options.input != NO_INPUT and any(device.input_channels for device in devices):
         yield _microphone(options)
+    if options.output != NO_OUTPUT:
+        yield _output(options)
 
 
 def _microphone(options: RunOptions) -> Finding:
@@ -251,6 +253,46 @@ async def _open_midi(options: RunOptions) -> MidiPortsChanged:
         return MidiPortsChanged((), (), "the MIDI process does not answer")
     finally:
         await ports.stop()
+
+
+def _output(options: RunOptions) -> Finding:
+    """Play silence on the output for a second, as the daemon does."""
+    about = "output" if options.output is None else f"output {options.output}"
+    played = asyncio.run(_play_silence(options))
+    if not played.is_ready:
+        remedy = "`melody-bridge devices` lists the outputs; --output chooses one"
+        return Finding(about, "failure", played.detail, remedy)
+    if played.underflows:
+        remedy = "close other programs: the machine is too busy to play without gaps"
+        return Finding(about, "warning", f"{played.detail}, {played.underflows} underflows", remedy)
+    return Finding(about, "ok", played.detail)
+
+
+@dataclass(frozen=True)
+class _Played:
+    detail: str
+    is_ready: bool
+    underflows: int
+
+
+async def _play_silence(options: RunOptions) -> _Played:
+    from bridge.soundcard.player import Player
+
+    settled = asyncio.Event()
+    player = Player(options.output, settled.set)
+    player.start()
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(settled.wait(), OPENING_SECONDS)
+        if player.state != "ready":
+            return _Played(player.detail, is_ready=False, underflows=0)
+        before = player.underflows
+        await asyncio.sleep(LISTENING_SECONDS)
+        latency_ms = 1000 * player.latency_seconds
+        detail = f"{player.detail}, {latency_ms:.0f} ms latency"
+        return _Played(detail, player.state == "ready", player.underflows - before)
+    finally:
+        await player.stop()
 
 
 def _model(model: str) -> Finding:

@@ -18,6 +18,7 @@ from bridge.config.files import (
     write_config,
 )
 from bridge.errors import BadArgument, UnreadableFile
+from bridge.timing import ONE_BAR
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -60,16 +61,20 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
     values = dict(read_config(path))
     assert set(values) == {option.name for option in options_in("file")}
     # These values are examples: the default is the system's, the checkpoint's, or nothing.
-    for name in ("input", "input_channels", "melody_roots", "midi_map", "clips", "top_p"):
+    inputs = ("input", "input_channels", "melody_roots", "midi_map")
+    for name in (*inputs, "output_latency_ms", "clips", "top_p"):
         del values[name]
     assert values == {
         "osc_port": 7771,
         "source": "auto",
         "input_latency_ms": 0.0,
+        "output": "none",
+        "quantum": ONE_BAR,
         "midi": "auto",
         "midi_out": "none",
         "clock": "auto",
         "clock_offset_ms": 0.0,
+        "link": False,
         "count_in_bars": 0,
         "link": False,
         "model": "pocket",

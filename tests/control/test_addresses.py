@@ -29,14 +29,19 @@ from bridge.commands import (
     Generate,
     HaltClock,
     InputOverflowed,
+    LayerChanged,
     LinkPeersChanged,
     ListClips,
     Listening,
     ListPresets,
     MidiPortsChanged,
+    MuteLayer,
     NotBuilt,
+    OutputChanged,
+    OutputUnderflowed,
     Panic,
     Ping,
+    Play,
     Progress,
     QueueChanged,
     RequestBegun,
@@ -44,7 +49,9 @@ from bridge.commands import (
     Restore,
     SelectClock,
     SetDefaults,
+    SetLayerGain,
     StartClock,
+    StopPlaying,
     Subscribe,
     Tap,
     Transport,
@@ -185,8 +192,12 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     ("/bridge/clips", ["me-4"], ListClips("me-4")),
     ("/bridge/loop/start", ["me-5", "bars", 4], NotBuilt("me-5", "/bridge/loop/start")),
     ("/bridge/loop/stop", ["me-5"], NotBuilt("me-5", "/bridge/loop/stop")),
-    ("/bridge/play", ["me-6", 0], NotBuilt("me-6", "/bridge/play")),
-    ("/bridge/stop", [], NotBuilt("-", "/bridge/stop")),
+    ("/bridge/play", ["me-6"], Play("me-6")),
+    ("/bridge/play", ["me-6", 1, 2], Play("me-6", 1, 2)),
+    ("/bridge/stop", [], StopPlaying()),
+    ("/bridge/stop", [3], StopPlaying(3)),
+    ("/bridge/gain", [1, -6.5], SetLayerGain(1, -6.5)),
+    ("/bridge/mute", [2, 1], MuteLayer(2, True)),
     ("/bridge/panic", [], Panic()),
 ]
 
@@ -263,6 +274,10 @@ def test_further_arguments_of_a_newer_client_are_ignored(address: str) -> None:
 
 
 REFUSED: list[tuple[str, Sequence[Argument], list[str]]] = [
+    ("/bridge/play", ["me-6", 0, 9], ["layer 9", "1 to 8"]),
+    ("/bridge/gain", [1], ["gain_db", "missing"]),
+    ("/bridge/gain", [1, 13], ["gain_db 13", "-60 to 12"]),
+    ("/bridge/mute", [1, 2], ["is_muted 2", "0 to 1"]),
     ("/bridge/subscribe", [], ["port", "missing"]),
     ("/bridge/subscribe", [0], ["port 0", "1 to 65535"]),
     ("/bridge/subscribe", [65_536], ["port 65536", "1 to 65535"]),
@@ -407,9 +422,12 @@ def test_every_event_that_osc_carries_is_written_as_the_protocol_defines() -> No
         QueueChanged,
         ClientsChanged,
         InputOverflowed,
+        LayerChanged,
         LinkPeersChanged,
         Listening,
         MidiPortsChanged,
+        OutputChanged,
+        OutputUnderflowed,
     }
     assert [type(event) for event, _ in ONE_OF_EACH] == [
         event for event in get_args(Event) if event not in inside

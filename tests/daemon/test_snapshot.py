@@ -14,7 +14,11 @@ from bridge.commands import (
     Event,
     Failed,
     InputChanged,
+    LayerChanged,
+    LayerState,
     Level,
+    OutputChanged,
+    OutputUnderflowed,
     Pong,
     Progress,
     RequestBegun,
@@ -35,6 +39,10 @@ def clip(id: str, number: int) -> ClipReady:
     return ClipReady(id, 0, 1, f"/clips/{number}.wav", 4, 120.0, 7, 0.9, 4, 4, 44_100, "clip")
 
 
+def layer(number: int, state: LayerState, name: str) -> LayerChanged:
+    return LayerChanged(number, state, name, "", 0.0, False)
+
+
 def test_the_newest_event_of_each_kind_is_the_state() -> None:
     snapshot = after(
         EngineChanged("loading", "pocket"),
@@ -48,6 +56,16 @@ def test_the_newest_event_of_each_kind_is_the_state() -> None:
     assert snapshot.engine == EngineChanged("ready", "pocket on cpu")
     assert snapshot.level == Level(-6.0, -20.0)
     assert (snapshot.clock, snapshot.beat) == (CLOCK, 5)
+
+
+def test_the_output_and_what_its_layers_play_are_the_state() -> None:
+    output, one = OutputChanged("ready", "speaker", 48_000), layer(1, "playing", "keys")
+    snapshot = after(
+        output, layer(1, "off", ""), layer(2, "playing", "drums"), OutputUnderflowed(2), one
+    )
+    assert (snapshot.output, snapshot.underflows) == (output, 2)
+    assert snapshot.layers == {1: one, 2: layer(2, "playing", "drums")}
+    assert Snapshot().output is None
 
 
 @pytest.mark.parametrize("end", [Done("me-1", 1), Failed("me-1", "cancelled", "by its client")])

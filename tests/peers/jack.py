@@ -32,6 +32,8 @@ LONG_PERIOD = 2048
 ATTEMPTS = 10
 INPUT_PORTS = ("PortAudio:in_0", "PortAudio:in_1")
 """The ports of the only input stream that a process has open through PortAudio."""
+OUTPUT_PORTS = ("PortAudio:out_0", "PortAudio:out_1")
+"""The ports of the only output stream that a process has open through PortAudio."""
 XRUN_SECONDS = 3.0
 """After an XRun the server's clock is wrong for this long."""
 Result = TypeVar("Result")
@@ -116,13 +118,20 @@ class JackServer:
 
         Until then the ports of the next stream have other names than `INPUT_PORTS`.
         """
-        until(lambda: not set(INPUT_PORTS) & set(self.ports()), "no input stream is left")
+        self._forget(INPUT_PORTS)
+
+    def forget_outputs(self) -> None:
+        """Wait until the server has noticed that earlier output streams are gone."""
+        self._forget(OUTPUT_PORTS)
 
     def connect(self, output: str, input_: str) -> None:
         """Wait for two ports, and connect them."""
         until(lambda: {output, input_} <= set(self.ports()), f"{output} and {input_} are there")
         connect = ["jack_connect", output, input_]
         until(lambda: subprocess.run(connect).returncode == 0, f"{output} plays into {input_}")
+
+    def _forget(self, ports: tuple[str, ...]) -> None:
+        until(lambda: not set(ports) & set(self.ports()), "no earlier stream is left")
 
     def _end(self, number: int) -> None:
         if self._server is not None:
@@ -214,11 +223,74 @@ def loopback(
         close(client)
 
 
+class JackRecording:
+    """What a recorder has heard so far. Make it with `recording`."""
+
+    def __init__(self, process: subprocess.Popen[str], path: Path) -> None:
+        self._process, self._path = process, path
+
+    def samples(self) -> NDArray[np.float32]:
+        """All samples by the server's frames, from the first one recorded on: `[frames, ports]`.
+
+        NaN where the server missed periods.
+        """
+        starts, _, cycles = self._saved()
+        samples = np.full((starts[-1] + cycles.shape[1], cycles.shape[2]), np.nan, np.float32)
+        for first, cycle in zip(starts, cycles, strict=True):
+            samples[first : first + len(cycle)] = cycle
+        return samples
+
+    def seconds_at(self, frames: NDArray[np.int64]) -> NDArray[np.float64]:
+        """When the cycles of those frames of `samples` had them, on `time.perf_counter`."""
+        starts, seconds, _ = self._saved()
+        cycle = np.searchsorted(starts, frames, side="right") - 1
+        times: NDArray[np.float64] = seconds[cycle] + (frames - starts[cycle]) / SAMPLE_RATE
+        return times
+
+    def _saved(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float32]]:
+        """The first frame, time and samples of each cycle."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "saved\n"
+        with np.load(self._path) as saved:
+            return saved["starts"] - saved["starts"][0], saved["seconds"], saved["samples"]
+
+
+@contextmanager
+def recording(folder: Path, ports: tuple[str, ...] = OUTPUT_PORTS) -> Iterator[JackRecording]:
+    """Record ports, from before this returns.
+
+    Args:
+        folder: where the recorder saves the samples.
+    """
+    path = folder / "recorded.npz"
+    recorder = start("tests.peers.jack_recorder", str(path), *ports)
+    try:
+        assert recorder.stdout is not None
+        assert recorder.stdout.readline() == "ready\n"
+        yield JackRecording(recorder, path)
+    finally:
+        close(recorder)
+
+
 def without_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
     """Repeat an attempt until the server misses no period in it; return or raise its result.
 
     Skips the test after `ATTEMPTS` attempts with missed periods: the machine is too busy.
     """
+    return _attempted(server, attempt, xruns_fail=True)
+
+
+def excusing_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
+    """Repeat an attempt that fails while the server misses a period; return or raise its result.
+
+    Skips the test after `ATTEMPTS` such failures: the machine is too busy.
+    """
+    return _attempted(server, attempt, xruns_fail=False)
+
+
+def _attempted(server: JackServer, attempt: Callable[[], Result], *, xruns_fail: bool) -> Result:
     for _ in range(ATTEMPTS):
         before = server.xruns()
         try:
@@ -227,7 +299,7 @@ def without_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
             if server.xruns() == before:
                 raise
         else:
-            if server.xruns() == before:
+            if not xruns_fail or server.xruns() == before:
                 return result
     pytest.skip(f"{ATTEMPTS} attempts, and an XRun in each")
 

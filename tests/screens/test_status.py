@@ -24,8 +24,11 @@ from bridge.commands import (
     Event,
     InputChanged,
     InputOverflowed,
+    LayerChanged,
     Level,
     Listening,
+    OutputChanged,
+    OutputUnderflowed,
     Progress,
     QueueChanged,
     RequestBegun,
@@ -90,6 +93,22 @@ def test_input_transport_clients_requests_and_clips_are_shown() -> None:
         assert words in text
     assert text.index("clip 2.wav") < text.index("clip 1.wav")
     assert "-1.00" not in text
+
+
+def test_the_output_and_its_layers_are_shown_where_there_is_one() -> None:
+    assert "output" not in drawn(Snapshot())
+    snapshot = after(
+        OutputChanged("ready", "speaker", 48_000, "speaker, 48000 Hz"),
+        OutputUnderflowed(3),
+        LayerChanged(1, "playing", "keys", "drums", -6.0, False),
+        LayerChanged(2, "stopping", "bass", "", 0.0, True),
+        LayerChanged(3, "off", "", "", -3.0, False),
+    )
+    text = drawn(snapshot)
+    assert re.search(r"output +ready +speaker, 48000 Hz, 3 underflows", text)
+    assert re.search(r"layer 1 +playing keys, next drums, -6\.0 dB", text)
+    assert re.search(r"layer 2 +stopping bass, muted", text)
+    assert "layer 3" not in text
 
 
 def test_the_meter_grows_with_the_level_and_marks_the_peak() -> None:

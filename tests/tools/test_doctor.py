@@ -53,6 +53,15 @@ def test_a_machine_with_a_sound_card_passes(jack_server: JackServer, tmp_path: P
         assert finding["verdict"] == "ok" or finding["remedy"], finding
 
 
+def test_an_output_that_is_chosen_is_played_on(jack_server: JackServer) -> None:
+    arguments = ("--input", "none", "--osc-port", "0", "--output")
+    _, findings = examined(*arguments, "system")
+    assert findings["output system"]["verdict"] != "failure"
+    assert findings["output system"]["found"].startswith("system, 44100 Hz, ")
+    status, findings = examined(*arguments, "nothing")
+    assert status == 1 and "there is no output 'nothing'" in findings["output nothing"]["found"]
+
+
 def test_each_problem_is_found(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
@@ -70,6 +79,7 @@ def test_each_problem_is_found(tmp_path: Path) -> None:
     assert "not on this machine yet" in findings["model owner/of-no-such-model"]["found"]
     assert findings["device"]["verdict"] == "failure"
     assert "microphone" not in findings and "input none" not in findings
+    assert "output" not in findings and "output none" not in findings
 
 
 def test_a_checkpoint_that_was_cut_is_found(model: Path, tmp_path: Path) -> None:

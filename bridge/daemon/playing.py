@@ -1,0 +1,72 @@
+"""The commands for the output: clips are played by the id of the request that made them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bridge.audio import Waveform
+from bridge.commands import Done, MuteLayer, Play, SetLayerGain, StopPlaying
+from bridge.daemon.clips import ClipRegistry
+from bridge.delivery.playable import read_clip
+from bridge.delivery.playback import Playback
+from bridge.errors import NoOutput
+
+
+class Playing:
+    """Carries out the commands for the output. For the event loop's thread."""
+
+    def __init__(self, playback: Playback | None, clips: ClipRegistry) -> None:
+        """Args:
+        playback: None without an output.
+        """
+        self._playback, self._clips = playback, clips
+
+    def handle(self, command: StopPlaying | SetLayerGain | MuteLayer) -> None:
+        """Carry out a command that ends at once.
+
+        Raises:
+            NoOutput: no output was chosen.
+        """
+        playback = self._chosen()
+        match command:
+            case StopPlaying(layer):
+                playback.stop(None if layer is None else layer - 1)
+            case SetLayerGain(layer, gain_db):
+                playback.set_gain(layer - 1, gain_db)
+            case MuteLayer(layer, is_muted):
+                playback.mute(layer - 1, is_muted)
+
+    async def play(self, command: Play) -> Done:
+        """Read a clip and let it be a layer's next; return the answer.
+
+        Raises:
+            NoOutput: no output was chosen, or none is ready.
+            UnknownId, BadArgument: that request has no such clip.
+            UnreadableFile: the clip's file is gone.
+            Cancelled: another command for the layer came meanwhile.
+        """
+        playback = self._chosen()
+        known = await self._clips.find(command.id, command.index)
+        clip = await asyncio.to_thread(read_clip, known)
+        await playback.play(clip, command.layer - 1)
+        return Done(command.id, 1)
+
+    def panic(self) -> None:
+        """Silence the output now."""
+        if self._playback is not None:
+            self._playback.panic()
+
+    def _chosen(self) -> Playback:
+        if self._playback is None:
+            raise NoOutput(
+                "no output is chosen: start with --output NAME; `melody-bridge devices` lists them"
+            )
+        return self._playback
+
+
+def stretched(loop: Waveform, frames: int) -> Waveform:
+    """Stretch a loop to a number of frames."""
+    # Imported late: it takes a second, and a mistake on the command line is reported before.
+    from bridge.clip import stretched_loop
+
+    return stretched_loop(loop, frames)

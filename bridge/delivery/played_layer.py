@@ -1,0 +1,202 @@
+"""One layer of the output: what plays on it, what is to come, and where the bar lines put it.
+
+It decides frames and gives commands; it reads no clock and waits for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from bridge.audio import db_to_amplitude
+from bridge.delivery.playable import PlayableClip
+from bridge.soundcard.clip_memory import ClipMemory
+from bridge.soundcard.mixer import NOW, Anchor, MixerCommand, SetGain, Start, Stop
+from bridge.timing import Meter
+
+UNHEARD_SECONDS = 0.0005
+"""A clip this close to its bar line is left where it is: nobody hears it, and a fade is heard."""
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedClip:
+    """A clip in the output's memory.
+
+    Attributes:
+        memory: its samples, stretched to `tempo_bpm`.
+        follows: it replaces the same clip at another tempo, and goes on where that one is.
+    """
+
+    clip: PlayableClip
+    memory: ClipMemory
+    tempo_bpm: Fraction
+    follows: bool = False
+
+    def position_near(self, share: float, beats_into_bar: Fraction, meter: Meter | None) -> int:
+        """The frame to play at a bar line, where the clip would be near that share of itself.
+
+        Args:
+            share: of the clip, 0 up to 1.
+            beats_into_bar: how long after a bar line the clip's own first bar line is.
+            meter: of the clock. If the clip has another one, its beats are on the clock's beats.
+        """
+        beats = self.clip.beats
+        unit_beats = self.clip.meter.beats_per_bar if meter == self.clip.meter else Fraction(1)
+        shift = beats_into_bar % unit_beats
+        units = round((Fraction(share) * beats + shift) / unit_beats)
+        beat = (units * unit_beats - shift) % beats
+        return round(beat / beats * self.memory.frames) % self.memory.frames
+
+
+@dataclass(frozen=True)
+class BarLine:
+    """A bar line that is near.
+
+    Attributes:
+        frame: of the output, at which it is heard.
+        beats_into_bar: 0 on the bar line itself; a grid of beats has lines between.
+        meter: of the clock; None: not known.
+    """
+
+    frame: int
+    beats_into_bar: Fraction = Fraction(0)
+    meter: Meter | None = None
+
+
+class PlayedLayer:
+    """One layer.
+
+    Attributes:
+        sounding: what plays; None: nothing does.
+        coming: what starts on the next line of the grid; None: nothing is to start.
+        is_stopping: whether it stops on the next line of the grid.
+        gain_db: 0: as the clip is.
+        is_muted: whether it is silent, whatever its gain.
+    """
+
+    def __init__(self, number: int, send: Callable[[MixerCommand], None]) -> None:
+        """Args:
+        number: from 0.
+        send: gives the output a command.
+        """
+        self.sounding: LoadedClip | None = None
+        self.coming: LoadedClip | None = None
+        self.is_stopping = False
+        self.gain_db = 0.0
+        self.is_muted = False
+        self._number, self._send = number, send
+        self._sent: Start | Stop | None = None
+        # The position of what sounds is (frame + offset) % frames.
+        self._offset = 0
+        self._beats_into_bar = self._coming_beats_into_bar = Fraction(0)
+        self._anchored_frame = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is to start or stop whose command has not been given yet."""
+        return self._sent is None and (self.coming is not None or self.is_stopping)
+
+    def expect(self, clip: LoadedClip) -> LoadedClip | None:
+        """Let a clip be the next; return the one that was to come before, which does not."""
+        before, self.coming = self.coming, clip
+        self.is_stopping, self._sent = False, None
+        return before
+
+    def stop(self) -> LoadedClip | None:
+        """Stop on the next line of the grid; return the clip that was to come, which does not."""
+        before, self.coming = self.coming, None
+        self.is_stopping, self._sent = self.sounding is not None or before is not None, None
+        return before
+
+    def replace(self, before: LoadedClip, after: LoadedClip) -> None:
+        """Take another description of the same memory, wherever it is."""
+        self.sounding = after if self.sounding is before else self.sounding
+        self.coming = after if self.coming is before else self.coming
+
+    def clear(self) -> list[LoadedClip]:
+        """Forget what plays and what is to come; return it."""
+        clips = [clip for clip in (self.sounding, self.coming) if clip is not None]
+        self.sounding = self.coming = self._sent = None
+        self.is_stopping = False
+        return clips
+
+    def observe(self, playing: tuple[int, int]) -> LoadedClip | None:
+        """Take in what the output plays; return the clip that no longer does.
+
+        Args:
+            playing: the number of the clip that plays and the frame of its start; zeros: none.
+        """
+        number, started = playing
+        ended = None
+        if isinstance(self._sent, Start) and number == self._sent.clip:
+            at_frame = started if self._sent.at_frame == NOW else self._sent.at_frame
+            ended, self.sounding = self.sounding, self.coming
+            self._offset, self._beats_into_bar = (
+                self._sent.position - at_frame,
+                self._coming_beats_into_bar,
+            )
+            self.coming = self._sent = None
+        elif isinstance(self._sent, Stop) and number == 0:
+            ended, self.sounding = self.sounding, None
+            self.is_stopping, self._sent = False, None
+        return ended
+
+    def begin_at_once(self) -> None:
+        """Start or stop what waits in the next block: no bar lines come."""
+        if self.coming is not None:
+            share = Fraction(0)
+            self._coming_beats_into_bar = self._beats_into_bar if self.coming.follows else share
+            self._give(Start(self._number, self.coming.memory.number))
+        elif self.is_stopping:
+            self._give(Stop(self._number))
+
+    def begin_at(self, line: BarLine) -> None:
+        """Start or stop what waits at that line of the grid."""
+        coming = self.coming
+        if coming is None:
+            self._give(Stop(self._number, line.frame))
+            return
+        position = 0
+        self._coming_beats_into_bar = line.beats_into_bar
+        if coming.follows and self.sounding is not None:
+            self._coming_beats_into_bar = self._beats_into_bar
+            position = coming.position_near(
+                self._share_at(line.frame), self._beats_into_bar, line.meter
+            )
+        self._give(Start(self._number, coming.memory.number, line.frame, position))
+
+    def anchor_at(self, line: BarLine, sample_rate: int) -> None:
+        """Put what sounds onto a bar line; once for each line."""
+        sounding = self.sounding
+        if sounding is None or line.frame < self._anchored_frame + sample_rate // 10:
+            return
+        self._anchored_frame = line.frame
+        frames = sounding.memory.frames
+        share = self._share_at(line.frame)
+        position = sounding.position_near(share, self._beats_into_bar, line.meter)
+        off = (position - line.frame - self._offset + frames // 2) % frames - frames // 2
+        if abs(off) > UNHEARD_SECONDS * sample_rate:
+            self._offset += off
+            self._send(Anchor(self._number, sounding.memory.number, line.frame, position))
+
+    def set_gain(self, *, gain_db: float | None = None, is_muted: bool | None = None) -> None:
+        """Change the gain, or mute or unmute; None: as it is."""
+        self.gain_db = self.gain_db if gain_db is None else gain_db
+        self.is_muted = self.is_muted if is_muted is None else is_muted
+        self.send_gain()
+
+    def send_gain(self) -> None:
+        """Give the output the layer's gain."""
+        self._send(SetGain(self._number, 0.0 if self.is_muted else db_to_amplitude(self.gain_db)))
+
+    def _share_at(self, frame: int) -> float:
+        """The share of itself that what sounds has played at an output frame."""
+        if self.sounding is None:
+            return 0.0
+        frames = self.sounding.memory.frames
+        return (frame + self._offset) % frames / frames
+
+    def _give(self, command: Start | Stop) -> None:
+        self._sent = command
+        self._send(command)
