@@ -341,6 +341,7 @@ class Daemon:
         """Apply an event to the snapshot, publish it to every control, and log it."""
         is_new_clip = isinstance(event, ClipReady) and self._requests.kind(event.id) == GENERATE
         self._snapshot.apply(event)
+        self._session.observe(event)
         for control in self._controls:
             control.publish(event)
         match event:
@@ -489,6 +490,7 @@ class Daemon:
         if self._player is None or self._playback is None:
             return
         self._playback.poll(now_seconds)
+        self._session.poll_loops()
         if self._player.underflows > self._snapshot.underflows:
             self._publish(OutputUnderflowed(self._player.underflows))
 

@@ -76,7 +76,6 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
         "clock_offset_ms": 0.0,
         "link": False,
         "count_in_bars": 0,
-        "link": False,
         "model": "pocket",
         "device": "auto",
         "sample_rate": 44_100,
