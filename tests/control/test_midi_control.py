@@ -167,13 +167,17 @@ def test_with_an_output_the_pedal_plays_the_loop(on_stage: Callable[..., Stage])
             stage.control.publish(LoopChanged("midi-loop", sounding, "none", 1, 0, ""))
 
         stage.control.publish(OutputChanged("ready", "system", 44_100))
-        for sounding, after in (("off", 0.0), ("playing", 0.2), ("stopping", 5.0)):
+        tapped: list[tuple[LoopSounding, float]] = [
+            *(("off", 0.0), ("playing", 0.2), ("stopping", 5.0)),
+        ]
+        for sounding, after in tapped:
             loop(sounding)
             stage.play(*PEDAL_DOWN, after=after)
             stage.play(*PEDAL_UP, after=0.05)
         stage.play(*PEDAL_DOWN, after=0.2)
         stage.play(*PEDAL_UP, after=0.05)
-        for sounding, seconds in (("playing", 1.1), ("off", 2.1)):
+        held: list[tuple[LoopSounding, float]] = [("playing", 1.1), ("off", 2.1)]
+        for sounding, seconds in held:
             loop(sounding)
             stage.play(*PEDAL_DOWN, after=5.0)
             stage.play(*PEDAL_UP, after=seconds)
