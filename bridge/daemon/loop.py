@@ -128,6 +128,10 @@ class Loop:
             self.state.follows = command.follow
         self.quick = self.quick if command.quick is None else command.quick
 
+    def defaults_changed(self, bars: int) -> None:
+        """Take over the length of loops that name none."""
+        self.state.bars = self.settings.get("bars") or bars
+
     def take(self) -> None:
         """Take what was just played; if it is waiting for more bars, those that there are."""
         grid, bars = self.stage.grid(), self.stage.played_bars(self.state.bars)

@@ -13,6 +13,7 @@ from bridge.commands import (
     LAYERS,
     ClipSettings,
     Command,
+    DefaultsChanged,
     Event,
     LayerChanged,
     LoopClear,
@@ -119,6 +120,10 @@ class Loops:
         if isinstance(event, LayerChanged):
             for loop in self._loops.values():
                 loop.layer_changed(event.layer, event.clip)
+            return
+        if isinstance(event, DefaultsChanged):
+            for loop in self._loops.values():
+                loop.defaults_changed(self._bars())
             return
         id = getattr(event, "id", "")
         if isinstance(id, str) and id.startswith(PREFIX):
