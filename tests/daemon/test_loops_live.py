@@ -43,8 +43,8 @@ PEDAL_DOWN, PEDAL_UP = bytes((0xB0, 64, 127)), bytes((0xB0, 64, 0))
 LOOP = "midi-loop"
 TUNE = (60, 62, 64, 67, 69, 67, 64, 62)
 """A pitch for each beat of two bars."""
-MOST_OFF_SECONDS = 0.002
-"""The clock and the output each estimate when a JACK cycle is, on a busy machine."""
+MOST_OFF_SECONDS = 0.05
+"""The output estimates when a cycle of 46 ms begins, on a busy machine; `test_loops` has frames."""
 PIECE_FRAMES = 8000
 """A piece of a clip that is searched for in what was heard."""
 
