@@ -82,13 +82,13 @@ class Leds:
         self._addresses = {}
 
     def _show_loop(self, loop: LoopChanged) -> None:
-        """Show a loop that an entry began: what is to come, else whether it sounds."""
-        if loop.coming in ("armed", "capturing"):
-            self._works(loop.id, "recording")
-        elif loop.coming in ("rendering", "queued", "slipped"):
+        """Show a loop that an entry began; one that sounds takes all the time."""
+        if loop.coming in ("rendering", "queued", "slipped"):
             self._works(loop.id, "rendering")
         elif loop.sounding != "off":
             self._works(loop.id, "looping")
+        elif loop.coming in ("armed", "capturing"):
+            self._works(loop.id, "recording")
         elif self._work.pop(loop.id, None) is not None:
             self._show()
 

@@ -108,11 +108,14 @@ class Playback:
         for number, clip in clips.items():
             self._turns[number] += 1
             self._wanted[number] = clip
+        turns = {number: self._turns[number] for number in clips}
         loaded: dict[int, LoadedClip] = {}
         try:
             for number, clip in clips.items():
                 if clip is not None:
                     loaded[number] = await self._prepared(number, clip, self._tempo_for(clip))
+            if any(self._turns[number] != turn for number, turn in turns.items()):
+                raise Cancelled("another command for one of the layers came meanwhile")
         except BridgeError:
             self._free(*loaded.values())
             raise
