@@ -246,9 +246,18 @@ def test_a_quick_clip_comes_first_and_layers_come_and_go(
             stage.client.send(
                 "/bridge/loop/start", stage.id, "bars", BARS, "prompt", "keys", "quick", 1
             )
-            quick = stage.state("playing", other_than="")
-            assert " 1bar " in quick
-            whole = stage.state("playing", other_than=quick)
+            made = stage.client.wait_for(
+                lambda event: (
+                    event.address == "/bridge/clip"
+                    and str(event.arguments[0]).startswith(f"loop:{stage.id}.")
+                ),
+                "a quick clip",
+            )
+            assert str(made.arguments[0]).endswith("quick") and made.arguments[4] == 1
+            # On a fast machine the whole one is there before the quick one's bar line.
+            whole = stage.state("playing", other_than="")
+            if " 1bar " in whole:
+                whole = stage.state("playing", other_than=whole)
             assert f" {BARS}bars " in whole
             stage.client.send("/bridge/loop/overdub", stage.id)
             over = stage.state("playing", other_than=whole)
