@@ -29,8 +29,9 @@ from bridge.commands import (
     Remark,
 )
 from bridge.daemon.clips import ClipRegistry
+from bridge.daemon.loop_actions import Action, GiveUp, Play, Stop, Take, Vary
 from bridge.daemon.loop_grid import Grid, LoopPace
-from bridge.daemon.loop_state import Action, GiveUp, LoopState, Play, Stop, Take, Vary
+from bridge.daemon.loop_state import LoopState
 from bridge.delivery import KnownClip
 from bridge.delivery.playable import read_clip
 from bridge.delivery.playback import Playback
@@ -175,12 +176,7 @@ class Loop:
         match event:
             case CaptureChanged(id, "done"):
                 if found := self._round_of(id):
-                    number, requests = found
-                    self._melody = requests.take
-                    seconds = self.stage.pace.predicted(self._clip_seconds())
-                    if seconds is not None:
-                        seconds -= self.stage.now_seconds() - requests.begun_seconds
-                    self.state.captured(number, self.stage.grid(), seconds)
+                    self._captured(*found)
             case Done(id):
                 if found := self._round_of(id):
                     number, requests = found
@@ -249,6 +245,16 @@ class Loop:
             except BridgeError as error:
                 self._fail(action.number, Failed.of(whole, error))
                 return
+        if not is_take:
+            self._captured(action.number, self._rounds[action.number])
+
+    def _captured(self, number: int, requests: _Requests) -> None:
+        """The melody of a round is there: predict when its clip can enter."""
+        self._melody = requests.take
+        seconds = self.stage.pace.predicted(self._clip_seconds())
+        if seconds is not None:
+            seconds -= self.stage.now_seconds() - requests.begun_seconds
+        self.state.captured(number, self.stage.grid(), seconds)
 
     def _line_seconds(self, is_take: bool) -> float:
         """The bar line that a round's melody ends on; this moment without one."""

@@ -43,15 +43,9 @@ from bridge.commands import (
     HaltClock,
     ListClips,
     ListPresets,
-    LoopClear,
     LoopCommand,
-    LoopFreeze,
-    LoopOverdub,
-    LoopRedo,
     LoopSet,
     LoopStart,
-    LoopStop,
-    LoopUndo,
     MuteLayer,
     Panic,
     Play,
@@ -276,6 +270,9 @@ class Session:
     def _handle(self, command: Command) -> None:
         if self._stopping:
             raise Cancelled(STOPPING)
+        if isinstance(command, LoopCommand):
+            self._loop(command)
+            return
         now_seconds = time.perf_counter()
         match command:
             case Transport():
@@ -330,17 +327,6 @@ class Session:
                 self._playing.handle(command)
             case StopPlaying() | SetLayerGain() | MuteLayer():
                 self._playing.handle(command)
-            case (
-                LoopStart()
-                | LoopStop()
-                | LoopUndo()
-                | LoopRedo()
-                | LoopFreeze()
-                | LoopOverdub()
-                | LoopClear()
-                | LoopSet()
-            ):
-                self._loop(command)
             case Panic():
                 if self._loops is not None:
                     self._loops.silenced()

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.daemon.loop_actions import Action, GiveUp, Play, Stop, Take, Vary
 from bridge.daemon.loop_grid import Grid, Line, LoopPace
 from bridge.daemon.loop_history import MOST_KEPT, LoopHistory
-from bridge.daemon.loop_state import Action, GiveUp, LoopState, Play, Stop, Take, Vary
+from bridge.daemon.loop_state import LoopState
 
 BAR_SECONDS = 2.0
 AHEAD_SECONDS = 0.05

@@ -60,7 +60,7 @@ class Band:
     Attributes:
         commands: that the loops gave the session.
         events: that they published.
-        render_seconds: how long the session takes for a clip.
+        render_seconds: how long the session takes for a clip of `BARS` bars.
         errors: codes with which the next requests fail, by their kind.
     """
 
@@ -151,7 +151,8 @@ class Band:
                 self._in(0.1, Done(id, 0))
             case Generate():
                 self._history_of(command)
-                self._in(self.render_seconds, Done(command.id, 1))
+                bars = command.settings.get("bars")
+                self._in(self.render_seconds * bars / BARS, Done(command.id, 1))
 
     def _in(self, seconds: float, event: Event) -> None:
         at = self.player.seconds + seconds
@@ -180,7 +181,7 @@ class Band:
 async def settle() -> None:
     """Wait for what is read and prepared in threads."""
     while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
-        await asyncio.wait(tasks)  # type: ignore[type-var]
+        await asyncio.wait(tasks)
 
 
 def perform(folder: Path, test: Callable[[Band], Coroutine[Any, Any, None]]) -> Band:
@@ -232,7 +233,8 @@ def test_a_loop_that_is_late_slips_by_whole_bars_and_the_last_one_goes_on(tmp_pa
 
     band = perform(tmp_path / "Clips", test)
     assert band.entered() == [(3.0, 0.1), (7.0, 0.2)]
-    slips = [event.bar for event in band.events if getattr(event, "coming", "") == "slipped"]
+    changes = [event for event in band.events if isinstance(event, LoopChanged)]
+    slips = [event.bar for event in changes if event.coming == "slipped"]
     assert slips == sorted(set(slips)) and slips[-1] == 8
 
 
@@ -322,12 +324,25 @@ def test_a_second_loop_has_a_layer_of_its_own(tmp_path: Path) -> None:
     assert cancelled == ["loop:set-1.1", "loop:set-1.2"]
 
 
+def test_a_quick_clip_plays_until_the_whole_one_is_there(tmp_path: Path) -> None:
+    async def test(band: Band) -> None:
+        await band.run_to(4.2)
+        band.render_seconds = 2.0
+        band.do(LoopStart("set-1", ClipSettings(bars=4), quick=True))
+        await band.run_to(7.5)
+        # The short one is no loop to go back to.
+        band.do(LoopUndo("set-1"))
+        await band.run_to(8.5)
+
+    band = perform(tmp_path / "Clips", test)
+    assert band.entered() == [(5.0, 0.1), (7.0, 0.2)]
+    assert band.remarks() == ["there is nothing before what the loop plays"]
+
+
 def test_a_whole_clip_that_is_there_first_plays_at_once(tmp_path: Path) -> None:
     async def test(band: Band) -> None:
         await band.run_to(4.2)
         band.do(LoopStart("set-1", ClipSettings(bars=4), quick=True))
-        await band.run_to(4.4)
-        band.render_seconds = 0.2
         await band.run_to(6.5)
 
     band = perform(tmp_path / "Clips", test)
