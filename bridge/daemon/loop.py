@@ -138,6 +138,7 @@ class Loop:
         grid, bars = self.stage.grid(), self.stage.played_bars(self.state.bars)
         if self.state.is_waiting_for_bars and grid is not None and bars:
             self.state.bars = bars
+            self.settings = ClipSettings(bars=bars).over(self.settings)
         self.perform(self.state.take(grid, bars))
 
     def overdub(self, layer: int) -> None:
@@ -149,6 +150,11 @@ class Loop:
         """Play a clip of an earlier run."""
         self._clips[clip.path.stem] = clip
         self.perform(self.state.resume(clip.path.stem, self.stage.grid()))
+
+    def silenced(self) -> None:
+        """Take in that the output was silenced: what is being prepared does not enter."""
+        self._turn += 1
+        self.perform(self.state.silenced())
 
     def poll(self) -> None:
         """Let time pass."""

@@ -159,7 +159,7 @@ class Loops:
     def silenced(self) -> None:
         """Take in that the output was silenced."""
         for loop in self._loops.values():
-            loop.perform(loop.state.silenced())
+            loop.silenced()
 
     async def close(self) -> None:
         """End all loops."""

@@ -301,6 +301,41 @@ def test_layers_sound_together_and_undo_takes_one_off_on_a_bar_line(tmp_path: Pa
     assert band.entered() == [(3.0, 0.1), (4.0, 0.3), (5.0, 0.1)]
 
 
+def test_a_second_press_takes_the_bars_that_there_are_and_the_loop_keeps_that_length(
+    tmp_path: Path,
+) -> None:
+    async def test(band: Band) -> None:
+        await band.run_to(2.2)
+        band.do(LoopStart("set-1", ClipSettings(bars=8)))
+        assert band.state == ("off", "capturing", 1, 9)
+        await band.run_to(3.2)
+        band.do(LoopStart("set-1", ClipSettings(bars=8)))
+        band.loops.observe(DefaultsChanged(ClipSettings(temperature=1.1)))
+        await band.run_to(7.5)
+
+    band = perform(tmp_path / "Clips", test)
+    takes = [each.bars for each in band.commands if isinstance(each, CaptureLast)]
+    assert takes == [3, 3]
+    assert band.entered() == [(4.0, 0.1), (7.0, 0.2)]
+
+
+def test_after_a_panic_nothing_enters_that_was_being_read(tmp_path: Path) -> None:
+    async def test(band: Band) -> None:
+        band.render_seconds = 100.0
+        await band.run_to(2.2)
+        band.do(START)
+        await band.run_to(2.4)
+        band.loops.observe(Done("loop:set-1.2", 1))
+        # One turn of the event loop: the clip is found, and is to be read.
+        await asyncio.sleep(0)
+        band.loops.silenced()
+        band.playback.panic()
+        await band.run_to(4.0)
+        assert band.state == ("off", "none", 1, 0)
+
+    assert perform(tmp_path / "Clips", test).entered() == []
+
+
 def test_a_second_loop_has_a_layer_of_its_own(tmp_path: Path) -> None:
     async def test(band: Band) -> None:
         await band.run_to(2.2)
