@@ -27,6 +27,8 @@ InputState = Literal["ready", "lost", "none"]
 CaptureState = Literal["waiting", "recording", "done"]
 ClockSource = Literal["osc", "midi", "link", "jack", "internal"]
 LayerState = Literal["off", "playing", "stopping"]
+LoopSounding = Literal["off", "playing", "stopping"]
+LoopComing = Literal["none", "armed", "capturing", "rendering", "queued", "slipped"]
 MelodySource = Literal["sound", "midi", "auto"]
 
 
@@ -355,16 +357,86 @@ class MuteLayer:
 
 
 @dataclass(frozen=True)
-class NotBuilt:
-    """A command of the protocol that this version does not have.
+class LoopStart:
+    """Take the bars just played, loop a clip of them, and again with what is played meanwhile.
+
+    A loop that is known takes at once, with these settings over its own.
 
     Attributes:
-        id: the request's; `"-"` where it has none.
-        address: the message's OSC address.
+        settings: of its clips; `bars` is the length of its takes too.
+        layer: of the output, 1 to `LAYERS`; None: 1, or the one that the loop has.
+        follow: whether it takes again and again; else it varies its first melody.
+        quick: whether a short clip plays until the first whole one is there.
     """
 
     id: str
-    address: str
+    settings: ClipSettings
+    layer: int | None = None
+    follow: bool | None = None
+    quick: bool | None = None
+
+
+@dataclass(frozen=True)
+class LoopStop:
+    """Stop a loop at the next line of the grid, or now; its clips stay."""
+
+    id: str
+    now: bool = False
+
+
+@dataclass(frozen=True)
+class LoopUndo:
+    """Go back to what the loop played before."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class LoopRedo:
+    """Go forward again to what was undone."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class LoopFreeze:
+    """Keep what the loop plays, or let it follow again."""
+
+    id: str
+    is_frozen: bool = True
+
+
+@dataclass(frozen=True)
+class LoopOverdub:
+    """Take the bars just played for another layer of the loop."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class LoopClear:
+    """Stop a loop now, and forget it; its clips stay on disk."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class LoopSet:
+    """Change a loop's settings, from its next clip on.
+
+    Attributes:
+        settings, follow, quick: as for `LoopStart`; None: as it is.
+    """
+
+    id: str
+    settings: ClipSettings
+    follow: bool | None = None
+    quick: bool | None = None
+
+
+LoopCommand = (
+    LoopStart | LoopStop | LoopUndo | LoopRedo | LoopFreeze | LoopOverdub | LoopClear | LoopSet
+)
 
 
 @dataclass(frozen=True)
@@ -399,7 +471,7 @@ Command = (
     | StopPlaying
     | SetLayerGain
     | MuteLayer
-    | NotBuilt
+    | LoopCommand
     | Panic
 )
 
@@ -512,6 +584,27 @@ class LayerChanged:
     coming: str
     gain_db: float
     is_muted: bool
+
+
+@dataclass(frozen=True)
+class LoopChanged:
+    """The state of a live loop.
+
+    Attributes:
+        sounding: what is heard of it.
+        coming: what is to come: `armed` waits for a clock that plays, `capturing` until the take's
+            last bar line, and `rendering`, `queued` or `slipped` until the clip enters.
+        layer: that the next clip is for, 1 to `LAYERS`.
+        bar: the bar at whose line it happens, from 1; 0: not known.
+        clip: the name of what sounds on its newest layer; empty: nothing does.
+    """
+
+    id: str
+    sounding: LoopSounding
+    coming: LoopComing
+    layer: int
+    bar: int
+    clip: str
 
 
 @dataclass(frozen=True)
@@ -705,6 +798,7 @@ Event = (
     | OutputChanged
     | OutputUnderflowed
     | LayerChanged
+    | LoopChanged
     | CaptureChanged
     | Level
     | Progress

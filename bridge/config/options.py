@@ -551,6 +551,13 @@ class RunOptions:
         metavar="GRID",
         example=f'"{ONE_BAR}"',
     )
+    resume: bool = _option(
+        SWITCH,
+        False,
+        "go on with the last live loop of the clips folder, once the clock plays",
+        places=("run",),
+        default_text="begin with silence",
+    )
     source: MelodySource = _option(
         one_of(*get_args(MelodySource)),
         "auto",

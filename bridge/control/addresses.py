@@ -35,8 +35,16 @@ from bridge.commands import (
     Level,
     ListClips,
     ListPresets,
+    LoopChanged,
+    LoopClear,
+    LoopFreeze,
+    LoopOverdub,
+    LoopRedo,
+    LoopSet,
+    LoopStart,
+    LoopStop,
+    LoopUndo,
     MuteLayer,
-    NotBuilt,
     Panic,
     Ping,
     Play,
@@ -186,6 +194,7 @@ _EVENTS: Mapping[type[Event], tuple[str, tuple[Callable[[Any], int | float | str
     Pong: ("/bridge/pong", (str,)),
     EngineChanged: ("/bridge/engine", (str, str)),
     InputChanged: ("/bridge/input", (str, str, int)),
+    LoopChanged: ("/bridge/loop", (Uncut, str, str, int, int, str)),
     CaptureChanged: ("/bridge/capture", (Uncut, str, float, float)),
     Level: ("/bridge/level", (float, float)),
     Progress: ("/bridge/progress", (Uncut, float, float)),
@@ -308,6 +317,18 @@ def _generate(id: str, melody: str | None = None, **settings: Any) -> Generate:
     return Generate(id, ClipSettings(**settings), melody)
 
 
+def _loop(
+    make: type[LoopStart] | type[LoopSet],
+    id: str,
+    follow: bool | None = None,
+    quick: bool | None = None,
+    **values: Any,
+) -> LoopStart | LoopSet:
+    settings = {name: values[name] for name in values if name not in _LAYER}
+    layer = {name: values[name] for name in values if name in _LAYER}
+    return make(id, ClipSettings(**settings), follow=follow, quick=quick, **layer)
+
+
 def _set_defaults(**settings: Any) -> SetDefaults:
     return SetDefaults(ClipSettings(**settings))
 
@@ -347,6 +368,8 @@ _ID: Mapping[str, Reader] = {"id": identifier}
 _PORT: Mapping[str, Reader] = {"port": integer(1, 65_535)}
 _BARS: Mapping[str, Reader] = {"bars": number_option}
 _LAYER: Mapping[str, Reader] = {"layer": integer(1, LAYERS)}
+_LOOP: Mapping[str, Reader] = {"follow": switch, "quick": switch}
+"""How a loop goes on."""
 _INDEX: Mapping[str, Reader] = {"index": integer(0, MAX_VARIATIONS - 1)}
 
 _FORMS: Mapping[str, _Form] = {
@@ -381,8 +404,16 @@ _FORMS: Mapping[str, _Form] = {
     "/bridge/restore": _Form(Restore, _ID, _INDEX),
     "/bridge/presets": _Form(ListPresets, _ID),
     "/bridge/clips": _Form(ListClips, _ID),
-    "/bridge/loop/start": _Form(partial(NotBuilt, address="/bridge/loop/start"), _ID),
-    "/bridge/loop/stop": _Form(partial(NotBuilt, address="/bridge/loop/stop"), _ID),
+    "/bridge/loop/start": _Form(
+        partial(_loop, LoopStart), _ID, keys={**_SETTINGS, **_LAYER, **_LOOP}
+    ),
+    "/bridge/loop/set": _Form(partial(_loop, LoopSet), _ID, keys={**_SETTINGS, **_LOOP}),
+    "/bridge/loop/stop": _Form(LoopStop, _ID, {"now": switch}),
+    "/bridge/loop/undo": _Form(LoopUndo, _ID),
+    "/bridge/loop/redo": _Form(LoopRedo, _ID),
+    "/bridge/loop/freeze": _Form(LoopFreeze, _ID, {"is_frozen": switch}),
+    "/bridge/loop/overdub": _Form(LoopOverdub, _ID),
+    "/bridge/loop/clear": _Form(LoopClear, _ID),
     "/bridge/play": _Form(Play, _ID, {**_INDEX, **_LAYER}),
     "/bridge/stop": _Form(StopPlaying, {}, _LAYER),
     "/bridge/gain": _Form(

@@ -19,7 +19,9 @@ from bridge.commands import (
     DefaultsChanged,
     Event,
     Failed,
+    LoopChanged,
     MidiPortsChanged,
+    OutputChanged,
     Remark,
 )
 from bridge.config.presets import preset_names
@@ -38,6 +40,10 @@ from bridge.process.tasks import keep_running
 
 CLIENT = "midi"
 """The client in the ids of its requests: a clip follows the melody that it captured last."""
+LOOP = f"{CLIENT}-loop"
+"""The id of the loop that the pedal and all pads play."""
+LOOPS = "/bridge/loop/"
+LOOP_START = f"{LOOPS}start"
 WATCH_SECONDS = 1.0
 """How often the map's file is looked at: what was just learned works without a restart."""
 
@@ -67,7 +73,8 @@ class MidiControl:
         self._map_path, self._on_event, self._send = map_path, on_event, send
         self._path = map_path or user_map_path()
         self._configured_bars = self._bars = bars
-        self._is_playing = False
+        self._is_playing = self._has_output = False
+        self._loop: LoopChanged | None = None
         self._count = 0
         self._newest: dict[str, str] = {}
         self._tapped: tuple[str, ...] = ()
@@ -114,6 +121,10 @@ class MidiControl:
                 self._bars = settings.get("bars") or self._configured_bars
             case ClockChanged():
                 self._is_playing = event.is_playing
+            case OutputChanged(state):
+                self._has_output = state != "none"
+            case LoopChanged(id) if id == LOOP:
+                self._loop = event
             case MidiPortsChanged():
                 self._ports_changed(event)
         self._leds.apply(event)
@@ -177,7 +188,7 @@ class MidiControl:
             inverted=pedal.inverted,
             latching=pedal.latching,
             on_gesture=partial(self._on_gesture, index),
-            is_playing=lambda: self._is_playing,
+            is_playing=lambda: self._sounds if self._has_output else self._is_playing,
         )
 
     def _ports_changed(self, changed: MidiPortsChanged) -> None:
@@ -190,7 +201,10 @@ class MidiControl:
             self._leds.light_up()
 
     def _on_gesture(self, index: int, gesture: Gesture) -> None:
-        """Carry out a gesture of the pedal. Without loops, a hold means nothing yet."""
+        """Carry out a gesture of the pedal."""
+        if self._has_output:
+            self._play_loop(index, gesture)
+            return
         match gesture:
             case Gesture.TAP:
                 self._take_last_bars(index)
@@ -199,7 +213,26 @@ class MidiControl:
                     self._command("/bridge/cancel", (id,), time.perf_counter())
                 self._tapped = ()
             case Gesture.HOLD:
-                _log.debug("the pedal was held")
+                _log.debug("the pedal was held: it has a meaning with an output alone")
+
+    @property
+    def _sounds(self) -> bool:
+        """Whether the pedal's loop is heard."""
+        return self._loop is not None and self._loop.sounding != "off"
+
+    def _play_loop(self, index: int, gesture: Gesture) -> None:
+        """Play the pedal's loop. What a tap began ends with the gesture that replaces it."""
+        now = time.perf_counter()
+        match gesture:
+            case Gesture.TAP:
+                self._leds.begun(LOOP, index)
+                self._command(LOOP_START, (LOOP, "bars", self._bars), now)
+            case Gesture.DOUBLE_TAP:
+                is_stopping = self._loop is not None and self._loop.sounding == "stopping"
+                self._command(f"{LOOPS}stop", (LOOP, int(is_stopping)), now)
+            case Gesture.HOLD:
+                step = "undo" if self._sounds else "clear"
+                self._command(f"{LOOPS}{step}", (LOOP,), now)
 
     def _take_last_bars(self, index: int) -> None:
         """Capture the last bars, and render a clip from them."""
@@ -227,6 +260,10 @@ class MidiControl:
         Raises:
             BadArgument: no such request was made here.
         """
+        if action.address.startswith(LOOPS):
+            if action.address == LOOP_START:
+                self._leds.begun(LOOP, index)
+            return LOOP
         if not action.begun_by:
             self._newest[action.address] = self._new_id(index)
             return self._newest[action.address]

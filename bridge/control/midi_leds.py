@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from bridge.commands import CaptureChanged, ClockChanged, Done, Event, Failed, Progress
+from bridge.commands import CaptureChanged, ClockChanged, Done, Event, Failed, LoopChanged, Progress
 from bridge.control.midi_map import Entry, LedSettings, LedState
 
 BLINK_HZ = 2.0
 """How often a light that blinks goes on."""
 _NOTE_ON, _CC = 0x90, 0xB0
 
-_Work = Literal["begun", "recording", "rendering"]
+_Work = Literal["begun", "recording", "rendering", "looping"]
 
 
 class Leds:
@@ -64,6 +64,8 @@ class Leds:
                 self._works(id, "recording")
             case Progress(id):
                 self._works(id, "rendering")
+            case LoopChanged():
+                self._show_loop(event)
             case Done(id) | Failed(id):
                 if self._work.pop(id, None) is not None:
                     self._show()
@@ -79,6 +81,17 @@ class Leds:
             self._set(index, self._settings.values.get("off", 0))
         self._addresses = {}
 
+    def _show_loop(self, loop: LoopChanged) -> None:
+        """Show a loop that an entry began; one that sounds takes all the time."""
+        if loop.coming in ("rendering", "queued", "slipped"):
+            self._works(loop.id, "rendering")
+        elif loop.sounding != "off":
+            self._works(loop.id, "looping")
+        elif loop.coming in ("armed", "capturing"):
+            self._works(loop.id, "recording")
+        elif self._work.pop(loop.id, None) is not None:
+            self._show()
+
     def _works(self, id: str, work: _Work) -> None:
         if id in self._work and self._work[id][1] != work:
             self._work[id] = (self._work[id][0], work)
@@ -90,7 +103,8 @@ class Leds:
             return "recording"
         if "rendering" in work:
             return "rendering"
-        return "playing" if self._is_playing and "playing" in self._settings.values else "ready"
+        plays = self._is_playing or "looping" in work
+        return "playing" if plays and "playing" in self._settings.values else "ready"
 
     def _show(self) -> None:
         values, blinks = self._settings.values, False

@@ -21,7 +21,6 @@ _NEWEST: Mapping[str, tuple[str, ...]] = {
     "/bridge/cancel": ("/bridge/generate",),
     "/bridge/discard": ("/bridge/generate",),
     "/bridge/restore": ("/bridge/generate",),
-    "/bridge/loop/stop": ("/bridge/loop/start",),
 }
 """Addresses that concern an earlier request, and the addresses that began it."""
 

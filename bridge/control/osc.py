@@ -30,6 +30,8 @@ from bridge.commands import (
     Hello,
     ListClips,
     ListPresets,
+    LoopClear,
+    LoopStop,
     Panic,
     Ping,
     Pong,
@@ -77,7 +79,7 @@ MOST_NOTES_IDS = 64
 _HELLO = ""
 """The key of the answer to a subscription: no request's id is empty."""
 _ERROR_ADDRESS, _ = event_message(Failed("", "", ""))
-_UNLIMITED = (Transport, CaptureStop, Cancel, StopPlaying, Panic)
+_UNLIMITED = (Transport, CaptureStop, Cancel, StopPlaying, LoopStop, LoopClear, Panic)
 """Commands that cost little, come often, or must not be refused because of somebody's flood."""
 
 _COSTS: Mapping[type[Command], float] = {SetDefaults: 0.2}

@@ -339,6 +339,7 @@ class Daemon:
         """Apply an event to the snapshot, publish it to every control, and log it."""
         is_new_clip = isinstance(event, ClipReady) and self._requests.kind(event.id) == GENERATE
         self._snapshot.apply(event)
+        self._session.observe(event)
         for control in self._controls:
             control.publish(event)
         match event:
@@ -447,6 +448,7 @@ class Daemon:
             if now >= next_level:
                 if self._output is not None:
                     self._output.poll(now)
+                    self._session.poll_loops()
                 self._publish_level()
                 self._publish_clock(now)
                 self._publish_queue()

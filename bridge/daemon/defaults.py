@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from bridge.commands import RANDOM_SEED, ClipSettings, MelodySource
-from bridge.config import Options, RunOptions, merge, presets
+from bridge.config import OPTIONS, Options, RunOptions, merge, presets
 from bridge.config.files import user_folder
 
 _SETTLED = ("tempo_bpm", "numerator", "denominator", "tempo_lock", "seed", "source")
@@ -28,6 +28,7 @@ class SessionDefaults:
         self.settings = ClipSettings()
         self._presets = _PresetNames()
         self._source: MelodySource = options.source
+        self._bars: int = options.defaults.get("bars", OPTIONS["bars"].default)
         self._configured = {"sample_rate": options.sample_rate, **options.defaults}
 
     @property
@@ -35,6 +36,21 @@ class SessionDefaults:
         """What captures take that name no source."""
         chosen: MelodySource | None = self.settings.get("source")
         return chosen or self._source
+
+    @property
+    def bars(self) -> int:
+        """Length of a take or clip that names none."""
+        chosen: int | None = self.settings.get("bars")
+        return chosen or self._bars
+
+    def check_preset(self, name: str) -> None:
+        """Check that a preset has that name.
+
+        Raises:
+            UnknownPreset: no preset has that name.
+            UnreadableFile: the preset cannot be read.
+        """
+        self._presets.check(name)
 
     def set(self, settings: ClipSettings) -> None:
         """Set values over the present ones.
@@ -46,7 +62,7 @@ class SessionDefaults:
             UnreadableFile: the preset cannot be read.
         """
         if (preset := settings.get("preset")) is not None:
-            self._presets.check(preset)
+            self.check_preset(preset)
         before = self.settings
         if settings.get("prompt") is not None or settings.get("preset") is not None:
             before = before.without("prompt", "preset")

@@ -10,6 +10,10 @@ from bridge.delivery.playable import read_clip
 from bridge.delivery.playback import Playback
 from bridge.errors import NoOutput
 
+NO_OUTPUT_CHOSEN = (
+    "no output is chosen: start with --output NAME; `melody-bridge devices` lists them"
+)
+
 
 class Playing:
     """Carries out the commands for the output. For the event loop's thread."""
@@ -57,7 +61,5 @@ class Playing:
 
     def _chosen(self) -> Playback:
         if self._playback is None:
-            raise NoOutput(
-                "no output is chosen: start with --output NAME; `melody-bridge devices` lists them"
-            )
+            raise NoOutput(NO_OUTPUT_CHOSEN)
         return self._playback

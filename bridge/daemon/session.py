@@ -43,8 +43,10 @@ from bridge.commands import (
     HaltClock,
     ListClips,
     ListPresets,
+    LoopCommand,
+    LoopSet,
+    LoopStart,
     MuteLayer,
-    NotBuilt,
     Panic,
     Play,
     PresetListed,
@@ -66,7 +68,8 @@ from bridge.daemon.captures import CaptureEntry, CaptureRegistry, client_of
 from bridge.daemon.clips import ClipRegistry
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.eta import FinishingTimes, TimeLeft
-from bridge.daemon.playing import Playing
+from bridge.daemon.loops import PREFIX, Loops
+from bridge.daemon.playing import NO_OUTPUT_CHOSEN, Playing
 from bridge.daemon.requests import DEFECT, RequestRegistry
 from bridge.daemon.snapshot import CAPTURE, GENERATE
 from bridge.delivery import History, KnownClip, write_take
@@ -82,9 +85,9 @@ from bridge.errors import (
     EngineFailed,
     EngineHung,
     Internal,
+    NoOutput,
     QueueFull,
     UnknownId,
-    Unsupported,
 )
 from bridge.rendering import outputs
 from bridge.rendering.plan import RenderPlan, prepare
@@ -109,6 +112,19 @@ LATELY_SECONDS = 60.0
 """A clip without a melody gets a remark when some client captured one this recently."""
 TIME = ("tempo_bpm", "numerator", "denominator")
 """The settings of tempo and meter."""
+BEGINNINGS = (
+    CaptureStart,
+    CaptureLast,
+    CaptureFile,
+    CaptureNotes,
+    Generate,
+    ListPresets,
+    ListClips,
+    LoopStart,
+)
+"""Commands that begin something under an id of the client's."""
+RESUMED_FROM = 200
+"""So many of the newest clips are searched for the last one of a loop."""
 NO_MELODY = "none"
 """The value of `melody` in a request that follows no melody."""
 GENERATING_SHARE = 0.95
@@ -178,6 +194,19 @@ class Session:
         self._taps = TapTempo()
         self._engine, self._clips = engine, ClipRegistry(requests, history)
         self._playing = Playing(playback, self._clips)
+        self._loops: Loops | None = None
+        if playback is not None:
+            self._loops = Loops(
+                playback,
+                self._clips,
+                clock=lambda: clocks.current,
+                quantum=options.quantum,
+                bars=lambda: defaults.bars,
+                perform=self._handle,
+                publish=publish,
+            )
+            if options.resume:
+                self._loops.resume_from(history.newest(RESUMED_FROM))
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
         self._warming: threading.Thread | None = None
@@ -198,13 +227,52 @@ class Session:
         threading.Thread(target=self._defaults.warm_up, name="presets", daemon=True).start()
 
     def handle(self, command: Command) -> None:
-        """Carry out a command, or start its task.
+        """Carry out a client's command, or start its task.
 
         Raises:
             BridgeError: the command cannot be carried out.
         """
+        if isinstance(command, BEGINNINGS):
+            self._check_id(command.id, is_loop=isinstance(command, LoopStart))
+        self._handle(command)
+
+    def poll_loops(self) -> None:
+        """Let time pass for the loops; call it ten times a second."""
+        if self._loops is not None:
+            self._loops.poll()
+
+    def observe(self, event: Event) -> None:
+        """Let the loops know of an event, after the call that publishes it."""
+        if self._loops is not None and not self._stopping:
+            asyncio.get_running_loop().call_soon(self._loops.observe, event)
+
+    def _check_id(self, id: str, *, is_loop: bool) -> None:
+        """Check that a client may begin something under that id.
+
+        Raises:
+            BadArgument: it is a loop's, or that of a loop's request, or of another request.
+        """
+        if id.startswith(PREFIX):
+            raise BadArgument(f"id {id!r}: ids that begin with {PREFIX!r} are the loops' own")
+        kind = self._requests.kind(id)
+        if is_loop and kind is not None:
+            raise BadArgument(f"id {id!r} is taken by a {kind}: use another for a loop")
+        if not is_loop and self._loops is not None and self._loops.has(id):
+            raise BadArgument(f"id {id!r} is taken by a loop: use another")
+
+    def _loop(self, command: LoopCommand) -> None:
+        if self._loops is None:
+            raise NoOutput(NO_OUTPUT_CHOSEN)
+        if isinstance(command, LoopStart | LoopSet) and (preset := command.settings.get("preset")):
+            self._defaults.check_preset(preset)
+        self._loops.handle(command)
+
+    def _handle(self, command: Command) -> None:
         if self._stopping:
             raise Cancelled(STOPPING)
+        if isinstance(command, LoopCommand):
+            self._loop(command)
+            return
         now_seconds = time.perf_counter()
         match command:
             case Transport():
@@ -215,7 +283,7 @@ class Session:
                 self._answer(self._clocks.state(now_seconds))
             case Tap(seconds):
                 if tempo_bpm := self._taps.tap(seconds):
-                    self.handle(SetDefaults(ClipSettings(tempo_bpm=tempo_bpm)))
+                    self._handle(SetDefaults(ClipSettings(tempo_bpm=tempo_bpm)))
             case StartClock(seconds):
                 if remark := self._clocks.start(seconds):
                     self._publish(Remark(NO_ID, f"/bridge/start: {remark}"))
@@ -254,13 +322,16 @@ class Session:
                 self._begin(id, "list of clips", self._clips.list)
             case Play():
                 self._play(command)
+            case StopPlaying(layer) if self._loops is not None:
+                self._loops.stop_layer(layer)
+                self._playing.handle(command)
             case StopPlaying() | SetLayerGain() | MuteLayer():
                 self._playing.handle(command)
             case Panic():
+                if self._loops is not None:
+                    self._loops.silenced()
                 self._playing.panic()
                 self.cancel_all("stopped by /bridge/panic")
-            case NotBuilt(_, address):
-                raise Unsupported(f"{address} is not built yet in this version")
 
     def cancel_all(self, because: str) -> None:
         """Cancel every request under way; files that are being written are still finished."""
@@ -271,6 +342,8 @@ class Session:
         """Refuse further commands, cancel every request, and wait until all have ended."""
         self._stopping = True
         self.cancel_all(STOPPING)
+        if self._loops is not None:
+            await self._loops.close()
         # Clips that a request has finished by now may be discarded by its end.
         while tasks := {*self._tasks.values(), *self._moving}:
             await asyncio.wait(tasks)

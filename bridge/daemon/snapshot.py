@@ -23,6 +23,7 @@ from bridge.commands import (
     Level,
     LinkPeersChanged,
     Listening,
+    LoopChanged,
     MidiPortsChanged,
     OutputChanged,
     OutputUnderflowed,
@@ -72,6 +73,7 @@ class Snapshot:
         output: None without an output.
         underflows: times that the output had no audio in time.
         layers: of the output that are or were in use, by number from 1.
+        loops: the live loops by id, without those that are silent and wait for nothing.
         defaults: the session's settings.
         clients: who subscribes, such as `"live1 (7772)"`.
         requests: under way, in the order they came.
@@ -87,6 +89,7 @@ class Snapshot:
     output: OutputChanged | None = None
     underflows: int = 0
     layers: Mapping[int, LayerChanged] = field(default_factory=dict)
+    loops: Mapping[str, LoopChanged] = field(default_factory=dict)
     midi: MidiPortsChanged = field(default_factory=lambda: MidiPortsChanged((), ()))
     clock: ClockChanged | None = None
     beat: int | None = None
@@ -115,6 +118,10 @@ class Snapshot:
                 self.underflows = count
             case LayerChanged(layer):
                 self.layers = {**self.layers, layer: event}
+            case LoopChanged(id):
+                others = {each: self.loops[each] for each in self.loops if each != id}
+                is_idle = (event.sounding, event.coming) == ("off", "none")
+                self.loops = others if is_idle else {**others, id: event}
             case MidiPortsChanged():
                 self.midi = event
             case Level():
@@ -147,6 +154,7 @@ class Snapshot:
         yield self.input
         if self.clock is not None:
             yield self.clock
+        yield from self.loops.values()
 
     def _update(self, event: Progress | CaptureChanged) -> None:
         known = self.requests.get(event.id)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
 from bridge.clock.beat_clock import BeatClock
-from bridge.clock.quantum import next_line
+from bridge.clock.quantum import GridLine, next_line
 from bridge.commands import LAYERS, LayerChanged, LayerState
 from bridge.delivery.clip_stream import ClipStream
 from bridge.delivery.playable import PlayableClip, Stretch, at_tempo, for_output
@@ -33,6 +33,8 @@ SOONEST_SECONDS = 0.04
 """A line that is closer than this comes too early for a command to reach the output."""
 SAME_TEMPO = Fraction(2, 1000)
 """A tempo that differs by less needs no stretching: a new anchor on each bar line is enough."""
+LATEST_SECONDS = 0.5
+"""What is ready so long after the line that it belongs to still enters, in time, in mid-bar."""
 FAR_TEMPO = Fraction(8, 100)
 """A clip that is stretched by more sounds stretched: a person should know."""
 
@@ -83,8 +85,59 @@ class Playback:
             BadArgument: the clip is too long.
             Cancelled: another command for the layer came before the clip was prepared.
         """
+        await self.change({layer: clip})
+
+    async def change(
+        self,
+        clips: Mapping[int, PlayableClip | None],
+        *,
+        line_seconds: float | None = None,
+        at_bar: bool = False,
+    ) -> None:
+        """Start clips and stop layers together on the next line of the grid, as `play` does.
+
+        Args:
+            clips: by layer; None: the layer stops.
+            line_seconds: a line that has just passed: if all is prepared soon after it, the clips
+                enter at once, as far as if they had started on it.
+            at_bar: a bar line, whatever the grid.
+
+        Raises:
+            NoOutput, BadArgument, Cancelled: as in `play`; then nothing changes.
+        """
+        for number in clips:
+            self._turns[number] += 1
+        turns = {number: self._turns[number] for number in clips}
+        loaded: dict[int, LoadedClip] = {}
+        try:
+            for number, clip in clips.items():
+                if clip is not None:
+                    loaded[number] = await self._prepared(number, clip, self._tempo_for(clip))
+            if any(self._turns[number] != turn for number, turn in turns.items()):
+                raise Cancelled("another command for one of the layers came meanwhile")
+        except BridgeError:
+            self._free(*loaded.values())
+            raise
+        for number, clip in clips.items():
+            self._wanted[number] = clip
+            layer = self._layers[number]
+            if number in loaded:
+                self._free(layer.expect(replace(loaded[number], at_bar=at_bar)))
+            else:
+                self._free(layer.stop())
+        line = None if line_seconds is None else self._passed_line(line_seconds)
+        for number in clips:
+            if line is not None and self._layers[number].is_waiting:
+                self._layers[number].begin_at(line)
+        self.poll(self._now())
+
+    def keep(self, layer: int) -> None:
+        """Go on with what a layer plays; forget what was to come, unless it is about to start."""
         self._turns[layer] += 1
-        await self._load(layer, clip, self._tempo_for(clip))
+        self._free(self._layers[layer].keep())
+        sounding = self._layers[layer].sounding
+        self._wanted[layer] = None if sounding is None else sounding.clip
+        self._publish_changes()
 
     def stream(self, clip: PlayableClip, layer: int = 0) -> ClipStream:
         """Make room for a clip whose samples come in pieces; it starts when the stream is started.
@@ -117,11 +170,13 @@ class Playback:
 
         return ClipStream(clip, memory, player.sample_rate, start=start, end=end)
 
-    def stop(self, layer: int | None = None) -> None:
-        """Stop a layer on the next line of the grid; None: all layers."""
+    def stop(self, layer: int | None = None, *, at_once: bool = False) -> None:
+        """Stop a layer on the next line of the grid, or at once, in a fade; None: all layers."""
         for number in range(LAYERS) if layer is None else [layer]:
             self._forget(number)
             self._free(self._layers[number].stop())
+            if at_once and self._layers[number].is_waiting:
+                self._layers[number].begin_at_once()
         self.poll(self._now())
 
     def panic(self) -> None:
@@ -161,7 +216,7 @@ class Playback:
             bar_line = self._near_line(status, clock, ONE_BAR, now_seconds)
             for number, layer in enumerate(self._layers):
                 self._free(layer.observe(status.layers[number]))
-                line = bar_line if layer.coming and layer.coming.follows else grid_line
+                line = bar_line if layer.coming and layer.coming.is_for_bar_line else grid_line
                 if layer.is_waiting and not clock.is_playing(now_seconds):
                     layer.begin_at_once()
                 elif layer.is_waiting and line is not None:
@@ -170,6 +225,17 @@ class Playback:
                     layer.anchor_at(bar_line, self._player.sample_rate)
                 self._follow_tempo(number, layer)
         self._publish_changes()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is an output now."""
+        return self._player.state == "ready"
+
+    def next_line(self, now_seconds: float) -> GridLine | None:
+        """The next line of the grid that a clip which is prepared can start on."""
+        return next_line(
+            self._clock(), now_seconds + self._latency() + SOONEST_SECONDS, self._quantum
+        )
 
     async def close(self) -> None:
         """Stop preparing clips."""
@@ -181,14 +247,29 @@ class Playback:
         self, status: OutputStatus, clock: BeatClock, quantum: Quantum, now_seconds: float
     ) -> BarLine | None:
         """The next line of a grid, if it is time to give the commands for it."""
-        latency_seconds = self._latency_seconds
-        if latency_seconds is None:
-            latency_seconds = self._player.latency_seconds
+        latency_seconds = self._latency()
         line = next_line(clock, now_seconds + latency_seconds + SOONEST_SECONDS, quantum)
         if line is None or line.seconds - latency_seconds > now_seconds + AHEAD_SECONDS:
             return None
         frame = status.frame_at(line.seconds - latency_seconds)
         return BarLine(frame, line.beats_into_bar, clock.meter)
+
+    def _passed_line(self, seconds: float) -> BarLine | None:
+        """The line of the grid at an instant; None: it passed too long ago."""
+        status, clock = self._player.status, self._clock()
+        if status is None or self._now() > seconds + LATEST_SECONDS:
+            return None
+        line = next_line(clock, seconds - SOONEST_SECONDS, self._quantum)
+        if line is None or line.seconds > seconds + SOONEST_SECONDS:
+            return None
+        frame = status.frame_at(line.seconds - self._latency())
+        return BarLine(frame, line.beats_into_bar, clock.meter)
+
+    def _latency(self) -> float:
+        """From handing a frame over until it is heard, in seconds."""
+        if self._latency_seconds is None:
+            return self._player.latency_seconds
+        return self._latency_seconds
 
     def _tempo_for(self, clip: PlayableClip) -> Fraction:
         """The tempo at which a clip is to be played now."""
@@ -219,6 +300,18 @@ class Playback:
         Raises:
             NoOutput, BadArgument, Cancelled: as in `play`.
         """
+        loaded = await self._prepared(number, clip, tempo_bpm, follows=follows)
+        self._free(self._layers[number].expect(loaded))
+        self.poll(self._now())
+
+    async def _prepared(
+        self, number: int, clip: PlayableClip, tempo_bpm: Fraction, *, follows: bool = False
+    ) -> LoadedClip:
+        """Prepare a clip for a layer.
+
+        Raises:
+            NoOutput, BadArgument, Cancelled: as in `play`.
+        """
         player, turn = self._player, self._turns[number]
         form = (player.sample_rate, player.channels)
 
@@ -241,11 +334,8 @@ class Playback:
             memory.unlink()
             raise NoOutput(f"{clip.name}: the output changed while it was prepared")
         player.load(memory)
-        loaded = LoadedClip(clip, memory, tempo_bpm, follows)
         self._remark_if_far(clip, tempo_bpm)
-        self._wanted[number] = clip
-        self._free(self._layers[number].expect(loaded))
-        self.poll(self._now())
+        return LoadedClip(clip, memory, tempo_bpm, follows)
 
     def _remark_if_far(self, clip: PlayableClip, tempo_bpm: Fraction) -> None:
         ratio = tempo_bpm / clip.tempo_bpm

@@ -26,12 +26,19 @@ class LoadedClip:
     Attributes:
         memory: its samples, stretched to `tempo_bpm`.
         follows: it replaces the same clip at another tempo, and goes on where that one is.
+        at_bar: it starts on a bar line, whatever the grid.
     """
 
     clip: PlayableClip
     memory: ClipMemory
     tempo_bpm: Fraction
     follows: bool = False
+    at_bar: bool = False
+
+    @property
+    def is_for_bar_line(self) -> bool:
+        """Whether it waits for a bar line, not for the grid."""
+        return self.follows or self.at_bar
 
     def position_near(self, share: float, beats_into_bar: Fraction, meter: Meter | None) -> int:
         """The frame to play at a bar line, where the clip would be near that share of itself.
@@ -107,6 +114,14 @@ class PlayedLayer:
         """Stop on the next line of the grid; return the clip that was to come, which does not."""
         before, self.coming = self.coming, None
         self.is_stopping, self._sent = self.sounding is not None or before is not None, None
+        return before
+
+    def keep(self) -> LoadedClip | None:
+        """Go on; return the clip that was to come, unless its command has been given."""
+        if self._sent is not None:
+            return None
+        before, self.coming = self.coming, None
+        self.is_stopping = False
         return before
 
     def replace(self, before: LoadedClip, after: LoadedClip) -> None:

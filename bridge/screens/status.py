@@ -16,7 +16,7 @@ from rich.control import Control
 from rich.segment import ControlType, Segment, Segments
 from rich.text import Text
 
-from bridge.commands import CaptureChanged, LayerChanged
+from bridge.commands import CaptureChanged, LayerChanged, LoopChanged
 from bridge.daemon.logs import FIELDS, plain
 from bridge.daemon.snapshot import GENERATE, OpenRequest, Snapshot
 
@@ -123,6 +123,8 @@ class Screen(logging.Handler):
             for number in sorted(snapshot.layers):
                 if layer := _layer(snapshot.layers[number]):
                     yield 8, _row(f"layer {number}", Text(layer))
+        for loop in snapshot.loops.values():
+            yield 3, _row("loop", Text(_loop(loop)))
         if snapshot.midi.detail:
             yield 7, _row("midi", Text(snapshot.midi.detail))
         yield 6, _row("transport", Text(_transport(snapshot)))
@@ -216,6 +218,16 @@ def _layer(layer: LayerChanged) -> str:
         words.append("muted")
     elif words and layer.gain_db:
         words.append(f"{layer.gain_db:+.1f} dB")
+    return ", ".join(words)
+
+
+def _loop(loop: LoopChanged) -> str:
+    """The state of a loop in words, such as `set-1: playing lofi, next capturing, bar 12`."""
+    words = [f"{loop.id}: {loop.sounding}{f' {loop.clip}' if loop.clip else ''}"]
+    if loop.coming != "none":
+        words.append(f"next {loop.coming}")
+        if loop.bar:
+            words.append(f"bar {loop.bar}")
     return ", ".join(words)
 
 

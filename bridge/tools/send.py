@@ -38,7 +38,9 @@ WITHOUT_END = frozenset(
     for name in (
         *("subscribe", "unsubscribe", "ping", "transport", "panic", "stop"),
         *("set", "unset", "reset", "clock", "tap", "start", "halt"),
-        "capture/notes",
+        *("gain", "mute", "capture/notes"),
+        *(f"loop/{name}" for name in ("start", "stop", "undo", "redo", "freeze", "overdub")),
+        *("loop/clear", "loop/set"),
     )
 )
 """Messages that no `done` answers. A ping sent after one is answered once the message was read."""

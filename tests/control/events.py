@@ -13,6 +13,7 @@ from bridge.commands import (
     Hello,
     InputChanged,
     Level,
+    LoopChanged,
     Pong,
     PresetListed,
     Progress,
@@ -38,6 +39,10 @@ ONE_OF_EACH: list[tuple[Event, tuple[int | float | str, ...]]] = [
     (
         InputChanged("ready", "Scarlett 2i2 USB", 48_000),
         ("/bridge/input", "ready", "Scarlett 2i2 USB", 48_000),
+    ),
+    (
+        LoopChanged("me-4", "playing", "queued", 2, 33, NAME),
+        ("/bridge/loop", "me-4", "playing", "queued", 2, 33, NAME),
     ),
     (
         CaptureChanged("me-1", "recording", 1.5, -6.25),

@@ -34,9 +34,16 @@ from bridge.commands import (
     ListClips,
     Listening,
     ListPresets,
+    LoopClear,
+    LoopFreeze,
+    LoopOverdub,
+    LoopRedo,
+    LoopSet,
+    LoopStart,
+    LoopStop,
+    LoopUndo,
     MidiPortsChanged,
     MuteLayer,
-    NotBuilt,
     OutputChanged,
     OutputUnderflowed,
     Panic,
@@ -188,8 +195,25 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     ("/bridge/restore", ["me-2", 0], Restore("me-2", 0)),
     ("/bridge/presets", ["me-3"], ListPresets("me-3")),
     ("/bridge/clips", ["me-4"], ListClips("me-4")),
-    ("/bridge/loop/start", ["me-5", "bars", 4], NotBuilt("me-5", "/bridge/loop/start")),
-    ("/bridge/loop/stop", ["me-5"], NotBuilt("me-5", "/bridge/loop/stop")),
+    (
+        "/bridge/loop/start",
+        ["me-5", "bars", 4, "preset", "lofi-keys", "layer", 2, "follow", 0, "quick", 1],
+        LoopStart("me-5", ClipSettings(bars=4, preset="lofi-keys"), 2, False, True),
+    ),
+    ("/bridge/loop/start", ["me-5"], LoopStart("me-5", ClipSettings())),
+    (
+        "/bridge/loop/set",
+        ["me-5", "bars", 2, "follow", 1],
+        LoopSet("me-5", ClipSettings(bars=2), True),
+    ),
+    ("/bridge/loop/stop", ["me-5"], LoopStop("me-5")),
+    ("/bridge/loop/stop", ["me-5", 1], LoopStop("me-5", True)),
+    ("/bridge/loop/undo", ["me-5"], LoopUndo("me-5")),
+    ("/bridge/loop/redo", ["me-5"], LoopRedo("me-5")),
+    ("/bridge/loop/freeze", ["me-5"], LoopFreeze("me-5")),
+    ("/bridge/loop/freeze", ["me-5", 0], LoopFreeze("me-5", False)),
+    ("/bridge/loop/overdub", ["me-5"], LoopOverdub("me-5")),
+    ("/bridge/loop/clear", ["me-5"], LoopClear("me-5")),
     ("/bridge/play", ["me-6"], Play("me-6")),
     ("/bridge/play", ["me-6", 1, 2], Play("me-6", 1, 2)),
     ("/bridge/stop", [], StopPlaying()),
@@ -256,6 +280,7 @@ def test_of_a_key_given_twice_the_last_counts() -> None:
 
 LISTS = (
     *(SetDefaults, UnsetDefaults, CaptureStart, CaptureLast, CaptureFile, CaptureNotes, Generate),
+    *(LoopStart, LoopSet),
 )
 FIXED = {
     address: arguments

@@ -24,7 +24,15 @@ from bridge.commands import (
     Event,
     Failed,
     Generate,
+    LoopChanged,
+    LoopClear,
+    LoopOverdub,
+    LoopSounding,
+    LoopStart,
+    LoopStop,
+    LoopUndo,
     MidiPortsChanged,
+    OutputChanged,
     Panic,
     ResetDefaults,
     SetDefaults,
@@ -151,6 +159,59 @@ def test_a_held_pedal_begins_nothing_more(on_stage: Callable[..., Stage]) -> Non
         stage.play(*PEDAL_UP, after=1.5)
 
     assert len(on_stage(test).commands) == 2
+
+
+def test_with_an_output_the_pedal_plays_the_loop(on_stage: Callable[..., Stage]) -> None:
+    async def test(stage: Stage) -> None:
+        def loop(sounding: LoopSounding) -> None:
+            stage.control.publish(LoopChanged("midi-loop", sounding, "none", 1, 0, ""))
+
+        stage.control.publish(OutputChanged("ready", "system", 44_100))
+        tapped: list[tuple[LoopSounding, float]] = [
+            *(("off", 0.0), ("playing", 0.2), ("stopping", 5.0)),
+        ]
+        for sounding, after in tapped:
+            loop(sounding)
+            stage.play(*PEDAL_DOWN, after=after)
+            stage.play(*PEDAL_UP, after=0.05)
+        stage.play(*PEDAL_DOWN, after=0.2)
+        stage.play(*PEDAL_UP, after=0.05)
+        held: list[tuple[LoopSounding, float]] = [("playing", 1.1), ("off", 2.1)]
+        for sounding, seconds in held:
+            loop(sounding)
+            stage.play(*PEDAL_DOWN, after=5.0)
+            stage.play(*PEDAL_UP, after=seconds)
+
+    take = LoopStart("midi-loop", ClipSettings(bars=4))
+    assert on_stage(test).commands == [
+        *(take, LoopStop("midi-loop")),
+        *(take, LoopStop("midi-loop", now=True)),
+        *(take, LoopUndo("midi-loop")),
+        *(take, LoopClear("midi-loop")),
+    ]
+
+
+def test_all_pads_play_the_one_loop_of_the_pedal(on_stage: Callable[..., Stage]) -> None:
+    async def test(stage: Stage) -> None:
+        for note in (36, 37, 38):
+            stage.play(0x90, note, 100)
+
+    pads = """
+        [[map]]
+        note = 36
+        do = "/bridge/loop/start bars 8 quick 1"
+        [[map]]
+        note = 37
+        do = "/bridge/loop/overdub"
+        [[map]]
+        note = 38
+        do = "/bridge/loop/stop"
+    """
+    assert on_stage(test, pads).commands == [
+        LoopStart("midi-loop", ClipSettings(bars=8), quick=True),
+        LoopOverdub("midi-loop"),
+        LoopStop("midi-loop"),
+    ]
 
 
 def test_an_inverted_pedal(on_stage: Callable[..., Stage]) -> None:

@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from bridge.commands import CaptureChanged, ClockChanged, Done, Failed, MidiPortsChanged, Progress
+from bridge.commands import (
+    CaptureChanged,
+    ClockChanged,
+    Done,
+    Failed,
+    LoopChanged,
+    LoopComing,
+    LoopSounding,
+    MidiPortsChanged,
+    OutputChanged,
+    Progress,
+)
 from tests.control.test_midi_control import PEDAL_DOWN, Stage
 
 LED = """
@@ -87,6 +98,23 @@ def test_it_shows_whether_the_clock_plays(lights: Callable[..., list[bytes]]) ->
             stage.control.publish(ClockChanged("osc", 120.0, 4, 4, is_playing))
 
     assert [message[2] for message in lights(test, LED + PEDAL)] == [1, 21, 1, 0]
+
+
+def test_it_shows_the_loop_that_the_pedal_plays(lights: Callable[..., list[bytes]]) -> None:
+    states: list[tuple[LoopSounding, LoopComing]] = [
+        *(("off", "capturing"), ("off", "rendering"), ("playing", "capturing")),
+        *(("playing", "queued"), ("stopping", "none"), ("off", "none")),
+    ]
+
+    async def test(stage: Stage) -> None:
+        stage.control.publish(OutputChanged("ready", "system", 44_100))
+        stage.control.publish(LoopChanged("osc-1", "playing", "none", 2, 0, ""))
+        stage.play(0xB1, *PEDAL_DOWN[1:])
+        for sounding, coming in states:
+            stage.control.publish(LoopChanged("midi-loop", sounding, coming, 1, 0, ""))
+
+    values = [message[2] for message in lights(test, LED + "blink = false\n" + PEDAL)]
+    assert values == [1, 5, 13, 21, 13, 21, 1, 0]
 
 
 def test_a_failed_request_leaves_no_light(lights: Callable[..., list[bytes]]) -> None:

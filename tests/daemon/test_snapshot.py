@@ -17,6 +17,7 @@ from bridge.commands import (
     LayerChanged,
     LayerState,
     Level,
+    LoopChanged,
     MidiPortsChanged,
     OutputChanged,
     OutputUnderflowed,
@@ -111,3 +112,11 @@ def test_a_late_client_gets_the_state_of_engine_input_and_clock() -> None:
     ready = EngineChanged("ready", "pocket on cpu")
     assert list(after(ready).state_events()) == [ready, InputChanged("none", "", 0)]
     assert list(after(ready, CLOCK).state_events())[-1] == CLOCK
+
+
+def test_a_late_client_gets_the_loops_that_sound_or_are_to_come() -> None:
+    sounding = LoopChanged("set-1", "playing", "none", 1, 0, "keys")
+    over = LoopChanged("set-2", "off", "none", 2, 0, "")
+    snapshot = after(LoopChanged("set-2", "off", "armed", 2, 0, ""), sounding, over)
+    assert snapshot.loops == {"set-1": sounding}
+    assert list(snapshot.state_events())[-1] == sounding

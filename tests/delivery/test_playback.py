@@ -217,6 +217,99 @@ def test_a_swap_and_a_stop_come_on_the_grid() -> None:
     asyncio.run(swaps())
 
 
+def test_layers_change_together_on_one_line() -> None:
+    async def changes() -> None:
+        async with stage() as on:
+            on.tempo("120")
+            await on.playback.play(clicks(name="old"), 1)
+            await on.run(2.5)
+            await on.playback.change({0: clicks(name="one"), 1: None, 2: clicks(name="two")})
+            await on.run(2)
+            frames = [started for _, started in on.player.status.layers]
+            assert frames[:3] == [4 * RATE, 0, 4 * RATE]
+
+    asyncio.run(changes())
+
+
+def test_if_one_of_several_clips_cannot_be_prepared_none_enters() -> None:
+    async def changes() -> None:
+        async with stage() as on:
+            on.tempo("120")
+            both = on.playback.change({0: clicks(name="one"), 1: clicks(name="two")})
+            task = asyncio.create_task(both)
+            await asyncio.sleep(0)
+            on.playback.stop(1)
+            with pytest.raises(Cancelled):
+                await task
+            await on.run(4)
+            assert not on.player.samples.any()
+            assert len(on.player.dropped) == len(on.player.clips)
+
+    asyncio.run(changes())
+
+
+def test_what_belongs_to_a_line_that_has_just_passed_enters_in_time_with_it() -> None:
+    async def enters() -> None:
+        async with stage() as on:
+            on.tempo("120")
+            await on.run(2.1)
+            line = BEGIN_SECONDS + 2
+            await on.playback.change({0: clicks(4)}, line_seconds=line)
+            await on.run(0.7)
+            # The click on its second beat is where it is when the clip starts on the line.
+            begun = on.player.samples[: round(2.6 * RATE), 0]
+            second_beat = int(np.abs(begun).argmax()) - PREROLL
+            assert second_beat == pytest.approx(2.5 * RATE, abs=50)
+            # Half a second later it is too late for that.
+            await on.playback.change({1: clicks(4)}, line_seconds=line)
+            await on.run(2)
+            assert on.player.status.layers[1][1] == 4 * RATE
+
+    asyncio.run(enters())
+
+
+def test_a_clip_for_a_bar_line_ignores_a_finer_grid() -> None:
+    async def enters() -> None:
+        async with stage(Quantum(Fraction(1), "beats")) as on:
+            on.tempo("120")
+            await on.run(0.2)
+            await on.playback.change({0: clicks()})
+            await on.playback.change({1: clicks()}, at_bar=True)
+            await on.run(2.5)
+            assert [on.player.status.layers[each][1] for each in (0, 1)] == [RATE // 2, 2 * RATE]
+
+    asyncio.run(enters())
+
+
+def test_a_layer_that_is_kept_forgets_what_was_to_come() -> None:
+    async def keeps() -> None:
+        async with stage() as on:
+            on.tempo("120")
+            await on.playback.play(clicks(name="one"))
+            await on.run(2.5)
+            await on.playback.play(clicks(name="two"))
+            on.playback.keep(0)
+            await on.run(4)
+            (last,) = on.events[-1:]
+            assert (last.clip, last.coming) == ("one", "")
+
+    asyncio.run(keeps())
+
+
+def test_a_stop_at_once_waits_for_no_line() -> None:
+    async def stops() -> None:
+        async with stage() as on:
+            on.tempo("120")
+            await on.playback.play(clicks())
+            await on.run(4.5)
+            on.playback.stop(0)
+            on.playback.stop(0, at_once=True)
+            await on.run(0.1)
+            assert on.player.status.layers[0] == (0, 0)
+
+    asyncio.run(stops())
+
+
 def test_without_a_clock_that_plays_a_clip_starts_and_stops_at_once() -> None:
     async def at_once() -> None:
         async with stage() as on:

@@ -27,6 +27,7 @@ from bridge.commands import (
     LayerChanged,
     Level,
     Listening,
+    LoopChanged,
     MidiPortsChanged,
     OutputChanged,
     OutputUnderflowed,
@@ -111,6 +112,18 @@ def test_the_output_and_its_layers_are_shown_where_there_is_one() -> None:
     assert re.search(r"layer 1 +playing keys, next drums, -6\.0 dB", text)
     assert re.search(r"layer 2 +stopping bass, muted", text)
     assert "layer 3" not in text
+
+
+def test_live_loops_show_what_sounds_and_what_comes() -> None:
+    snapshot = after(
+        LoopChanged("set-1", "playing", "queued", 1, 12, "keys"),
+        LoopChanged("set-2", "off", "armed", 2, 0, ""),
+        LoopChanged("set-3", "off", "none", 3, 0, ""),
+    )
+    text = drawn(snapshot)
+    assert re.search(r"loop +set-1: playing keys, next queued, bar 12\n", text)
+    assert re.search(r"loop +set-2: off, next armed\n", text)
+    assert "set-3" not in text
 
 
 def test_the_meter_grows_with_the_level_and_marks_the_peak() -> None:

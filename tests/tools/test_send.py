@@ -210,6 +210,15 @@ def test_a_message_without_an_answer_ends_once_the_daemon_has_read_it(
     assert capsys.readouterr().out == ('/bridge/error - bad-argument "/bridge/set: bars 0"\n')
 
 
+def test_a_command_for_a_loop_shows_its_state_and_is_sent_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    state: list[int | float | str] = ["me-1", "playing", "capturing", 1, 9, "keys"]
+    with daemon(("/bridge/loop", state)) as port:
+        assert run(port, "loop/undo", "me-1") == 0
+    assert capsys.readouterr().out == "/bridge/loop me-1 playing capturing 1 9 keys\n"
+
+
 def test_without_a_daemon_the_error_names_the_command_that_starts_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
