@@ -199,7 +199,8 @@ def test_all_pads_play_the_one_loop_of_the_pedal(on_stage: Callable[..., Stage])
     pads = """
         [[map]]
         note = 36
-        do = "/bridge/loop/start bars 8 quick 1"
+        do = "/bridge/loop/start"
+        arguments = ["bars", 8, "quick", 1]
         [[map]]
         note = 37
         do = "/bridge/loop/overdub"
