@@ -18,6 +18,8 @@ MOST_WAITING = 1000
 FLUSH_SECONDS = 0.5
 """How long closing waits for the messages that are still to be sent, such as lights off."""
 _FLUSH_STEP_SECONDS = 0.005
+_SYSTEM = 0xF0
+"""Status bytes from here on are those of clock, transport and sysex."""
 
 
 class JackPorts:
@@ -104,9 +106,11 @@ class JackPorts:
                 for frame, buffer in source.incoming_midi_events():
                     data = bytes(buffer)
                     # A device that is connected by two of its ports sends its clock on both.
-                    if (frame, data) not in heard:
+                    if data[0] >= _SYSTEM:
+                        if (frame, data) in heard:
+                            continue
                         heard.add((frame, data))
-                        inbox.put(Delivery(clock.seconds(frame), origin, data))
+                    inbox.put(Delivery(clock.seconds(frame), origin, data))
             if target is not None:
                 target.clear_buffer()
                 while outbox:

@@ -46,7 +46,9 @@ def test_running_status_sysex_and_sensing_come_as_complete_messages(
     asyncio.run(receives())
 
 
-def test_a_device_that_is_connected_by_two_ports_is_heard_once(jack_server: JackServer) -> None:
+def test_the_clock_of_a_device_that_is_connected_by_two_ports_is_heard_once(
+    jack_server: JackServer,
+) -> None:
     async def receives() -> None:
         async with observed_ports("jack") as observed:
             await observed.hears(IN)
@@ -55,11 +57,13 @@ def test_a_device_that_is_connected_by_two_ports_is_heard_once(jack_server: Jack
                     jack_server.connect(port, IN)
                 start = time.perf_counter() + 0.2
                 device.send(
-                    Timed(start + 0.02 * number, bytes([0xB0, 1, number]), port)
+                    Timed(start + 0.02 * number, b"\xf8", port)
                     for number in range(24)
                     for port in (0, 1)
                 )
-                await observed.receives(*(bytes([0xB0, 1, number]) for number in range(24)))
+                # One more than once would come before this note does.
+                device.send([Timed(start + 0.5, MIDDLE_C)])
+                await observed.receives(*[b"\xf8"] * 24, MIDDLE_C)
 
     asyncio.run(receives())
 
