@@ -20,7 +20,7 @@ from tests.peers.wait import PATIENCE_SECONDS
 IN = "Melody Bridge:in"
 BEATS, STEP_BEAT = 24, 12
 LEAD_SECONDS = 1.0
-"""The first tick comes so much later than the sender is told of it."""
+"""The first tick is sent so much later than it is handed to the sender."""
 
 
 @pytest.fixture(scope="module")

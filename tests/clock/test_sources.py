@@ -198,7 +198,7 @@ def test_a_take_begins_on_a_bar_line_and_clicks_are_on_its_beats(
     assert count - 1 <= len(starts) <= count + 1
     click_frames = 60 / tempo_bpm * 4 / meter.denominator * SAMPLE_RATE
     numbers = np.round(starts / click_frames)
-    # The internal clock starts later than it was told to, so its clicks come earlier in the take.
+    # The internal clock starts later than its command is sent, so clicks come earlier in the take.
     early_ms = (numbers * click_frames - starts) / SAMPLE_RATE * 1000
     off_ms = np.maximum(early_ms - later_ms, -early_ms).clip(0)
     print(f"{source} {meter}: clicks {np.percentile(off_ms, 95):.2f} ms off at 95 %")
