@@ -10,9 +10,9 @@ from bridge.control.addresses import _EVENTS, _FORMS
 from max_for_live.build import SCRIPT_FILE
 
 SOURCE = SCRIPT_FILE.read_text(encoding="utf-8")
-IGNORED = {"/bridge/pong", "/bridge/clock", "/bridge/remark"}
-"""The device subscribes again instead of pinging, sends the clock that the daemon follows, and has
-no room for remarks: they are in the clip's sidecar."""
+IGNORED = {"/bridge/pong", "/bridge/clock", "/bridge/remark", "/bridge/loop"}
+"""The device subscribes again instead of pinging, sends the clock that the daemon follows, has no
+room for remarks, which are in the clip's sidecar, and has no live loops."""
 EVENT_ADDRESSES = {address for address, _ in _EVENTS.values()}
 IN_SCRIPT = set(re.findall(r'"(/bridge/[a-z/]+)"', SOURCE))
 """Addresses in the script."""
