@@ -2,7 +2,7 @@
 
 Evenly spaced ticks lie on a straight line of time over number. It is fitted by least squares over
 the newest eight beats. When the newest ticks leave the line, ticks were lost, or the tempo has
-changed, or some came late; only the ticks that follow can tell which.
+changed, or some came late; only the ticks that follow show which.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class PedalAtWork:
 
     Args:
         on_gesture: called with each gesture.
-        is_playing: tells whether something plays now.
+        is_playing: returns whether something plays now.
     """
 
     def __init__(

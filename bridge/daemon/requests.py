@@ -31,7 +31,7 @@ from bridge.errors import BadArgument, QueueFull, UnknownId
 MOST_ENDED = 1000
 """Ended requests that can still be replayed."""
 MOST_REMARKS = 32
-"""Remarks of one request that are published; more would tell a person nothing."""
+"""Remarks of one request that are published; nobody reads more."""
 MOST_OPEN = 64
 """Requests under way at a time, including those that wait for their melody."""
 LONGEST_SHOWN = 60

@@ -5,8 +5,8 @@ both by the nominal times of the callbacks. A performance on the bridge's own in
 with the sound from the output, is late by this time.
 
 When the daemon itself plays, it hands its sound over early, so that it is heard in time. Such a
-performance is late by the input's part alone. No measurement can tell the two parts: the round trip
-is divided in proportion to the latencies that the drivers state.
+performance is late by the input's part alone. No measurement separates the two parts: the round
+trip is divided in proportion to the latencies that the drivers state.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Whoever leads, a take begins on the leader's bar line: clicks through JACK, under each source.
 
-Each source is another program, and tells the instants of its beats to the test as it does to the
-daemon.
+Each source is another program, and the test gets the instants of its beats as the daemon does.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ class Stage(NamedTuple):
         return float(self.meter.beats_per_bar)
 
     def set_meter(self) -> None:
-        """Tell the daemon the meter, as for a source that has none."""
+        """Send the daemon the meter, as for a source that has none."""
         meter = "numerator", self.meter.numerator, "denominator", self.meter.denominator
         self.client.send("/bridge/set", *meter)
 

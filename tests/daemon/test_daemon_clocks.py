@@ -54,7 +54,7 @@ def test_the_internal_clock_starts_is_tapped_and_halts(client: Client) -> None:
     client.send("/bridge/halt")
     client.wait_for(
         lambda event: event.address == "/bridge/clock" and event.arguments[4] == 0,
-        "the clock stands",
+        "the clock is stopped",
         after=seen,
     )
 

@@ -1,4 +1,4 @@
-"""Ports by RtMidi come and go, and are heard once each. JACK stands in for ALSA."""
+"""Ports by RtMidi come and go, and are heard once each. JACK takes the place of ALSA."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_all_inputs_are_heard_each_once_and_a_port_is_there_for_other_programs(
                 await observed.receives(b"\xc0\x05")
                 (virtual,) = (port for port in jack_server.ports() if port.endswith(f":{VIRTUAL}"))
                 jack_server.connect(synth.port, virtual)
-                # By its own port, as JACK does not tell programs from devices, and by ours.
+                # By its own port, as JACK does not separate programs from devices, and by ours.
                 synth.play(b"\xc0\x06")
                 await observed.until(lambda: len(observed.messages) == 2, "both")
                 assert {message.port for message in observed.messages} == {synth.port, VIRTUAL}

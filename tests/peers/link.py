@@ -57,15 +57,15 @@ class LinkPeer:
 
     def start(self, quantum: float = 4.0) -> None:
         """Start to play beat 0 at the next quantum: alone at once."""
-        self._peer.tell("start", quantum)
+        self._peer.send("start", quantum)
 
     def stop(self) -> None:
         """Stop playing."""
-        self._peer.tell("stop")
+        self._peer.send("stop")
 
     def set_tempo(self, tempo_bpm: float) -> None:
         """Change the session's tempo."""
-        self._peer.tell("tempo", tempo_bpm)
+        self._peer.send("tempo", tempo_bpm)
 
     def wait_for_peers(self, count: int = 1) -> None:
         """Wait until that many others are in the session."""

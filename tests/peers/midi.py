@@ -61,7 +61,7 @@ class MidiSender:
         path = self._folder / f"{number}.json"
         listed = [(timed.seconds, timed.port, timed.data.hex()) for timed in ordered]
         path.write_text(json.dumps(listed), encoding="ascii")
-        self._peer.tell(path)
+        self._peer.send(path)
         return number
 
     def sent(self, number: int) -> float:
@@ -100,7 +100,7 @@ class RtMidiSender:
     def play(self, *data: bytes) -> None:
         """Send messages, one after the other, without times."""
         for message in data:
-            self._peer.tell(message.hex())
+            self._peer.send(message.hex())
 
     def unplug(self) -> None:
         """Kill the sender, as a device that is unplugged."""
@@ -128,7 +128,7 @@ class MidiReceiver:
 
     def read(self) -> list[Timed]:
         """Add what has come since the last call to `messages`, and return all of them."""
-        self._peer.tell()
+        self._peer.send()
         new = json.loads(self._peer.line())
         self.messages += [Timed(seconds, bytes.fromhex(data)) for seconds, data in new]
         return self.messages

@@ -29,7 +29,7 @@ class Program:
             close(self.process)
             raise
 
-    def tell(self, *words: object) -> None:
+    def send(self, *words: object) -> None:
         """Send a command."""
         assert self.process.stdin is not None
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
@@ -37,7 +37,7 @@ class Program:
 
     def ask(self, *words: object) -> list[str]:
         """Send a command, and return the words of its answer."""
-        self.tell(*words)
+        self.send(*words)
         return self.line().split()
 
     def line(self) -> str:

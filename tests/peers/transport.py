@@ -29,7 +29,7 @@ class TransportLeader:
 
         The timeline is that of the tempo that the leader began with.
         """
-        self._peer.tell("start")
+        self._peer.send("start")
         until(lambda: self.where()[0], "the transport rolls")
         seen: dict[int, float] = {}
 
@@ -42,21 +42,21 @@ class TransportLeader:
         return Timeline(median(seen.values()), (0, self._tempo_bpm))
 
     def stop(self) -> None:
-        """Stop, and wait until the playhead stands still."""
-        self._peer.tell("stop")
+        """Stop, and wait until the playhead no longer moves."""
+        self._peer.send("stop")
         until(lambda: not self.where()[0], "the transport is stopped")
 
     def locate(self, frame: int) -> None:
         """Move the playhead."""
-        self._peer.tell("locate", frame)
+        self._peer.send("locate", frame)
 
     def set_tempo(self, tempo_bpm: float) -> None:
         """Change the tempo from the present frame on."""
-        self._peer.tell("tempo", tempo_bpm)
+        self._peer.send("tempo", tempo_bpm)
 
     def set_meter(self, meter: Meter) -> None:
         """Change the meter, counted from the start of the song."""
-        self._peer.tell("meter", f"{meter.numerator}/{meter.denominator}")
+        self._peer.send("meter", f"{meter.numerator}/{meter.denominator}")
 
     def where(self) -> tuple[bool, int, float]:
         """Whether it rolls, its frame in a cycle, and that cycle's `time.perf_counter` time."""
