@@ -41,21 +41,24 @@ check: $(VENV)/installed-dev ## ruff (format and lint) and strict mypy for Linux
 		$(BIN)/python -m mypy --platform $$platform --cache-dir .mypy_cache/$$platform || exit 1; \
 	done
 
-eval: $(VENV)/installed ## measure how well the embedded checkpoint follows melody, tempo and prompt
+eval: $(VENV)/installed ## measure how well hums become notes, and how well the embedded checkpoint follows
+	$(BIN)/melody-bridge eval --hums
 	$(BIN)/melody-bridge eval
 
 bench: $(VENV)/installed ## how fast the engine is on this machine, beside transformers' generate
 	$(BIN)/melody-bridge bench
 
-soak: $(VENV)/installed-dev ## 45 minutes of hard use: capture, rendering, floods, kills and a million bad packets
-	MELODY_BRIDGE_HOSTILE_PACKETS=1000000 $(PYTEST) -s --timeout 0 tests/control/test_hostile.py \
+soak: $(VENV)/installed-dev ## 75 minutes of hard use: capture, rendering, live loops, floods, kills and a million bad packets
+	MELODY_BRIDGE_HOSTILE_PACKETS=1000000 MELODY_BRIDGE_HOSTILE_FRAMES=30000 \
+	$(PYTEST) -s --timeout 0 tests/control/test_hostile.py tests/serving/test_hostile.py \
 		tests/soak/soak.py
 
 device: $(VENV)/installed-dev ## build the Max for Live device and draw its picture
 	$(BIN)/python max_for_live/build.py
 
-docs: $(VENV)/installed ## write the table of options into docs/cli.md
+docs: $(VENV)/installed ## write the table of options into docs/cli.md, and docs/loop-states.svg
 	$(BIN)/python -m bridge.tools.option_table docs/cli.md
+	$(BIN)/python -m bridge.tools.loop_states docs/loop-states.svg
 
 clean: ## remove the virtual environment and what was built
 	rm -rf $(VENV) build dist melody-bridge-demo

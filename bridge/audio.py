@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from bridge.errors import BadArgument
 
 MODEL_SAMPLE_RATE = 32_000
+TOKENS_A_SECOND = 50
+"""Codec steps in a second of MusicGen's audio: the model makes a token of each codebook a step."""
+LONGEST_DELAY = 3
+"""Steps by which the last codebook of MusicGen is behind the first, so that n steps take n + 3."""
 """Hz. The rate that every MusicGen checkpoint is trained at (its EnCodec's `sampling_rate`)."""
 MOST_LOST_DB = 9.0
 """The mean of channels may be this much softer than the loudest; one side of two is 6 dB softer."""
@@ -119,9 +123,10 @@ class Mixdown:
         self._frames += len(samples)
         for first in range(0, len(samples), _MEASURED_FRAMES):
             block = samples[first : first + _MEASURED_FRAMES]
-            columns = np.column_stack([block, block.mean(axis=1)])
-            self._sums += columns.sum(axis=0, dtype=np.float64)
-            self._squares += np.square(columns, dtype=np.float64).sum(axis=0)
+            for index, column in enumerate((*block.T, _mean(block))):
+                exact = column.astype(np.float64)
+                self._sums[index] += exact.sum()
+                self._squares[index] += exact @ exact
 
     @property
     def channel(self) -> int | None:
@@ -134,9 +139,28 @@ class Mixdown:
         """Mix samples `[frames, channels]` as was measured: float32 `[frames, 1]`."""
         channel = self.channel
         if channel is None:
-            mean: NDArray[np.float32] = samples.mean(axis=1, keepdims=True)
-            return mean
+            return _mean(samples)[:, None]
         return samples[:, channel : channel + 1].copy()
+
+
+def magnitudes(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The greatest magnitude of any channel, `[frames]` of `[frames, channels]`."""
+    greatest = np.abs(samples[:, 0])
+    for channel in samples.T[1:]:
+        np.maximum(greatest, np.abs(channel), out=greatest)
+    return greatest
+
+
+def _mean(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of the channels, float32 `[frames]`.
+
+    Channel by channel: numpy's own mean over an axis of two takes several times as long.
+    """
+    total = samples[:, 0].copy()
+    for channel in samples.T[1:]:
+        total += channel
+    total /= np.float32(samples.shape[1])
+    return total
 
 
 def db_to_amplitude(db: float) -> float:

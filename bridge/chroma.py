@@ -14,10 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.audio import MODEL_SAMPLE_RATE, Waveform, db_to_power
-from bridge.spectrum import hann, power_spectrogram
+from bridge.audio import (
+    LONGEST_DELAY,
+    MODEL_SAMPLE_RATE,
+    TOKENS_A_SECOND,
+    Waveform,
+    db_to_power,
+)
+from bridge.spectrum import Transform, hann, power_spectrogram
 from bridge.timing import Lead, Note, beats_to_seconds
 
+PITCH_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 HOP = 4096
 """Frames at 32 kHz from step to step."""
 WINDOW = 16384
@@ -29,10 +36,14 @@ WINDOW_STEPS = 235
 """Steps in those 30 s."""
 LONGEST_SECONDS = 600.0
 """The longest piece; a piece longer than one window is generated window by window."""
+MOST_TOKENS = round(LONGEST_SECONDS * TOKENS_A_SECOND) + LONGEST_DELAY
+"""The tokens of such a piece."""
 SILENCE_DBFS = -70.0
 """A step below this is silent, whatever the other steps are. 0 dBFS is a mean square of 1."""
 CHROMA_FLOOR_DB = -40.0
 """A step this far below the loudest is a rest: its sound is room and noise."""
+LOW_HZ, HIGH_HZ = 110.0, 2000.0
+"""The band of a melody."""
 
 _SAMPLES_PER_STEP = 16
 _LEADS: Mapping[Lead, Callable[[Note], tuple[Any, ...]]] = {
@@ -75,6 +86,17 @@ def audio_chroma(
     return one_hot(_hold_rests(_sounding_classes(energy, CHROMA_FLOOR_DB)))
 
 
+def melody_chroma(
+    waveform: Waveform, *, time_scale: Fraction | int = 1
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """What `audio_chroma` and `pitch_classes` give, from one spectrogram."""
+    banks = np.stack([chroma_filter_bank(), _band_filter_bank(LOW_HZ, HIGH_HZ)])
+    # [2, steps, 12]
+    energy = _class_energy(_model_mono(waveform), banks, HOP * Fraction(time_scale)).swapaxes(0, 1)
+    wide, in_band = (_sounding_classes(each, CHROMA_FLOOR_DB) for each in energy)
+    return one_hot(_hold_rests(wide)), in_band
+
+
 def note_chroma(
     notes: Iterable[Note], tempo_bpm: Fraction, steps: int, lead: Lead = "highest"
 ) -> NDArray[np.float32]:
@@ -95,10 +117,11 @@ def note_chroma(
 def pitch_classes(
     waveform: Waveform,
     *,
-    low_hz: float = 110.0,
-    high_hz: float = 2000.0,
+    low_hz: float = LOW_HZ,
+    high_hz: float = HIGH_HZ,
     floor_db: float = CHROMA_FLOOR_DB,
     time_scale: Fraction | int = 1,
+    transform: Transform = np.fft.rfft,
 ) -> NDArray[np.int64]:
     """The strongest pitch class between two frequencies at each step, and the rests.
 
@@ -109,12 +132,21 @@ def pitch_classes(
         low_hz, high_hz: the band that counts; rumble and hiss outside it do not.
         floor_db: a step this far below the loudest one (or under −70 dBFS) is a rest.
         time_scale: as in `audio_chroma`.
+        transform: as in `power_spectrogram`.
 
     Returns:
         int64 `[steps]`, as many as `audio_chroma` gives: 0 (C) to 11 (B), −1 at rests.
     """
     band = _band_filter_bank(low_hz, high_hz)
-    energy = _class_energy(_model_mono(waveform), band, HOP * Fraction(time_scale))
+    # Most of the spectrum is outside a melody's band: it has no power to compute.
+    heard = np.flatnonzero(band.any(axis=0))
+    bins = slice(heard[0], heard[-1] + 1) if len(heard) else slice(0, 1)
+    energy = _class_energy(
+        _model_mono(waveform),
+        band[:, bins],
+        HOP * Fraction(time_scale),
+        lambda windowed: transform(windowed)[:, bins],
+    )
     return _sounding_classes(energy, floor_db)
 
 
@@ -155,6 +187,11 @@ def similarity(clip_classes: NDArray[np.int64], melody_classes: NDArray[np.int64
     if not sounding.any():
         return float("nan")
     return float((clip[sounding] == melody[sounding]).mean())
+
+
+def note_name(pitch: int) -> str:
+    """A MIDI note's name, such as `A4` for 69."""
+    return f"{PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def one_hot(classes: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -207,9 +244,15 @@ def _official_length(mono: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _class_energy(
-    mono: NDArray[np.float32], bank: NDArray[np.float64], hop: Fraction
+    mono: NDArray[np.float32],
+    bank: NDArray[np.float64],
+    hop: Fraction,
+    transform: Transform = np.fft.rfft,
 ) -> NDArray[np.float64]:
-    """Mean square of each pitch class, weighted by the bank: `[steps, 12]`."""
+    """Mean square of each pitch class, weighted by the bank: `[steps, 12]`.
+
+    Of banks `[n, 12, bins]`: `[steps, n, 12]`.
+    """
     steps = 1 + int(len(mono) // hop)
     if len(mono) < WINDOW:
         mono = np.pad(mono, (0, WINDOW - len(mono)))
@@ -217,11 +260,19 @@ def _class_energy(
     starts = np.rint(np.arange(steps) * float(hop)).astype(np.int64)
     window = hann(WINDOW)
     energy: NDArray[np.float64] = power_spectrogram(
-        padded, window, starts, lambda power: power @ bank.T
+        padded, window, starts, lambda power: _weighted(power, bank), transform
     )
     # Parseval's theorem: from one side of the spectrum of a windowed signal to its mean square.
     energy *= 2 / (WINDOW * np.square(window).sum())
     return energy
+
+
+def _weighted(power: NDArray[np.floating], bank: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Power `[steps, bins]` by pitch class, as in `_class_energy`."""
+    if bank.ndim == 2:
+        weighted: NDArray[np.float64] = power @ bank.T
+        return weighted
+    return np.stack([power @ each.T for each in bank], axis=1)
 
 
 def _sounding_classes(energy: NDArray[np.float64], floor_db: float) -> NDArray[np.int64]:

@@ -54,20 +54,69 @@ COMMANDS = (
         ("render hum.wav --preset lofi-keys --tempo 100", "render --prompt 'warm keys' --bars 2"),
     ),
     Command(
+        *("again", "make", "make a clip again, with another preset, seed, or bars"),
+        ("again last --preset strings", "again 3f9 --bars 8"),
+    ),
+    Command(
         *("demo", "make", "render the bundled hum with the embedded model"),
         ("demo", "demo --plot demo.png --json"),
+    ),
+    Command(
+        *("transcribe", "make", "hear the notes that a hum means, as a list or as MIDI"),
+        ("transcribe hum.wav --out hum.mid", "transcribe hum.wav --key 'A minor' --json"),
     ),
     Command(
         *("run", "play", "run the daemon beside the DAW: listen, render, deliver"),
         ("run", "run --input 'USB Audio' --sample-rate 48000"),
     ),
     Command(
+        *("sketch", "play", "hum and hear loops in this terminal, without a DAW"),
+        ("sketch", "sketch --input 'USB Audio' --output default"),
+    ),
+    Command(
         *("send", "play", "send a message to the daemon, and show its events until it is done"),
         ("send /bridge/capture/last me-1 4", "send /bridge/generate me-2 preset lofi-keys bars 4"),
     ),
     Command(
+        *("serve", "play", "serve the engine to daemons on this machine and on others"),
+        ("serve", "serve --model facebook/musicgen-stereo-melody --replicas 2 --host gpu-box"),
+    ),
+    Command(
+        *("ardour", "play", "put the daemon's clips into Ardour's cue slots"),
+        ("ardour --install", "ardour --ardour-launch"),
+    ),
+    Command(
         *("midi", "play", "learn, show and watch what MIDI controls do"),
         ("midi learn set preset lofi-keys", "midi map"),
+    ),
+    Command(
+        *("clips", "manage", "list the clips, or write a page with players"),
+        ("clips --kept", "clips --html"),
+    ),
+    Command(
+        *("keep", "manage", "mark clips as kept: they are not discarded, and their takes stay"),
+        ("keep last", "keep 3f9 k2x"),
+        module="clip_changes",
+    ),
+    Command(
+        *("unkeep", "manage", "keep clips no longer, so that they can be discarded"),
+        ("unkeep 3f9", "unkeep 3f9 k2x"),
+        module="clip_changes",
+    ),
+    Command(
+        *("discard", "manage", "move clips to Discarded, where they stay for a week"),
+        ("discard 3f9", "discard 3f9 k2x"),
+        module="clip_changes",
+    ),
+    Command(
+        *("restore", "manage", "move discarded clips back"),
+        ("restore 3f9", "restore last"),
+        module="clip_changes",
+    ),
+    Command(
+        *("open", "manage", "open a clip, or the folder of clips"),
+        ("open", "open last"),
+        module="open_clip",
     ),
     Command(
         *("presets", "manage", "list the presets"),
@@ -78,6 +127,28 @@ COMMANDS = (
         ("config", "config --init"),
     ),
     Command(
+        *("model", "manage", "show what a checkpoint is made of"),
+        ("model show pocket", "model show ./melody-model --json"),
+    ),
+    Command(
+        *("convert", "manage", "convert a checkpoint of audiocraft for --model"),
+        ("convert musicgen-melody/ melody-model", "render hum.wav --model melody-model"),
+    ),
+    Command(
+        *("finetune", "manage", "teach a checkpoint the sound of your own loops"),
+        (
+            "finetune loops/ my-sound --word glimmer",
+            "finetune loops/ my-sound --base facebook/musicgen-stereo-melody --lora 16",
+        ),
+    ),
+    Command(
+        *("compose", "manage", "put a checkpoint together from a base, a decoder, an adapter"),
+        (
+            "compose mine --base facebook/musicgen-stereo-melody --decoder my-decoder",
+            "compose mine --base pocket --adapter my-lora",
+        ),
+    ),
+    Command(
         *("devices", "manage", "list inputs and outputs of sound and MIDI"),
         ("devices", "devices --json"),
     ),
@@ -86,17 +157,25 @@ COMMANDS = (
         ("doctor", "doctor --input 'USB Audio' --json"),
     ),
     Command(
+        *("token", "manage", "say who may use the engine that this machine serves"),
+        ("token add laptop --out laptop.token", "token revoke laptop"),
+    ),
+    Command(
         *("calibrate", "measure", "measure the input latency through a loopback"),
         ("calibrate", "calibrate --input 0 --output 1"),
     ),
     Command(
         *("eval", "measure", "measure how well a checkpoint follows"),
-        ("eval --short", "eval --model facebook/musicgen-stereo-melody --json"),
+        ("eval --short --model facebook/musicgen-stereo-melody", "eval --hums --json"),
         module="evaluate",
     ),
     Command(
         *("bench", "measure", "measure how fast a checkpoint is, beside transformers"),
         ("bench --runs 3", "bench --size full --dtype bfloat16"),
+    ),
+    Command(
+        *("sizing", "measure", "simulate how many replicas a number of players needs"),
+        ("sizing 10 100 10000", "sizing 100 --bench bench.json --price 3"),
     ),
 )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from bridge.errors import BridgeError
 from bridge.timing import Meter, Note
@@ -19,6 +19,8 @@ PROTOCOL = 1
 """The version of the OSC protocol of these commands and events."""
 LAYERS = 8
 """Layers of the output, each of which plays one clip."""
+FROM_MELODY: Literal["auto"] = "auto"
+"""In place of a tempo or a key: the melody's own."""
 RANDOM_SEED = -1
 """The seed that asks for a random one."""
 
@@ -29,7 +31,17 @@ ClockSource = Literal["osc", "midi", "link", "jack", "internal"]
 LayerState = Literal["off", "playing", "stopping"]
 LoopSounding = Literal["off", "playing", "stopping"]
 LoopComing = Literal["none", "armed", "capturing", "rendering", "queued", "slipped"]
+LoopDelivery = Literal["output", "live"]
+"""What plays a loop: the daemon's output, or a DAW that reports what it plays."""
 MelodySource = Literal["sound", "midi", "auto"]
+MelodyFrom = Literal["raw", "notes", "auto"]
+"""What of a recording leads: its own chroma, or the notes that were meant."""
+Stems = Literal["auto", "on", "off"]
+"""Whether a melody is followed without its drums and bass; `auto`: where it is a mix."""
+HotkeyAction = Literal["capture", "last", "play", "next", "keep", "panic"]
+HOTKEY_ACTIONS: tuple[HotkeyAction, ...] = get_args(HotkeyAction)
+"""The actions that a hotkey may have."""
+ClipMark = Literal["none", "kept", "discarded"]
 
 
 @dataclass(frozen=True, init=False)
@@ -39,8 +51,8 @@ class ClipSettings:
     Attributes:
         values: by the name of an option that OSC may set (`bridge.config.options_in("osc")`), of
             its final type; also `numerator` and `denominator` of the meter. `seed` may be
-            `RANDOM_SEED`. The session's settings may also have `tempo_lock` and `source`. No value
-            is None.
+            `RANDOM_SEED`. The session's settings may also have `tempo_lock`, `source` and
+            `count_in_bars`. No value is None.
     """
 
     values: Mapping[str, Any]
@@ -189,11 +201,15 @@ class CaptureStart:
     Attributes:
         bars: length of the recording; None: until `CaptureStop`.
         source: what is recorded; None: as the session is set.
+        count_in_bars: bars before it; None: those of the session, unless a DAW plays.
+        stems: what clips of it do with a mix, unless they say so themselves.
     """
 
     id: str
     bars: int | None = None
     source: MelodySource | None = None
+    count_in_bars: int | None = None
+    stems: Stems | None = None
 
 
 @dataclass(frozen=True)
@@ -209,11 +225,13 @@ class CaptureLast:
 
     Attributes:
         source: what they are taken from; None: as the session is set.
+        stems: what clips of it do with a mix, unless they say so themselves.
     """
 
     id: str
     bars: int
     source: MelodySource | None = None
+    stems: Stems | None = None
 
 
 @dataclass(frozen=True)
@@ -227,6 +245,7 @@ class CaptureFile:
         tempo_bpm, meter: the melody's own; None: unknown, or the MIDI file's.
         wrap: a part that goes past the file's end continues at its start.
         track: name or number of a MIDI file's track; None: all.
+        stems: what clips of it do with a mix, unless they say so themselves.
     """
 
     id: str
@@ -237,11 +256,15 @@ class CaptureFile:
     meter: Meter | None = None
     wrap: bool = False
     track: str | None = None
+    stems: Stems | None = None
 
 
 @dataclass(frozen=True)
 class CaptureNotes:
     """Take these notes as the melody; a message with the same id adds notes.
+
+    With the id of a recording, they replace the notes that were heard in it; no notes: these count
+    again.
 
     Attributes:
         bars: length of the melody.
@@ -258,11 +281,14 @@ class Generate:
 
     Attributes:
         melody: a capture's id; `"none"`: no melody; None: the client's newest capture.
+        continue_from: the id of the request, or the path of the clip, to go on from; None: a new
+            beginning.
     """
 
     id: str
     settings: ClipSettings
     melody: str | None = None
+    continue_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -297,6 +323,22 @@ class Restore:
 
 
 @dataclass(frozen=True)
+class Keep:
+    """Mark that request's clips, or one of them, as kept; or take the mark away.
+
+    A kept clip is not discarded, and its take stays.
+
+    Attributes:
+        index: the clip's, from 0; None: all.
+        is_kept: False takes the mark away.
+    """
+
+    id: str
+    index: int | None = None
+    is_kept: bool = True
+
+
+@dataclass(frozen=True)
 class ListPresets:
     """List all presets."""
 
@@ -306,6 +348,13 @@ class ListPresets:
 @dataclass(frozen=True)
 class ListClips:
     """List the newest clips."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class ListNotes:
+    """List the notes of that capture."""
 
     id: str
 
@@ -357,6 +406,25 @@ class MuteLayer:
 
 
 @dataclass(frozen=True)
+class SetMetronome:
+    """Let the metronome click, or not.
+
+    Attributes:
+        gain_db: of a click's peak; None: as it is.
+    """
+
+    is_on: bool
+    gain_db: float | None = None
+
+
+@dataclass(frozen=True)
+class Hotkey:
+    """Do what the hotkey of an action does."""
+
+    action: HotkeyAction
+
+
+@dataclass(frozen=True)
 class LoopStart:
     """Take the bars just played, loop a clip of them, and again with what is played meanwhile.
 
@@ -364,9 +432,10 @@ class LoopStart:
 
     Attributes:
         settings: of its clips; `bars` is the length of its takes too.
-        layer: of the output, 1 to `LAYERS`; None: 1, or the one that the loop has.
+        layer: of the output, 1 to `LAYERS`; None: a free one, or the one that the loop has.
         follow: whether it takes again and again; else it varies its first melody.
         quick: whether a short clip plays until the first whole one is there.
+        deliver: what plays it; None: the output, or what plays it already.
     """
 
     id: str
@@ -374,6 +443,7 @@ class LoopStart:
     layer: int | None = None
     follow: bool | None = None
     quick: bool | None = None
+    deliver: LoopDelivery | None = None
 
 
 @dataclass(frozen=True)
@@ -434,8 +504,33 @@ class LoopSet:
     quick: bool | None = None
 
 
+@dataclass(frozen=True)
+class LoopPlaying:
+    """What a DAW plays of a loop that is delivered to it.
+
+    Attributes:
+        clip: the name of the clip that sounds; None: none does.
+        next: the name of the clip that `LoopChanged` asks for and that waits for its start, or that
+            the DAW cannot play; None: none does.
+        at_beat: the beat of the song at which it starts; negative: the DAW cannot play it.
+    """
+
+    id: str
+    clip: str | None
+    next: str | None = None
+    at_beat: float = -1.0
+
+
 LoopCommand = (
-    LoopStart | LoopStop | LoopUndo | LoopRedo | LoopFreeze | LoopOverdub | LoopClear | LoopSet
+    LoopStart
+    | LoopStop
+    | LoopUndo
+    | LoopRedo
+    | LoopFreeze
+    | LoopOverdub
+    | LoopClear
+    | LoopSet
+    | LoopPlaying
 )
 
 
@@ -465,12 +560,16 @@ Command = (
     | Cancel
     | Discard
     | Restore
+    | Keep
     | ListPresets
     | ListClips
+    | ListNotes
     | Play
     | StopPlaying
     | SetLayerGain
     | MuteLayer
+    | SetMetronome
+    | Hotkey
     | LoopCommand
     | Panic
 )
@@ -515,7 +614,7 @@ class InputChanged:
 
     Attributes:
         sample_rate: Hz; 0 without a device.
-        detail: one line for people; OSC does not carry it.
+        detail: one line for people.
     """
 
     state: InputState
@@ -547,7 +646,7 @@ class LinkPeersChanged:
 
 @dataclass(frozen=True)
 class OutputChanged:
-    """The output's state and device; OSC does not carry it.
+    """The output's state and device.
 
     Attributes:
         sample_rate: Hz; 0 without a device.
@@ -569,7 +668,7 @@ class OutputUnderflowed:
 
 @dataclass(frozen=True)
 class LayerChanged:
-    """What a layer of the output plays; OSC does not carry it.
+    """What a layer of the output plays.
 
     Attributes:
         layer: 1 to `LAYERS`.
@@ -587,6 +686,14 @@ class LayerChanged:
 
 
 @dataclass(frozen=True)
+class MetronomeChanged:
+    """Whether the metronome clicks all the time, and the level of a click's peak."""
+
+    is_on: bool
+    gain_db: float
+
+
+@dataclass(frozen=True)
 class LoopChanged:
     """The state of a live loop.
 
@@ -594,9 +701,14 @@ class LoopChanged:
         sounding: what is heard of it.
         coming: what is to come: `armed` waits for a clock that plays, `capturing` until the take's
             last bar line, and `rendering`, `queued` or `slipped` until the clip enters.
-        layer: that the next clip is for, 1 to `LAYERS`.
+        layer: that the next clip is for, 1 to `LAYERS`; 0: the output does not play it.
         bar: the bar at whose line it happens, from 1; 0: not known.
         clip: the name of what sounds on its newest layer; empty: nothing does.
+        is_on: it has been started, and not stopped since.
+        deliver: what plays it.
+        next: the clip that what plays it is to start next, if that is not the output; empty: none.
+        next_path: its file, absolute, with forward slashes.
+        next_bars, next_numerator, next_denominator: its length in bars, and its meter.
     """
 
     id: str
@@ -605,6 +717,13 @@ class LoopChanged:
     layer: int
     bar: int
     clip: str
+    is_on: bool = False
+    deliver: LoopDelivery = "output"
+    next: str = ""
+    next_path: str = ""
+    next_bars: int = 0
+    next_numerator: int = 0
+    next_denominator: int = 0
 
 
 @dataclass(frozen=True)
@@ -612,8 +731,8 @@ class CaptureChanged:
     """A capture's state: length so far, and highest peak in dBFS, −120 when silent.
 
     Attributes:
-        bar: the bar that is being recorded, from 1; 0: not known. OSC does not carry it.
-        bars: how many were asked for; 0: open, or not known. OSC does not carry it.
+        bar: the bar that is being recorded, from 1; 0: not known.
+        bars: how many were asked for; 0: open, or not known.
     """
 
     id: str
@@ -633,6 +752,25 @@ class Level:
 
 
 @dataclass(frozen=True)
+class Pitch:
+    """The pitch that the input sounds at, ten a second while a voice is there, and once it ends.
+
+    Attributes:
+        note: MIDI's, 0…127, 69 is A4; −1: the voice has ended.
+        cents: how far above the note, −50…50.
+        confidence: how periodic the sound is, 0…1.
+    """
+
+    note: int
+    cents: float = 0.0
+    confidence: float = 0.0
+
+
+NO_PITCH = Pitch(-1)
+"""The voice has ended."""
+
+
+@dataclass(frozen=True)
 class Progress:
     """A request's progress: the share done, 0…1, and the seconds left, −1 when not known."""
 
@@ -649,8 +787,10 @@ class ClipReady:
         index: from 0, best first.
         count: the request's number of clips.
         path: absolute, with forward slashes.
+        bars: 0: a raw clip, which has none.
         score: melody similarity 0…1; −1 without a melody.
         name: the file's name without its suffix.
+        mark: whether somebody has kept or discarded it.
     """
 
     id: str
@@ -665,6 +805,22 @@ class ClipReady:
     denominator: int
     sample_rate: int
     name: str
+    mark: ClipMark = "none"
+
+
+@dataclass(frozen=True)
+class ClipMarked:
+    """A clip was kept or discarded, or that was undone.
+
+    Attributes:
+        id, index: as in the command.
+        path: the clip's path in its `ClipReady`.
+    """
+
+    id: str
+    index: int
+    mark: ClipMark
+    path: str
 
 
 @dataclass(frozen=True)
@@ -676,6 +832,31 @@ class PresetListed:
     count: int
     name: str
     prompt: str
+
+
+@dataclass(frozen=True)
+class NoteListed:
+    """One note of a capture.
+
+    Attributes:
+        id: the capture's.
+        index: from 0, in the order of the notes.
+        count: the capture's number of notes.
+        start_beat: quarter notes from the melody's first bar line.
+        pitch: MIDI note number, 0…127.
+        length_beats: quarter notes, positive.
+        confidence: 0…1: how sure the pitch is; 1 for notes that were played or corrected.
+        velocity: 1…127; of a recording's notes from their level.
+    """
+
+    id: str
+    index: int
+    count: int
+    start_beat: float
+    pitch: int
+    length_beats: float
+    confidence: float
+    velocity: int
 
 
 @dataclass(frozen=True)
@@ -736,21 +917,21 @@ class ClockChanged:
 
 @dataclass(frozen=True)
 class DefaultsChanged:
-    """The session's settings have changed; OSC does not carry it."""
+    """The session's settings have changed."""
 
     settings: ClipSettings
 
 
 @dataclass(frozen=True)
 class BeatReached:
-    """The playhead has reached this whole beat of the song; OSC does not carry it."""
+    """The playhead has reached this whole beat of the song."""
 
     beat: int
 
 
 @dataclass(frozen=True)
 class RequestBegun:
-    """A request is under way; OSC does not carry it.
+    """A request is under way.
 
     Attributes:
         kind: the kind of request, such as `"generate"` or `"capture"`.
@@ -762,7 +943,7 @@ class RequestBegun:
 
 @dataclass(frozen=True)
 class QueueChanged:
-    """The number of requests that wait for the engine; OSC does not carry it."""
+    """The number of requests that wait for the engine."""
 
     waiting: int
 
@@ -799,11 +980,15 @@ Event = (
     | OutputUnderflowed
     | LayerChanged
     | LoopChanged
+    | MetronomeChanged
     | CaptureChanged
     | Level
+    | Pitch
     | Progress
     | ClipReady
+    | ClipMarked
     | PresetListed
+    | NoteListed
     | Remark
     | Done
     | Failed

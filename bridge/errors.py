@@ -6,6 +6,7 @@ and the remedy, and the programs print it as one line. Any other exception is a 
 
 from __future__ import annotations
 
+from math import inf
 from typing import ClassVar
 
 
@@ -99,6 +100,34 @@ class QueueFull(BridgeError):
 
     code = "queue-full"
     exit_status = 1
+
+
+class TooLate(BridgeError):
+    """The engine cannot make the request within its deadline."""
+
+    code = "too-late"
+    exit_status = 1
+
+
+class NotAuthorized(BridgeError):
+    """The server does not know the token, or was shown none."""
+
+    code = "not-authorized"
+
+
+class LimitReached(BridgeError):
+    """The token has as many requests, or as many seconds of audio a minute, as it may have.
+
+    Attributes:
+        retry_seconds: when the same request may be admitted, in seconds from now; infinity: never.
+    """
+
+    code = "limit-reached"
+    exit_status = 1
+
+    def __init__(self, message: str, retry_seconds: float = inf) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
 
 
 class EngineDied(BridgeError):

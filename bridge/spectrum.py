@@ -15,8 +15,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-_SAMPLES_AT_ONCE = 1 << 20
-"""Windowed samples in memory at once: of minutes of audio, all windows would take gigabytes."""
+Transform = Callable[[NDArray[Any]], NDArray[Any]]
+"""From windowed signals `[steps, length]` to their spectra `[steps, length // 2 + 1]`."""
+
+_SAMPLES_AT_ONCE = 1 << 17
+"""Windowed samples in memory at once: they stay in the processor's cache."""
 
 
 def power_spectrogram(
@@ -24,6 +27,7 @@ def power_spectrogram(
     window: NDArray[np.floating],
     starts: NDArray[np.integer],
     reduce: Callable[[NDArray[np.floating]], NDArray[Any]] | None = None,
+    transform: Transform = np.fft.rfft,
 ) -> NDArray[Any]:
     """Power of each window of a signal.
 
@@ -34,6 +38,7 @@ def power_spectrogram(
         starts: `[steps]`, the first frame of each window, 0 … frames − length.
         reduce: from power `[some steps, bins]` to what is kept of it, `[some steps, …]`, such as
             sums over bands. It is called for a block of steps at a time; None keeps the power.
+        transform: the FFT; scipy's takes a third of the time of numpy's.
 
     Returns:
         `[steps, …]`, what `reduce` returns; without it, power `[steps, length // 2 + 1]`.
@@ -42,10 +47,21 @@ def power_spectrogram(
     block = max(1, _SAMPLES_AT_ONCE // len(window))
     kept = []
     for first in range(0, max(1, len(starts)), block):
-        spectrum = np.fft.rfft(windows[starts[first : first + block]] * window, axis=1)
-        power = spectrum.real**2 + spectrum.imag**2
+        spectrum = transform(_at(windows, starts[first : first + block]) * window)
+        power = np.square(spectrum.real)
+        power += np.square(spectrum.imag)
         kept.append(power if reduce is None else reduce(power))
     return np.concatenate(kept)
+
+
+def _at(windows: NDArray[Any], starts: NDArray[np.integer]) -> NDArray[Any]:
+    """The windows that begin there; a view, where the starts are equally far apart."""
+    hops = np.diff(starts)
+    if len(hops) and hops[0] > 0 and (hops == hops[0]).all():
+        windows = windows[starts[0] : starts[-1] + 1 : hops[0]]
+    else:
+        windows = windows[starts]
+    return windows
 
 
 def hann(length: int) -> NDArray[np.float64]:

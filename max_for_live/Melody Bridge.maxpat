@@ -409,7 +409,7 @@
 					"presentation": 1,
 					"presentation_rect": [
 						6.0,
-						98.0,
+						95.0,
 						142.0,
 						18.0
 					],
@@ -427,15 +427,15 @@
 					"patching_rect": [
 						20.0,
 						268.0,
-						140.0,
-						45.0
+						92.0,
+						20.0
 					],
 					"presentation": 1,
 					"presentation_rect": [
 						6.0,
-						118.0,
-						140.0,
-						45.0
+						113.0,
+						92.0,
+						20.0
 					],
 					"varname": "hum_to_clip",
 					"mode": 1,
@@ -475,12 +475,218 @@
 			{
 				"box": {
 					"id": "obj-13",
+					"maxclass": "live.text",
+					"numinlets": 1,
+					"numoutlets": 2,
+					"patching_rect": [
+						20.0,
+						296.0,
+						46.0,
+						20.0
+					],
+					"presentation": 1,
+					"presentation_rect": [
+						100.0,
+						113.0,
+						46.0,
+						20.0
+					],
+					"varname": "to_midi",
+					"mode": 1,
+					"outputmode": 0,
+					"outlettype": [
+						"",
+						""
+					],
+					"text": "To MIDI",
+					"texton": "To MIDI",
+					"annotation": "The melody's notes become a MIDI clip in the next free slot of the selected MIDI track, or of a new one.",
+					"annotation_name": "To MIDI",
+					"parameter_enable": 1,
+					"saved_attribute_attributes": {
+						"valueof": {
+							"parameter_annotation_name": "To MIDI",
+							"parameter_enum": [
+								"off",
+								"on"
+							],
+							"parameter_info": "The melody's notes become a MIDI clip in the next free slot of the selected MIDI track, or of a new one.",
+							"parameter_initial": [
+								0
+							],
+							"parameter_initial_enable": 1,
+							"parameter_longname": "To MIDI",
+							"parameter_mmax": 1,
+							"parameter_modmode": 0,
+							"parameter_shortname": "To MIDI",
+							"parameter_type": 2,
+							"parameter_unitstyle": 9
+						}
+					}
+				}
+			},
+			{
+				"box": {
+					"id": "obj-14",
+					"maxclass": "panel",
+					"numinlets": 1,
+					"numoutlets": 0,
+					"patching_rect": [
+						20.0,
+						324.0,
+						8.0,
+						8.0
+					],
+					"presentation": 1,
+					"presentation_rect": [
+						8.0,
+						139.0,
+						8.0,
+						8.0
+					],
+					"varname": "loop_light",
+					"rounded": 8
+				}
+			},
+			{
+				"box": {
+					"id": "obj-15",
+					"maxclass": "live.text",
+					"numinlets": 1,
+					"numoutlets": 2,
+					"patching_rect": [
+						20.0,
+						340.0,
+						60.0,
+						15.0
+					],
+					"presentation": 1,
+					"presentation_rect": [
+						20.0,
+						135.0,
+						60.0,
+						15.0
+					],
+					"varname": "loop",
+					"mode": 1,
+					"outputmode": 0,
+					"outlettype": [
+						"",
+						""
+					],
+					"text": "Loop",
+					"texton": "Loop",
+					"annotation": "What you play comes back as clips, each in the last one's place, until you press again. Pressed a third time, it stops at once.",
+					"annotation_name": "Loop",
+					"parameter_enable": 1,
+					"saved_attribute_attributes": {
+						"valueof": {
+							"parameter_annotation_name": "Loop",
+							"parameter_enum": [
+								"off",
+								"on"
+							],
+							"parameter_info": "What you play comes back as clips, each in the last one's place, until you press again. Pressed a third time, it stops at once.",
+							"parameter_initial": [
+								0
+							],
+							"parameter_initial_enable": 1,
+							"parameter_longname": "Loop",
+							"parameter_mmax": 1,
+							"parameter_modmode": 0,
+							"parameter_shortname": "Loop",
+							"parameter_type": 2,
+							"parameter_unitstyle": 9
+						}
+					}
+				}
+			},
+			{
+				"box": {
+					"id": "obj-16",
+					"maxclass": "live.text",
+					"numinlets": 1,
+					"numoutlets": 2,
+					"patching_rect": [
+						20.0,
+						363.0,
+						62.0,
+						15.0
+					],
+					"presentation": 1,
+					"presentation_rect": [
+						84.0,
+						135.0,
+						62.0,
+						15.0
+					],
+					"varname": "freeze",
+					"mode": 1,
+					"outputmode": 0,
+					"outlettype": [
+						"",
+						""
+					],
+					"text": "Freeze",
+					"texton": "Freeze",
+					"annotation": "Keeps what the loop plays, and takes no more. Press again to go on.",
+					"annotation_name": "Freeze",
+					"parameter_enable": 1,
+					"saved_attribute_attributes": {
+						"valueof": {
+							"parameter_annotation_name": "Freeze",
+							"parameter_enum": [
+								"off",
+								"on"
+							],
+							"parameter_info": "Keeps what the loop plays, and takes no more. Press again to go on.",
+							"parameter_initial": [
+								0
+							],
+							"parameter_initial_enable": 1,
+							"parameter_longname": "Freeze",
+							"parameter_mmax": 1,
+							"parameter_modmode": 0,
+							"parameter_shortname": "Freeze",
+							"parameter_type": 2,
+							"parameter_unitstyle": 9
+						}
+					}
+				}
+			},
+			{
+				"box": {
+					"id": "obj-17",
+					"maxclass": "live.comment",
+					"numinlets": 1,
+					"numoutlets": 0,
+					"patching_rect": [
+						20.0,
+						386.0,
+						142.0,
+						15.0
+					],
+					"presentation": 1,
+					"presentation_rect": [
+						6.0,
+						151.0,
+						142.0,
+						15.0
+					],
+					"varname": "loop_state",
+					"textjustification": 0,
+					"text": "no loop"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-18",
 					"maxclass": "live.line",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
 						20.0,
-						321.0,
+						409.0,
 						5.0,
 						161.0
 					],
@@ -497,13 +703,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-14",
+					"id": "obj-19",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
 						20.0,
-						490.0,
+						578.0,
 						40.0,
 						18.0
 					],
@@ -521,13 +727,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-15",
+					"id": "obj-20",
 					"maxclass": "umenu",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
 						20.0,
-						516.0,
+						604.0,
 						148.0,
 						16.0
 					],
@@ -558,13 +764,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-16",
+					"id": "obj-21",
 					"maxclass": "textedit",
 					"numinlets": 1,
 					"numoutlets": 4,
 					"patching_rect": [
+						188.0,
 						20.0,
-						540.0,
 						188.0,
 						46.0
 					],
@@ -602,13 +808,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-17",
+					"id": "obj-22",
 					"maxclass": "live.dial",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						228.0,
-						20.0,
+						188.0,
+						74.0,
 						46.0,
 						48.0
 					],
@@ -648,13 +854,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-18",
+					"id": "obj-23",
 					"maxclass": "live.dial",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						228.0,
-						76.0,
+						188.0,
+						130.0,
 						46.0,
 						48.0
 					],
@@ -694,13 +900,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-19",
+					"id": "obj-24",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
-						228.0,
-						132.0,
+						188.0,
+						186.0,
 						50.0,
 						17.0
 					],
@@ -718,13 +924,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-20",
+					"id": "obj-25",
 					"maxclass": "live.numbox",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						228.0,
-						157.0,
+						188.0,
+						211.0,
 						36.0,
 						15.0
 					],
@@ -764,13 +970,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-21",
+					"id": "obj-26",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
-						228.0,
-						180.0,
+						188.0,
+						234.0,
 						52.0,
 						16.0
 					],
@@ -788,13 +994,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-22",
+					"id": "obj-27",
 					"maxclass": "live.numbox",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						228.0,
-						204.0,
+						188.0,
+						258.0,
 						36.0,
 						15.0
 					],
@@ -834,13 +1040,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-23",
+					"id": "obj-28",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						228.0,
-						227.0,
+						188.0,
+						281.0,
 						86.0,
 						15.0
 					],
@@ -887,13 +1093,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-24",
+					"id": "obj-29",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
-						228.0,
-						250.0,
+						188.0,
+						304.0,
 						32.0,
 						16.0
 					],
@@ -911,13 +1117,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-25",
+					"id": "obj-30",
 					"maxclass": "live.numbox",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						228.0,
-						274.0,
+						188.0,
+						328.0,
 						64.0,
 						15.0
 					],
@@ -957,13 +1163,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-26",
+					"id": "obj-31",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						228.0,
-						297.0,
+						188.0,
+						351.0,
 						41.0,
 						15.0
 					],
@@ -1011,13 +1217,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-27",
+					"id": "obj-32",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						228.0,
-						320.0,
+						188.0,
+						374.0,
 						41.0,
 						15.0
 					],
@@ -1064,13 +1270,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-28",
+					"id": "obj-33",
 					"maxclass": "live.line",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
-						228.0,
-						343.0,
+						188.0,
+						397.0,
 						5.0,
 						161.0
 					],
@@ -1087,13 +1293,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-29",
+					"id": "obj-34",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						228.0,
-						512.0,
+						188.0,
+						566.0,
 						96.0,
 						20.0
 					],
@@ -1140,13 +1346,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-30",
+					"id": "obj-35",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						228.0,
-						540.0,
+						188.0,
+						594.0,
 						46.0,
 						20.0
 					],
@@ -1193,13 +1399,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-31",
+					"id": "obj-36",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
-						228.0,
-						568.0,
+						396.0,
+						20.0,
 						50.0,
 						18.0
 					],
@@ -1216,13 +1422,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-32",
+					"id": "obj-37",
 					"maxclass": "multislider",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						228.0,
-						594.0,
+						396.0,
+						46.0,
 						196.0,
 						8.0
 					],
@@ -1260,13 +1466,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-33",
+					"id": "obj-38",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						444.0,
-						20.0,
+						396.0,
+						62.0,
 						46.0,
 						22.0
 					],
@@ -1323,13 +1529,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-34",
+					"id": "obj-39",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						444.0,
-						50.0,
+						396.0,
+						92.0,
 						46.0,
 						13.0
 					],
@@ -1377,13 +1583,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-35",
+					"id": "obj-40",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						444.0,
-						71.0,
+						396.0,
+						113.0,
 						46.0,
 						22.0
 					],
@@ -1440,13 +1646,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-36",
+					"id": "obj-41",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						444.0,
-						101.0,
+						396.0,
+						143.0,
 						46.0,
 						13.0
 					],
@@ -1494,13 +1700,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-37",
+					"id": "obj-42",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						444.0,
-						122.0,
+						396.0,
+						164.0,
 						46.0,
 						22.0
 					],
@@ -1557,13 +1763,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-38",
+					"id": "obj-43",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						444.0,
-						152.0,
+						396.0,
+						194.0,
 						46.0,
 						13.0
 					],
@@ -1611,13 +1817,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-39",
+					"id": "obj-44",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						444.0,
-						173.0,
+						396.0,
+						215.0,
 						46.0,
 						22.0
 					],
@@ -1674,13 +1880,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-40",
+					"id": "obj-45",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						444.0,
-						203.0,
+						396.0,
+						245.0,
 						46.0,
 						13.0
 					],
@@ -1728,13 +1934,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-41",
+					"id": "obj-46",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
-						444.0,
-						224.0,
+						396.0,
+						266.0,
 						36.0,
 						18.0
 					],
@@ -1752,13 +1958,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-42",
+					"id": "obj-47",
 					"maxclass": "umenu",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
-						444.0,
-						250.0,
+						396.0,
+						292.0,
 						160.0,
 						16.0
 					],
@@ -1789,13 +1995,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-43",
+					"id": "obj-48",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
-						444.0,
-						274.0,
+						396.0,
+						316.0,
 						38.0,
 						18.0
 					],
@@ -1813,13 +2019,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-44",
+					"id": "obj-49",
 					"maxclass": "live.menu",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
-						444.0,
-						300.0,
+						396.0,
+						342.0,
 						72.0,
 						15.0
 					],
@@ -1876,13 +2082,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-45",
+					"id": "obj-50",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						444.0,
-						323.0,
+						396.0,
+						365.0,
 						84.0,
 						15.0
 					],
@@ -1929,13 +2135,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-46",
+					"id": "obj-51",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						444.0,
-						346.0,
+						396.0,
+						388.0,
 						46.0,
 						15.0
 					],
@@ -1982,13 +2188,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-47",
+					"id": "obj-52",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						444.0,
-						369.0,
+						396.0,
+						411.0,
 						46.0,
 						15.0
 					],
@@ -2036,13 +2242,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-48",
+					"id": "obj-53",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						444.0,
-						392.0,
+						396.0,
+						434.0,
 						46.0,
 						15.0
 					],
@@ -2090,13 +2296,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-49",
+					"id": "obj-54",
 					"maxclass": "live.numbox",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						444.0,
-						415.0,
+						396.0,
+						457.0,
 						46.0,
 						15.0
 					],
@@ -2137,13 +2343,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-50",
+					"id": "obj-55",
 					"maxclass": "live.comment",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
-						444.0,
-						438.0,
+						396.0,
+						480.0,
 						404.0,
 						30.0
 					],
@@ -2160,12 +2366,12 @@
 			},
 			{
 				"box": {
-					"id": "obj-51",
+					"id": "obj-56",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
+						820.0,
 						20.0,
 						147.0,
 						22.0
@@ -2178,12 +2384,12 @@
 			},
 			{
 				"box": {
-					"id": "obj-52",
+					"id": "obj-57",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
+						820.0,
 						50.0,
 						161.0,
 						22.0
@@ -2196,12 +2402,12 @@
 			},
 			{
 				"box": {
-					"id": "obj-53",
+					"id": "obj-58",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
+						820.0,
 						80.0,
 						161.0,
 						22.0
@@ -2214,12 +2420,12 @@
 			},
 			{
 				"box": {
-					"id": "obj-54",
+					"id": "obj-59",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
+						820.0,
 						110.0,
 						161.0,
 						22.0
@@ -2232,12 +2438,12 @@
 			},
 			{
 				"box": {
-					"id": "obj-55",
+					"id": "obj-60",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
+						820.0,
 						140.0,
 						175.0,
 						22.0
@@ -2250,107 +2456,17 @@
 			},
 			{
 				"box": {
-					"id": "obj-56",
-					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 1,
-					"patching_rect": [
-						868.0,
-						170.0,
-						168.0,
-						22.0
-					],
-					"text": "prepend control guidance",
-					"outlettype": [
-						""
-					]
-				}
-			},
-			{
-				"box": {
-					"id": "obj-57",
-					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 1,
-					"patching_rect": [
-						868.0,
-						200.0,
-						189.0,
-						22.0
-					],
-					"text": "prepend control temperature",
-					"outlettype": [
-						""
-					]
-				}
-			},
-			{
-				"box": {
-					"id": "obj-58",
-					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 1,
-					"patching_rect": [
-						868.0,
-						230.0,
-						140.0,
-						22.0
-					],
-					"text": "prepend control bars",
-					"outlettype": [
-						""
-					]
-				}
-			},
-			{
-				"box": {
-					"id": "obj-59",
-					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 1,
-					"patching_rect": [
-						868.0,
-						260.0,
-						182.0,
-						22.0
-					],
-					"text": "prepend control variations",
-					"outlettype": [
-						""
-					]
-				}
-			},
-			{
-				"box": {
-					"id": "obj-60",
-					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 1,
-					"patching_rect": [
-						868.0,
-						290.0,
-						168.0,
-						22.0
-					],
-					"text": "prepend control song_key",
-					"outlettype": [
-						""
-					]
-				}
-			},
-			{
-				"box": {
 					"id": "obj-61",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
-						320.0,
-						140.0,
+						820.0,
+						170.0,
+						147.0,
 						22.0
 					],
-					"text": "prepend control seed",
+					"text": "prepend press to_midi",
 					"outlettype": [
 						""
 					]
@@ -2363,12 +2479,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
-						350.0,
+						820.0,
+						200.0,
 						126.0,
 						22.0
 					],
-					"text": "prepend press dice",
+					"text": "prepend press loop",
 					"outlettype": [
 						""
 					]
@@ -2381,12 +2497,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
-						380.0,
-						175.0,
+						820.0,
+						230.0,
+						140.0,
 						22.0
 					],
-					"text": "prepend control seed_lock",
+					"text": "prepend press freeze",
 					"outlettype": [
 						""
 					]
@@ -2399,12 +2515,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
-						410.0,
-						154.0,
+						820.0,
+						260.0,
+						168.0,
 						22.0
 					],
-					"text": "prepend press generate",
+					"text": "prepend control guidance",
 					"outlettype": [
 						""
 					]
@@ -2417,12 +2533,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
-						440.0,
-						140.0,
+						820.0,
+						290.0,
+						189.0,
 						22.0
 					],
-					"text": "prepend press cancel",
+					"text": "prepend control temperature",
 					"outlettype": [
 						""
 					]
@@ -2435,12 +2551,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
-						470.0,
-						154.0,
+						820.0,
+						320.0,
+						140.0,
 						22.0
 					],
-					"text": "prepend press launch_a",
+					"text": "prepend control bars",
 					"outlettype": [
 						""
 					]
@@ -2453,12 +2569,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
-						500.0,
-						161.0,
+						820.0,
+						350.0,
+						182.0,
 						22.0
 					],
-					"text": "prepend press discard_a",
+					"text": "prepend control variations",
 					"outlettype": [
 						""
 					]
@@ -2471,12 +2587,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
-						530.0,
-						154.0,
+						820.0,
+						380.0,
+						168.0,
 						22.0
 					],
-					"text": "prepend press launch_b",
+					"text": "prepend control song_key",
 					"outlettype": [
 						""
 					]
@@ -2489,12 +2605,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
-						560.0,
-						161.0,
+						820.0,
+						410.0,
+						140.0,
 						22.0
 					],
-					"text": "prepend press discard_b",
+					"text": "prepend control seed",
 					"outlettype": [
 						""
 					]
@@ -2507,12 +2623,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						868.0,
-						590.0,
-						154.0,
+						820.0,
+						440.0,
+						126.0,
 						22.0
 					],
-					"text": "prepend press launch_c",
+					"text": "prepend press dice",
 					"outlettype": [
 						""
 					]
@@ -2525,12 +2641,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
-						20.0,
-						161.0,
+						820.0,
+						470.0,
+						175.0,
 						22.0
 					],
-					"text": "prepend press discard_c",
+					"text": "prepend control seed_lock",
 					"outlettype": [
 						""
 					]
@@ -2543,12 +2659,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
-						50.0,
+						820.0,
+						500.0,
 						154.0,
 						22.0
 					],
-					"text": "prepend press launch_d",
+					"text": "prepend press generate",
 					"outlettype": [
 						""
 					]
@@ -2561,12 +2677,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
-						80.0,
-						161.0,
+						820.0,
+						530.0,
+						140.0,
 						22.0
 					],
-					"text": "prepend press discard_d",
+					"text": "prepend press cancel",
 					"outlettype": [
 						""
 					]
@@ -2579,12 +2695,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
-						110.0,
-						196.0,
+						820.0,
+						560.0,
+						154.0,
 						22.0
 					],
-					"text": "prepend control quantization",
+					"text": "prepend press launch_a",
 					"outlettype": [
 						""
 					]
@@ -2597,12 +2713,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
-						140.0,
-						189.0,
+						820.0,
+						590.0,
+						161.0,
 						22.0
 					],
-					"text": "prepend control auto_launch",
+					"text": "prepend press discard_a",
 					"outlettype": [
 						""
 					]
@@ -2615,12 +2731,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
-						170.0,
-						133.0,
+						1080.0,
+						20.0,
+						154.0,
 						22.0
 					],
-					"text": "prepend press check",
+					"text": "prepend press launch_b",
 					"outlettype": [
 						""
 					]
@@ -2633,12 +2749,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
-						200.0,
-						140.0,
+						1080.0,
+						50.0,
+						161.0,
 						22.0
 					],
-					"text": "prepend press reveal",
+					"text": "prepend press discard_b",
 					"outlettype": [
 						""
 					]
@@ -2651,14 +2767,14 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
-						230.0,
-						60.0,
+						1080.0,
+						80.0,
+						154.0,
 						22.0
 					],
-					"text": "t b",
+					"text": "prepend press launch_c",
 					"outlettype": [
-						"bang"
+						""
 					]
 				}
 			},
@@ -2669,12 +2785,12 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
-						260.0,
-						147.0,
+						1080.0,
+						110.0,
+						161.0,
 						22.0
 					],
-					"text": "prepend choose preset",
+					"text": "prepend press discard_c",
 					"outlettype": [
 						""
 					]
@@ -2687,8 +2803,152 @@
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
+						1080.0,
+						140.0,
+						154.0,
+						22.0
+					],
+					"text": "prepend press launch_d",
+					"outlettype": [
+						""
+					]
+				}
+			},
+			{
+				"box": {
+					"id": "obj-81",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"patching_rect": [
+						1080.0,
+						170.0,
+						161.0,
+						22.0
+					],
+					"text": "prepend press discard_d",
+					"outlettype": [
+						""
+					]
+				}
+			},
+			{
+				"box": {
+					"id": "obj-82",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"patching_rect": [
+						1080.0,
+						200.0,
+						196.0,
+						22.0
+					],
+					"text": "prepend control quantization",
+					"outlettype": [
+						""
+					]
+				}
+			},
+			{
+				"box": {
+					"id": "obj-83",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"patching_rect": [
+						1080.0,
+						230.0,
+						189.0,
+						22.0
+					],
+					"text": "prepend control auto_launch",
+					"outlettype": [
+						""
+					]
+				}
+			},
+			{
+				"box": {
+					"id": "obj-84",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"patching_rect": [
+						1080.0,
+						260.0,
+						133.0,
+						22.0
+					],
+					"text": "prepend press check",
+					"outlettype": [
+						""
+					]
+				}
+			},
+			{
+				"box": {
+					"id": "obj-85",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"patching_rect": [
+						1080.0,
 						290.0,
+						140.0,
+						22.0
+					],
+					"text": "prepend press reveal",
+					"outlettype": [
+						""
+					]
+				}
+			},
+			{
+				"box": {
+					"id": "obj-86",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"patching_rect": [
+						1080.0,
+						320.0,
+						60.0,
+						22.0
+					],
+					"text": "t b",
+					"outlettype": [
+						"bang"
+					]
+				}
+			},
+			{
+				"box": {
+					"id": "obj-87",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"patching_rect": [
+						1080.0,
+						350.0,
+						147.0,
+						22.0
+					],
+					"text": "prepend choose preset",
+					"outlettype": [
+						""
+					]
+				}
+			},
+			{
+				"box": {
+					"id": "obj-88",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"patching_rect": [
+						1080.0,
+						380.0,
 						147.0,
 						22.0
 					],
@@ -2700,13 +2960,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-81",
+					"id": "obj-89",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
-						1128.0,
-						320.0,
+						1080.0,
+						410.0,
 						140.0,
 						22.0
 					],
@@ -2739,13 +2999,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-82",
+					"id": "obj-90",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
-						350.0,
+						1080.0,
+						440.0,
 						161.0,
 						22.0
 					],
@@ -2757,13 +3017,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-83",
+					"id": "obj-91",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
-						1128.0,
-						380.0,
+						1080.0,
+						470.0,
 						140.0,
 						22.0
 					],
@@ -2796,13 +3056,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-84",
+					"id": "obj-92",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
-						410.0,
+						1080.0,
+						500.0,
 						161.0,
 						22.0
 					],
@@ -2814,13 +3074,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-85",
+					"id": "obj-93",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
-						1128.0,
-						440.0,
+						1080.0,
+						530.0,
 						140.0,
 						22.0
 					],
@@ -2853,13 +3113,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-86",
+					"id": "obj-94",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
-						470.0,
+						1080.0,
+						560.0,
 						161.0,
 						22.0
 					],
@@ -2871,13 +3131,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-87",
+					"id": "obj-95",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
-						1128.0,
-						500.0,
+						1080.0,
+						590.0,
 						105.0,
 						22.0
 					],
@@ -2891,13 +3151,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-88",
+					"id": "obj-96",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 3,
 					"patching_rect": [
-						1128.0,
-						530.0,
+						1340.0,
+						20.0,
 						60.0,
 						22.0
 					],
@@ -2911,13 +3171,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-89",
+					"id": "obj-97",
 					"maxclass": "message",
 					"numinlets": 2,
 					"numoutlets": 1,
 					"patching_rect": [
-						1128.0,
-						560.0,
+						1340.0,
+						50.0,
 						77.0,
 						22.0
 					],
@@ -2929,13 +3189,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-90",
+					"id": "obj-98",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 3,
 					"patching_rect": [
-						1128.0,
-						590.0,
+						1340.0,
+						80.0,
 						133.0,
 						22.0
 					],
@@ -2949,13 +3209,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-91",
+					"id": "obj-99",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1388.0,
-						20.0,
+						1340.0,
+						110.0,
 						84.0,
 						22.0
 					],
@@ -2967,13 +3227,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-92",
+					"id": "obj-100",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
-						1388.0,
-						50.0,
+						1340.0,
+						140.0,
 						154.0,
 						22.0
 					],
@@ -2982,13 +3242,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-93",
+					"id": "obj-101",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1388.0,
-						80.0,
+						1340.0,
+						170.0,
 						168.0,
 						22.0
 					],
@@ -3000,18 +3260,23 @@
 			},
 			{
 				"box": {
-					"id": "obj-94",
+					"id": "obj-102",
 					"maxclass": "newobj",
-					"numinlets": 35,
-					"numoutlets": 35,
+					"numinlets": 40,
+					"numoutlets": 40,
 					"patching_rect": [
-						1388.0,
-						110.0,
+						1340.0,
+						200.0,
 						240.0,
 						22.0
 					],
-					"text": "route light state daemon_level capture last_bars from_clip no_melody melody hum_to_clip preset_menu prompt_text seed dice seed_lock generate cancel time_left progress launch_a discard_a launch_b discard_b launch_c discard_c launch_d discard_d target_menu check reveal status keep_preset keep_prompt keep_target listen_on",
+					"text": "route light state daemon_level capture last_bars from_clip no_melody melody hum_to_clip to_midi loop_light loop freeze loop_state preset_menu prompt_text seed dice seed_lock generate cancel time_left progress launch_a discard_a launch_b discard_b launch_c discard_c launch_d discard_d target_menu check reveal status keep_preset keep_prompt keep_target listen_on",
 					"outlettype": [
+						"",
+						"",
+						"",
+						"",
+						"",
 						"",
 						"",
 						"",
@@ -3052,13 +3317,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-95",
+					"id": "obj-103",
 					"maxclass": "newobj",
 					"numinlets": 5,
 					"numoutlets": 5,
 					"patching_rect": [
-						1388.0,
-						140.0,
+						1340.0,
+						230.0,
 						217.0,
 						22.0
 					],
@@ -3074,13 +3339,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-96",
+					"id": "obj-104",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 2,
 					"patching_rect": [
-						1388.0,
-						170.0,
+						1340.0,
+						260.0,
 						60.0,
 						22.0
 					],
@@ -3093,13 +3358,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-97",
+					"id": "obj-105",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
 					"patching_rect": [
-						1388.0,
-						200.0,
+						1340.0,
+						290.0,
 						60.0,
 						22.0
 					],
@@ -3111,13 +3376,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-98",
+					"id": "obj-106",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
 					"patching_rect": [
-						1388.0,
-						230.0,
+						1340.0,
+						320.0,
 						77.0,
 						22.0
 					],
@@ -3129,13 +3394,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-99",
+					"id": "obj-107",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
 					"patching_rect": [
-						1388.0,
-						260.0,
+						1340.0,
+						350.0,
 						60.0,
 						22.0
 					],
@@ -3147,13 +3412,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-100",
+					"id": "obj-108",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1388.0,
-						290.0,
+						1340.0,
+						380.0,
 						84.0,
 						22.0
 					],
@@ -3165,13 +3430,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-101",
+					"id": "obj-109",
 					"maxclass": "newobj",
 					"numinlets": 4,
 					"numoutlets": 1,
 					"patching_rect": [
-						1388.0,
-						320.0,
+						1340.0,
+						410.0,
 						119.0,
 						22.0
 					],
@@ -3183,13 +3448,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-102",
+					"id": "obj-110",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 2,
 					"patching_rect": [
-						1388.0,
-						350.0,
+						1340.0,
+						440.0,
 						154.0,
 						22.0
 					],
@@ -3202,13 +3467,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-103",
+					"id": "obj-111",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1388.0,
-						380.0,
+						1340.0,
+						470.0,
 						105.0,
 						22.0
 					],
@@ -3220,13 +3485,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-104",
+					"id": "obj-112",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 9,
 					"patching_rect": [
-						1388.0,
-						410.0,
+						1340.0,
+						500.0,
 						63.0,
 						22.0
 					],
@@ -3246,13 +3511,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-105",
+					"id": "obj-113",
 					"maxclass": "newobj",
 					"numinlets": 1,
 					"numoutlets": 1,
 					"patching_rect": [
-						1388.0,
-						440.0,
+						1340.0,
+						530.0,
 						126.0,
 						22.0
 					],
@@ -3264,13 +3529,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-106",
+					"id": "obj-114",
 					"maxclass": "message",
 					"numinlets": 2,
 					"numoutlets": 1,
 					"patching_rect": [
-						1388.0,
-						470.0,
+						1340.0,
+						560.0,
 						60.0,
 						22.0
 					],
@@ -3282,13 +3547,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-107",
+					"id": "obj-115",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 2,
 					"patching_rect": [
-						1388.0,
-						500.0,
+						1340.0,
+						590.0,
 						60.0,
 						22.0
 					],
@@ -3301,13 +3566,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-108",
+					"id": "obj-116",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
 					"patching_rect": [
-						1388.0,
-						530.0,
+						1600.0,
+						20.0,
 						60.0,
 						22.0
 					],
@@ -3319,13 +3584,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-109",
+					"id": "obj-117",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
 					"patching_rect": [
-						1388.0,
-						560.0,
+						1600.0,
+						50.0,
 						60.0,
 						22.0
 					],
@@ -3337,13 +3602,13 @@
 			},
 			{
 				"box": {
-					"id": "obj-110",
+					"id": "obj-118",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 2,
 					"patching_rect": [
-						1388.0,
-						590.0,
+						1600.0,
+						80.0,
 						60.0,
 						22.0
 					],
@@ -3359,7 +3624,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-51",
+						"obj-56",
 						0
 					],
 					"source": [
@@ -3371,11 +3636,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-90",
+						"obj-98",
 						0
 					],
 					"source": [
-						"obj-51",
+						"obj-56",
 						0
 					]
 				}
@@ -3383,7 +3648,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-52",
+						"obj-57",
 						0
 					],
 					"source": [
@@ -3395,11 +3660,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-90",
+						"obj-98",
 						0
 					],
 					"source": [
-						"obj-52",
+						"obj-57",
 						0
 					]
 				}
@@ -3407,7 +3672,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-53",
+						"obj-58",
 						0
 					],
 					"source": [
@@ -3419,11 +3684,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-90",
+						"obj-98",
 						0
 					],
 					"source": [
-						"obj-53",
+						"obj-58",
 						0
 					]
 				}
@@ -3431,7 +3696,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-54",
+						"obj-59",
 						0
 					],
 					"source": [
@@ -3443,11 +3708,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-90",
+						"obj-98",
 						0
 					],
 					"source": [
-						"obj-54",
+						"obj-59",
 						0
 					]
 				}
@@ -3455,7 +3720,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-55",
+						"obj-60",
 						0
 					],
 					"source": [
@@ -3467,127 +3732,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-55",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-56",
-						0
-					],
-					"source": [
-						"obj-17",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-56",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-57",
-						0
-					],
-					"source": [
-						"obj-18",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-57",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-58",
-						0
-					],
-					"source": [
-						"obj-20",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-58",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-59",
-						0
-					],
-					"source": [
-						"obj-22",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-59",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-60",
-						0
-					],
-					"source": [
-						"obj-23",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
+						"obj-98",
 						0
 					],
 					"source": [
@@ -3603,7 +3748,7 @@
 						0
 					],
 					"source": [
-						"obj-25",
+						"obj-13",
 						0
 					]
 				}
@@ -3611,7 +3756,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-90",
+						"obj-98",
 						0
 					],
 					"source": [
@@ -3624,426 +3769,6 @@
 				"patchline": {
 					"destination": [
 						"obj-62",
-						0
-					],
-					"source": [
-						"obj-26",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-62",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-63",
-						0
-					],
-					"source": [
-						"obj-27",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-63",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-64",
-						0
-					],
-					"source": [
-						"obj-29",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-64",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-65",
-						0
-					],
-					"source": [
-						"obj-30",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-65",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-66",
-						0
-					],
-					"source": [
-						"obj-33",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-66",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-67",
-						0
-					],
-					"source": [
-						"obj-34",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-67",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-68",
-						0
-					],
-					"source": [
-						"obj-35",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-68",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-69",
-						0
-					],
-					"source": [
-						"obj-36",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-69",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-70",
-						0
-					],
-					"source": [
-						"obj-37",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-70",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-71",
-						0
-					],
-					"source": [
-						"obj-38",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-71",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-72",
-						0
-					],
-					"source": [
-						"obj-39",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-72",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-73",
-						0
-					],
-					"source": [
-						"obj-40",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-73",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-74",
-						0
-					],
-					"source": [
-						"obj-44",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-74",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-75",
-						0
-					],
-					"source": [
-						"obj-45",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-75",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-76",
-						0
-					],
-					"source": [
-						"obj-47",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-76",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-77",
-						0
-					],
-					"source": [
-						"obj-48",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-77",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-78",
-						0
-					],
-					"source": [
-						"obj-16",
-						3
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-16",
-						0
-					],
-					"source": [
-						"obj-78",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						1
-					],
-					"source": [
-						"obj-16",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-79",
 						0
 					],
 					"source": [
@@ -4055,7 +3780,415 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-90",
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-62",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-63",
+						0
+					],
+					"source": [
+						"obj-16",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-63",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-64",
+						0
+					],
+					"source": [
+						"obj-22",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-64",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-65",
+						0
+					],
+					"source": [
+						"obj-23",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-65",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-66",
+						0
+					],
+					"source": [
+						"obj-25",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-66",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-67",
+						0
+					],
+					"source": [
+						"obj-27",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-67",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-68",
+						0
+					],
+					"source": [
+						"obj-28",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-68",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-69",
+						0
+					],
+					"source": [
+						"obj-30",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-69",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-70",
+						0
+					],
+					"source": [
+						"obj-31",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-70",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-71",
+						0
+					],
+					"source": [
+						"obj-32",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-71",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-72",
+						0
+					],
+					"source": [
+						"obj-34",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-72",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-73",
+						0
+					],
+					"source": [
+						"obj-35",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-73",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-74",
+						0
+					],
+					"source": [
+						"obj-38",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-74",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-75",
+						0
+					],
+					"source": [
+						"obj-39",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-75",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-76",
+						0
+					],
+					"source": [
+						"obj-40",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-76",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-77",
+						0
+					],
+					"source": [
+						"obj-41",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-77",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-78",
+						0
+					],
+					"source": [
+						"obj-42",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-78",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-79",
+						0
+					],
+					"source": [
+						"obj-43",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
 						0
 					],
 					"source": [
@@ -4071,7 +4204,7 @@
 						0
 					],
 					"source": [
-						"obj-42",
+						"obj-44",
 						0
 					]
 				}
@@ -4079,7 +4212,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-90",
+						"obj-98",
 						0
 					],
 					"source": [
@@ -4091,7 +4224,19 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-82",
+						"obj-81",
+						0
+					],
+					"source": [
+						"obj-45",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
 						0
 					],
 					"source": [
@@ -4103,11 +4248,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-84",
+						"obj-82",
 						0
 					],
 					"source": [
-						"obj-83",
+						"obj-49",
 						0
 					]
 				}
@@ -4115,19 +4260,7 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-86",
-						0
-					],
-					"source": [
-						"obj-85",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
+						"obj-98",
 						0
 					],
 					"source": [
@@ -4139,7 +4272,43 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-90",
+						"obj-83",
+						0
+					],
+					"source": [
+						"obj-50",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-83",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-84",
+						0
+					],
+					"source": [
+						"obj-52",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
 						0
 					],
 					"source": [
@@ -4151,7 +4320,43 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-90",
+						"obj-85",
+						0
+					],
+					"source": [
+						"obj-53",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-85",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-86",
+						0
+					],
+					"source": [
+						"obj-21",
+						3
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-21",
 						0
 					],
 					"source": [
@@ -4163,7 +4368,31 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-88",
+						"obj-98",
+						1
+					],
+					"source": [
+						"obj-21",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-87",
+						0
+					],
+					"source": [
+						"obj-20",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
 						0
 					],
 					"source": [
@@ -4175,203 +4404,23 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-89",
+						"obj-88",
+						0
+					],
+					"source": [
+						"obj-47",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
 						0
 					],
 					"source": [
 						"obj-88",
-						2
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-81",
-						0
-					],
-					"source": [
-						"obj-88",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-83",
-						0
-					],
-					"source": [
-						"obj-88",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-85",
-						0
-					],
-					"source": [
-						"obj-88",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-88",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-17",
-						0
-					],
-					"source": [
-						"obj-89",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-18",
-						0
-					],
-					"source": [
-						"obj-89",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-20",
-						0
-					],
-					"source": [
-						"obj-89",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-22",
-						0
-					],
-					"source": [
-						"obj-89",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-23",
-						0
-					],
-					"source": [
-						"obj-89",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-25",
-						0
-					],
-					"source": [
-						"obj-89",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-27",
-						0
-					],
-					"source": [
-						"obj-89",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-44",
-						0
-					],
-					"source": [
-						"obj-89",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-45",
-						0
-					],
-					"source": [
-						"obj-89",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-46",
-						0
-					],
-					"source": [
-						"obj-89",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-49",
-						0
-					],
-					"source": [
-						"obj-89",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-91",
-						0
-					],
-					"source": [
-						"obj-49",
 						0
 					]
 				}
@@ -4383,7 +4432,7 @@
 						0
 					],
 					"source": [
-						"obj-91",
+						"obj-89",
 						0
 					]
 				}
@@ -4395,19 +4444,7 @@
 						0
 					],
 					"source": [
-						"obj-90",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-93",
+						"obj-91",
 						0
 					]
 				}
@@ -4419,7 +4456,307 @@
 						0
 					],
 					"source": [
+						"obj-93",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
 						"obj-90",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-92",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-94",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-96",
+						0
+					],
+					"source": [
+						"obj-95",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-97",
+						0
+					],
+					"source": [
+						"obj-96",
+						2
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-89",
+						0
+					],
+					"source": [
+						"obj-96",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-91",
+						0
+					],
+					"source": [
+						"obj-96",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-93",
+						0
+					],
+					"source": [
+						"obj-96",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-96",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-22",
+						0
+					],
+					"source": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-23",
+						0
+					],
+					"source": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-25",
+						0
+					],
+					"source": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-27",
+						0
+					],
+					"source": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-28",
+						0
+					],
+					"source": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-30",
+						0
+					],
+					"source": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-32",
+						0
+					],
+					"source": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-49",
+						0
+					],
+					"source": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-50",
+						0
+					],
+					"source": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-51",
+						0
+					],
+					"source": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-54",
+						0
+					],
+					"source": [
+						"obj-97",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-99",
+						0
+					],
+					"source": [
+						"obj-54",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-99",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-100",
+						0
+					],
+					"source": [
+						"obj-98",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-101",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-102",
+						0
+					],
+					"source": [
+						"obj-98",
 						1
 					]
 				}
@@ -4431,7 +4768,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						0
 					]
 				}
@@ -4443,7 +4780,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						1
 					]
 				}
@@ -4455,7 +4792,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						2
 					]
 				}
@@ -4467,7 +4804,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						3
 					]
 				}
@@ -4479,7 +4816,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						4
 					]
 				}
@@ -4491,7 +4828,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						5
 					]
 				}
@@ -4503,7 +4840,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						6
 					]
 				}
@@ -4515,7 +4852,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						7
 					]
 				}
@@ -4527,8 +4864,32 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						8
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-13",
+						0
+					],
+					"source": [
+						"obj-102",
+						9
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-14",
+						0
+					],
+					"source": [
+						"obj-102",
+						10
 					]
 				}
 			},
@@ -4539,8 +4900,8 @@
 						0
 					],
 					"source": [
-						"obj-94",
-						9
+						"obj-102",
+						11
 					]
 				}
 			},
@@ -4551,31 +4912,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
-						10
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-25",
-						0
-					],
-					"source": [
-						"obj-94",
-						11
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-26",
-						0
-					],
-					"source": [
-						"obj-94",
+						"obj-102",
 						12
 					]
 				}
@@ -4583,11 +4920,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-27",
+						"obj-17",
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						13
 					]
 				}
@@ -4595,12 +4932,24 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-29",
+						"obj-20",
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						14
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-21",
+						0
+					],
+					"source": [
+						"obj-102",
+						15
 					]
 				}
 			},
@@ -4611,8 +4960,8 @@
 						0
 					],
 					"source": [
-						"obj-94",
-						15
+						"obj-102",
+						16
 					]
 				}
 			},
@@ -4623,8 +4972,8 @@
 						0
 					],
 					"source": [
-						"obj-94",
-						16
+						"obj-102",
+						17
 					]
 				}
 			},
@@ -4635,19 +4984,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
-						17
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-33",
-						0
-					],
-					"source": [
-						"obj-94",
+						"obj-102",
 						18
 					]
 				}
@@ -4659,7 +4996,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						19
 					]
 				}
@@ -4671,7 +5008,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						20
 					]
 				}
@@ -4683,7 +5020,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						21
 					]
 				}
@@ -4695,7 +5032,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						22
 					]
 				}
@@ -4707,7 +5044,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						23
 					]
 				}
@@ -4719,7 +5056,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						24
 					]
 				}
@@ -4731,8 +5068,20 @@
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						25
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-41",
+						0
+					],
+					"source": [
+						"obj-102",
+						26
 					]
 				}
 			},
@@ -4743,8 +5092,44 @@
 						0
 					],
 					"source": [
-						"obj-94",
-						26
+						"obj-102",
+						27
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-43",
+						0
+					],
+					"source": [
+						"obj-102",
+						28
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-44",
+						0
+					],
+					"source": [
+						"obj-102",
+						29
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-45",
+						0
+					],
+					"source": [
+						"obj-102",
+						30
 					]
 				}
 			},
@@ -4755,55 +5140,7 @@
 						0
 					],
 					"source": [
-						"obj-94",
-						27
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-48",
-						0
-					],
-					"source": [
-						"obj-94",
-						28
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-50",
-						0
-					],
-					"source": [
-						"obj-94",
-						29
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-81",
-						0
-					],
-					"source": [
-						"obj-94",
-						30
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-83",
-						0
-					],
-					"source": [
-						"obj-94",
+						"obj-102",
 						31
 					]
 				}
@@ -4811,12 +5148,60 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-85",
+						"obj-52",
 						0
 					],
 					"source": [
-						"obj-94",
+						"obj-102",
 						32
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-53",
+						0
+					],
+					"source": [
+						"obj-102",
+						33
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-55",
+						0
+					],
+					"source": [
+						"obj-102",
+						34
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-89",
+						0
+					],
+					"source": [
+						"obj-102",
+						35
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-91",
+						0
+					],
+					"source": [
+						"obj-102",
+						36
 					]
 				}
 			},
@@ -4827,20 +5212,8 @@
 						0
 					],
 					"source": [
-						"obj-94",
-						33
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-95",
-						0
-					],
-					"source": [
-						"obj-90",
-						2
+						"obj-102",
+						37
 					]
 				}
 			},
@@ -4851,31 +5224,19 @@
 						0
 					],
 					"source": [
-						"obj-95",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
 						"obj-102",
-						0
-					],
-					"source": [
-						"obj-95",
-						1
+						38
 					]
 				}
 			},
 			{
 				"patchline": {
 					"destination": [
-						"obj-104",
+						"obj-103",
 						0
 					],
 					"source": [
-						"obj-95",
+						"obj-98",
 						2
 					]
 				}
@@ -4883,11 +5244,47 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-99",
+						"obj-109",
 						0
 					],
 					"source": [
-						"obj-95",
+						"obj-103",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-110",
+						0
+					],
+					"source": [
+						"obj-103",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-112",
+						0
+					],
+					"source": [
+						"obj-103",
+						2
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-107",
+						0
+					],
+					"source": [
+						"obj-103",
 						3
 					]
 				}
@@ -4895,11 +5292,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-97",
+						"obj-105",
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-104",
 						0
 					]
 				}
@@ -4907,11 +5304,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-97",
+						"obj-105",
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-104",
 						1
 					]
 				}
@@ -4923,115 +5320,115 @@
 						0
 					],
 					"source": [
-						"obj-97",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-98",
-						0
-					],
-					"source": [
-						"obj-97",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-99",
-						1
-					],
-					"source": [
-						"obj-98",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-100",
-						0
-					],
-					"source": [
-						"obj-99",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-100",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-101",
-						0
-					],
-					"source": [
-						"obj-96",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-101",
-						1
-					],
-					"source": [
-						"obj-96",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-103",
-						0
-					],
-					"source": [
-						"obj-102",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
-						"obj-90",
-						0
-					],
-					"source": [
-						"obj-103",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"destination": [
 						"obj-105",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-106",
+						0
+					],
+					"source": [
+						"obj-105",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-107",
+						1
+					],
+					"source": [
+						"obj-106",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-108",
+						0
+					],
+					"source": [
+						"obj-107",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-108",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-109",
 						0
 					],
 					"source": [
 						"obj-104",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-109",
+						1
+					],
+					"source": [
+						"obj-104",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-111",
+						0
+					],
+					"source": [
+						"obj-110",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-98",
+						0
+					],
+					"source": [
+						"obj-111",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"destination": [
+						"obj-113",
+						0
+					],
+					"source": [
+						"obj-112",
 						6
 					]
 				}
@@ -5039,11 +5436,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-90",
+						"obj-98",
 						0
 					],
 					"source": [
-						"obj-105",
+						"obj-113",
 						0
 					]
 				}
@@ -5051,11 +5448,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-106",
+						"obj-114",
 						0
 					],
 					"source": [
-						"obj-46",
+						"obj-51",
 						0
 					]
 				}
@@ -5063,11 +5460,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-107",
+						"obj-115",
 						0
 					],
 					"source": [
-						"obj-106",
+						"obj-114",
 						0
 					]
 				}
@@ -5075,11 +5472,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-108",
+						"obj-116",
 						1
 					],
 					"source": [
-						"obj-107",
+						"obj-115",
 						0
 					]
 				}
@@ -5087,11 +5484,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-109",
+						"obj-117",
 						1
 					],
 					"source": [
-						"obj-107",
+						"obj-115",
 						0
 					]
 				}
@@ -5099,11 +5496,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-108",
+						"obj-116",
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-104",
 						0
 					]
 				}
@@ -5111,11 +5508,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-109",
+						"obj-117",
 						0
 					],
 					"source": [
-						"obj-96",
+						"obj-104",
 						1
 					]
 				}
@@ -5123,11 +5520,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-110",
+						"obj-118",
 						0
 					],
 					"source": [
-						"obj-108",
+						"obj-116",
 						0
 					]
 				}
@@ -5135,11 +5532,11 @@
 			{
 				"patchline": {
 					"destination": [
-						"obj-110",
+						"obj-118",
 						1
 					],
 					"source": [
-						"obj-109",
+						"obj-117",
 						0
 					]
 				}
@@ -5171,137 +5568,152 @@
 				"Hum to Clip",
 				0
 			],
-			"obj-17": [
+			"obj-13": [
+				"To MIDI",
+				"To MIDI",
+				0
+			],
+			"obj-15": [
+				"Loop",
+				"Loop",
+				0
+			],
+			"obj-16": [
+				"Freeze",
+				"Freeze",
+				0
+			],
+			"obj-22": [
 				"Guidance",
 				"Guidance",
 				0
 			],
-			"obj-18": [
+			"obj-23": [
 				"Temperature",
 				"Temp",
 				0
 			],
-			"obj-20": [
-				"Bars",
-				"Bars",
-				0
-			],
-			"obj-22": [
-				"Variations",
-				"Variations",
-				0
-			],
-			"obj-23": [
-				"Song Scale",
-				"Song Scale",
-				0
-			],
 			"obj-25": [
-				"Seed",
-				"Seed",
-				0
-			],
-			"obj-26": [
-				"Dice",
-				"Dice",
+				"Bars",
+				"Bars",
 				0
 			],
 			"obj-27": [
-				"Lock Seed",
-				"Lock Seed",
+				"Variations",
+				"Variations",
 				0
 			],
-			"obj-29": [
-				"Generate",
-				"Generate",
+			"obj-28": [
+				"Song Scale",
+				"Song Scale",
 				0
 			],
 			"obj-30": [
-				"Cancel",
-				"Cancel",
+				"Seed",
+				"Seed",
 				0
 			],
-			"obj-33": [
-				"Launch A",
-				"Launch A",
+			"obj-31": [
+				"Dice",
+				"Dice",
+				0
+			],
+			"obj-32": [
+				"Lock Seed",
+				"Lock Seed",
 				0
 			],
 			"obj-34": [
-				"Discard A",
-				"Discard A",
+				"Generate",
+				"Generate",
 				0
 			],
 			"obj-35": [
-				"Launch B",
-				"Launch B",
-				0
-			],
-			"obj-36": [
-				"Discard B",
-				"Discard B",
-				0
-			],
-			"obj-37": [
-				"Launch C",
-				"Launch C",
+				"Cancel",
+				"Cancel",
 				0
 			],
 			"obj-38": [
-				"Discard C",
-				"Discard C",
+				"Launch A",
+				"Launch A",
 				0
 			],
 			"obj-39": [
-				"Launch D",
-				"Launch D",
+				"Discard A",
+				"Discard A",
 				0
 			],
 			"obj-40": [
+				"Launch B",
+				"Launch B",
+				0
+			],
+			"obj-41": [
+				"Discard B",
+				"Discard B",
+				0
+			],
+			"obj-42": [
+				"Launch C",
+				"Launch C",
+				0
+			],
+			"obj-43": [
+				"Discard C",
+				"Discard C",
+				0
+			],
+			"obj-44": [
+				"Launch D",
+				"Launch D",
+				0
+			],
+			"obj-45": [
 				"Discard D",
 				"Discard D",
 				0
 			],
-			"obj-44": [
+			"obj-49": [
 				"Launch Quantization",
 				"Launch",
 				0
 			],
-			"obj-45": [
+			"obj-50": [
 				"Auto Launch",
 				"Auto Launch",
 				0
 			],
-			"obj-46": [
+			"obj-51": [
 				"Thru",
 				"Thru",
 				0
 			],
-			"obj-47": [
+			"obj-52": [
 				"Check",
 				"Check",
 				0
 			],
-			"obj-48": [
+			"obj-53": [
 				"Reveal",
 				"Reveal",
 				0
 			],
-			"obj-49": [
+			"obj-54": [
 				"Daemon Port",
 				"Port",
 				0
 			],
-			"obj-81": [
+			"obj-89": [
 				"Preset",
 				"Preset",
 				0
 			],
-			"obj-83": [
+			"obj-91": [
 				"Prompt",
 				"Prompt",
 				0
 			],
-			"obj-85": [
+			"obj-93": [
 				"Target Track",
 				"Target Track",
 				0
@@ -5344,9 +5756,9 @@
 						"From Clip",
 						"No Melody",
 						"Song Scale",
-						"-",
-						"-",
-						"-"
+						"Loop",
+						"Freeze",
+						"To MIDI"
 					]
 				}
 			},

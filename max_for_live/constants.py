@@ -11,6 +11,8 @@ from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM
 
 NAME = "Melody Bridge"
 """The device's name, and the name of the track that it makes for clips."""
+MIDI_TRACK_NAME = f"{NAME} MIDI"
+"""The name of the track that it makes for notes."""
 
 SCRIPT_INLETS = 2
 PROMPT_INLET = 1
@@ -31,6 +33,8 @@ LETTERS = ("a", "b", "c", "d")
 COLORS = (0xFF9A3C, 0x4FC3F7, 0x9CCC65, 0xBA8CFF)
 """Red, green and blue of the variations' buttons and clips, by letter. Live gives a clip the
 nearest of its own colours."""
+LOOP_COLOR = 0x4CD964
+"""Of a loop's clips."""
 LIGHT_COLORS = {
     "off": (0.35, 0.35, 0.35),
     "wait": (1, 0.7, 0.2),
@@ -42,7 +46,10 @@ failed."""
 
 NOT_CONNECTED = "not connected"
 NO_MELODY = "no melody"
+NO_LOOP = "no loop"
 CAPTURE_LABEL = "Capture"
+LOOP_LABEL = "Loop"
+FREEZE_LABEL = "Freeze"
 """Texts that the device shows at first, and that the script shows again later."""
 
 SCRIPT_CONSTANTS: dict[str, object] = {
@@ -54,11 +61,16 @@ SCRIPT_CONSTANTS: dict[str, object] = {
     "MIN_TEMPO_BPM": MIN_TEMPO_BPM,
     "MAX_TEMPO_BPM": MAX_TEMPO_BPM,
     "TRACK_NAME": NAME,
+    "MIDI_TRACK_NAME": MIDI_TRACK_NAME,
     "LETTERS": LETTERS,
     "COLORS": COLORS,
+    "LOOP_COLOR": LOOP_COLOR,
     "LIGHT_COLORS": LIGHT_COLORS,
     "NOT_CONNECTED": NOT_CONNECTED,
     "NO_MELODY": NO_MELODY,
     "CAPTURE_LABEL": CAPTURE_LABEL,
+    "NO_LOOP": NO_LOOP,
+    "LOOP_LABEL": LOOP_LABEL,
+    "FREEZE_LABEL": FREEZE_LABEL,
 }
 """The script's constants, by their names there."""

@@ -11,7 +11,10 @@ from max_for_live.constants import (
     CAPTURE_LABEL,
     COLORS,
     DAEMON_PORT,
+    FREEZE_LABEL,
     LETTERS,
+    LOOP_LABEL,
+    NO_LOOP,
     NO_MELODY,
     NOT_CONNECTED,
 )
@@ -116,16 +119,43 @@ CONTROLS: tuple[Control, ...] = (
         "No Melody",
         "Forgets the melody: the next clip follows the prompt alone.",
     ),
-    label("melody", (6, 98, 142, 18), NO_MELODY, route_word="melody"),
+    label("melody", (6, 95, 142, 18), NO_MELODY, route_word="melody"),
     button(
         "hum_to_clip",
-        (6, 118, 140, 45),
+        (6, 113, 92, 20),
         "Hum → clip",
         "Hum to Clip",
         "The bars that you have just hummed or played become a clip: Last bars and Generate in "
         "one. Map a pad to it.",
         attributes=(("fontsize", 14.0),),
     ),
+    button(
+        "to_midi",
+        (100, 113, 46, 20),
+        "To MIDI",
+        "To MIDI",
+        "The melody's notes become a MIDI clip in the next free slot of the selected MIDI track, "
+        "or of a new one.",
+    ),
+    Control(
+        "loop_light", "panel", (8, 139, 8, 8), route_word="loop_light", attributes=(("rounded", 8),)
+    ),
+    button(
+        "loop",
+        (20, 135, 60, 15),
+        LOOP_LABEL,
+        "Loop",
+        "What you play comes back as clips, each in the last one's place, until you press again. "
+        "Pressed a third time, it stops at once.",
+    ),
+    button(
+        "freeze",
+        (84, 135, 62, 15),
+        FREEZE_LABEL,
+        "Freeze",
+        "Keeps what the loop plays, and takes no more. Press again to go on.",
+    ),
+    label("loop_state", (6, 151, 142, 15), NO_LOOP, route_word="loop_state"),
     line("line_1", 151),
     # sound
     label("preset_label", (160, 4, 40, 18), "Preset"),
@@ -364,37 +394,3 @@ MEMORIES: tuple[tuple[str, Parameter], ...] = (
     ),
 )
 """Texts that the set keeps. The script receives them when the set is loaded, and shows them."""
-
-BANKS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (
-        "Play",
-        (
-            "Hum to Clip",
-            "Generate",
-            "Bars",
-            "Variations",
-            "Guidance",
-            "Temperature",
-            "Seed",
-            "Lock Seed",
-        ),
-    ),
-    (
-        "Clips",
-        (
-            "Launch A",
-            "Launch B",
-            "Launch C",
-            "Launch D",
-            "Auto Launch",
-            "Launch Quantization",
-            "Cancel",
-            "Thru",
-        ),
-    ),
-    (
-        "Melody",
-        ("Capture", "Last Bars", "From Clip", "No Melody", "Song Scale"),
-    ),
-)
-"""Parameters of Push's eight encoders, bank by bank."""

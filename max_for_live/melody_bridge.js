@@ -23,12 +23,17 @@ var MAX_SEED = 16777215;
 var MIN_TEMPO_BPM = 20;
 var MAX_TEMPO_BPM = 999;
 var TRACK_NAME = "Melody Bridge";
+var MIDI_TRACK_NAME = "Melody Bridge MIDI";
 var LETTERS = ["a", "b", "c", "d"];
 var COLORS = [16751164, 5227511, 10275941, 12225791];
+var LOOP_COLOR = 5036388;
 var LIGHT_COLORS = {"off": [0.35, 0.35, 0.35], "wait": [1, 0.7, 0.2], "on": [0.3, 0.85, 0.4], "bad": [1, 0.3, 0.25]};
 var NOT_CONNECTED = "not connected";
 var NO_MELODY = "no melody";
 var CAPTURE_LABEL = "Capture";
+var NO_LOOP = "no loop";
+var LOOP_LABEL = "Loop";
+var FREEZE_LABEL = "Freeze";
 
 // device/patcher.js
 // Messages from the patcher: buttons, controls, menus, texts that the set keeps, and OSC events.
@@ -74,6 +79,8 @@ function bang() {
     show_presets();
     show_melody();
     show_variations();
+    shown_loop = "";
+    show_loop();
     show_link();
 }
 
@@ -124,6 +131,7 @@ function port(value) {
 
 // The device is removed, or the set is closed.
 function notifydeleted() {
+    if (loop) send(["/bridge/loop/clear", loop.id]);
     if (song) send(["/bridge/unsubscribe", link.port]);
     while (pending_tasks.length > 0) cancel_task(pending_tasks[0]);
 }
@@ -166,9 +174,12 @@ var BUTTONS = {
     from_clip: from_clip,
     no_melody: no_melody,
     hum_to_clip: hum_to_clip,
+    to_midi: to_midi,
     generate: generate,
     cancel: cancel,
     dice: dice,
+    loop: press_loop,
+    freeze: press_freeze,
     check: check,
     reveal: reveal
 };
@@ -187,6 +198,9 @@ var EVENTS = {
     "/bridge/progress": on_progress,
     "/bridge/clip": on_clip,
     "/bridge/preset": on_preset,
+    "/bridge/note": on_note,
+    "/bridge/loop": on_loop,
+    "/bridge/remark": on_remark,
     "/bridge/done": on_done,
     "/bridge/error": on_error
 };
@@ -243,6 +257,7 @@ function keep_alive() {
     // The daemon may have been restarted, and messages may have been lost.
     send_transport();
     if (listing && now_ms() - listing.asked_ms > KEEP_ALIVE_MS) list_presets();
+    repeat_notes();
     for (var i = 0; i < requests.length; i++) {
         if (now_ms() - requests[i].last_heard_ms > KEEP_ALIVE_MS) repeat_request(requests[i]);
     }
@@ -462,14 +477,15 @@ function song_key() {
 // Three numbers for each note: well under Max's and the daemon's limits for a message.
 var NOTES_PER_MESSAGE = 60;
 
-// The capture that the next clip follows: its id, its description for the display, whether it is a
-// recording of this track, and the messages that made it, if they can be sent again.
+// The capture that the next clip follows: its id, its description for the display, its bars (0: not
+// known), whether it is a recording of this track, whether it is done, and the messages that made it,
+// if they can be sent again.
 var melody = null;
 
 function last_bars() {
     if (!is_connected()) return false;
     var bars = controls.bars;
-    set_melody([["/bridge/capture/last", next_id(), bars]], "last " + count_of(bars, "bar"));
+    set_melody([["/bridge/capture/last", next_id(), bars]], "last " + count_of(bars, "bar"), bars);
     // Must not be sent again: the last bars would be different ones by then.
     melody.messages = [];
     return true;
@@ -481,14 +497,18 @@ function no_melody() {
 }
 
 // Sets the melody for the clips to come, and sends the messages that make it.
-function set_melody(messages, description) {
-    melody = { id: messages[0][1], description: description, messages: messages, is_take: false };
+function set_melody(messages, description, bars) {
+    melody = {
+        id: messages[0][1], description: description, messages: messages, bars: bars,
+        is_take: false, is_done: false
+    };
     messages.forEach(send);
     show_melody();
 }
 
 function on_capture(id, state, seconds) {
     if (!melody || id !== melody.id) return;
+    if (wanted_notes) wanted_notes.asked_ms = now_ms();
     if (state === "done") show_melody();
     else show_text("melody", melody.description + ": " + state + " " + seconds.toFixed(1) + " s");
 }
@@ -545,7 +565,7 @@ function melody_from_audio(clip) {
         "tempo_bpm", clamp(tempo_bpm, MIN_TEMPO_BPM, MAX_TEMPO_BPM),
         "numerator", number(song, "signature_numerator"),
         "denominator", number(song, "signature_denominator")
-    ]], "clip " + quoted(clip));
+    ]], "clip " + quoted(clip), 0);
 }
 
 // The time in the file at a beat: linear between two markers, and extended beyond the outer ones.
@@ -577,7 +597,7 @@ function melody_from_notes(clip) {
         messages.push(message);
     }
     messages.push(["/bridge/capture/stop", id]);
-    set_melody(messages, "notes of " + quoted(clip));
+    set_melody(messages, "notes of " + quoted(clip), bars);
 }
 
 // Notes that sound between two beats of the clip; their starts count from the first of the two.
@@ -595,6 +615,155 @@ function notes_of(clip, start, end) {
         }
     }
     return notes;
+}
+
+// device/notes.js
+// To MIDI: the notes of the melody as a MIDI clip, in a MIDI track's next free slot.
+
+// The notes that were asked for: the melody, its notes by their index, how often and when the device
+// asked, and whether it waits until the melody is recorded; null: none.
+var wanted_notes = null;
+
+function to_midi() {
+    if (!is_connected()) return;
+    if (take) {
+        show_status("Capture is still recording: wait for its last bar, or press Stop.");
+    } else if (!melody) {
+        show_status("No melody: press Last bars, Capture or From clip first.");
+    } else {
+        show_status("");
+        wanted_notes = { melody: melody, notes: {}, asked: 0, asked_ms: now_ms(), waits: true };
+        if (melody.is_done) ask_for_notes();
+    }
+}
+
+// The daemon answers with a message a note, and a done.
+function ask_for_notes() {
+    wanted_notes.waits = false;
+    wanted_notes.asked += 1;
+    wanted_notes.asked_ms = now_ms();
+    send(["/bridge/notes", wanted_notes.melody.id]);
+}
+
+// Asks where no answer came: the message that the melody is recorded may have been lost, too.
+function repeat_notes() {
+    if (!wanted_notes || now_ms() - wanted_notes.asked_ms <= KEEP_ALIVE_MS) return;
+    if (wanted_notes.asked <= REPEATS) {
+        ask_for_notes();
+    } else {
+        wanted_notes = null;
+        show_status("The daemon sends no notes: update melody-bridge.");
+    }
+}
+
+function on_note(id, index, count, start_beat, pitch, length_beats, confidence, velocity) {
+    if (!wanted_notes || id !== wanted_notes.melody.id) return;
+    wanted_notes.asked_ms = now_ms();
+    wanted_notes.notes[index] = {
+        start: start_beat, pitch: pitch, length: length_beats,
+        velocity: velocity
+    };
+    if (Object.keys(wanted_notes.notes).length === count) place_notes();
+}
+
+// A capture ends with a done, and so does each list of its notes.
+function on_notes_done(id, count) {
+    if (melody && id === melody.id) melody.is_done = true;
+    if (!wanted_notes || id !== wanted_notes.melody.id) return;
+    if (wanted_notes.waits) {
+        ask_for_notes();
+    } else if (count === 0) {
+        wanted_notes = null;
+        show_status("The melody has no notes: hum or play one voice.");
+    } else {
+        // A note may have been lost.
+        repeat_notes();
+    }
+}
+
+function place_notes() {
+    var wanted = wanted_notes;
+    wanted_notes = null;
+    var track = midi_track();
+    if (!track) return;
+    var slot = free_slot(track);
+    if (!slot) {
+        show_status("No free slot on " + quoted(track) + ": select another MIDI track.");
+        return;
+    }
+    var beats = beats_of(wanted);
+    attempt(function () { slot.call("create_clip", beats); });
+    if (!number(slot, "has_clip")) {
+        show_status("Live refused the notes on " + quoted(track) + ": select another MIDI track.");
+        return;
+    }
+    var live_clip = new LiveAPI("id " + child_id(slot, "clip"));
+    var name = wanted.melody.description;
+    // Live applies some changes only after the script has returned.
+    later(function () { fill_clip(live_clip, dictionaries_of(wanted.notes, beats), name); }, 0);
+}
+
+// The length of the clip: whole bars that hold the melody.
+function beats_of(wanted) {
+    var beats_per_bar = song_position().beats_per_bar;
+    var bars = wanted.melody.bars;
+    for (var index in wanted.notes) {
+        var bar = Math.floor(wanted.notes[index].start / beats_per_bar + EXACT_BEATS) + 1;
+        if (!wanted.melody.bars && bar > bars) bars = bar;
+    }
+    return bars * beats_per_bar;
+}
+
+// The notes as Live takes them; what is past the clip's end is cut.
+function dictionaries_of(notes, beats) {
+    var dictionaries = [];
+    for (var index in notes) {
+        var note = notes[index];
+        if (note.start < beats - EXACT_BEATS) {
+            dictionaries.push({
+                pitch: note.pitch, start_time: note.start,
+                duration: Math.min(note.length, beats - note.start), velocity: note.velocity
+            });
+        }
+    }
+    return dictionaries;
+}
+
+function fill_clip(live_clip, notes, name) {
+    if (!exists(live_clip)) return;
+    live_clip.set("name", name);
+    live_clip.set("color", COLORS[0]);
+    add_notes(live_clip, notes);
+}
+
+// Live expects a dictionary. Where a plain object is none to it, the script tries Max's own Dict.
+function add_notes(live_clip, notes) {
+    attempt(function () { live_clip.call("add_new_notes", { notes: notes }); });
+    if (notes_of(live_clip, 0, number(live_clip, "length")).length > 0) return;
+    var dictionary = new Dict();
+    dictionary.parse(JSON.stringify({ notes: notes }));
+    attempt(function () { live_clip.call("add_new_notes", dictionary); });
+}
+
+// The track for notes: the selected one if it is a MIDI track, else the automatic one, which is made
+// if it is missing. Null: there is none; then the status line says why.
+function midi_track() {
+    var selected = new LiveAPI("live_set view selected_track");
+    if (takes_notes(selected)) return selected;
+    return find_track(function (track) {
+        return string(track, "name") === MIDI_TRACK_NAME && takes_notes(track);
+    }) || make_midi_track();
+}
+
+function takes_notes(track) {
+    return exists(track) && number(track, "has_midi_input") === 1
+        && number(track, "is_foldable") !== 1 && number(track, "is_frozen") !== 1;
+}
+
+function make_midi_track() {
+    var made = make_track_by("create_midi_track", MIDI_TRACK_NAME);
+    if (!made) show_status("Live made no MIDI track: select one, and press To MIDI again.");
+    return made;
 }
 
 // device/capture.js
@@ -685,7 +854,7 @@ function begin_take() {
     } else {
         outlet(SOUND, "listen", 1);
     }
-    show_capture("Stop");
+    show_button("capture", "Stop");
     show_melody();
 }
 
@@ -748,7 +917,7 @@ function discard_take(reason) {
     outlet(SOUND, "record", 0);
     outlet(SOUND, "listen", 0);
     take = null;
-    show_capture(CAPTURE_LABEL);
+    show_button("capture", CAPTURE_LABEL);
     show_melody();
     if (reason) show_status(reason);
 }
@@ -787,7 +956,7 @@ function melody_from_take() {
         "/bridge/capture/file", done.id, done.path, "start_seconds", done.first_seconds,
         "length_seconds", done.bars * done.bar_seconds, "tempo_bpm", done.tempo_bpm,
         "numerator", done.numerator, "denominator", done.denominator
-    ]], count_of(done.bars, "bar") + " of this track");
+    ]], count_of(done.bars, "bar") + " of this track", done.bars);
     melody.is_take = true;
 }
 
@@ -832,21 +1001,27 @@ function request_clips() {
 }
 
 function generate_message(id) {
-    var message = ["/bridge/generate", id];
-    var preset = preset_named(texts.preset);
-    if (texts.preset) message.push("preset", texts.preset);
-    var is_preset_prompt = preset && preset.prompt === texts.prompt;
-    if (texts.prompt && !is_preset_prompt) message.push("prompt", texts.prompt);
-    message.push(
-        "bars", controls.bars, "tempo_bpm", number(song, "tempo"),
+    return ["/bridge/generate", id].concat(sound_settings(), [
+        "tempo_bpm", number(song, "tempo"),
         "numerator", number(song, "signature_numerator"),
         "denominator", number(song, "signature_denominator"),
-        "guidance_scale", controls.guidance, "temperature", controls.temperature,
-        "seed", controls.seed, "variations", controls.variations,
-        "melody", melody ? melody.id : "none"
+        "seed", controls.seed, "melody", melody ? melody.id : "none"
+    ]);
+}
+
+// The device's settings of a clip's sound, as options of a message.
+function sound_settings() {
+    var settings = [];
+    var preset = preset_named(texts.preset);
+    if (texts.preset) settings.push("preset", texts.preset);
+    var is_preset_prompt = preset && preset.prompt === texts.prompt;
+    if (texts.prompt && !is_preset_prompt) settings.push("prompt", texts.prompt);
+    settings.push(
+        "bars", controls.bars, "guidance_scale", controls.guidance,
+        "temperature", controls.temperature, "variations", controls.variations
     );
     var key = song_key();
-    return key ? message.concat(["key", key]) : message;
+    return key ? settings.concat(["key", key]) : settings;
 }
 
 // Sends the messages that make its melody too: a restarted daemon has lost them. A daemon that has
@@ -897,8 +1072,13 @@ function on_clip(
     if (variation(index)) return;
     var clip = {
         id: id, index: index, path: String(path), name: clip_name(String(name)), bars: bars,
-        beats: bars * 4 * numerator / denominator,
-        is_placed: false, is_finished: false, watch_rounds: 0
+        beats: bars * 4 * numerator / denominator, color: COLORS[index % COLORS.length],
+        // Launches the best clip of a request only; the others wait in their slots.
+        ready: function (live_clip) {
+            if (controls.auto_launch && this.index === 0) live_clip.call("fire");
+        },
+        failed: function () {},
+        live_id: 0, slot_id: 0, is_placed: false, is_finished: false, watch_rounds: 0
     };
     variations.push(clip);
     newest_path = clip.path;
@@ -907,6 +1087,7 @@ function on_clip(
 
 function on_done(id, count) {
     if (listing && id === listing.id) end_listing(count);
+    on_notes_done(id, count);
     var request = find_request(id);
     if (!request) return;
     // The message of a clip may have been lost.
@@ -924,10 +1105,15 @@ function count_clips(id) {
 
 function on_error(id, code, message) {
     if (!is_own(id)) return;
+    if (id === loop_id) {
+        if (loop) on_loop_error(code, message);
+        return;
+    }
     var request = find_request(id);
     var failed_melody = request ? request.melody : melody;
     end_request(request);
     if (listing && id === listing.id) listing = null;
+    if (wanted_notes && id === wanted_notes.melody.id) wanted_notes = null;
     if (code === "cancelled") show_status("Cancelled.");
     else show_status(String(message) + error_hint(code, failed_melody));
     var is_lost = code === "unknown-melody" || !request && failed_melody && id === failed_melody.id;
@@ -984,27 +1170,34 @@ function place_clip(clip) {
         return;
     }
     var track = target_track();
-    var slot = track ? free_slot(track) : null;
+    if (!track || !put_clip(clip, track)) unplaced.push(clip);
+}
+
+// Puts a clip into the next free slot of a track; returns whether Live takes it. If not, the status
+// line says why. The clip is then prepared in tasks that end with its `ready` or its `failed`.
+function put_clip(clip, track) {
+    var slot = free_slot(track);
     if (!slot) {
-        unplaced.push(clip);
-        if (track) show_status("No free slot on " + quoted(track) + ": choose another track.");
-        return;
+        show_status("No free slot on " + quoted(track) + ": choose another track.");
+        return false;
     }
     attempt(function () { slot.call("create_audio_clip", clip.path); });
     if (!number(slot, "has_clip")) {
-        unplaced.push(clip);
         show_status("Live refused the clip on " + quoted(track) + ": press Reveal for its file.");
-        return;
+        return false;
     }
     clip.is_placed = true;
-    var live_clip = new LiveAPI("id " + child_id(slot, "clip"));
+    clip.slot_id = id_of(slot);
+    clip.live_id = child_id(slot, "clip");
+    var live_clip = new LiveAPI("id " + clip.live_id);
     later(function () { prepare_clip(live_clip, clip); }, 0);
+    return true;
 }
 
 function prepare_clip(live_clip, clip) {
     if (!exists(live_clip)) return;
     live_clip.set("name", clip.name);
-    live_clip.set("color", COLORS[clip.index % COLORS.length]);
+    live_clip.set("color", clip.color);
     live_clip.set("warping", 1);
     show_variations();
     later(function () { fit_clip(live_clip, clip, 0); }, 0);
@@ -1023,6 +1216,7 @@ function fit_clip(live_clip, clip, tries) {
     if (tries >= FIT_TRIES) {
         var bars = count_of(clip.bars, "bar");
         show_status(clip.name + " is not " + bars + " long in Live: check its warp markers.");
+        clip.failed();
         return;
     }
     if (number(live_clip, "warping")) {
@@ -1038,8 +1232,7 @@ function finish_clip(live_clip, clip) {
     if (!clip.is_finished) {
         clip.is_finished = true;
         live_clip.set("launch_quantization", controls.quantization);
-        // Launches the best clip of a request only; the others wait in their slots.
-        if (controls.auto_launch && clip.index === 0) live_clip.call("fire");
+        clip.ready(live_clip);
     }
     watch_clip(live_clip, clip);
 }
@@ -1287,20 +1480,26 @@ function unusable_reason(track) {
 
 // Makes the automatic track, next to the device's own.
 function make_track() {
+    var track = make_track_by("create_audio_track", TRACK_NAME);
+    if (!track) show_status("Live made no track for clips: choose one under Track.");
+    return track;
+}
+
+// Makes a track with that call and name, next to the device's own; null: Live makes none.
+function make_track_by(call, name) {
     var ids = child_ids(song, "tracks");
     var own = id_of(own_track());
     var at = -1;
     for (var i = 0; i < ids.length; i++) if (ids[i] === own && i + 1 < ids.length) at = i + 1;
-    attempt(function () { song.call("create_audio_track", at); });
+    attempt(function () { song.call(call, at); });
     var after = child_ids(song, "tracks");
     for (var j = 0; j < after.length; j++) {
         if (ids.indexOf(after[j]) < 0) {
             var track = new LiveAPI("id " + after[j]);
-            track.set("name", TRACK_NAME);
+            track.set("name", name);
             return track;
         }
     }
-    show_status("Live made no track for clips: choose one under Track.");
     return null;
 }
 
@@ -1442,6 +1641,337 @@ function plays_file(clip, path) {
         && file_name(posix_path(string(clip, "file_path"))) === file_name(path);
 }
 
+// device/loop.js
+// The live loop that Live plays: what is being played comes back as clips, each in the last one's
+// place.
+//
+// The daemon's /bridge/loop says what is to happen, again and again; the script makes Live's slots
+// agree with the newest one, and reports what Live plays. So a lost message only delays.
+
+var LOOP_MS = 100;
+var LOOP_REPORT_MS = 3000;
+var LOOP_SETTINGS_MS = 1000;
+// A clip's launch mode in which it plays until something stops it.
+var TRIGGER = 0;
+// So many looks in a row must agree before a clip counts as stopped: Live starts one clip and stops
+// the other within a few milliseconds of each other.
+var LOOP_LOOKS = 3;
+// Beats of the launch quantizations below one bar, and bars of the others, in the song's order.
+var GRIDS_BARS = [8, 4, 2, 1];
+var GRIDS_BEATS = [2, 4 / 3, 1, 2 / 3, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8];
+
+// The loop; null: there is none. `playing` and `coming` are its clips: the one that Live plays or
+// has played last, and the one that waits; null: none.
+var loop = null;
+// The id of the newest loop, also when it is over.
+var loop_id = "";
+// One object for all looks, because Max never frees what such an object has used.
+var loop_probe = null;
+
+function press_loop() {
+    if (!loop) start_loop();
+    else if (!link.connected) end_loop("");
+    else if (loop.state.sounding === "stopping") send(["/bridge/loop/stop", loop.id, 1]);
+    else send(["/bridge/loop/stop", loop.id]);
+}
+
+function press_freeze() {
+    if (!loop) {
+        show_status("There is no loop to freeze: press Loop first.");
+        return;
+    }
+    loop.is_frozen = !loop.is_frozen;
+    send_freeze();
+    show_loop();
+}
+
+function start_loop() {
+    if (!is_connected()) return;
+    if (check_run) {
+        show_status("Check is running: wait until it is done.");
+        return;
+    }
+    if (!takes_clips()) {
+        show_status("Devices can place clips from Live 12.0.5 on: a loop needs that.");
+        return;
+    }
+    if (!can_place()) return;
+    loop_id = next_id();
+    loop = {
+        id: loop_id, state: { sounding: "off", coming: "none", bar: 0 }, is_frozen: false,
+        is_known: false,
+        playing: null, coming: null, refused: "", track_id: 0, target: "",
+        settings: "", settings_ms: 0, report: "", report_ms: 0
+    };
+    show_status("");
+    send_loop_start();
+    show_loop();
+    later(watch_loop, LOOP_MS);
+}
+
+function send_loop_start() {
+    var settings = loop_settings();
+    loop.settings = settings.join("\n");
+    loop.settings_ms = now_ms();
+    loop.report = "";
+    loop.is_known = false;
+    send(["/bridge/loop/start", loop.id, "deliver", "live"].concat(settings));
+}
+
+// Each clip of the loop has a seed of its own, unless the seed is locked.
+function loop_settings() {
+    return sound_settings().concat(["seed", controls.seed_lock ? controls.seed : -1]);
+}
+
+function send_freeze() {
+    send(["/bridge/loop/freeze", loop.id, loop.is_frozen ? 1 : 0]);
+}
+
+function on_loop(
+    id, sounding, coming, layer, bar, clip, is_on, deliver, next, path, bars, numerator, denominator
+) {
+    if (!loop || id !== loop.id) return;
+    loop.is_known = true;
+    loop.state = { sounding: sounding, coming: coming, bar: bar };
+    if (!is_on) {
+        drop_coming();
+        if (sounding === "stopping") stop_playing();
+        else end_loop("");
+    } else {
+        expect_clip(next && {
+            index: 0, path: String(path), loop_name: String(next), name: clip_name(String(next)),
+            bars: bars, beats: bars * 4 * numerator / denominator, color: LOOP_COLOR,
+            ready: function (live_clip) {
+                // In the other launch modes, a script's launch would not keep playing.
+                live_clip.set("launch_mode", TRIGGER);
+                this.is_ready = true;
+            },
+            failed: function () { if (loop && loop.coming === this) refuse_coming(); },
+            live_id: 0, slot_id: 0, is_placed: false, is_finished: false, watch_rounds: 0,
+            is_ready: false, at_beat: -1, fired_beat: 0, looks: 0
+        });
+    }
+    show_loop();
+}
+
+// Makes that clip the one to come; none: nothing is to come.
+function expect_clip(clip) {
+    var name = clip ? clip.loop_name : "";
+    if (loop.coming && loop.coming.loop_name === name) return;
+    drop_coming();
+    if (loop.refused !== name) loop.refused = "";
+    if (!clip || loop.refused || loop.playing && loop.playing.loop_name === name) return;
+    loop.coming = clip;
+    newest_path = clip.path;
+    var track = loop_track();
+    if (!track || !put_clip(clip, track)) refuse_coming();
+}
+
+// The track of the clips before, also if it has another name by now; the chosen one, if another
+// has been chosen since.
+function loop_track() {
+    if (loop.track_id !== 0 && loop.target === texts.target) {
+        var same = new LiveAPI("id " + loop.track_id);
+        if (exists(same) && !unusable_reason(same)) return same;
+    }
+    var track = target_track();
+    loop.track_id = id_of(track);
+    loop.target = texts.target;
+    return track;
+}
+
+// The daemon does not offer that clip again; the next round makes another.
+function refuse_coming() {
+    loop.refused = loop.coming.loop_name;
+    drop_coming();
+}
+
+function drop_coming() {
+    if (!loop.coming) return;
+    var clip = loop.coming;
+    loop.coming = null;
+    delete_clip(clip);
+}
+
+// Looks at the loop's clips, starts the one that is ready, and reports. In a task: Live allows no
+// change of the set while it notifies observers.
+function watch_loop() {
+    if (!loop) return;
+    var song_plays = number(song, "is_playing") === 1;
+    if (loop.coming) look_at_coming(loop.coming, song_plays);
+    var is_heard = loop.playing !== null && look_at_playing(loop.playing, song_plays);
+    if (!loop) return;
+    report_loop(is_heard ? loop.playing.loop_name : "");
+    send_changed_settings();
+    show_loop();
+    later(watch_loop, LOOP_MS);
+}
+
+function look_at_coming(clip, song_plays) {
+    if (!clip.is_placed) return;
+    var live_clip = probe(clip.live_id);
+    if (!exists(live_clip)) {
+        // Deleted, or undone.
+        refuse_coming();
+    } else if (number(live_clip, "is_playing")) {
+        var before = loop.playing;
+        loop.playing = clip;
+        loop.coming = null;
+        clip.looks = 0;
+        if (before) delete_clip(before);
+    } else if (clip.is_ready && song_plays) {
+        launch_coming(live_clip, clip);
+    } else {
+        // A launch ends when the song stops.
+        clip.at_beat = -1;
+    }
+}
+
+function launch_coming(live_clip, clip) {
+    if (clip.at_beat < 0) {
+        expect_launch(live_clip, clip);
+        clip.looks = 0;
+        live_clip.call("fire");
+        return;
+    }
+    clip.looks = number(live_clip, "is_triggered") ? 0 : clip.looks + 1;
+    // Something else was launched, or stopped, on that track.
+    if (clip.looks >= LOOP_LOOKS) refuse_coming();
+    else if (has_jumped(clip)) expect_launch(live_clip, clip);
+}
+
+function expect_launch(live_clip, clip) {
+    clip.at_beat = launch_beat(live_clip);
+    clip.fired_beat = number(song, "current_song_time");
+}
+
+// Whether the song has left the beats between the launch and its line.
+function has_jumped(clip) {
+    var beat = number(song, "current_song_time");
+    return beat < clip.fired_beat || beat > clip.at_beat + 1;
+}
+
+// Whether the clip sounds. A clip that the musician stops or deletes ends the loop.
+function look_at_playing(clip, song_plays) {
+    var live_clip = probe(clip.live_id);
+    if (!exists(live_clip)) {
+        end_loop("Its clip was deleted: the loop is off.");
+        return false;
+    }
+    var is_playing = number(live_clip, "is_playing") === 1;
+    clip.looks = is_playing || !song_plays ? 0 : clip.looks + 1;
+    if (clip.looks >= LOOP_LOOKS && loop.state.sounding !== "stopping") {
+        end_loop("Its clip was stopped in Live: the loop is off.");
+        return false;
+    }
+    return is_playing || clip.looks > 0 && clip.looks < LOOP_LOOKS;
+}
+
+// The beat of the song at which Live starts a clip that is launched now.
+function launch_beat(live_clip) {
+    var own = number(live_clip, "launch_quantization");
+    // Clips count from 1 what songs count from 0; 0 of a clip is the song's.
+    var quantization = own === 0 ? number(song, "clip_trigger_quantization") : own - 1;
+    var position = song_position();
+    if (quantization === 0) return position.beat;
+    var bars = GRIDS_BARS[quantization - 1];
+    var grid = bars ? bars * position.beats_per_bar
+        : GRIDS_BEATS[quantization - 1 - GRIDS_BARS.length];
+    return Math.ceil(position.beat / grid - EXACT_BEATS) * grid;
+}
+
+// Reports what Live plays: on each change, and again every few seconds.
+function report_loop(playing) {
+    var message = ["/bridge/loop/playing", loop.id, playing];
+    if (loop.refused) message.push(loop.refused, -1);
+    else if (loop.coming && loop.coming.at_beat >= 0) {
+        message.push(loop.coming.loop_name, loop.coming.at_beat);
+    }
+    var report = message.join("\n");
+    if (report === loop.report && now_ms() - loop.report_ms < LOOP_REPORT_MS) return;
+    loop.report = report;
+    loop.report_ms = now_ms();
+    send(message);
+}
+
+// The device's settings count from the next clip on.
+function send_changed_settings() {
+    if (now_ms() - loop.settings_ms < LOOP_SETTINGS_MS) return;
+    loop.settings_ms = now_ms();
+    var settings = loop_settings();
+    if (settings.join("\n") === loop.settings) return;
+    loop.settings = settings.join("\n");
+    send(["/bridge/loop/set", loop.id].concat(settings));
+}
+
+function on_loop_error(code, message) {
+    if (code === "unknown-id" && loop.state.sounding !== "stopping") {
+        // The daemon was restarted; what Live plays goes on.
+        send_loop_start();
+        if (loop.is_frozen) {
+            report_loop(loop.playing ? loop.playing.loop_name : "");
+            send_freeze();
+        }
+    } else if (loop.is_known && code !== "unknown-id") {
+        // A setting was refused; the loop goes on as it is.
+        show_status(String(message));
+    } else {
+        forget_loop(message);
+    }
+}
+
+function on_remark(id, text) {
+    if (loop && id === loop.id) show_status(String(text));
+}
+
+function end_loop(text) {
+    send(["/bridge/loop/clear", loop.id]);
+    forget_loop(text);
+}
+
+// A clip that still sounds is deleted, because Live cannot stop it at once; one that does not stays
+// in its slot.
+function forget_loop(text) {
+    drop_coming();
+    var clip = loop.playing;
+    if (clip && number(song, "is_playing") === 1) {
+        var live_clip = probe(clip.live_id);
+        if (exists(live_clip) && number(live_clip, "is_playing")) delete_clip(clip);
+    } else if (clip) {
+        // Else it would go on with the song.
+        stop_playing();
+    }
+    loop = null;
+    if (text) show_status(String(text));
+    show_loop();
+}
+
+function stop_playing() {
+    var live_clip = loop.playing ? probe(loop.playing.live_id) : null;
+    if (exists(live_clip)) attempt(function () { live_clip.call("stop"); });
+}
+
+// Deletes a clip of the loop from its slot; one that the musician has moved is the musician's.
+function delete_clip(clip) {
+    if (!clip.is_placed) return;
+    var live_clip = probe(clip.live_id);
+    if (!exists(live_clip) || child_id(live_clip, "canonical_parent") !== clip.slot_id) return;
+    var slot = probe(clip.slot_id);
+    attempt(function () { slot.call("delete_clip"); });
+    if (number(slot, "has_clip")) show_status("Live cannot delete " + clip.name + " from its slot.");
+}
+
+// Whether a clip waits for the song to play. The device does not start the song.
+function is_loop_waiting() {
+    return loop.coming !== null && loop.coming.is_ready && number(song, "is_playing") === 0;
+}
+
+function probe(id) {
+    if (!loop_probe) loop_probe = new LiveAPI();
+    loop_probe.id = id;
+    return loop_probe;
+}
+
 // device/display.js
 // What the device shows: the status line, the light, the melody, the progress, the buttons.
 
@@ -1464,9 +1994,9 @@ function show_melody() {
     else show_text("melody", melody ? melody.description : NO_MELODY);
 }
 
-function show_capture(label) {
-    outlet(SHOW, "capture", "text", label);
-    outlet(SHOW, "capture", "texton", label);
+function show_button(button, label) {
+    outlet(SHOW, button, "text", label);
+    outlet(SHOW, button, "texton", label);
 }
 
 // A negative time means that none is known.
@@ -1483,6 +2013,41 @@ function show_variations() {
         var clip = variation(i);
         outlet(SHOW, "launch_" + LETTERS[i], "active", clip && clip.is_placed ? 1 : 0);
     }
+}
+
+// What the loop's display shows; empty: nothing yet.
+var shown_loop = "";
+
+// Green: the loop sounds. Yellow: it waits, listens or renders. Off: there is none.
+function show_loop() {
+    var words = loop_words();
+    // The words name every state.
+    if (words === shown_loop) return;
+    shown_loop = words;
+    var sounds = loop && loop.state.sounding !== "off";
+    var color = !loop ? LIGHT_COLORS.off : sounds ? LIGHT_COLORS.on : LIGHT_COLORS.wait;
+    outlet(SHOW, ["loop_light", "bgfillcolor"].concat(color, [1]));
+    show_button("loop", loop ? "Stop" : LOOP_LABEL);
+    show_button("freeze", loop && loop.is_frozen ? "Frozen" : FREEZE_LABEL);
+    show_text("loop_state", words);
+}
+
+// What the loop does, such as "plays, next at bar 9".
+function loop_words() {
+    if (!loop) return NO_LOOP;
+    if (is_loop_waiting()) return "waits for Live to play";
+    var state = loop.state;
+    var sounding = { off: "", playing: "plays", stopping: "stops" }[state.sounding];
+    var bar = state.bar > 0 ? state.bar : "";
+    var coming = {
+        armed: "waits for Live",
+        capturing: bar ? "listens to bar " + bar : "listens",
+        rendering: bar ? "makes bar " + bar : "makes a clip",
+        queued: bar ? "next at bar " + bar : "next is ready",
+        slipped: "late, at bar " + bar
+    }[state.coming];
+    if (loop.is_frozen) coming = "frozen";
+    return [sounding, coming].filter(function (words) { return words; }).join(", ");
 }
 
 // Sends a text word by word: some of Max's objects show a symbol with spaces in quotes. An empty
@@ -1814,6 +2379,14 @@ var CHECKS = [
         scratch_clip(run).set("launch_quantization", 5);
         return number(scratch_clip(run), "launch_quantization") === 5;
     } },
+    { description: "a clip reports its slot, and whether it plays", agrees: function (run) {
+        var clip = scratch_clip(run);
+        return child_id(clip, "canonical_parent") === id_of(scratch_slot(run, 0))
+            && number(clip, "is_playing") === 0 && number(clip, "is_triggered") === 0;
+    } },
+    { description: "the song reports its launch quantization", agrees: function () {
+        return number(song, "clip_trigger_quantization") >= 0;
+    } },
     { description: "a clip can be deleted from its slot", agrees: function (run) {
         scratch_slot(run, 0).call("delete_clip");
         return number(scratch_slot(run, 0), "has_clip") === 0;
@@ -1825,10 +2398,10 @@ var CHECKS = [
         run.midi_slot = slot;
         return unusable_reason(track) !== "" && number(slot, "has_clip") === 0;
     } },
-    { description: "a MIDI clip reports its notes", agrees: function (run) {
+    { description: "a MIDI clip takes notes, and reports them", agrees: function (run) {
         run.midi_slot.call("create_clip", 4);
         var clip = new LiveAPI("id " + child_id(run.midi_slot, "clip"));
-        clip.call("add_new_notes", { notes: [{ pitch: 60, start_time: 1, duration: 0.5 }] });
+        add_notes(clip, [{ pitch: 60, start_time: 1, duration: 0.5 }]);
         var notes = notes_of(clip, 0, 4);
         return notes.length === 1 && notes[0].pitch === 60 && near(notes[0].start, 1)
             && near(notes[0].length, 0.5);

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from max_for_live.banks import BANKS
 from max_for_live.constants import (
     BUFFER_CHANNELS,
     DAEMON_PORT,
@@ -18,7 +19,7 @@ from max_for_live.constants import (
     PROMPT_INLET,
     SCRIPT_INLETS,
 )
-from max_for_live.controls import BANKS, CONTROLS, MEMORIES
+from max_for_live.controls import CONTROLS, MEMORIES
 from max_for_live.maxpat import Cord, Object, maxpat
 from max_for_live.script import SCRIPT
 from max_for_live.widgets import Control

@@ -14,8 +14,19 @@ from max_for_live.constants import OUTLETS, SCRIPT_CONSTANTS, SCRIPT_INLETS
 SCRIPT = "melody_bridge.js"
 SOURCES = Path(__file__).resolve().with_name("device")
 PARTS = (
-    *("patcher", "connection", "presets", "transport", "melody", "capture", "requests"),
-    *("placing", "warping", "tracks", "variations", "display", "live_api", "helpers", "check"),
+    *("patcher", "connection", "presets", "transport", "melody", "notes", "capture"),
+    *(
+        "requests",
+        "placing",
+        "warping",
+        "tracks",
+        "variations",
+        "loop",
+        "display",
+        "live_api",
+        "helpers",
+        "check",
+    ),
 )
 """The files of `device/` without their suffix, in the order in which they are joined."""
 

@@ -26,12 +26,28 @@ CODEBOOK_SIZE = 64
 CODEBOOKS_PER_CHANNEL = 4
 
 
-def write_checkpoint(folder: Path, *, channels: int, seed: int = 0, **sizes: int) -> Path:
+def write_checkpoint(
+    folder: Path,
+    *,
+    channels: int,
+    seed: int = 0,
+    **sizes: int,
+) -> Path:
     """Write a complete checkpoint with its tokenizer, mono or stereo, about 100,000 parameters.
 
     Args:
         sizes: options of `decoder_config` in place of the usual ones.
     """
+    text_encoder = T5Config(
+        vocab_size=len(VOCABULARY), d_model=24, d_kv=8, d_ff=48, num_layers=2, num_heads=3
+    )
+    return write_parts(folder, text_encoder, channels=channels, seed=seed, **sizes)
+
+
+def write_parts(
+    folder: Path, text_encoder: T5Config, *, channels: int, seed: int = 0, **sizes: int
+) -> Path:
+    """Write a complete checkpoint with another text encoder; else as `write_checkpoint`."""
     torch.manual_seed(seed)
     codec = EncodecConfig(
         target_bandwidths=[1.2],  # kbit/s: 4 codebooks x 6 bits x 50 steps a second
@@ -45,9 +61,6 @@ def write_checkpoint(folder: Path, *, channels: int, seed: int = 0, **sizes: int
         num_lstm_layers=1,
         use_causal_conv=False,
         use_conv_shortcut=False,
-    )
-    text_encoder = T5Config(
-        vocab_size=len(VOCABULARY), d_model=24, d_kv=8, d_ff=48, num_layers=2, num_heads=3
     )
     config = MusicgenMelodyConfig(
         text_encoder=text_encoder, audio_encoder=codec, decoder=decoder_config(channels, **sizes)

@@ -35,7 +35,8 @@ settings.register_profile("landing", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("landing")
 
-pytest_plugins = ["tests.peers.jack", "tests.peers.link"]
+_PEERS = ("display", "jack", "link", "ardour")
+pytest_plugins = [f"tests.peers.{name}" for name in _PEERS]
 
 MELODIES = Path(__file__).parent / "melodies"
 SLOW_TIMEOUT_SECONDS = 1800

@@ -20,6 +20,7 @@ from bridge.chroma import (
     WINDOW_STEPS,
     audio_chroma,
     chroma_filter_bank,
+    melody_chroma,
     note_chroma,
     note_pitch_classes,
     one_hot,
@@ -145,6 +146,17 @@ def test_time_scale_moves_the_steps_and_not_the_pitch() -> None:
     original = classes_of(audio_chroma(melody))
     assert len(stretched) == len(original)
     assert sum(a != b for a, b in zip(stretched, original, strict=True)) <= 1
+
+
+@pytest.mark.parametrize("time_scale", [1, Fraction(3, 2)])
+@pytest.mark.parametrize("name", NAMES)
+def test_one_spectrogram_gives_both_chroma_and_pitch_classes(
+    name: str, time_scale: Fraction | int
+) -> None:
+    hum = golden(name)
+    chroma, classes = melody_chroma(hum, time_scale=time_scale)
+    assert np.array_equal(chroma, audio_chroma(hum, time_scale=time_scale))
+    assert np.array_equal(classes, pitch_classes(hum, time_scale=time_scale))
 
 
 def test_thirty_seconds_take_well_under_a_third_of_a_second() -> None:

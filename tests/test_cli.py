@@ -355,3 +355,22 @@ def test_the_presets_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]
 def test_the_program_without_a_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
     assert "render" in capsys.readouterr().out
+
+
+def test_the_help_has_every_command_once_in_four_groups_with_examples(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["--help"]) == 0
+    groups: dict[str, list[str]] = {}
+    for line in capsys.readouterr().out.splitlines():
+        if line in ("make:", "play:", "manage:", "measure:"):
+            assert line not in groups
+            groups[line] = []
+        elif groups and line.startswith("  "):
+            groups[list(groups)[-1]].append(line)
+    assert list(groups) == ["make:", "play:", "manage:", "measure:"]
+    lines = [line for group in groups.values() for line in group]
+    listed = [line.split()[0] for line in lines if line[2] != " " and "for example" not in line]
+    assert listed == [command.name for command in cli.COMMANDS]
+    for group in groups.values():
+        assert sum(line.startswith("    melody-bridge ") for line in group) == 2

@@ -119,6 +119,27 @@ def test_a_full_disk_is_a_one_line_error_and_leaves_no_file(tmp_path: Path, mode
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
+@pytest.mark.parametrize(("given", "used"), [(None, 1), ("2", min(2, os.cpu_count() or 1))])
+def test_numpy_computes_in_one_thread_unless_the_user_says_otherwise(
+    given: str | None, used: int
+) -> None:
+    # As many threads as OpenBLAS has made are there once numpy is imported; one is Python's own.
+    script = (
+        "import sys; sys.argv = ['melody-bridge', '--help']; from bridge.__main__ import main; "
+        "main(); import numpy, os; print(len(os.listdir('/proc/self/task')))"
+    )
+    environment = {
+        name: value for name, value in ENVIRONMENT.items() if not name.endswith("_NUM_THREADS")
+    }
+    if given is not None:
+        environment["OPENBLAS_NUM_THREADS"] = given
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.splitlines()[-1] == str(used)
+
+
 @pytest.mark.parametrize("command", [["presets"], ["--help"]])
 def test_a_closed_stdout_is_no_error(command: list[str]) -> None:
     reading, writing = os.pipe()

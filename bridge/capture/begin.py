@@ -26,11 +26,14 @@ STOPPED_BARS = 2
 many bars ago. After that it takes what was played since."""
 
 
-def start(source: Source, bars: int | None, now_seconds: float) -> Capture:
+def start(
+    source: Source, bars: int | None, now_seconds: float, *, count_in_bars: int = 0
+) -> Capture:
     """Record from the next bar line, or from the first onset when the DAW is stopped.
 
     Args:
         bars: how many; None to record until `Capture.stop`, at most 115 s.
+        count_in_bars: that are played from the next bar line on, before it records.
 
     Raises:
         BadArgument: so many bars are longer than 115 s.
@@ -38,7 +41,7 @@ def start(source: Source, bars: int | None, now_seconds: float) -> Capture:
     most = source.most_bars(now_seconds)
     if bars is not None and bars > most:
         raise BadArgument(_too_many(source, bars, most, now_seconds))
-    return Recording(source, bars, now_seconds)
+    return Recording(source, bars, now_seconds, count_in_bars)
 
 
 def last(source: SoundSource | NoteSource, bars: int, now_seconds: float) -> Capture:

@@ -30,6 +30,7 @@ class Capture(ABC):
         peak_db: its highest peak so far in dBFS, -120 when silent.
         take: the result, once it is done. It begins on a bar line, or at an onset.
         remarks: sentences on how the take differs from what was requested, and on the input.
+        count_in_until: when its count-in ends; None: none is under way.
         is_stale: what it takes ended long before it was requested, as far as that is known.
     """
 
@@ -39,6 +40,7 @@ class Capture(ABC):
         self.peak_db = LOWEST_DB
         self.take: Take | None = None
         self.remarks: tuple[str, ...] = ()
+        self.count_in_until: float | None = None
         self.is_stale = False
 
     @property

@@ -60,7 +60,7 @@ class SoundOrNotes(Capture):
         if not has_notes:
             self._take_sound_remarks()
         leading = notes if has_notes or self._sound_error is not None else sound
-        self.state = leading.state
+        self.state, self.count_in_until = leading.state, leading.count_in_until
         self.seconds, self.peak_db = leading.seconds, max(sound.peak_db, notes.peak_db)
         self._settled = self._is_decided(has_notes, now_seconds)
 

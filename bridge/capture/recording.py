@@ -12,8 +12,11 @@ from bridge.timing import bars_to_seconds, first_tempo
 class Recording(SourceCapture):
     """A recording from a bar line while the DAW plays, or from an onset while it is stopped."""
 
-    def __init__(self, source: Source, bars: int | None, now_seconds: float) -> None:
+    def __init__(
+        self, source: Source, bars: int | None, now_seconds: float, count_in_bars: int = 0
+    ) -> None:
         super().__init__(source)
+        self._count_in_bars = count_in_bars
         self._bars = bars
         self._requested_seconds = now_seconds
         self._start_line: float | None = None
@@ -55,20 +58,32 @@ class Recording(SourceCapture):
         self._awaits_onset = not playing
         if playing:
             source.forget_onsets()
-            # The first line since the request: playback that began since then counts in full.
-            line = source.clock.next_bar_line(self._requested_seconds)
+            line = self._first_line()
             if line is not None and line <= begun_by:
                 self._start_line = line
+            elif self._count_in_bars:
+                self.count_in_until = line
         else:
             onset = source.first_onset(now_seconds)
             if onset is not None and onset < begun_by:
                 self._start_onset, self._awaits_onset = onset, False
         if self._start_line is not None or self._start_onset is not None:
-            self.state = "recording"
+            self.state, self.count_in_until = "recording", None
         elif self._stop_seconds is not None and playing:
             raise NotEnoughBars("0 bars: it was stopped before the bar line that begins it")
         elif self._stop_seconds is not None:
             raise SilentMelody(source.nothing_came)
+
+    def _first_line(self) -> float | None:
+        """The bar line to begin on: the first since the request, and after the count-in.
+
+        Playback that began since the request counts in full.
+        """
+        clock = self._source.clock
+        line = clock.next_bar_line(self._requested_seconds)
+        for _ in range(self._count_in_bars):
+            line = None if line is None else clock.next_bar_line(line)
+        return line
 
     def _record_bars(self, line: float, now_seconds: float) -> None:
         source, bars = self._source, self._bars

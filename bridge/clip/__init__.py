@@ -12,27 +12,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform
-from bridge.chroma import STEP_SECONDS
-from bridge.clip.clicks import without_clicks
-from bridge.clip.fit import fit_surplus_seconds, fit_to_grid, played_tempo
+from bridge.clip.clicks import find_clicks, without_clicks
+from bridge.clip.early_end import EarlyEnd
+from bridge.clip.fit import (
+    Fitted,
+    bring_to_grid,
+    fit_surplus_seconds,
+    fit_to_grid,
+    played_tempo,
+)
 from bridge.clip.loop import (
     FADE_SECONDS,
-    LATE_SECONDS,
     close_loop,
-    opening_silence_seconds,
+    joined,
+    late_seconds,
     stretched_loop,
 )
-from bridge.clip.loudness import normalised
+from bridge.clip.loudness import loudness_lufs, normalised, true_peak_dbtp
 from bridge.clip.onsets import find_onsets
 from bridge.clip.rank import rank, why_last
-from bridge.clip.score import ScoreParts, score_clip
+from bridge.clip.score import ScoreParts, score_clip, score_raw
 from bridge.errors import BadArgument
 from bridge.timing import Meter, bars_to_frames, bars_to_seconds
 
 __all__ = [
+    "EarlyEnd",
     "FinishedClip",
     "ScoreParts",
     "finish",
+    "finish_raw",
+    "joined",
+    "loop_surplus_seconds",
     "played_tempo",
     "rank",
     "stretched_loop",
@@ -50,7 +60,8 @@ class FinishedClip:
     """A clip ready to be written.
 
     Attributes:
-        waveform: stereo, exactly the bars' frames at the target rate, finite.
+        waveform: stereo, exactly the bars' frames at the target rate, finite. Of a raw clip, as
+            the model made it.
         beat_offset_ms: median distance of its onsets to the sixteenth grid; None without onsets.
         fitted: whether a pulse was found and put on the grid.
         stretch_ratio: clip duration over source duration; 1 when not stretched.
@@ -82,6 +93,8 @@ def finish(
     meter: Meter,
     sample_rate: int,
     melody_classes: NDArray[np.int64] | None = None,
+    on_grid: bool = False,
+    end: EarlyEnd | None = None,
 ) -> FinishedClip:
     """Make a clip from generated audio.
 
@@ -95,6 +108,8 @@ def finish(
         sample_rate: Hz of the clip, 8000 or more.
         melody_classes: int64 `[steps]`, the pitch class of the conditioning melody at each 128 ms
             of the clip, −1 at rests; None without a melody.
+        on_grid: the waveform is at the tempo, with a bar line at its start: its timing stays.
+        end: what was found while the waveform was made; None: nothing was.
 
     Raises:
         BadArgument: less than one bar, or too low a rate.
@@ -106,17 +121,24 @@ def finish(
     # First: a click would count as an onset, and hold the gain of the whole clip down.
     generated = waveform.stereo()
     mended, clicks = without_clicks(generated)
-    played = fit_to_grid(
-        mended,
-        bars=bars,
-        tempo_bpm=tempo_bpm,
-        meter=meter,
-        melody_classes=melody_classes,
-    )
+    if on_grid:
+        played = Fitted(mended, fitted=True)
+    elif end is not None and end.frames is not None:
+        played = bring_to_grid(mended, end.grid, bars=bars, tempo_bpm=tempo_bpm, meter=meter)
+    else:
+        played = fit_to_grid(
+            mended,
+            bars=bars,
+            tempo_bpm=tempo_bpm,
+            meter=meter,
+            melody_classes=melody_classes,
+        )
     start, offset, remarks = played.start_seconds, played.source_offset_seconds, played.remarks
     if not played.fitted:
         clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))
-        start = offset = _latency_seconds(played.waveform, clip_seconds, melody_classes)
+        spare_seconds = played.waveform.seconds - clip_seconds
+        late = late_seconds(played.waveform, melody_classes)
+        start = offset = max(0.0, min(late, spare_seconds))
         if start > 0:
             remarks += (f"nothing sounded for the first {start * 1000:.0f} ms: cut",)
     loop = close_loop(
@@ -150,6 +172,38 @@ def finish(
     )
 
 
+def finish_raw(
+    waveform: Waveform,
+    *,
+    seconds: float | None = None,
+    melody_classes: NDArray[np.int64] | None = None,
+) -> FinishedClip:
+    """Cut generated audio to a length and measure it; no sample is changed.
+
+    Args:
+        waveform: any rate and channels.
+        seconds: length of the clip, at most; None: all of the waveform.
+        melody_classes: as in `finish`.
+    """
+    frames = None if seconds is None else round(seconds * waveform.sample_rate)
+    clip = Waveform(waveform.samples[:frames], waveform.sample_rate)
+    clicks = len(find_clicks(clip))
+    over = int(np.count_nonzero(np.abs(clip.samples) > 1))
+    remarks = (f"{over} samples are over full scale, where the file cuts them",) if over else ()
+    return FinishedClip(
+        waveform=clip,
+        beat_offset_ms=None,
+        fitted=False,
+        stretch_ratio=1.0,
+        source_offset_seconds=0.0,
+        loudness_lufs=loudness_lufs(clip),
+        true_peak_dbtp=true_peak_dbtp(clip),
+        score=score_raw(clip, clicks=clicks, melody_classes=melody_classes),
+        clicks=clicks,
+        remarks=remarks,
+    )
+
+
 def _click_remarks(clicks: int) -> tuple[str, ...]:
     if not clicks:
         return ()
@@ -157,23 +211,14 @@ def _click_remarks(clicks: int) -> tuple[str, ...]:
     return (f"{counted} in one channel: repaired with the other",)
 
 
-def _latency_seconds(
-    waveform: Waveform, clip_seconds: float, melody_classes: NDArray[np.int64] | None
-) -> float:
-    """Time by which the sound begins later than its melody, limited to the surplus audio.
-
-    0 for a delay of at most `LATE_SECONDS`: the loop's seam covers that.
-    """
-    sounding = np.flatnonzero(melody_classes >= 0) if melody_classes is not None else np.zeros(1)
-    rest = float(sounding[0]) * STEP_SECONDS if sounding.size else 0.0
-    late = opening_silence_seconds(waveform) - rest
-    spare = waveform.seconds - clip_seconds
-    return min(late, spare) if late > LATE_SECONDS and spare > 0 else 0.0
-
-
 def surplus_seconds(bars: int, tempo_bpm: Fraction, meter: Meter) -> float:
     """Audio to generate beyond the clip's length, for fitting it and for closing the loop."""
     return fit_surplus_seconds(bars, tempo_bpm, meter) + FADE_SECONDS
+
+
+def loop_surplus_seconds() -> float:
+    """The part of it that a clip needs which is on the grid: for closing the loop alone."""
+    return FADE_SECONDS
 
 
 def beat_offset_ms(times: NDArray[np.float64], tempo_bpm: Fraction) -> float | None:

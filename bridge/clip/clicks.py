@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform, power_to_db
+from bridge.clip.fft import fast_length, transform
 from bridge.spectrum import hann, power_spectrogram
 
 BURST_FROM_HZ = 4000.0
@@ -62,7 +63,7 @@ def find_clicks(waveform: Waveform) -> tuple[Click, ...]:
     from scipy.ndimage import maximum_filter1d, median_filter
 
     rate = waveform.sample_rate
-    length, hop = round(WINDOW_SECONDS * rate), max(1, round(HOP_SECONDS * rate))
+    length, hop = fast_length(WINDOW_SECONDS * rate), max(1, round(HOP_SECONDS * rate))
     if waveform.channels != 2 or waveform.frames < length:
         return ()
     starts = np.arange(0, waveform.frames - length + 1, hop)
@@ -75,6 +76,7 @@ def find_clicks(waveform: Waveform) -> tuple[Click, ...]:
             window,
             starts,
             lambda power: np.stack([power[:, high].sum(1), power.sum(1)], 1),
+            transform,
         )
         bursts.append(power_to_db(power[:, 0].astype(np.float64) + _FLOOR))
         means.append(float(power[:, 1].mean()))

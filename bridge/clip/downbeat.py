@@ -38,9 +38,6 @@ MELODY_WEIGHT = 2.5
 """Weight of the melody's similarity relative to the accents, above `MELODY_CHANCE`."""
 MELODY_CHANCE = 0.25
 """Similarity up to this can be chance, and counts as 0."""
-HARMONY_SAMPLE_RATE = 8000
-"""Hz. The highest note that counts as harmony is at 1.3 kHz, and this takes a quarter of the time
-of 44.1 kHz."""
 LATE_COST = 0.25
 """Subtracted from the score of a line one bar late, and in proportion from earlier ones."""
 
@@ -54,7 +51,7 @@ class _Accents:
     snare: NDArray[np.float64]
 
 
-def find_downbeat(
+def first_lines(
     waveform: Waveform,
     onsets: Onsets,
     pulse: Pulse,
@@ -62,8 +59,8 @@ def find_downbeat(
     *,
     latest_seconds: float,
     likeness: Callable[[float], float] | None = None,
-) -> float:
-    """Find the first bar line.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The lines of the pulse's grid that may be the first bar line, and their scores.
 
     Args:
         waveform: the generated audio; `onsets` and `pulse` are its own.
@@ -72,7 +69,9 @@ def find_downbeat(
         likeness: how well the melody fits a clip that begins at a given time, 0…1.
 
     Returns:
-        Seconds from frame 0 of the generated audio, −0.03 or more; a line of the pulse's grid.
+        float64 `[lines]`, seconds from frame 0 of the generated audio, −0.03 or more, ascending;
+        float64 `[lines]`, the line with the greatest is the first bar line, in the units of
+        `LOW_WEIGHT`.
     """
     unit_beats = min(pulse.grid_beats, FINEST_BEATS)
     unit_seconds = pulse.grid_seconds * float(unit_beats / pulse.grid_beats)
@@ -90,7 +89,7 @@ def find_downbeat(
     scores -= LATE_COST * np.arange(starts.size) / slots
     if likeness is not None:
         scores += [_melody_score(likeness(float(start))) for start in starts]
-    return float(starts[scores.argmax()])
+    return starts, scores
 
 
 def downbeat_margin(
@@ -120,7 +119,7 @@ def downbeat_margin(
     around = math.ceil(2 * beat_seconds * clip.sample_rate)
     repeated = np.pad(clip.samples, ((around, around), (0, 0)), mode="wrap")
     harmony = harmonic_change(
-        Waveform(repeated, clip.sample_rate).resampled(HARMONY_SAMPLE_RATE),
+        Waveform(repeated, clip.sample_rate),
         times + around / clip.sample_rate,
         beat_seconds,
     )

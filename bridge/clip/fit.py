@@ -15,8 +15,9 @@ from python_stretch.Signalsmith import Stretch
 
 from bridge.audio import Waveform
 from bridge.chroma import STEP_SECONDS, pitch_classes, similarity
-from bridge.clip.downbeat import find_downbeat
-from bridge.clip.onsets import find_onsets
+from bridge.clip.downbeat import first_lines
+from bridge.clip.fft import transform
+from bridge.clip.onsets import Onsets, find_onsets
 from bridge.clip.pulse import TEMPO_RANGE, Pulse, find_pulse
 from bridge.timing import Meter, bars_to_seconds
 
@@ -53,6 +54,27 @@ class Fitted:
     remarks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class PlayedGrid:
+    """Tempo and first bar line of generated audio, in its own seconds.
+
+    Attributes:
+        start_seconds: the first bar line; −0.03 or more.
+        stretch_ratio: what the audio is to be stretched by; 1: not at all.
+        end_error_seconds: standard error of the clip's end, as the tempo gives it.
+        tempo_margin: by how much the tempo fits the onsets better than the best other one, as
+            `Pulse.margin`.
+        line_margin: by how much the first bar line scores better than the best other line, in the
+            units of `downbeat.LOW_WEIGHT`; infinite where there is no other.
+    """
+
+    start_seconds: float
+    stretch_ratio: float
+    end_error_seconds: float
+    tempo_margin: float
+    line_margin: float
+
+
 def played_tempo(waveform: Waveform, tempo_bpm: Fraction, meter: Meter) -> float | None:
     """The played tempo in bpm, if it is within ±8 % of `tempo_bpm`; None when not reliable.
 
@@ -60,6 +82,55 @@ def played_tempo(waveform: Waveform, tempo_bpm: Fraction, meter: Meter) -> float
     """
     pulse = find_pulse(find_onsets(waveform), tempo_bpm, meter)
     return None if pulse is None else float(tempo_bpm) * pulse.ratio
+
+
+def find_grid(
+    waveform: Waveform,
+    onsets: Onsets | None = None,
+    *,
+    bars: int,
+    tempo_bpm: Fraction,
+    meter: Meter,
+    melody_classes: NDArray[np.int64] | None = None,
+    piece_seconds: float | None = None,
+) -> PlayedGrid | None:
+    """Find the played tempo and the first bar line; None when no pulse is reliable.
+
+    Args:
+        onsets: the waveform's; None: they are to be found.
+        bars, tempo_bpm, meter, melody_classes: as for `fit_to_grid`.
+        piece_seconds: length of the whole piece, of which the waveform is the beginning; None: the
+            waveform is all of it. It limits how late the first bar line may be.
+    """
+    onsets = find_onsets(waveform) if onsets is None else onsets
+    pulse = find_pulse(onsets, tempo_bpm, meter)
+    if pulse is None:
+        return None
+    clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))
+    whole_seconds = waveform.seconds if piece_seconds is None else piece_seconds
+    starts, scores = first_lines(
+        waveform,
+        onsets,
+        pulse,
+        meter,
+        latest_seconds=min(SEARCH_SECONDS, whole_seconds - clip_seconds / pulse.ratio),
+        likeness=_likeness(waveform, pulse, melody_classes),
+    )
+    best = int(scores.argmax())
+    start = float(starts[best])
+    if abs(start) <= NEAR_SECONDS:
+        start = 0.0
+    away = abs(pulse.ratio - 1)
+    ratio = pulse.ratio
+    if away * clip_seconds < DRIFT_SECONDS or away < 2 * pulse.ratio_error:
+        ratio = 1.0
+    return PlayedGrid(
+        start_seconds=start,
+        stretch_ratio=ratio,
+        end_error_seconds=pulse.ratio_error * clip_seconds,
+        tempo_margin=pulse.margin,
+        line_margin=float(scores[best] - np.delete(scores, best).max(initial=-np.inf)),
+    )
 
 
 def fit_to_grid(
@@ -77,9 +148,22 @@ def fit_to_grid(
         melody_classes: int64 `[steps]`, the pitch classes of the conditioning melody, a step each
             128 ms of the clip, −1 at rests; they help to find the bar line.
     """
-    onsets = find_onsets(waveform)
-    pulse = find_pulse(onsets, tempo_bpm, meter)
-    if pulse is None:
+    grid = find_grid(
+        waveform, bars=bars, tempo_bpm=tempo_bpm, meter=meter, melody_classes=melody_classes
+    )
+    return bring_to_grid(waveform, grid, bars=bars, tempo_bpm=tempo_bpm, meter=meter)
+
+
+def bring_to_grid(
+    waveform: Waveform,
+    grid: PlayedGrid | None,
+    *,
+    bars: int,
+    tempo_bpm: Fraction,
+    meter: Meter,
+) -> Fitted:
+    """Bring generated audio to the known tempo; without a grid it stays as it is."""
+    if grid is None:
         return Fitted(
             waveform,
             remarks=(
@@ -87,21 +171,8 @@ def fit_to_grid(
                 "another seed, or drums in the prompt, give one",
             ),
         )
+    start, ratio = grid.start_seconds, grid.stretch_ratio
     clip_seconds = float(bars_to_seconds(bars, meter, tempo_bpm))
-    start = find_downbeat(
-        waveform,
-        onsets,
-        pulse,
-        meter,
-        latest_seconds=min(SEARCH_SECONDS, waveform.seconds - clip_seconds / pulse.ratio),
-        likeness=_likeness(waveform, pulse, melody_classes),
-    )
-    if abs(start) <= NEAR_SECONDS:
-        start = 0.0
-    away = abs(pulse.ratio - 1)
-    ratio = pulse.ratio
-    if away * clip_seconds < DRIFT_SECONDS or away < 2 * pulse.ratio_error:
-        ratio = 1.0
     if (waveform.seconds - start) * ratio < clip_seconds - 1 / waveform.sample_rate:
         # A hole at the seam is easier to hear than a beat that drifts.
         return Fitted(
@@ -158,13 +229,15 @@ def _likeness(
     if melody_classes is None or not (melody_classes >= 0).any():
         return None
     step = Fraction(1 / pulse.ratio).limit_denominator(10**6)
-    classes = pitch_classes(waveform, time_scale=step / SUBSTEPS)
+    classes = pitch_classes(waveform, time_scale=step / SUBSTEPS, transform=transform)
     substep_seconds = STEP_SECONDS * float(step) / SUBSTEPS
 
     def likeness(start_seconds: float) -> float:
         first = round(start_seconds / substep_seconds)
         substeps = first + SUBSTEPS * np.arange(melody_classes.size)
-        return similarity(classes[substeps.clip(0, classes.size - 1)], melody_classes)
+        # Of the beginning of a piece, what there is.
+        there = substeps[substeps < classes.size].clip(0)
+        return similarity(classes[there], melody_classes)
 
     return likeness
 

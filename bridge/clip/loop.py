@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.audio import Waveform, db_to_amplitude
+from bridge.audio import Waveform, db_to_amplitude, magnitudes
+from bridge.chroma import STEP_SECONDS
 from bridge.clip.fit import stretched
 from bridge.clip.onsets import AHEAD_WINDOWS, LAG_HOPS, WINDOW_SECONDS, band_levels
 
@@ -83,6 +84,18 @@ def close_loop(source: Waveform, *, start_frame: int, frames: int, on_beat: bool
     return Loop(Waveform(head, source.sample_rate), tuple(remarks))
 
 
+def joined(first: Waveform, second: Waveform, overlap_frames: int) -> Waveform:
+    """Two waveforms of one rate, the first cross-faded into the second where they overlap.
+
+    Args:
+        overlap_frames: no more than either waveform has.
+    """
+    second_samples = second.samples.copy()
+    _cross_fade(second_samples, first.samples[first.frames - overlap_frames :], 0)
+    kept = first.samples[: first.frames - overlap_frames]
+    return Waveform(np.concatenate([kept, second_samples]), first.sample_rate)
+
+
 def stretched_loop(loop: Waveform, frames: int) -> Waveform:
     """Stretch a loop to a number of frames at the same pitch, and close its seam again.
 
@@ -116,13 +129,20 @@ def _late_start(head: NDArray[np.float32], sample_rate: int) -> int:
     return late if late <= LATE_SECONDS * sample_rate else 0
 
 
-def opening_silence_seconds(waveform: Waveform) -> float:
-    """Time until the first sound within 60 dB of the peak; 0 for silence."""
-    return _quiet_frames(waveform.samples) / waveform.sample_rate
+def late_seconds(waveform: Waveform, melody_classes: NDArray[np.int64] | None) -> float:
+    """Time by which the sound begins later than its melody.
+
+    0 for a delay of at most `LATE_SECONDS`: the loop's seam covers that.
+    """
+    sounding = np.flatnonzero(melody_classes >= 0) if melody_classes is not None else np.zeros(1)
+    rest = float(sounding[0]) * STEP_SECONDS if sounding.size else 0.0
+    late = _quiet_frames(waveform.samples) / waveform.sample_rate - rest
+    return late if late > LATE_SECONDS else 0.0
 
 
 def _quiet_frames(samples: NDArray[np.float32]) -> int:
-    level = np.abs(samples).max(axis=1)
+    """Frames before the first sound within 60 dB of the peak; 0 for silence."""
+    level = magnitudes(samples)
     sounding = level > level.max(initial=0.0) * db_to_amplitude(QUIET_DB)
     return int(sounding.argmax()) if sounding.any() else 0
 

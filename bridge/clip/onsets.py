@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform, db_to_power, power_to_db
+from bridge.clip.fft import fast_length, transform
 from bridge.spectrum import hann, power_spectrogram
 
 HOP_SECONDS = 0.005
@@ -126,7 +127,7 @@ def band_levels(
     """
     rate = waveform.sample_rate
     hop = max(1, round(hop_seconds * rate))
-    window = max(4, round(window_seconds * rate))
+    window = fast_length(window_seconds * rate)
     edges = np.geomspace(LOWEST_HZ, min(HIGHEST_HZ, rate / 2), BANDS + 1)
     bins = np.unique(np.round(edges / rate * window).astype(int).clip(0, window // 2))
     level = _band_power(waveform.samples, hop, window, bins, loops)
@@ -172,7 +173,7 @@ def _band_power(
 
     bands = np.zeros((steps, len(bins) - 1))
     for channel in padded.T:
-        bands += power_spectrogram(channel, weights, starts, in_bands)
+        bands += power_spectrogram(channel, weights, starts, in_bands, transform)
     return bands
 
 

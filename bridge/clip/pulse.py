@@ -6,7 +6,8 @@ neighbourhood. Double and half tempo have the same grid and are not distinguishe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -31,6 +32,8 @@ FEWEST_A_BEAT = 0.3
 """Fewer onsets than these, in all or per beat, are not a pulse."""
 SURE = 4.0
 """Standard deviations by which hits must exceed those of random onsets."""
+OTHER_TEMPO = 0.003
+"""Two ratios of played to known tempo that differ by more are two tempos, not two fits of one."""
 FEWEST_HITS = 0.5
 """Least share of the onsets' weight on the grid. It is below 1: swung off-beats are not on it."""
 
@@ -46,6 +49,8 @@ class Pulse:
         grid_beats: quarter notes from grid line to grid line.
         grid_seconds: seconds from grid line to grid line, as played.
         hits: share of the onsets' weight on the grid, 0…1.
+        margin: by how much its hits exceed those of the best other tempo, both weighed by how near
+            the tempo is to the known one; infinite where there is no other.
     """
 
     ratio: float
@@ -54,21 +59,34 @@ class Pulse:
     grid_beats: Fraction
     grid_seconds: float
     hits: float
+    margin: float = math.inf
 
 
-def find_pulse(onsets: Onsets, tempo_bpm: Fraction, meter: Meter) -> Pulse | None:
-    """The pulse within ±8 % of the known tempo; None when no pulse is reliable."""
+def find_pulse(
+    onsets: Onsets, tempo_bpm: Fraction, meter: Meter, *, longer: float = 1.0
+) -> Pulse | None:
+    """The pulse within ±8 % of the known tempo; None when no pulse is reliable.
+
+    Args:
+        longer: the pulse has to be reliable in audio so many times as long, with as many onsets a
+            second, as close to the grid. None then says that more audio will hardly have one.
+    """
     grid_beats = _grid_beats(tempo_bpm)
     known_seconds = float(beats_to_seconds(grid_beats, tempo_bpm))
     span = onsets.strength.size * onsets.step_seconds
     beats = span * float(tempo_bpm) / 60
-    if onsets.times.size < max(FEWEST_ONSETS, FEWEST_A_BEAT * min(beats, span * 3)):
+    fewest = max(FEWEST_ONSETS, FEWEST_A_BEAT * min(beats, span * 3) * longer)
+    if onsets.times.size * longer < fewest:
         return None
     levels = _levels(grid_beats, meter)
     ratios = _candidates(onsets, tempo_bpm, levels, known_seconds)
     fits = [_fitted(onsets, known_seconds, ratio, grid_beats) for ratio in ratios]
-    best = max(fits, key=lambda fit: fit.hits * _prior(fit.ratio))
-    return best if _is_sure(best, onsets) else None
+    best = max(fits, key=_weighed_hits)
+    if not _is_sure(best, onsets, longer):
+        return None
+    others = [fit for fit in fits if abs(fit.ratio - best.ratio) > OTHER_TEMPO]
+    margin = _weighed_hits(best) - max(map(_weighed_hits, others), default=-math.inf)
+    return replace(best, margin=margin)
 
 
 def is_compound(meter: Meter) -> bool:
@@ -139,6 +157,10 @@ def _response(
     return magnitude
 
 
+def _weighed_hits(pulse: Pulse) -> float:
+    return pulse.hits * _prior(pulse.ratio)
+
+
 def _prior(ratio: float) -> float:
     return float(np.exp(-0.5 * ((ratio - 1) / NEAR_KNOWN) ** 2))
 
@@ -188,12 +210,12 @@ def _hit_seconds(grid_seconds: float) -> float:
     return min(HIT_SECONDS, HIT_SHARE * grid_seconds)
 
 
-def _is_sure(pulse: Pulse, onsets: Onsets) -> bool:
+def _is_sure(pulse: Pulse, onsets: Onsets, longer: float) -> bool:
     """Whether more onsets are on the grid than chance and the search for the best grid explain."""
     if abs(pulse.ratio - 1) > TEMPO_RANGE + 0.005:
         return False
     chance = 2 * _hit_seconds(pulse.grid_seconds) / pulse.grid_seconds
     # Weights differ, so fewer onsets count than there are (Kish's effective sample size).
-    effective = onsets.weights.sum() ** 2 / (onsets.weights**2).sum()
+    effective = longer * onsets.weights.sum() ** 2 / (onsets.weights**2).sum()
     deviation = np.sqrt(chance * (1 - chance) / effective)
     return bool(pulse.hits >= max(FEWEST_HITS, chance + SURE * deviation))

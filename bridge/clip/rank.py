@@ -55,6 +55,6 @@ def why_last(ranked: Sequence[ScoreParts], weights: Mapping[str, float]) -> str 
 
 
 def _weighted_sum(score: ScoreParts, weights: Mapping[str, float]) -> float:
-    """Sum of the parts times their weights; without a melody, its part counts as 0."""
+    """Sum of the parts times their weights; a part that was not measured counts as 0."""
     parts = score.as_json()
     return sum(weights.get(part, 0.0) * (parts[part] or 0.0) for part in parts)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bridge.audio import Waveform, amplitude_to_db
 from bridge.chroma import STEP_SECONDS, pitch_classes, similarity
 from bridge.clip.downbeat import downbeat_margin
+from bridge.clip.fft import transform
 from bridge.clip.gaps import longest_gap_seconds
 from bridge.clip.loudness import BLOCK_SECONDS, TARGET_LUFS
 from bridge.clip.onsets import Onsets
@@ -52,7 +53,7 @@ CLICKS: Tolerance = (0.0, 10.0)
 
 @dataclass(frozen=True)
 class ScoreParts:
-    """The parts of a clip's score, each 0…1.
+    """The parts of a clip's score, each 0…1. None: what needs bars, for a raw clip.
 
     Attributes:
         melody: share of the melody's sounding steps of 128 ms at which the clip has its pitch
@@ -72,12 +73,12 @@ class ScoreParts:
     """
 
     melody: float | None
-    tempo: float
-    downbeat: float
-    loudness: float
+    tempo: float | None
+    downbeat: float | None
+    loudness: float | None
     clipping: float
-    silence: float
-    seam: float
+    silence: float | None
+    seam: float | None
     clicks: float
 
     def as_json(self) -> dict[str, float | None]:
@@ -118,6 +119,23 @@ def score_clip(
         clipping=_within(clipped_share(generated), CLIPPED_SHARE),
         silence=_within(gap_beats, GAP_BEATS),
         seam=_within(seam_jump_db(clip), SEAM_JUMP_DB),
+        clicks=_within(clicks, CLICKS),
+    )
+
+
+def score_raw(
+    clip: Waveform, *, clicks: int, melody_classes: NDArray[np.int64] | None = None
+) -> ScoreParts:
+    """Measure the parts of a raw clip's score; the arguments are those of `score_clip`."""
+    likeness = _likeness(clip, melody_classes)
+    return ScoreParts(
+        melody=likeness(0.0) if likeness is not None else None,
+        tempo=None,
+        downbeat=None,
+        loudness=None,
+        clipping=_within(clipped_share(clip), CLIPPED_SHARE),
+        silence=None,
+        seam=None,
         clicks=_within(clicks, CLICKS),
     )
 
@@ -179,7 +197,7 @@ def _likeness(
     """Similarity to the melody when the loop begins at a given second; None without a melody."""
     if melody_classes is None:
         return None
-    classes = pitch_classes(clip)
+    classes = pitch_classes(clip, transform=transform)
     melody = melody_classes[: classes.size]
     if not (melody >= 0).any():
         return None

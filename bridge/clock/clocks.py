@@ -46,13 +46,11 @@ class Clocks:
         on_change: Callable[[str], None],
         *,
         choice: ClockChoice = "auto",
-        count_in_bars: int = 0,
     ) -> None:
         """Args:
         settings: gives the session's settings of this moment.
         on_change: called with a sentence when another source counts.
         choice: as for `select`.
-        count_in_bars: of the internal clock.
         """
         self._settings, self._on_change = settings, on_change
         self._osc = OscClock()
@@ -60,9 +58,7 @@ class Clocks:
             source: ExactClock() for source in _NAMES if source != "osc"
         }
         self._clocks: Mapping[ClockSource, BeatClock] = {"osc": self._osc, **self._exact}
-        self.internal = InternalClock(
-            self._exact["internal"], settings, count_in_bars=count_in_bars
-        )
+        self.internal = InternalClock(self._exact["internal"], settings)
         self.choice: ClockChoice = choice
         self.source: ClockSource = "osc" if choice == "auto" else choice
         # When each source was last known to move.
@@ -100,13 +96,16 @@ class Clocks:
         else:
             self._take(choice, "it was chosen")
 
-    def start(self, seconds: float) -> str:
+    def start(self, seconds: float, *, count_in_bars: int = 0, lead_seconds: float = 0.0) -> str:
         """Start the internal clock.
+
+        Args:
+            count_in_bars, lead_seconds: as for `InternalClock.start`.
 
         Returns:
             A remark for the person who did; empty when there is nothing to say.
         """
-        self.internal.start(seconds)
+        self.internal.start(seconds, count_in_bars=count_in_bars, lead_seconds=lead_seconds)
         if self.source == "internal":
             return ""
         if self.choice != "auto" or self.current.is_playing(seconds):
@@ -116,6 +115,13 @@ class Clocks:
             )
         self._take("internal", "it was started")
         return ""
+
+    def count_in_until(self, now_seconds: float) -> float | None:
+        """When the internal clock's count-in ends; None unless it counts, and is the one."""
+        beat = self.current.beat_at(now_seconds)
+        if self.source != "internal" or beat is None or beat >= 0:
+            return None
+        return self.current.next_bar_line(now_seconds)
 
     def settings_changed(self, now_seconds: float) -> None:
         """Give the session's tempo and meter to the clocks that have none of their own."""

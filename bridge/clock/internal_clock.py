@@ -22,20 +22,23 @@ class InternalClock:
         self,
         clock: ExactClock,
         settings: Callable[[], ClipSettings],
-        *,
-        count_in_bars: int = 0,
     ) -> None:
         """Args:
         settings: gives the session's settings of this moment.
-        count_in_bars: bars of negative beats before beat 0.
         """
         self.clock = clock
-        self._settings, self._count_in_bars = settings, count_in_bars
+        self._settings = settings
 
-    def start(self, seconds: float) -> None:
-        """Start from the beginning, also while it runs: beat 0 comes after the count-in."""
+    def start(self, seconds: float, *, count_in_bars: int = 0, lead_seconds: float = 0.0) -> None:
+        """Start from the beginning, also while it runs.
+
+        Args:
+            count_in_bars: bars of negative beats before beat 0.
+            lead_seconds: how long it runs before the first of these beats.
+        """
         seconds = self._not_before_the_last(seconds)
-        beat = -float(self._count_in_bars * self._meter.beats_per_bar)
+        beat = -float(count_in_bars * self._meter.beats_per_bar)
+        beat -= lead_seconds * float(self._tempo_bpm) / 60
         self._update(seconds, beat, is_playing=False)
         self._update(seconds, beat, is_playing=True)
 

@@ -39,10 +39,14 @@ class SessionTime:
     def tempo_bpm(self, settings: ClipSettings | None = None) -> Fraction | None:
         """The tempo of a request, or of the session; None when none is known.
 
+        A request for the melody's own tempo goes by no other.
+
         Args:
             settings: the request's, which outrank all others.
         """
-        requested: Fraction | None = (settings or ClipSettings()).get("tempo_bpm")
+        requested: Fraction | str | None = (settings or ClipSettings()).get("tempo_bpm")
+        if isinstance(requested, str):
+            return None
         chosen: Fraction | None = self._defaults().get("tempo_bpm")
         daw = self.clock.tempo_bpm
         return requested or ((chosen or daw) if self._is_locked() else (daw or chosen))

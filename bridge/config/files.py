@@ -13,7 +13,8 @@ from typing import Any
 
 import platformdirs
 
-from bridge.config.options import Place, options_in
+from bridge.config.entry import Place
+from bridge.config.options import options_in
 from bridge.config.small_file import read_small_file
 from bridge.errors import BadArgument, UnreadableFile
 
@@ -55,13 +56,16 @@ def read_config(path: Path | None = None) -> Mapping[str, Any]:
         raise UnreadableFile(f"configuration {str(path)!r}: {error}") from error
 
 
-def render_defaults() -> Mapping[str, Any]:
-    """The user's own configuration of a render, by field of `config.Options`.
+def render_defaults(path: Path | None = None) -> Mapping[str, Any]:
+    """The configuration of a render, by field of `config.Options`.
+
+    Args:
+        path: as in `read_config`.
 
     Raises:
         UnreadableFile: as `read_config`.
     """
-    configured = read_config()
+    configured = read_config(path)
     names = {option.name for option in options_in("render")}
     defaults = {name: value for name, value in configured.items() if name in names}
     return defaults | ({"out": configured["clips"]} if "clips" in configured else {})
@@ -93,7 +97,7 @@ def write_config(path: Path | None = None) -> Path:
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             part.write_text(config_text(), encoding="utf-8")
-            _rename_to_free_name(part, path)
+            rename_to_free_name(part, path)
         finally:
             part.unlink(missing_ok=True)
     except FileExistsError as error:
@@ -107,7 +111,7 @@ def write_config(path: Path | None = None) -> Path:
     return path
 
 
-def _rename_to_free_name(part: Path, path: Path) -> None:
+def rename_to_free_name(part: Path, path: Path) -> None:
     """Give a whole file its name, and never take one that is taken.
 
     Raises:

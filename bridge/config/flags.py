@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
+from bridge.config.entry import Option, Place
 from bridge.config.files import read_config
-from bridge.config.options import OPTIONS, Option, Place, RunOptions, merge_run, options_in
+from bridge.config.options import OPTIONS, RunOptions, merge_run, options_in
 
 
-def add_flags(parser: argparse.ArgumentParser, place: Place) -> None:
-    """Add every option that may be set in that place, under the headings of the table."""
+def add_flags(
+    parser: argparse.ArgumentParser, place: Place, *, without: Container[str] = ()
+) -> None:
+    """Add every option that may be set in that place, under the headings of the table.
+
+    Args:
+        without: names of options to leave out.
+    """
     groups: dict[str, argparse._ActionsContainer] = {"": parser}
     for option in options_in(place):
+        if option.name in without:
+            continue
         if place == "render" and option.group not in groups:
             groups[option.group] = parser.add_argument_group(option.group)
         add_flag(groups.get(option.group, parser), option)

@@ -13,19 +13,35 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from bridge.commands import MelodySource
+from bridge.audio import LONGEST_DELAY, TOKENS_A_SECOND
+from bridge.chroma import LONGEST_SECONDS, MOST_TOKENS
+from bridge.commands import (
+    FROM_MELODY,
+    HOTKEY_ACTIONS,
+    HotkeyAction,
+    MelodyFrom,
+    MelodySource,
+    Stems,
+)
+from bridge.config.chords import Chord, read_chord
+from bridge.config.entry import POSITIONAL, Option, Place
+from bridge.config.entry import option as _option
 from bridge.config.readers import (
+    CHORD,
     DEFAULT_DEVICE,
     DEVICE,
+    ENGINE,
     FOLDERS,
     INPUT,
     INPUT_CHANNELS,
     KEY,
+    LOCAL_ENGINE,
     MAX_SEED,
     MAX_VARIATIONS,
     METER,
     MIDI,
     MIDI_OUTPUT,
+    NO_CHORD,
     NO_OUTPUT,
     OUTPUT,
     PART_LENGTH,
@@ -36,79 +52,26 @@ from bridge.config.readers import (
     QUANTUM,
     SWITCH,
     TEMPO,
-    Reader,
+    TEMPO_OR_AUTO,
     ints,
     numbers,
     one_of,
     text,
 )
+from bridge.config.sketch_options import SketchOptions
 from bridge.errors import BadArgument
 from bridge.timing import ONE_BAR, Lead, Meter, Quantum
 
 DEFAULT_OSC_PORT = 7771
 MAX_RANK_WEIGHT = 10
+RAW_LENGTHS = ("seconds", "max_new_tokens")
+"""The options that say how long a clip is and make it raw; a request has one of them, or bars."""
+FITTED = ("bars", "sample_rate")
+"""The options that a raw clip leaves open."""
 RANK_PREFIX = "rank_"
 """Begins the names of the options that weigh a part of a clip's score."""
-POSITIONAL = "positional"
-"""In place of a flag: the command line takes the option by its position."""
-
-Place = Literal["render", "run", "file", "preset", "osc", "session"]
-"""Where an option may be set: a flag of `render`, a flag of `run`, config.toml, a preset, OSC.
-
-In OSC, `osc` is `/bridge/set` and a request for clips, and `session` is `/bridge/set` alone.
-"""
-
-
-@dataclass(frozen=True)
-class Option:
-    """One entry of the table.
-
-    Attributes:
-        name: the key in files and OSC, and the field's name.
-        reader: reads a value; has the type and range.
-        default: the value where nobody sets it; None: decided later, as `default_text` says.
-        help: what the option does.
-        places: where it may be set.
-        flag: on the command line; empty: positional.
-        metavar: the value's name in help.
-        default_text: the default, for people.
-        group: the heading in `render --help`.
-        example: a TOML value for the configuration file, where the default is None.
-        in_request: the engine's request has a field of this name.
-        in_sidecar: a clip's sidecar records the value under this name.
-    """
-
-    name: str
-    reader: Reader
-    default: Any
-    help: str
-    places: tuple[Place, ...]
-    flag: str = ""
-    metavar: str = ""
-    default_text: str = ""
-    group: str = ""
-    example: str = ""
-    in_request: bool = False
-    in_sidecar: bool = False
-
-    @property
-    def limits(self) -> str:
-        """The permitted values and the default, such as `"1 to 16; default: 1"`."""
-        return "; ".join(filter(None, (self.reader.range, f"default: {self.default_text}")))
-
-    def read(self, raw: object) -> Any:
-        """Read a value from text or TOML.
-
-        Raises:
-            BadArgument: the value is of the wrong type or out of range.
-        """
-        return self.reader(self.name, raw)
-
-
-def _option(reader: Reader, default: Any, help: str, **details: Any) -> Any:
-    """A dataclass field that is an entry of the table; `_entries` gives it its name."""
-    option = Option("", reader, default, help, **details)
-    return field(default=default, metadata={"option": option})
+HOTKEY_PREFIX = "hotkey_"
+"""Begins the names of the options for the chord of an action."""
 
 
 def _rank_weight(default: float, help: str) -> Any:
@@ -127,6 +90,12 @@ def _shared(name: str) -> Any:
     """The entry of that name in `Options`, as a field of `RunOptions` too."""
     (shared,) = (each for each in fields(Options) if each.name == name)
     return field(default=shared.default, metadata=shared.metadata)
+
+
+def _hotkey(default: str, help: str) -> Any:
+    """The entry for the chord of one hotkey: `hotkey_` and the action's name."""
+    chord = read_chord(default)
+    return _option(CHORD, chord, f"the hotkey that {help}", places=("file",), example=f'"{chord}"')
 
 
 @dataclass(frozen=True)
@@ -173,10 +142,42 @@ class Options:
         metavar="N",
         group="music",
     )
-    tempo_bpm: Fraction | None = _option(
-        TEMPO,
+    seconds: float | None = _option(
+        numbers(1 / TOKENS_A_SECOND, LONGEST_SECONDS),
         None,
-        "tempo of the clip in beats per minute",
+        "length of a raw clip: what the model makes, cut, and not fitted to bars",
+        places=("render", "request"),
+        metavar="S",
+        default_text="a length in bars",
+        group="music",
+        in_sidecar=True,
+    )
+    max_new_tokens: int | None = _option(
+        # Of fewer tokens transformers' `generate` makes no music: it leaves the delays out.
+        ints(2 * LONGEST_DELAY, MOST_TOKENS),
+        None,
+        "the same in tokens, as transformers counts them: 50 a second, and 3",
+        places=("render", "request"),
+        metavar="N",
+        default_text="a length in bars",
+        group="music",
+        in_request=True,
+        in_sidecar=True,
+    )
+    continue_from: Path | None = _option(
+        PATH,
+        None,
+        "a clip to go on from: the new one has its bars first, and --bars in all",
+        places=("render",),
+        flag="--continue",
+        metavar="CLIP",
+        default_text="a new beginning",
+        group="music",
+    )
+    tempo_bpm: Fraction | Literal["auto"] | None = _option(
+        TEMPO_OR_AUTO,
+        None,
+        "tempo of the clip in beats per minute; auto: the melody's own",
         places=("render", "osc"),
         flag="--tempo",
         metavar="BPM",
@@ -221,6 +222,25 @@ class Options:
         group="music",
         in_sidecar=True,
     )
+    melody_from: MelodyFrom = _option(
+        one_of(*get_args(MelodyFrom)),
+        "auto",
+        "what of a recording leads: its strongest pitch class at each step, or the notes that were "
+        "meant; auto: the notes where it is a single voice",
+        places=("render", "file", "preset", "osc"),
+        metavar="WHAT",
+        group="music",
+        in_sidecar=True,
+    )
+    quantize: float = _option(
+        numbers(0, 1),
+        0.0,
+        "how far the onsets of a recording's notes are pulled to the sixteenth grid; 1: onto it",
+        places=("render", "file", "preset", "osc"),
+        metavar="X",
+        group="music",
+        in_sidecar=True,
+    )
     melody_start: str | None = _option(
         PART_START,
         None,
@@ -252,10 +272,19 @@ class Options:
         group="music",
         in_sidecar=True,
     )
+    stems: Stems = _option(
+        one_of(*get_args(Stems)),
+        "auto",
+        "leave drums and bass out of a melody that is a mix; needs the extra stems",
+        places=("render", "osc"),
+        metavar="WHEN",
+        group="music",
+        in_sidecar=True,
+    )
     key: str | None = _option(
         KEY,
         None,
-        "key and mode, for the prompt",
+        "key and mode, for the prompt and a recording's doubtful notes; auto: the melody's own",
         places=("render", "osc"),
         metavar="KEY",
         default_text="none",
@@ -268,6 +297,37 @@ class Options:
         "the checkpoint: pocket, a folder, or a Hugging Face id",
         places=("render", "run", "file"),
         metavar="MODEL",
+        group="model",
+    )
+    decoder: str | None = _option(
+        text(4096),
+        None,
+        "a decoder that was trained apart, in place of the model's own: a folder or a Hugging Face "
+        "id",
+        places=("render", "run", "file"),
+        metavar="MODEL",
+        default_text="the model's",
+        example='"~/Models/my-decoder"',
+        group="model",
+        in_sidecar=True,
+    )
+    engine: str = _option(
+        ENGINE,
+        LOCAL_ENGINE,
+        "where clips are made: on this machine, or by a server that `melody-bridge serve` runs",
+        places=("render", "run", "file"),
+        metavar="URL|local",
+        group="model",
+    )
+    engine_token_file: Path | None = _option(
+        PATH,
+        None,
+        "a file that holds the token for a remote engine, and that only you can read; the variable "
+        "MELODY_BRIDGE_ENGINE_TOKEN comes before it",
+        places=("render", "run", "file"),
+        metavar="FILE",
+        default_text="no token",
+        example='"~/.config/melody-bridge/engine.token"',
         group="model",
     )
     seed: int | None = _option(
@@ -403,10 +463,20 @@ class Options:
                 f"unconditional follows neither melody nor prompt, but {' and '.join(given)} "
                 "came with it: leave one of the two out"
             )
-        if not self.unconditional and not given:
+        if not self.unconditional and not given and self.continue_from is None:
             raise BadArgument(
                 "there is nothing to go by: name a melody file, a prompt or a preset, "
-                "or ask for unconditional"
+                "a clip to continue, or ask for unconditional"
+            )
+        if self.raw_seconds is not None and self.continue_from is not None:
+            raise BadArgument(
+                "continue: the result has whole bars; give its length in bars, not in seconds or "
+                "tokens"
+            )
+        if self.seconds is not None and self.max_new_tokens is not None:
+            raise BadArgument(
+                f"seconds {self.seconds:g} and max_new_tokens {self.max_new_tokens} are both the "
+                "length: leave one of the two out"
             )
         parts = ("track", "melody_start", "melody_length", "trim")
         idle = [OPTIONS[name].flag for name in parts if getattr(self, name)]
@@ -420,6 +490,26 @@ class Options:
                 f"seed {self.seed} with {self.variations} variations goes past {MAX_SEED}: "
                 "each variation takes the next seed"
             )
+
+    @property
+    def asked_tempo_bpm(self) -> Fraction | None:
+        """The clip's tempo where it was asked for as a number."""
+        return self.tempo_bpm if isinstance(self.tempo_bpm, Fraction) else None
+
+    @property
+    def asked_key(self) -> str | None:
+        """The key where it was named."""
+        return None if self.key == FROM_MELODY else self.key
+
+    @property
+    def raw_seconds(self) -> float | None:
+        """Length of a raw clip, at least: of tokens, the last few finish the last step.
+
+        None: the clip has bars.
+        """
+        if self.max_new_tokens is not None:
+            return (self.max_new_tokens - LONGEST_DELAY) / TOKENS_A_SECOND
+        return self.seconds
 
     def request_values(self) -> dict[str, Any]:
         """The values that the engine's request takes unchanged, by its field names."""
@@ -524,8 +614,8 @@ class RunOptions:
     count_in_bars: int = _option(
         ints(0, 4),
         0,
-        "bars that the daemon's own clock counts in before its first beat",
-        places=("run", "file"),
+        "bars that the daemon's own clock counts in, also before a recording while nothing plays",
+        places=("run", "file", "session"),
         metavar="N",
     )
     output: str | int | None = _option(
@@ -543,6 +633,20 @@ class RunOptions:
         default_text="as the output's driver says",
         example="12.5",
     )
+    metronome: bool = _option(
+        SWITCH,
+        False,
+        "click on every beat while the clock plays; needs an output",
+        places=("run", "file"),
+        default_text="only in a count-in",
+    )
+    metronome_gain_db: float = _option(
+        numbers(-60, 0),
+        -9.0,
+        "level of a click's peak",
+        places=("run", "file"),
+        metavar="DB",
+    )
     quantum: Quantum = _option(
         QUANTUM,
         ONE_BAR,
@@ -554,9 +658,59 @@ class RunOptions:
     resume: bool = _option(
         SWITCH,
         False,
-        "go on with the last live loop of the clips folder, once the clock plays",
+        "go on with the live loops of the clips folder, once the clock plays",
         places=("run",),
         default_text="begin with silence",
+    )
+    host: Literal["none", "ardour"] = _option(
+        one_of("none", "ardour"),
+        "none",
+        "the DAW that gets the clips, where it needs more than OSC messages",
+        places=("run", "file"),
+        metavar="NAME",
+    )
+    ardour_port: int = _option(
+        ints(1, 65_535),
+        3819,
+        "the port of Ardour's Open Sound Control",
+        places=("run", "file"),
+        metavar="N",
+    )
+    ardour_place: Literal["slot", "region"] = _option(
+        one_of("slot", "region"),
+        "slot",
+        "where Ardour gets a clip: in the next free cue slot, or on the timeline at the next bar "
+        "line",
+        places=("run", "file"),
+        metavar="PLACE",
+    )
+    ardour_launch: bool = _option(
+        SWITCH,
+        False,
+        "launch each clip that comes into a cue slot of Ardour's",
+        places=("run", "file"),
+        default_text="off",
+    )
+    hotkeys: bool = _option(
+        SWITCH,
+        False,
+        "take hotkeys while any program has the focus; config.toml says which",
+        places=("run", "file"),
+        default_text="off",
+    )
+    hotkey_capture: Chord | str = _hotkey(
+        "<ctrl>+<alt>+c", "records and, pressed again or held and released, renders"
+    )
+    hotkey_last: Chord | str = _hotkey("<ctrl>+<alt>+b", "takes the last bars and renders them")
+    hotkey_play: Chord | str = _hotkey("<ctrl>+<alt>+p", "plays the newest clip, or stops it")
+    hotkey_next: Chord | str = _hotkey("<ctrl>+<alt>+n", "plays its next variation")
+    hotkey_keep: Chord | str = _hotkey("<ctrl>+<alt>+k", "keeps the variation")
+    hotkey_panic: Chord | str = _hotkey("<ctrl>+<alt>+x", "silences and stops everything")
+    hotkey_answer: Literal["notification", "sound", "none"] = _option(
+        one_of("notification", "sound", "none"),
+        "notification",
+        "what says that a hotkey was heard: a notification, or a click on the output",
+        places=("file",),
     )
     source: MelodySource = _option(
         one_of(*get_args(MelodySource)),
@@ -591,16 +745,46 @@ class RunOptions:
         default_text="Music/Melody Bridge in the home folder",
         example='"~/Music/Melody Bridge"',
     )
+    takes_days: int = _option(
+        ints(0, 36_500),
+        30,
+        "days that a take stays after the last clip that follows it, unless one is kept; 0: always",
+        places=("run", "file"),
+        metavar="N",
+    )
     model: str = _shared("model")
+    decoder: str | None = _shared("decoder")
+    engine: str = _shared("engine")
+    engine_fallback: Literal["none", "local"] = _option(
+        one_of("none", "local"),
+        "none",
+        "what makes clips while the server is gone: nothing, or `model` on this machine",
+        places=("run", "file"),
+        metavar="none|local",
+    )
+    engine_token_file: Path | None = _shared("engine_token_file")
     device: str = _shared("device")
     sample_rate: int = _shared("sample_rate")
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_fields(self)
+        chords = self.hotkey_chords()
+        for action, chord in chords.items():
+            same = [other for other in chords if other != action and chords[other] == chord]
+            if same:
+                raise BadArgument(
+                    f"{HOTKEY_PREFIX}{action} and {HOTKEY_PREFIX}{same[0]} are both {chord}: "
+                    "choose another chord for one, or none"
+                )
+
+    def hotkey_chords(self) -> dict[HotkeyAction, Chord]:
+        """The chord of each action that has one."""
+        values = {action: getattr(self, f"{HOTKEY_PREFIX}{action}") for action in HOTKEY_ACTIONS}
+        return {action: chord for action, chord in values.items() if chord != NO_CHORD}
 
 
-def _entries(*tables: type[Options] | type[RunOptions]) -> Iterator[Option]:
+def _entries(*tables: type[Options | RunOptions | SketchOptions]) -> Iterator[Option]:
     for table in tables:
         for each in fields(table):
             if "option" in each.metadata:
@@ -616,7 +800,9 @@ def _entries(*tables: type[Options] | type[RunOptions]) -> Iterator[Option]:
                 )
 
 
-OPTIONS: Mapping[str, Option] = {option.name: option for option in _entries(Options, RunOptions)}
+OPTIONS: Mapping[str, Option] = {
+    option.name: option for option in _entries(Options, RunOptions, SketchOptions)
+}
 """Every option by its name."""
 
 
@@ -639,6 +825,8 @@ def read_value(name: str, raw: object) -> Any:
 def merge(*layers: Mapping[str, Any]) -> Options:
     """Options from layers of raw values by field name, the strongest first; None: not given.
 
+    Bars, seconds and tokens are one setting: the strongest layer that has one of them decides.
+
     Raises:
         BadArgument: a value cannot be read or is out of range, a name is unknown, or two values
             contradict each other.
@@ -649,22 +837,56 @@ def merge(*layers: Mapping[str, Any]) -> Options:
 def merge_run(*layers: Mapping[str, Any]) -> RunOptions:
     """The daemon's options from layers of raw values by name, strongest first; None: not given.
 
+    The screen's options are ignored.
+
     Raises:
         BadArgument: a value cannot be read or is out of range, or a name is unknown.
     """
     values = _merged(layers)
-    own = {each.name for each in fields(RunOptions)}
-    defaults = {name: values.pop(name) for name in tuple(values) if name not in own}
-    return RunOptions(**values, defaults=defaults)
+    own = {each.name for each in fields(RunOptions)} & values.keys()
+    requests = {each.name for each in fields(Options)} & values.keys() - own
+    return RunOptions(
+        **{name: values[name] for name in own},
+        defaults={name: values[name] for name in values if name in requests},
+    )
+
+
+def merge_sketch(*layers: Mapping[str, Any]) -> SketchOptions:
+    """The screen's options from layers of raw values by name, strongest first; None: not given.
+
+    Other options are ignored.
+
+    Raises:
+        BadArgument: a value cannot be read or is out of range, a name is unknown, or a key has two
+            meanings.
+    """
+    values = _merged(layers)
+    own = {each.name for each in fields(SketchOptions)} & values.keys()
+    return SketchOptions(**{name: values[name] for name in own})
 
 
 def _merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for layer in layers:
-        for name, raw in layer.items():
-            if raw is not None and name not in values:
+        given = {name: raw for name, raw in layer.items() if raw is not None}
+        _check_raw(given)
+        lengths = {"bars", *RAW_LENGTHS}
+        settled = values.keys() | (lengths if values.keys() & lengths else set())
+        for name, raw in given.items():
+            if name not in settled:
                 values[name] = read_value(name, raw)
     return values
+
+
+def _check_raw(given: Mapping[str, Any]) -> None:
+    """Check that one layer has nothing beside a raw clip's length that is for clips of bars."""
+    length = next((name for name in RAW_LENGTHS if name in given), None)
+    other = next((name for name in FITTED if name in given), None)
+    if length is not None and other is not None:
+        raise BadArgument(
+            f"{length} {given[length]} makes a raw clip, as the model gives it at 32000 Hz, and "
+            f"{other} {given[other]} is for a clip of bars: leave one of the two out"
+        )
 
 
 def _check_fields(options: Options | RunOptions) -> None:

@@ -10,11 +10,13 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from bridge.commands import FROM_MELODY
+from bridge.config.chords import Chord, read_chord
 from bridge.errors import BadArgument
 from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, QUANTA, Meter, Quantum, parse_tempo
 
@@ -33,6 +35,10 @@ NO_OUTPUT = "none"
 """The name of the output that plays nothing."""
 MIDI_WORDS = ("auto", "jack", "none")
 """Selections of MIDI ports that are no names."""
+NO_CHORD = "none"
+"""The chord of an action that has no hotkey."""
+LOCAL_ENGINE = "local"
+"""In place of a server's address: the engine on this machine."""
 DEFAULT_DEVICE = "default"
 """The name of the system's default device, which is None as a value."""
 
@@ -50,6 +56,7 @@ class Reader:
         limits: the lowest and the highest number, both integers where only whole numbers are
             permitted; None for other kinds.
         choices: the words to choose from; empty for other kinds.
+        words: the words that may come in place of a number.
     """
 
     read: Callable[[str, object], Any]
@@ -57,6 +64,7 @@ class Reader:
     range: str = ""
     limits: tuple[int, int] | tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
     def __call__(self, name: str, raw: object) -> Any:
         """Read a value.
@@ -110,6 +118,15 @@ def _tempo(name: str, raw: object) -> Fraction:
         return parse_tempo(raw)  # type: ignore[arg-type]
     except BadArgument as error:
         raise BadArgument(str(error).replace("tempo", name, 1)) from error
+
+
+def _tempo_or_auto(name: str, raw: object) -> Fraction | str:
+    if isinstance(raw, str) and raw.strip().lower() == FROM_MELODY:
+        return FROM_MELODY
+    try:
+        return _tempo(name, raw)
+    except BadArgument as error:
+        raise BadArgument(f"{error}, or {FROM_MELODY}") from error
 
 
 def _meter(name: str, raw: object) -> Meter:
@@ -180,6 +197,34 @@ def _length(name: str, raw: object) -> str:
     return part
 
 
+NAMED_KEYS = (
+    *("space", "enter", "tab", "shift+tab", "backspace", "delete", "insert", "home", "end"),
+    *("pageup", "pagedown", "up", "down", "left", "right"),
+    *(f"f{number}" for number in range(1, 13)),
+    *(f"ctrl+{letter}" for letter in "abdefgklnopqrstuvwxyz"),
+)
+"""Keys that are no character.
+
+A terminal sends tab as ctrl+i, and enter as ctrl+m or ctrl+j. Escape leaves, and ctrl+c quits.
+"""
+
+
+def _keys(name: str, raw: object) -> str:
+    words = raw.split() if isinstance(raw, str) else ()
+    if not words:
+        raise BadArgument(f"{name} {raw!r}: write a key, such as t, space or ctrl+r")
+    keys = [word if len(word) == 1 else word.lower() for word in words]
+    for key in keys:
+        if key not in NAMED_KEYS and not (len(key) == 1 and key.isprintable()):
+            raise BadArgument(
+                f"{name} {key!r}: write a character, or one of {', '.join(NAMED_KEYS[:15])}, "
+                "f1 to f12, or ctrl+ and a letter that a terminal sends as itself"
+            )
+        if keys.count(key) > 1:
+            raise BadArgument(f"{name}: {key!r} is there twice; name each key once")
+    return " ".join(keys)
+
+
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -202,10 +247,14 @@ _KEY = re.compile(r"([A-Ga-g])(#|♯|b|♭| sharp| flat)? ?([A-Za-z]*)")
 
 def _key(name: str, raw: object) -> str:
     text = " ".join(raw.replace("-", " ").split()) if isinstance(raw, str) else ""
+    if text.lower() == FROM_MELODY:
+        return FROM_MELODY
     match = _KEY.fullmatch(text)
     mode = _SHORT_MODES.get(match[3], match[3].lower()) if match else ""
     if match is None or mode not in _MODES:
-        raise BadArgument(f"{name} {raw!r}: write a note and a mode, such as A minor or Eb major")
+        raise BadArgument(
+            f"{name} {raw!r}: write a note and a mode, such as A minor or Eb major; or auto"
+        )
     accidental = match[2] or ""
     return f"{match[1].upper()}{_ACCIDENTALS.get(accidental, accidental)} {mode}"
 
@@ -213,6 +262,15 @@ def _key(name: str, raw: object) -> str:
 def _device(name: str, raw: object) -> str:
     if not isinstance(raw, str) or not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?|mps", raw):
         raise BadArgument(f"{name} {raw!r}: write auto, cpu, cuda, cuda:N or mps")
+    return raw
+
+
+def _engine(name: str, raw: object) -> str:
+    if raw == LOCAL_ENGINE:
+        return LOCAL_ENGINE
+    shape = r"https?://(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:[0-9]{1,5})?(/[\w./-]*)?"
+    if not isinstance(raw, str) or not re.fullmatch(shape, raw, re.ASCII):
+        raise BadArgument(f"{name} {raw!r}: write local, or an address such as http://gpu-box:8000")
     return raw
 
 
@@ -252,6 +310,19 @@ def _midi_output(name: str, raw: object) -> str:
     return port
 
 
+def _chord(name: str, raw: object) -> Chord | str:
+    if isinstance(raw, Chord):
+        return raw
+    if not isinstance(raw, str):
+        raise BadArgument(f"{name} {raw!r}: write a chord, such as <ctrl>+<alt>+c, or none")
+    if raw.strip().lower() == NO_CHORD:
+        return NO_CHORD
+    try:
+        return read_chord(raw)
+    except BadArgument as error:
+        raise BadArgument(str(error).replace("chord", name, 1)) from error
+
+
 def _input_channels(name: str, raw: object) -> tuple[int, ...] | str:
     if isinstance(raw, str):
         if raw.strip().lower() == AUTO_CHANNEL:
@@ -289,10 +360,15 @@ TEMPO = Reader(
     f"{MIN_TEMPO_BPM} to {MAX_TEMPO_BPM}",
     (float(MIN_TEMPO_BPM), float(MAX_TEMPO_BPM)),
 )
+TEMPO_OR_AUTO = replace(
+    TEMPO, read=_tempo_or_auto, range=f"{TEMPO.range}, or {FROM_MELODY}", words=(FROM_MELODY,)
+)
 METER = Reader(_meter, "text", "such as 4/4 or 7/8")
 SWITCH = Reader(_switch, "switch")
 PROMPT = Reader(_prompt, "text", f"up to {MAX_PROMPT_CHARACTERS} characters")
-KEY = Reader(_key, "text", "such as A minor or Eb major")
+KEY = Reader(_key, "text", "such as A minor or Eb major; auto")
+KEYS = Reader(_keys, "text", "keys such as `t`, `space` or `ctrl+r`")
+ENGINE = Reader(_engine, "text", "local, or http:// or https:// and a host, such as gpu-box:8000")
 DEVICE = Reader(_device, "text", "auto, cpu, cuda, cuda:N or mps")
 PART_START = Reader(_part, "text", "seconds such as 1.5, or bars such as 4bars")
 PART_LENGTH = Reader(_length, "text", "seconds such as 1.5, or bars such as 4bars")
@@ -305,4 +381,5 @@ INPUT_CHANNELS = Reader(
 )
 MIDI = Reader(_midi, "text", "auto, a name, part of one, jack, or none")
 MIDI_OUTPUT = Reader(_midi_output, "text", "a name, part of one, jack, or none")
+CHORD = Reader(_chord, "text", "such as <ctrl>+<alt>+c or <f9>; none")
 FOLDERS = Reader(_folders, "paths", "absolute folders")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from difflib import get_close_matches
+from fractions import Fraction
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 from bridge.commands import (
+    HOTKEY_ACTIONS,
     LAYERS,
     PROTOCOL,
     RANDOM_SEED,
+    BeatReached,
     Cancel,
     CaptureChanged,
     CaptureFile,
@@ -19,10 +22,12 @@ from bridge.commands import (
     CaptureNotes,
     CaptureStart,
     CaptureStop,
+    ClipMarked,
     ClipReady,
     ClipSettings,
     ClockChanged,
     Command,
+    DefaultsChanged,
     Discard,
     Done,
     EngineChanged,
@@ -31,32 +36,45 @@ from bridge.commands import (
     Generate,
     HaltClock,
     Hello,
+    Hotkey,
     InputChanged,
+    Keep,
+    LayerChanged,
     Level,
     ListClips,
+    ListNotes,
     ListPresets,
     LoopChanged,
     LoopClear,
+    LoopDelivery,
     LoopFreeze,
     LoopOverdub,
+    LoopPlaying,
     LoopRedo,
     LoopSet,
     LoopStart,
     LoopStop,
     LoopUndo,
+    MetronomeChanged,
     MuteLayer,
+    NoteListed,
+    OutputChanged,
     Panic,
     Ping,
+    Pitch,
     Play,
     Pong,
     PresetListed,
     Progress,
+    QueueChanged,
     Remark,
+    RequestBegun,
     ResetDefaults,
     Restore,
     SelectClock,
     SetDefaults,
     SetLayerGain,
+    SetMetronome,
     StartClock,
     StopPlaying,
     Subscribe,
@@ -65,20 +83,25 @@ from bridge.commands import (
     UnsetDefaults,
     Unsubscribe,
 )
-from bridge.config import MAX_SEED, MAX_VARIATIONS, options_in
+from bridge.config import MAX_SEED, MAX_VARIATIONS, Option, options_in
 from bridge.control.arguments import (
     SHOWN_CHARACTERS,
     Reader,
     between,
     client_name,
+    clip_name,
     exact,
     identifier,
     integer,
+    number,
     number_option,
+    one_of,
     optional_identifier,
     path,
     switch,
+    tempo,
     text_option,
+    word_of,
 )
 from bridge.control.packets import Argument, Uncut
 from bridge.errors import BadArgument, UnknownAddress
@@ -179,36 +202,90 @@ def event_message(event: Event) -> tuple[str, tuple[int | float | str, ...]]:
 
     Fields after those of the table are not sent.
     """
+    if isinstance(event, DefaultsChanged):
+        return _DEFAULTS, tuple(_pairs(event.settings))
     address, types = _EVENTS[type(event)]
     values = zip(types, astuple(event), strict=False)
     return address, tuple(of_type(value) for of_type, value in values)
 
 
+def read_event(address: str, arguments: Sequence[Argument]) -> Event | None:
+    """The event of a message: what `event_message` writes, read back.
+
+    Further arguments are ignored, as a newer daemon may send them, and one that is missing at the
+    end has the event's own default.
+
+    Returns:
+        None: the message is no event of this protocol, or not of its form.
+    """
+    try:
+        if address == _DEFAULTS:
+            return DefaultsChanged(ClipSettings(**_read_pairs(_SESSION, arguments)))
+        kind = _KINDS[address]
+        _, types = _EVENTS[kind]
+        return kind(*(_read_as(of, value) for of, value in zip(types, arguments, strict=False)))
+    except (BadArgument, KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
 def is_carried(event: Event) -> bool:
     """Whether the protocol has an address for the event."""
-    return type(event) in _EVENTS
+    return isinstance(event, DefaultsChanged) or type(event) in _EVENTS
+
+
+def _pairs(settings: ClipSettings) -> Iterator[int | float | str]:
+    """The settings as keys and values, as `/bridge/set` takes them."""
+    for name, value in settings.values.items():
+        yield name
+        yield float(value) if isinstance(value, Fraction) else _plain(value)
+
+
+def _plain(value: Any) -> int | float | str:
+    if isinstance(value, int | float):
+        return int(value) if isinstance(value, bool) else value
+    return str(value)
+
+
+def _read_as(of_type: Callable[[Any], int | float | str], value: Argument) -> Any:
+    # A float32 is the shortest decimal that gives it, as in commands.
+    return float(number("value", value)) if of_type is float else of_type(value)
 
 
 _EVENTS: Mapping[type[Event], tuple[str, tuple[Callable[[Any], int | float | str], ...]]] = {
     Hello: ("/bridge/hello", (str, int, str, str, str, Uncut)),
     Pong: ("/bridge/pong", (str,)),
     EngineChanged: ("/bridge/engine", (str, str)),
-    InputChanged: ("/bridge/input", (str, str, int)),
-    LoopChanged: ("/bridge/loop", (Uncut, str, str, int, int, str)),
-    CaptureChanged: ("/bridge/capture", (Uncut, str, float, float)),
+    InputChanged: ("/bridge/input", (str, str, int, str)),
+    OutputChanged: ("/bridge/output", (str, str, int, str)),
+    LayerChanged: ("/bridge/layer", (int, str, str, str, float, int)),
+    MetronomeChanged: ("/bridge/metronome", (int, float)),
+    LoopChanged: (
+        "/bridge/loop",
+        (Uncut, str, str, int, int, str, int, str, str, Uncut, int, int, int),
+    ),
+    RequestBegun: ("/bridge/request", (Uncut, str)),
+    QueueChanged: ("/bridge/queue", (int,)),
+    CaptureChanged: ("/bridge/capture", (Uncut, str, float, float, int, int)),
     Level: ("/bridge/level", (float, float)),
+    Pitch: ("/bridge/pitch", (int, float, float)),
     Progress: ("/bridge/progress", (Uncut, float, float)),
     ClipReady: (
         "/bridge/clip",
-        (Uncut, int, int, Uncut, int, float, int, float, int, int, int, str),
+        (Uncut, int, int, Uncut, int, float, int, float, int, int, int, str, str),
     ),
+    ClipMarked: ("/bridge/mark", (Uncut, int, str, Uncut)),
     PresetListed: ("/bridge/preset", (Uncut, int, int, str, str)),
+    NoteListed: ("/bridge/note", (Uncut, int, int, float, int, float, float, int)),
     Remark: ("/bridge/remark", (Uncut, str)),
     Done: ("/bridge/done", (Uncut, int)),
     Failed: ("/bridge/error", (Uncut, Uncut, str)),
     ClockChanged: ("/bridge/clock", (str, float, int, int, int)),
+    BeatReached: ("/bridge/beat", (int,)),
 }
 """The address of each event that OSC carries, and the types of its fields, in their order."""
+_KINDS: Mapping[str, type[Event]] = {address: kind for kind, (address, _) in _EVENTS.items()}
+_DEFAULTS = "/bridge/settings"
+"""The address of the session's settings, whose arguments are the keys and values that are set."""
 
 
 def _hint(word: str, known: Iterable[str], prefix: str = "") -> str:
@@ -285,14 +362,23 @@ def _denominator(name: str, raw: Argument) -> int:
 
 
 def _read_notes(arguments: Sequence[Argument]) -> dict[str, Any]:
-    if len(arguments) % len(_NOTE):
+    """Read notes: three values each, and at the end, after a word, the velocity of each."""
+    end = arguments.index(_VELOCITY) if _VELOCITY in arguments else len(arguments)
+    values, velocities = arguments[:end], arguments[end + 1 :]
+    if len(values) % len(_NOTE):
         raise BadArgument(
-            f"{len(arguments)} values do not make whole notes: send {' '.join(_NOTE)} for each"
+            f"{len(values)} values do not make whole notes: send {' '.join(_NOTE)} for each"
         )
+    count = len(values) // len(_NOTE)
+    if end < len(arguments) and len(velocities) != count:
+        raise BadArgument(f"{len(velocities)} velocities for {count} notes: send one for each")
     notes = []
-    for start in range(0, len(arguments), len(_NOTE)):
-        values = zip(_NOTE.items(), arguments[start:], strict=False)
-        notes.append(Note(**{name: read(name, value) for (name, read), value in values}))
+    for index in range(count):
+        of_note = zip(_NOTE.items(), values[index * len(_NOTE) :], strict=False)
+        fields = {name: read(name, value) for (name, read), value in of_note}
+        if velocities:
+            fields[_VELOCITY] = integer(1, 127)(_VELOCITY, velocities[index])
+        notes.append(Note(**fields))
     return {"notes": tuple(notes)}
 
 
@@ -314,7 +400,9 @@ def _capture_file(
 
 
 def _generate(id: str, melody: str | None = None, **settings: Any) -> Generate:
-    return Generate(id, ClipSettings(**settings), melody)
+    # `continue` is no name in Python.
+    continue_from = settings.pop(_CONTINUE, None)
+    return Generate(id, ClipSettings(**settings), melody, continue_from)
 
 
 def _loop(
@@ -324,52 +412,70 @@ def _loop(
     quick: bool | None = None,
     **values: Any,
 ) -> LoopStart | LoopSet:
-    settings = {name: values[name] for name in values if name not in _LAYER}
-    layer = {name: values[name] for name in values if name in _LAYER}
-    return make(id, ClipSettings(**settings), follow=follow, quick=quick, **layer)
+    settings = {name: values[name] for name in values if name not in _PLACE}
+    place = {name: values[name] for name in values if name in _PLACE}
+    return make(id, ClipSettings(**settings), follow=follow, quick=quick, **place)
 
 
 def _set_defaults(**settings: Any) -> SetDefaults:
     return SetDefaults(ClipSettings(**settings))
 
 
+_VELOCITY = "velocity"
 _NOTE: Mapping[str, Reader] = {
     "start_beat": exact(0, MAX_BEAT),
     "pitch": integer(0, 127),
     "length_beats": exact(SHORTEST, MAX_BEAT),
 }
 _METER: Mapping[str, Reader] = {"numerator": integer(1, 99), "denominator": _denominator}
-_SETTINGS: Mapping[str, Reader] = {
-    **{
+
+
+def _readers(options: Iterable[Option]) -> dict[str, Reader]:
+    """The reader of each option, by its name."""
+    return {
         option.name: text_option if option.reader.kind == "text" else number_option
-        for option in options_in("osc")
-    },
+        for option in options
+    }
+
+
+_SETTINGS: Mapping[str, Reader] = {
+    **_readers(options_in("osc")),
     **_METER,
     "seed": integer(RANDOM_SEED, MAX_SEED),
 }
 """The options of the table that OSC may set; a meter comes as two numbers, a seed may be random."""
 _SOURCE: Mapping[str, Reader] = {"source": text_option}
 """What a capture takes."""
+_STEMS: Mapping[str, Reader] = {"stems": text_option}
+"""What clips of a capture do with a mix."""
 _SESSION: Mapping[str, Reader] = {
     **_SETTINGS,
-    **{option.name: text_option for option in options_in("session")},
+    **_readers(options_in("session")),
+    "tempo_bpm": tempo,
     "tempo_lock": switch,
 }
-"""The settings of the session: a request's, what captures take, and the lock of its tempo."""
+"""The settings of the session: a request's, what captures take, and the lock of its tempo.
+
+Its tempo is that of its clock, and so a number.
+"""
 _FILE: Mapping[str, Reader] = {
     "start_seconds": between(0, MAX_FILE_SECONDS),
     "length_seconds": between(SHORTEST, MAX_FILE_SECONDS),
-    "tempo_bpm": number_option,
+    "tempo_bpm": tempo,
     **_METER,
     "wrap": switch,
     "track": text_option,
+    **_STEMS,
 }
+_CONTINUE = "continue"
 _ID: Mapping[str, Reader] = {"id": identifier}
 _PORT: Mapping[str, Reader] = {"port": integer(1, 65_535)}
 _BARS: Mapping[str, Reader] = {"bars": number_option}
 _LAYER: Mapping[str, Reader] = {"layer": integer(1, LAYERS)}
 _LOOP: Mapping[str, Reader] = {"follow": switch, "quick": switch}
 """How a loop goes on."""
+_PLACE: Mapping[str, Reader] = {**_LAYER, "deliver": one_of(*get_args(LoopDelivery))}
+"""What plays a loop, and where."""
 _INDEX: Mapping[str, Reader] = {"index": integer(0, MAX_VARIATIONS - 1)}
 
 _FORMS: Mapping[str, _Form] = {
@@ -379,7 +485,7 @@ _FORMS: Mapping[str, _Form] = {
     "/bridge/transport": _Form(
         _transport,
         {
-            "tempo_bpm": number_option,
+            "tempo_bpm": tempo,
             "beat": between(-MAX_BEAT, MAX_BEAT),
             "is_playing": switch,
             **_METER,
@@ -393,19 +499,33 @@ _FORMS: Mapping[str, _Form] = {
     "/bridge/set": _Form(_set_defaults, keys=_SESSION),
     "/bridge/unset": _Form(UnsetDefaults, rest=_keys),
     "/bridge/reset": _Form(ResetDefaults),
-    "/bridge/capture/start": _Form(CaptureStart, _ID, _BARS, _SOURCE),
+    "/bridge/capture/start": _Form(
+        CaptureStart, _ID, _BARS, {**_SOURCE, "count_in_bars": number_option, **_STEMS}
+    ),
     "/bridge/capture/stop": _Form(CaptureStop, _ID),
-    "/bridge/capture/last": _Form(CaptureLast, {**_ID, **_BARS}, keys=_SOURCE),
+    "/bridge/capture/last": _Form(CaptureLast, {**_ID, **_BARS}, keys={**_SOURCE, **_STEMS}),
     "/bridge/capture/file": _Form(_capture_file, {**_ID, "path": path}, keys=_FILE),
     "/bridge/capture/notes": _Form(CaptureNotes, {**_ID, **_BARS}, rest=_read_notes),
-    "/bridge/generate": _Form(_generate, _ID, keys={**_SETTINGS, "melody": optional_identifier}),
+    "/bridge/generate": _Form(
+        _generate,
+        _ID,
+        keys={
+            **_SETTINGS,
+            **_readers(options_in("request")),
+            "melody": optional_identifier,
+            _CONTINUE: path,
+        },
+    ),
     "/bridge/cancel": _Form(Cancel, _ID),
     "/bridge/discard": _Form(Discard, _ID, _INDEX),
     "/bridge/restore": _Form(Restore, _ID, _INDEX),
+    "/bridge/keep": _Form(Keep, _ID, _INDEX),
+    "/bridge/unkeep": _Form(partial(Keep, is_kept=False), _ID, _INDEX),
     "/bridge/presets": _Form(ListPresets, _ID),
     "/bridge/clips": _Form(ListClips, _ID),
+    "/bridge/notes": _Form(ListNotes, _ID),
     "/bridge/loop/start": _Form(
-        partial(_loop, LoopStart), _ID, keys={**_SETTINGS, **_LAYER, **_LOOP}
+        partial(_loop, LoopStart), _ID, keys={**_SETTINGS, **_PLACE, **_LOOP}
     ),
     "/bridge/loop/set": _Form(partial(_loop, LoopSet), _ID, keys={**_SETTINGS, **_LOOP}),
     "/bridge/loop/stop": _Form(LoopStop, _ID, {"now": switch}),
@@ -414,11 +534,18 @@ _FORMS: Mapping[str, _Form] = {
     "/bridge/loop/freeze": _Form(LoopFreeze, _ID, {"is_frozen": switch}),
     "/bridge/loop/overdub": _Form(LoopOverdub, _ID),
     "/bridge/loop/clear": _Form(LoopClear, _ID),
+    "/bridge/loop/playing": _Form(
+        LoopPlaying,
+        {**_ID, "clip": clip_name},
+        {"next": clip_name, "at_beat": between(-1, MAX_BEAT)},
+    ),
     "/bridge/play": _Form(Play, _ID, {**_INDEX, **_LAYER}),
     "/bridge/stop": _Form(StopPlaying, {}, _LAYER),
     "/bridge/gain": _Form(
         SetLayerGain, {**_LAYER, "gain_db": between(LOWEST_GAIN_DB, HIGHEST_GAIN_DB)}
     ),
     "/bridge/mute": _Form(MuteLayer, {**_LAYER, "is_muted": switch}),
+    "/bridge/metronome": _Form(SetMetronome, {"is_on": switch}, {"gain_db": between(-60, 0)}),
+    "/bridge/hotkey": _Form(Hotkey, {"action": word_of(HOTKEY_ACTIONS)}),
     "/bridge/panic": _Form(Panic),
 }

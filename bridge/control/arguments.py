@@ -7,13 +7,14 @@ error message.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from bridge.config import read_value
+from bridge.config import OPTIONS, read_value
+from bridge.config.readers import TEMPO
 from bridge.control.packets import Argument
 from bridge.errors import BadArgument
 
@@ -21,6 +22,8 @@ Reader = Callable[[str, Argument], Any]
 """Called with an argument's name and value; raises a `BadArgument` that names both."""
 
 MAX_ID_CHARACTERS = 64
+MAX_NAME_CHARACTERS = 255
+"""Longest name of a file on all systems."""
 SHOWN_CHARACTERS = 60
 """Characters of a wrong text that an error message quotes."""
 _MAX_FLOAT32 = float(np.finfo(np.float32).max)
@@ -66,9 +69,25 @@ def switch(name: str, raw: Argument) -> bool:
     return bool(integer(0, 1)(name, raw))
 
 
+def word_of(words: Sequence[str]) -> Reader:
+    """A reader of one of these words."""
+
+    def read(name: str, raw: Argument) -> str:
+        if raw not in words:
+            raise BadArgument(f"{name} {_shown(raw)}: send {', '.join(words[:-1])} or {words[-1]}")
+        return str(raw)
+
+    return read
+
+
 def number_option(name: str, raw: Argument) -> Any:
-    """A number for an option of `config.Options`."""
-    return read_value(name, number(name, raw))
+    """A number for an option of `config.Options`, or a word that the option takes in its place."""
+    return read_value(name, raw if raw in OPTIONS[name].reader.words else number(name, raw))
+
+
+def tempo(name: str, raw: Argument) -> Any:
+    """A tempo in beats per minute."""
+    return TEMPO(name, number(name, raw))
 
 
 def text_option(name: str, raw: Argument) -> str | None:
@@ -95,6 +114,28 @@ def optional_identifier(name: str, raw: Argument) -> str | None:
 def client_name(name: str, raw: Argument) -> str:
     """A client's name: an id, or empty."""
     return optional_identifier(name, raw) or ""
+
+
+def one_of(*words: str) -> Reader:
+    """One of these words; None when it is empty."""
+
+    def read(name: str, raw: Argument) -> str | None:
+        value = text(name, raw)
+        if value and value not in words:
+            raise BadArgument(f"{name} {_shown(value)}: choose from {', '.join(words)}")
+        return value or None
+
+    return read
+
+
+def clip_name(name: str, raw: Argument) -> str | None:
+    """The name of a clip, a file's name without its suffix; None when it is empty."""
+    value = text(name, raw)
+    if len(value) > MAX_NAME_CHARACTERS or not (value.isprintable() or not value):
+        raise BadArgument(
+            f"{name} {_shown(value)}: send a clip's name, up to {MAX_NAME_CHARACTERS} characters"
+        )
+    return value or None
 
 
 def path(name: str, raw: Argument) -> str:

@@ -21,6 +21,8 @@ _NEWEST: Mapping[str, tuple[str, ...]] = {
     "/bridge/cancel": ("/bridge/generate",),
     "/bridge/discard": ("/bridge/generate",),
     "/bridge/restore": ("/bridge/generate",),
+    "/bridge/keep": ("/bridge/generate",),
+    "/bridge/unkeep": ("/bridge/generate",),
 }
 """Addresses that concern an earlier request, and the addresses that began it."""
 

@@ -31,6 +31,7 @@ from bridge.commands import (
     ListClips,
     ListPresets,
     LoopClear,
+    LoopPlaying,
     LoopStop,
     Panic,
     Ping,
@@ -79,7 +80,9 @@ MOST_NOTES_IDS = 64
 _HELLO = ""
 """The key of the answer to a subscription: no request's id is empty."""
 _ERROR_ADDRESS, _ = event_message(Failed("", "", ""))
-_UNLIMITED = (Transport, CaptureStop, Cancel, StopPlaying, LoopStop, LoopClear, Panic)
+_UNLIMITED = (
+    *(Transport, CaptureStop, Cancel, StopPlaying, LoopStop, LoopClear, LoopPlaying, Panic),
+)
 """Commands that cost little, come often, or must not be refused because of somebody's flood."""
 
 _COSTS: Mapping[type[Command], float] = {SetDefaults: 0.2}

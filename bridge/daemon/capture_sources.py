@@ -12,6 +12,7 @@ from bridge.capture.played import PlayedNotes
 from bridge.capture.sound import SoundSource
 from bridge.clock.session_time import SessionTime
 from bridge.commands import CaptureLast, CaptureStart, MelodySource
+from bridge.daemon.count_in import CountIn
 from bridge.errors import NoInput
 from bridge.soundcard.listener import Listener
 from bridge.soundcard.ring import Ring
@@ -26,6 +27,7 @@ class CaptureSources:
         input_latency_seconds: delay from when a sound is played to when it is captured.
         played: the notes that are played on MIDI inputs.
         source: gives what captures take that name no source.
+        count_in: before recordings.
     """
 
     def __init__(
@@ -36,19 +38,26 @@ class CaptureSources:
         input_latency_seconds: float,
         played: PlayedNotes,
         source: Callable[[], MelodySource],
+        count_in: CountIn,
     ) -> None:
         self._time = session_time
         self._listener, self._latency_seconds = listener, input_latency_seconds
-        self._played, self._source = played, source
+        self._played, self._source, self._count_in = played, source, count_in
 
     def begin(self, command: CaptureStart | CaptureLast, now_seconds: float) -> Capture:
         """Begin the capture of sound, of notes, or of both.
 
         Raises:
-            BadArgument, NotEnoughBars: as `capture.begin`.
+            BadArgument, NotEnoughBars: as `capture.begin`, and `CountIn.begin`.
             NoInput: nothing is there that could be recorded.
         """
         chosen, remarks = self._chosen(command)
+        ring = None if chosen == "midi" else self._ring()
+        notes = None if chosen == "sound" else self._notes()
+        # Now that something can be recorded: it may start the clock, which then counts.
+        count_in_bars = 0
+        if isinstance(command, CaptureStart):
+            count_in_bars = self._count_in.begin(command, now_seconds)
         session = (
             self._time.bar_lines,
             self._time.tempo_bpm(),
@@ -56,11 +65,11 @@ class CaptureSources:
             command.id,
         )
         sources: list[SoundSource | NoteSource] = []
-        if chosen != "midi":
-            sources.append(SoundSource(self._ring(), self._latency_seconds, *session))
-        if chosen != "sound":
-            sources.append(NoteSource(self._notes(), *session))
-        begun = [_begun(source, command, now_seconds) for source in sources]
+        if ring is not None:
+            sources.append(SoundSource(ring, self._latency_seconds, *session))
+        if notes is not None:
+            sources.append(NoteSource(notes, *session))
+        begun = [_begun(source, command, now_seconds, count_in_bars) for source in sources]
         capture = begun[0] if len(begun) == 1 else SoundOrNotes(*begun)
         capture.remarks = remarks
         if self._listener is not None and self._listener.state != "ready":
@@ -95,8 +104,11 @@ class CaptureSources:
 
 
 def _begun(
-    source: SoundSource | NoteSource, command: CaptureStart | CaptureLast, now_seconds: float
+    source: SoundSource | NoteSource,
+    command: CaptureStart | CaptureLast,
+    now_seconds: float,
+    count_in_bars: int,
 ) -> Capture:
     if isinstance(command, CaptureStart):
-        return capture_begin.start(source, command.bars, now_seconds)
+        return capture_begin.start(source, command.bars, now_seconds, count_in_bars=count_in_bars)
     return capture_begin.last(source, command.bars, now_seconds)

@@ -25,6 +25,7 @@ from bridge.commands import (
     Done,
     Failed,
     Remark,
+    Stems,
 )
 from bridge.daemon.bounded import Bounded
 from bridge.daemon.capture_sources import CaptureSources
@@ -40,6 +41,8 @@ from bridge.errors import (
     SilentMelody,
     UnknownMelody,
 )
+from bridge.melody import TranscribedNote
+from bridge.rendering.meant import notes_in_seconds
 from bridge.soundcard.level import LOWEST_DB, peak_db
 from bridge.soundcard.ring import Overwritten
 from bridge.timing import Take, beats_to_seconds, first_meter, first_tempo
@@ -67,10 +70,13 @@ class CaptureEntry:
     Attributes:
         take: the melody, or the error that ended the capture, once it has ended.
         path: the file that holds the melody; None: none yet.
+        stems: what its clips do with a mix; None: as they or the session say.
         recipe: fields about the capture for a clip's sidecar.
         remarks: what a person should know of the capture, a sentence each.
         running: the recording under way.
         notes: the notes of `capture/notes` so far, while more may come.
+        corrected: the notes of a recording, as a client has corrected them; None: as they are
+            heard.
         notes_seconds: when the newest of them came.
         bars: how many were asked for; 0: open.
         published_seconds: when the capture's state was last published.
@@ -79,10 +85,12 @@ class CaptureEntry:
     id: str
     take: asyncio.Future[Take]
     path: Path | None = None
+    stems: Stems | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     running: Capture | None = None
     notes: CaptureNotes | None = None
+    corrected: tuple[TranscribedNote, ...] | None = None
     notes_seconds: float = 0.0
     bars: int = 0
     published_seconds: float = 0.0
@@ -117,13 +125,23 @@ class CaptureRegistry:
         """Whether a capture records the input or played notes."""
         return any(entry.running is not None for entry in self._entries.values())
 
+    @property
+    def count_in_until(self) -> float | None:
+        """When the count-in of a recording ends, the last one; None: none is under way."""
+        ends = [
+            entry.running.count_in_until
+            for entry in self._entries.values()
+            if entry.running is not None and entry.running.count_in_until is not None
+        ]
+        return max(ends, default=None)
+
     def begin(
         self, command: CaptureStart | CaptureLast | CaptureFile | CaptureNotes, now_seconds: float
     ) -> None:
         """Begin a capture; replay its last state when it was begun before.
 
         More notes with the same id add to the earlier ones, until the capture is stopped or a
-        request renders from it.
+        request renders from it. Notes with the id of a recording correct it, likewise.
 
         Raises:
             BadArgument: the id belongs to another request, or takes no more notes.
@@ -135,7 +153,14 @@ class CaptureRegistry:
                 known.notes = joined_notes(known.notes, command)
                 known.notes_seconds = now_seconds
             except BadArgument as error:
+                if known.take.done():
+                    known.notes = None
+                    raise
                 self._fail(known, error)
+            return
+        if isinstance(command, CaptureNotes) and known is not None and _recording(known):
+            self._make_room_for_notes()
+            known.notes, known.notes_seconds = command, now_seconds
             return
         if isinstance(command, CaptureNotes):
             if known is None:
@@ -230,11 +255,12 @@ class CaptureRegistry:
                 entry.notes, entry.notes_seconds = command, now_seconds
                 self._publish(entry, "recording")
             case CaptureFile():
+                entry.stems = command.stems
                 self._publish(entry, "recording")
                 self._start_task(self._read(entry, command))
             case CaptureStart() | CaptureLast():
                 entry.running = self._sources.begin(command, now_seconds)
-                entry.bars = command.bars or 0
+                entry.bars, entry.stems = command.bars or 0, command.stems
                 self._publish(entry, entry.running.state)
                 self._update(entry, entry.running, now_seconds)
 
@@ -319,6 +345,9 @@ class CaptureRegistry:
         """Finish a capture with the notes so far."""
         notes, entry.notes = entry.notes, None
         assert notes is not None
+        if entry.take.done():
+            self._correct(entry, notes)
+            return
         try:
             take = take_of_notes(notes, first_meter(self._time.meter()))
         except SilentMelody as error:
@@ -326,6 +355,20 @@ class CaptureRegistry:
             return
         assert take.length_beats is not None
         self._finish(entry, take, self._seconds_of(take.length_beats))
+
+    def _correct(self, entry: CaptureEntry, notes: CaptureNotes) -> None:
+        """Let these notes lead in place of those that are heard in a recording.
+
+        That capture has ended, so the reply bypasses what is remembered of it.
+        """
+        take = entry.take.result()
+        tempo_bpm = first_tempo(take.tempo_bpm, self._time.tempo_bpm())
+        entry.corrected = (
+            notes_in_seconds(notes.notes, take.first_beat_seconds, tempo_bpm)
+            if notes.notes
+            else None
+        )
+        self._requests.reply(Done(entry.id, len(notes.notes)))
 
     def _seconds_of(self, beats: Fraction) -> float:
         """Length of notes in seconds, at the session's tempo."""
@@ -398,6 +441,14 @@ def client_of(id: str) -> str:
     return id.rpartition("-")[0]
 
 
+def _recording(entry: CaptureEntry) -> Waveform | None:
+    """The sound of a finished capture; None: it has none."""
+    if not entry.take.done() or entry.take.cancelled() or entry.take.exception() is not None:
+        return None
+    source = entry.take.result().source
+    return source if isinstance(source, Waveform) else None
+
+
 def _has_notes(known: CaptureEntry, command: CaptureNotes) -> bool:
     """Whether a capture has the notes of a message already, or failed."""
     if not known.take.done():
@@ -410,7 +461,5 @@ def _has_notes(known: CaptureEntry, command: CaptureNotes) -> bool:
 
 def _audio_bytes(entry: CaptureEntry) -> int:
     """Memory that a finished capture's audio takes."""
-    if entry.take.cancelled() or entry.take.exception() is not None:
-        return 0
-    source = entry.take.result().source
-    return source.samples.nbytes if isinstance(source, Waveform) else 0
+    recording = _recording(entry)
+    return 0 if recording is None else recording.samples.nbytes

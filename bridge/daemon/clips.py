@@ -1,21 +1,22 @@
-"""The clips on disk: published when they are made, listed, and discarded."""
+"""The clips on disk: published when they are made, listed, kept, and discarded."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from bridge.commands import ClipReady, Discard, Done, Restore
+from bridge.commands import ClipMark, ClipMarked, ClipReady, Discard, Done, Keep, Remark, Restore
 from bridge.daemon.bounded import Bounded
 from bridge.daemon.requests import MOST_ENDED, RequestRegistry
 from bridge.delivery import History, KnownClip
-from bridge.delivery.history import MovedClip
-from bridge.errors import BadArgument
+from bridge.delivery.clip_files import MovedClip
+from bridge.errors import BadArgument, UnknownId
 from bridge.rendering.plan import RenderPlan
 from bridge.rendering.render import RenderedClip
 
 LISTED_CLIPS = 20
-Answer = Sequence[ClipReady | Done]
+Change = Keep | Discard | Restore
+Answer = Sequence[ClipMarked | ClipReady | Remark | Done]
 """The events that answer a command."""
 NO_SCORE = -1.0
 """The score of a clip that follows no melody."""
@@ -74,7 +75,7 @@ class ClipRegistry:
         if clips is None:
             # An earlier run of the daemon may have made it.
             async with self._files:
-                return self._history.find(request, index)
+                return self._history.request_clips(request, index)[0]
         return _clip_at(request, clips, index)
 
     async def list(self, request: str) -> None:
@@ -90,43 +91,80 @@ class ClipRegistry:
             self._requests.publish(_event(request, index, len(clips), clip))
         self._requests.publish(Done(request, len(clips)))
 
-    async def move(self, command: Discard | Restore) -> Answer:
-        """Move clips to `Discarded`, or back, and return the answer.
+    async def change(self, command: Change) -> Answer:
+        """Keep clips, move them to `Discarded`, or back, and return the answer.
 
-        A command that is sent again only gets the same answer again, until the opposite is done.
+        A `Discard` or `Restore` that is sent again only gets the same answer again, until the
+        opposite is done.
 
         Raises:
             UnknownId: that request has no clips, or no discarded ones.
-            BadArgument: the request has no clip of that index.
-            NotWritable, DiskFull: the clips cannot be moved.
+            BadArgument: the request has no clip of that index, or all that it has are kept.
+            NotWritable, DiskFull: the clips cannot be changed.
         """
         async with self._files:
+            if isinstance(command, Keep):
+                # A kept clip stays where it is: the next discard is another one.
+                self._answered.pop(command.id, None)
+                return self._amended(await asyncio.to_thread(self._keep, command))
             answered = self._answered.get(command.id, {})
             if command not in answered:
-                work = self._discard if isinstance(command, Discard) else self._restore
-                answer = await asyncio.to_thread(work, command)
+                answer = self._amended(await asyncio.to_thread(self._move, command))
                 kept = {each: answered[each] for each in answered if type(each) is type(command)}
                 answered = self._answered[command.id] = {**kept, command: answer}
             return answered[command]
 
-    def _discard(self, command: Discard | Restore) -> Answer:
-        id, index = command.id, command.index
+    def _amended(self, answer: Answer) -> Answer:
+        """The answer, after what a request replays is brought up to date with it."""
+        for event in answer:
+            if isinstance(event, ClipMarked | ClipReady):
+                self._requests.amend(event)
+        return answer
+
+    def _chosen(self, id: str, index: int | None) -> dict[int, KnownClip]:
+        """A request's clips, or those of a list of clips, by the index that they have there.
+
+        Raises:
+            UnknownId: that request has no clips.
+            BadArgument: it has none of that index.
+        """
         clips = self._made.get(id) or self._listed.get(id)
         if clips is None:
             # An earlier run of the daemon may have made them.
-            moved = self._history.discard(id, index)
-            by_index = {each.clip.index: each for each in moved}
-        else:
-            if index is not None:
-                _clip_at(id, clips, index)
-            chosen = range(len(clips)) if index is None else [index]
-            moved = self._history.discard_clips([clips[each] for each in chosen])
-            index_of = {clips[each].path: each for each in chosen}
-            by_index = {index_of[each.clip.path]: each for each in moved}
-        self._moved[id] = {**self._moved.get(id, {}), **by_index}
-        return [Done(id, len(moved))]
+            return {clip.index: clip for clip in self._history.request_clips(id, index)}
+        if index is not None:
+            return {index: _clip_at(id, clips, index)}
+        return dict(enumerate(clips))
 
-    def _restore(self, command: Discard | Restore) -> Answer:
+    def _keep(self, command: Keep) -> Answer:
+        chosen = self._chosen(command.id, command.index)
+        marked = {
+            clip.path for clip in self._history.mark_kept([*chosen.values()], command.is_kept)
+        }
+        if not marked:
+            raise UnknownId(f"no clip of {command.id!r} is in the clips folder any more")
+        mark: ClipMark = "kept" if command.is_kept else "none"
+        return _marked(
+            command.id, mark, {each: chosen[each] for each in chosen if chosen[each].path in marked}
+        )
+
+    def _move(self, command: Discard | Restore) -> Answer:
+        return self._discard(command) if isinstance(command, Discard) else self._restore(command)
+
+    def _discard(self, command: Discard) -> Answer:
+        chosen = self._chosen(command.id, command.index)
+        moved = {each.clip.path: each for each in self._history.discard([*chosen.values()])}
+        gone = {each: chosen[each] for each in chosen if chosen[each].path in moved}
+        by_index = {each: moved[gone[each].path] for each in gone}
+        self._moved[command.id] = {**self._moved.get(command.id, {}), **by_index}
+        stay = [each for each in chosen if each not in gone and chosen[each].path.exists()]
+        remarks = [
+            Remark(command.id, f"clip {each} is kept, and stays: /bridge/unkeep lets it go")
+            for each in stay
+        ]
+        return [*remarks, *_marked(command.id, "discarded", gone)]
+
+    def _restore(self, command: Restore) -> Answer:
         id, index = command.id, command.index
         moved = self._moved.get(id, {})
         if index in moved:
@@ -156,6 +194,11 @@ def _clip_at(request: str, clips: Sequence[KnownClip], index: int) -> KnownClip:
     return clips[index]
 
 
+def _marked(request: str, mark: ClipMark, clips: Mapping[int, KnownClip]) -> Answer:
+    events = [ClipMarked(request, each, mark, clips[each].path.as_posix()) for each in clips]
+    return [*events, Done(request, len(events))]
+
+
 def _with(clips: Sequence[KnownClip], index: int, clip: KnownClip) -> Sequence[KnownClip]:
     """The clips with another one at that index."""
     return [*clips[:index], clip, *clips[index + 1 :]]
@@ -176,4 +219,5 @@ def _event(request: str, index: int, count: int, clip: KnownClip) -> ClipReady:
         denominator=clip.meter.denominator,
         sample_rate=clip.sample_rate,
         name=clip.path.stem,
+        mark="kept" if clip.is_kept else "none",
     )

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,41 +28,39 @@ from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     PROTOCOL,
     BeatReached,
-    CaptureChanged,
     ClipReady,
-    Done,
     EngineChanged,
     EngineState,
     Event,
-    Failed,
     Hello,
     InputChanged,
     InputOverflowed,
     Level,
-    Listening,
     MidiPortsChanged,
-    OutputChanged,
-    OutputUnderflowed,
     Pong,
     QueueChanged,
     Remark,
 )
 from bridge.config import NO_INPUT, NO_OUTPUT, OPTIONS, RunOptions
-from bridge.control import Control, MidiControl, OscControl
-from bridge.control.addresses import event_message
+from bridge.control import Control, HotkeyControl, MidiControl, OscControl
 from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.captures import CaptureRegistry
 from bridge.daemon.clock_readers import ClockReaders
+from bridge.daemon.count_in import CountIn
 from bridge.daemon.defaults import SessionDefaults
+from bridge.daemon.event_log import EventLog
 from bridge.daemon.logs import log_fields, log_path, set_up
 from bridge.daemon.melody_files import MelodyFiles
+from bridge.daemon.old_takes import OldTakes
 from bridge.daemon.output import Output
+from bridge.daemon.pitch_meter import PitchMeter
+from bridge.daemon.playing import NO_OUTPUT_CHOSEN
+from bridge.daemon.renders import MOST_ADMITTED
 from bridge.daemon.requests import RequestRegistry
-from bridge.daemon.session import MOST_ADMITTED, NO_ID, Session
+from bridge.daemon.session import NO_ID, Session
 from bridge.daemon.snapshot import GENERATE, Snapshot
 from bridge.delivery import History, takes_folder
-from bridge.engine.process.host import EngineHost
-from bridge.engine.process.supervisor import Supervisor
+from bridge.engine.process.hosts import make_engine
 from bridge.errors import BadArgument
 from bridge.melody import usual_roots
 from bridge.midi import MidiMessage, MidiPorts
@@ -76,7 +76,6 @@ LEVEL_SECONDS = 0.1
 """How often the level is published (docs/osc.md)."""
 RECORDING_SECONDS = 0.02
 """How often captures are polled while one records: a finished one waits that long at most."""
-LOSS_LINE_SECONDS = 60.0
 SWITCH_SECONDS = 0.0005
 """How long a thread may hold the interpreter while the event loop waits; Python's own is 5 ms.
 
@@ -91,11 +90,12 @@ NOTHING_RECORDED = "nothing is recorded; melodies come from files and notes"
 _log = logging.getLogger(__name__)
 
 
-def run(options: RunOptions, *, as_json: bool = False) -> int:
+def run(options: RunOptions, *, as_json: bool = False, until_stdin_ends: bool = False) -> int:
     """Run until Ctrl-C or SIGTERM.
 
     Args:
         as_json: log JSON lines on stdout, instead of a live status or plain lines on stderr.
+        until_stdin_ends: stop when stdin is closed, too.
 
     Returns:
         The exit status, 0.
@@ -114,7 +114,7 @@ def run(options: RunOptions, *, as_json: bool = False) -> int:
         set_up(as_json=as_json, screen=screen, file=log_path()),
         shown(screen) if screen is not None else nullcontext(),
     ):
-        return asyncio.run(_serve(options, folder, snapshot))
+        return asyncio.run(_serve(options, folder, snapshot, until_stdin_ends=until_stdin_ends))
 
 
 def _check_clips_folder(folder: Path) -> None:
@@ -129,12 +129,16 @@ def _check_clips_folder(folder: Path) -> None:
         )
 
 
-async def _serve(options: RunOptions, folder: Path, snapshot: Snapshot) -> int:
+async def _serve(
+    options: RunOptions, folder: Path, snapshot: Snapshot, *, until_stdin_ends: bool
+) -> int:
     history = await asyncio.to_thread(History, folder)
     daemon = Daemon(options, folder, history, snapshot)
     try:
         await daemon.start()
         _on_signals(daemon.stop_for)
+        if until_stdin_ends:
+            _on_end_of_stdin(daemon.stop_for)
         _log.info("stopping: %s", await daemon.stopped)
     finally:
         await daemon.close()
@@ -151,6 +155,20 @@ def _on_signals(stop: Callable[[str], None]) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handle)
+
+
+def _on_end_of_stdin(stop: Callable[[str], None]) -> None:
+    """Stop in good order when stdin ends."""
+    loop = asyncio.get_running_loop()
+
+    def wait() -> None:
+        with suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        with suppress(RuntimeError):  # The loop is closed: the daemon has stopped by itself.
+            loop.call_soon_threadsafe(stop, "stdin has ended")
+
+    threading.Thread(target=wait, name="stdin", daemon=True).start()
 
 
 class Daemon:
@@ -173,8 +191,10 @@ class Daemon:
         self.stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ticker: asyncio.Task[None] | None = None
         self._follower: asyncio.Task[None] | None = None
+        self._old_takes = OldTakes(folder, options.takes_days)
+        self._hearer: asyncio.Task[None] | None = None
         self._daw_is_gone = False
-        self._next_loss_line: dict[type[Event], float] = {}
+        self._event_log = EventLog(folder)
         self._takes_folder = ""
         self._controls: list[Control] = [
             OscControl(
@@ -190,25 +210,27 @@ class Daemon:
             lambda: defaults.settings,
             lambda change: self._publish(Remark(NO_ID, change)),
             choice=options.clock,
-            count_in_bars=options.count_in_bars,
         )
         self._clock_readers = ClockReaders(
             self._clocks, lambda: defaults.settings, self._publish, link_in_auto=options.link
         )
         self._time = SessionTime(lambda: self._clocks.current, lambda: defaults.settings)
         self._requests = RequestRegistry(self._publish, answer=self._answer)
-        self._engine: EngineHost = Supervisor(
-            options.model,
-            options.device,
-            self._engine_changed,
-            # Room for each request that the session admits: a late refusal helps nobody.
-            queue_size=MOST_ADMITTED,
-        )
+        # Room for each request that the session admits: a late refusal helps nobody.
+        self._engine = make_engine(options, self._engine_changed, queue_size=MOST_ADMITTED)
         self._output = (
             None
             if options.output == NO_OUTPUT
-            else Output(options, lambda: self._clocks.current, self._publish)
+            else Output(
+                options,
+                lambda: self._clocks.current,
+                self._publish,
+                count_in_until=lambda now_seconds: (
+                    self._captures.count_in_until or self._clocks.count_in_until(now_seconds)
+                ),
+            )
         )
+        metronome = None if self._output is None else self._output.metronome
         self._listener = (
             None
             if options.input == NO_INPUT
@@ -243,6 +265,16 @@ class Daemon:
             self._midi_receivers += [self._played.received, midi.received]
         else:
             self._played = PlayedNotes()
+        hotkeys = HotkeyControl(
+            options.hotkey_chords() if options.hotkeys else {},
+            bars=options.defaults.get("bars", OPTIONS["bars"].default),
+            answer=options.hotkey_answer,
+            click=None if metronome is None else metronome.tick,
+            on_event=self._publish,
+        )
+        self._controls.append(hotkeys)
+        if options.host == "ardour":
+            self._controls.append(_ardour(options, self._publish))
         self._captures = CaptureRegistry(
             self._requests,
             self._time,
@@ -252,6 +284,11 @@ class Daemon:
                 input_latency_seconds=options.input_latency_ms / 1000,
                 played=self._played,
                 source=lambda: defaults.source,
+                count_in=CountIn(
+                    self._clocks,
+                    bars=lambda: defaults.count_in_bars,
+                    lead_seconds=lambda: 0.0 if metronome is None else metronome.lead_seconds,
+                ),
             ),
             files=MelodyFiles((*usual_roots(), *_working_folder(), folder, *options.melody_roots)),
         )
@@ -268,6 +305,8 @@ class Daemon:
             engine=self._engine,
             history=history,
             playback=None if self._output is None else self._output.playback,
+            metronome=metronome,
+            press=hotkeys.press,
         )
 
     async def start(self) -> None:
@@ -282,13 +321,27 @@ class Daemon:
         self._session.warm_up()
         if self._listener is not None:
             self._listener.start()
+            meter = PitchMeter(
+                self._listener, self._publish, is_wanted=lambda: bool(self._snapshot.clients)
+            )
+            self._hearer = keep_running("measuring the pitch", meter.run)
         else:
             self._publish(InputChanged("none", "", 0, NOTHING_RECORDED))
             if self._output is not None:
                 self._output.start()
+        self._start_metronome()
         self._midi.start()
+        self._old_takes.start()
+        if self._options.resume:
+            self._session.resume()
         self._ticker = keep_running("polling", self._tick)
         self._follower = keep_running("following the clocks", self._follow_clocks)
+
+    def _start_metronome(self) -> None:
+        if self._output is not None:
+            self._publish(self._output.metronome.state)
+        elif self._options.metronome:
+            self._publish(Remark(NO_ID, f"nobody hears the metronome: {NO_OUTPUT_CHOSEN}"))
 
     def stop_for(self, reason: str) -> None:
         """Complete `stopped`."""
@@ -298,13 +351,14 @@ class Daemon:
     async def close(self) -> None:
         """Cancel every request and publish its end; stop the children and close the controls."""
         steps: dict[str, Callable[[], Awaitable[None]]] = {"stopping requests": self._session.stop}
-        for task in (self._ticker, self._follower):
+        for task in (self._ticker, self._follower, self._hearer):
             if task is not None:
                 task.cancel()
         if self._listener is not None:
             steps["stopping the input"] = self._listener.stop
         if self._output is not None:
             steps["stopping the output"] = self._output.stop
+        steps["keeping the takes"] = self._old_takes.stop
         steps["leaving the clocks"] = self._clock_readers.stop
         steps["stopping the engine"] = self._engine.stop
         for control in self._controls:
@@ -342,74 +396,12 @@ class Daemon:
         self._session.observe(event)
         for control in self._controls:
             control.publish(event)
-        match event:
-            case ClipReady() if is_new_clip:
-                sentence = f"{event.id}: clip {event.index + 1} of {event.count}: {event.path}"
-            case Done():
-                sentence = f"{event.id}: done"
-            case Failed():
-                sentence = f"{event.id}: {event.code}: {event.message}"
-            case Remark():
-                sentence = f"{event.id}: {event.text}"
-            case CaptureChanged(state="done"):
-                sentence = f"{event.id}: captured {event.seconds:.2f} s"
-            case EngineChanged():
-                sentence = f"engine {event.state}: {event.detail}"
-            case InputChanged():
-                sentence = f"input {event.state}: {event.detail}"
-            case OutputChanged():
-                self._log_output(event)
-                return
-            case MidiPortsChanged():
-                _log.info("MIDI: %s", event.detail, extra=log_fields(event="midi", **vars(event)))
-                return
-            case InputOverflowed() | OutputUnderflowed():
-                self._log_lost_audio(event)
-                return
-            case Listening():
-                self._log_listening(event.port)
-                return
-            case _:
-                return
-        _log.info("%s", sentence, extra=log_fields(event=_event_name(event), **vars(event)))
+        self._event_log.write(event, is_new_clip=is_new_clip)
 
     def _answer(self, event: Event) -> None:
         """Answer the client whose command is being carried out; others have had this event."""
         for control in self._controls:
             control.answer(event)
-
-    def _log_listening(self, port: int) -> None:
-        _log.info(
-            "melody-bridge %s listens on 127.0.0.1:%d; clips go to %s",
-            *(__version__, port, self._folder),
-            extra=log_fields(event="listening", port=port, clips=str(self._folder)),
-        )
-
-    def _log_output(self, event: OutputChanged) -> None:
-        _log.info(
-            "output %s: %s",
-            *(event.state, event.detail),
-            extra=log_fields(event="output", **vars(event)),
-        )
-
-    def _log_lost_audio(self, event: InputOverflowed | OutputUnderflowed) -> None:
-        """Log how often audio was lost, at most once a minute: each line counts all of it."""
-        now = time.perf_counter()
-        if now < self._next_loss_line.get(type(event), 0.0):
-            return
-        self._next_loss_line[type(event)] = now + LOSS_LINE_SECONDS
-        if isinstance(event, InputOverflowed):
-            what, fields = (
-                "the input has lost audio",
-                {"event": "overflow", "overflows": event.count},
-            )
-        else:
-            what, fields = "the output had a gap", {"event": "underflow", "underflows": event.count}
-        _log.warning(
-            "%s %d times: other programs keep the machine busy",
-            *(what, event.count),
-            extra=log_fields(**fields),
-        )
 
     def _engine_changed(self, state: EngineState, detail: str) -> None:
         self._publish(EngineChanged(state, detail))
@@ -448,7 +440,7 @@ class Daemon:
             if now >= next_level:
                 if self._output is not None:
                     self._output.poll(now)
-                    self._session.poll_loops()
+                self._session.poll_loops()
                 self._publish_level()
                 self._publish_clock(now)
                 self._publish_queue()
@@ -495,12 +487,21 @@ class Daemon:
             self._publish(QueueChanged(self._engine.waiting))
 
 
+def _ardour(options: RunOptions, publish: Callable[[Event], None]) -> Control:
+    """The control that gives Ardour the clips."""
+    from bridge.hosts.ardour.companion import Companion
+    from bridge.hosts.ardour.control import ArdourControl
+
+    make = partial(
+        Companion,
+        ardour_port=options.ardour_port,
+        place=options.ardour_place,
+        launches=options.ardour_launch,
+    )
+    return ArdourControl(lambda report: make(report=report), publish)
+
+
 def _working_folder() -> tuple[Path, ...]:
     """The folder that the daemon was started in, unless that is the root of the file system."""
     folder = Path.cwd()
     return () if folder == Path(folder.anchor) else (folder,)
-
-
-def _event_name(event: Event) -> str:
-    """An event's name in the JSON log: its address without `/bridge/`."""
-    return event_message(event)[0].removeprefix("/bridge/")

@@ -10,10 +10,13 @@ from bridge.commands import RANDOM_SEED, ClipSettings, MelodySource
 from bridge.config import OPTIONS, Options, RunOptions, merge, presets
 from bridge.config.files import user_folder
 
-_SETTLED = ("tempo_bpm", "numerator", "denominator", "tempo_lock", "seed", "source")
+_SETTLED = (
+    *("tempo_bpm", "numerator", "denominator", "tempo_lock", "seed"),
+    *("source", "count_in_bars"),
+)
 """Settings that are settled elsewhere.
 
-`SessionTime` decides the time, a seed may be random, and captures have a source.
+`SessionTime` decides the time, a seed may be random, and captures have a source and a count-in.
 """
 
 
@@ -28,6 +31,7 @@ class SessionDefaults:
         self.settings = ClipSettings()
         self._presets = _PresetNames()
         self._source: MelodySource = options.source
+        self._count_in_bars = options.count_in_bars
         self._bars: int = options.defaults.get("bars", OPTIONS["bars"].default)
         self._configured = {"sample_rate": options.sample_rate, **options.defaults}
 
@@ -36,6 +40,12 @@ class SessionDefaults:
         """What captures take that name no source."""
         chosen: MelodySource | None = self.settings.get("source")
         return chosen or self._source
+
+    @property
+    def count_in_bars(self) -> int:
+        """Bars that the daemon's own clock counts in."""
+        chosen: int | None = self.settings.get("count_in_bars")
+        return self._count_in_bars if chosen is None else chosen
 
     @property
     def bars(self) -> int:

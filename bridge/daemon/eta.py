@@ -16,6 +16,8 @@ UNMEASURED_FINISHING = 0.06
 """Seconds to finish a second of audio, before any was measured; measured on two slow cores."""
 MOST_TIMES = 16
 """Earlier finishing times that are kept."""
+UNKNOWN_SECONDS = -1.0
+"""The time left of a request whose pace is not known."""
 NEAREST = 3
 """Earlier finishing times that an estimate is the median of."""
 

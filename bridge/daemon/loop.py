@@ -9,86 +9,39 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bridge.commands import (
-    RANDOM_SEED,
-    Cancel,
     CaptureChanged,
-    CaptureLast,
     ClipSettings,
-    Command,
     Done,
     Event,
     Failed,
-    Generate,
     LoopChanged,
+    LoopPlaying,
     LoopSet,
     LoopStart,
     Remark,
 )
-from bridge.daemon.clips import ClipRegistry
-from bridge.daemon.loop_actions import Action, GiveUp, Play, Stop, Take, Vary
-from bridge.daemon.loop_grid import Grid, LoopPace
+from bridge.daemon.loop_actions import Action, Again, GiveUp, Play, Stop, Take, Vary
+from bridge.daemon.loop_file import SavedLoop
+from bridge.daemon.loop_grid import Grid
+from bridge.daemon.loop_players import SILENT_SECONDS, LivePlayer, LoopPlayer
+from bridge.daemon.loop_requests import LoopRequests, Recipe, Role, Round
+from bridge.daemon.loop_stage import LoopStage
 from bridge.daemon.loop_state import LoopState
+from bridge.daemon.loop_tempo import TempoWatch
 from bridge.delivery import KnownClip
-from bridge.delivery.playable import read_clip
-from bridge.delivery.playback import Playback
-from bridge.errors import BridgeError, Cancelled, SilentMelody
+from bridge.errors import BadArgument, BridgeError, Cancelled, SilentMelody
 
-QUICK_BARS = 1
-"""Length of the short clip that plays until the first whole one is there."""
-
-_Role = Literal["take", "quick", "whole"]
+LIVE_LAYER = 0
+"""The layer of a loop that the output does not play."""
+NOT_THERE = (
+    f"nothing has reported for {SILENT_SECONDS:g} s that it plays the loop: deliver live needs the "
+    "Live device, and its own button Loop"
+)
 _log = logging.getLogger(__name__)
-
-
-class LoopStage(Protocol):
-    """What a loop needs of the daemon.
-
-    Attributes:
-        playback: plays its clips.
-        clips: has them.
-        pace: of all loops.
-    """
-
-    playback: Playback
-    clips: ClipRegistry
-    pace: LoopPace
-
-    def grid(self) -> Grid | None:
-        """The clock's grid at this moment; None: it does not play."""
-
-    def played_bars(self, bars: int) -> int:
-        """How many of the last bars were played without a break, `bars` at most."""
-
-    def new_id(self, loop: str, suffix: str = "") -> str:
-        """The id of the loop's next request."""
-
-    def perform(self, command: Command) -> None:
-        """Give the session a command."""
-
-    def publish(self, event: Event) -> None:
-        """Send an event to every client."""
-
-    def now_seconds(self) -> float:
-        """This moment, on the clock's scale."""
-
-
-@dataclass
-class _Requests:
-    """The requests of one round.
-
-    Attributes:
-        roles: of the requests that have not ended, by id.
-        take: the id of the melody that they follow.
-        begun_seconds: the round's last bar line.
-    """
-
-    roles: dict[str, _Role]
-    take: str
-    begun_seconds: float
 
 
 @dataclass(eq=False)
@@ -96,6 +49,7 @@ class Loop:
     """One loop. For the event loop's thread.
 
     Attributes:
+        player: plays it.
         settings: of its clips.
         quick: whether a short clip plays until the first whole one is there.
     """
@@ -103,13 +57,15 @@ class Loop:
     id: str
     stage: LoopStage
     state: LoopState
+    player: LoopPlayer
     settings: ClipSettings = field(default_factory=ClipSettings)
     quick: bool = False
 
     def __post_init__(self) -> None:
-        self._rounds: dict[int, _Requests] = {}
-        self._melody = ""
+        self._requests = LoopRequests(self.id, self.stage)
         self._clips: dict[str, KnownClip] = {}
+        self._recipes: dict[str, Recipe] = {}
+        self._tempo = TempoWatch()
         # Counts what is to enter: what is prepared for an earlier command is left out.
         self._turn = 0
         # The last bar line of the melody whose clip is about to enter; None: not measured.
@@ -133,9 +89,13 @@ class Loop:
         """Take over the length of loops that name none."""
         self.state.bars = self.settings.get("bars") or bars
 
+    def grid(self) -> Grid | None:
+        """The clock's grid at this moment; None: nothing can play in time."""
+        return self.stage.grid(self.player) if self.player.answers else None
+
     def take(self) -> None:
         """Take what was just played; if it is waiting for more bars, those that there are."""
-        grid, bars = self.stage.grid(), self.stage.played_bars(self.state.bars)
+        grid, bars = self.grid(), self.stage.played_bars(self.state.bars)
         if self.state.is_waiting_for_bars and grid is not None and bars:
             self.state.bars = bars
             self.settings = ClipSettings(bars=bars).over(self.settings)
@@ -144,36 +104,71 @@ class Loop:
     def overdub(self, layer: int) -> None:
         """Take what was just played for another layer."""
         bars = self.stage.played_bars(self.state.bars)
-        self.perform(self.state.overdub(layer, self.stage.grid(), bars))
+        self.perform(self.state.overdub(layer, self.grid(), bars))
 
-    def resume(self, clip: KnownClip) -> None:
-        """Play a clip of an earlier run."""
-        self._clips[clip.path.stem] = clip
-        self.perform(self.state.resume(clip.path.stem, self.stage.grid()))
+    def saved(self) -> SavedLoop:
+        """What `restore` needs in a later run."""
+        state = self.state
+        settings = LoopSet(self.id, self.settings, state.follows, self.quick)
+        return SavedLoop(
+            settings,
+            state.first_layer,
+            *state.history.saved(),
+            is_frozen=state.is_frozen,
+            is_running=state.goes_on,
+        )
+
+    def restore(self, saved: SavedLoop, clips: Mapping[str, KnownClip]) -> None:
+        """Take over the loop of an earlier run.
+
+        Args:
+            clips: all that it names, by name.
+        """
+        self.adopt(saved.settings)
+        self._clips = {name: clips[name] for name in saved.clips()}
+        self.state.restore(
+            saved.arrangements,
+            saved.index,
+            is_frozen=saved.is_frozen,
+            is_running=saved.is_running,
+        )
+
+    def resume(self) -> None:
+        """Go on where the earlier run was."""
+        self.perform(self.state.resume(self.grid()))
 
     def silenced(self) -> None:
         """Take in that the output was silenced: what is being prepared does not enter."""
         self._turn += 1
+        self.player.silenced()
         self.perform(self.state.silenced())
 
     def poll(self) -> None:
         """Let time pass."""
-        self.perform(self.state.poll(self.stage.grid()))
+        if not self.player.answers and self.state.is_on:
+            self.remark(NOT_THERE)
+            if self.state.is_entering:
+                self._turn += 1
+                self.player.keep(self.state.layer)
+                self.state.not_prepared(None)
+        self.perform(self.state.poll(self.grid()))
+        self._follow_tempo()
 
     def perform(self, actions: Sequence[Action]) -> None:
         """Carry out what the state has decided, and publish the state."""
         for action in actions:
             match action:
-                case Take() | Vary():
+                case Take() | Vary() | Again():
                     self._begin(action)
                 case GiveUp(number):
-                    self._give_up(number)
+                    self._requests.give_up(number)
                 case Play():
                     self._play(action)
                 case Stop(layers, at_once):
                     self._turn += 1
                     for layer in layers:
-                        self.stage.playback.stop(layer - 1, at_once=at_once)
+                        if self.player.stop(layer, at_once=at_once):
+                            self.state.layer_changed(layer, None, None)
         self._forget_clips()
         self.publish()
 
@@ -181,16 +176,17 @@ class Loop:
         """Take in what became of its requests."""
         match event:
             case CaptureChanged(id, "done"):
-                if found := self._round_of(id):
-                    self._captured(*found)
+                if found := self._requests.find(id):
+                    self._requests.melody = id
+                    self._predict(*found)
             case Done(id):
-                if found := self._round_of(id):
-                    number, requests = found
-                    role = requests.roles.pop(id)
+                if found := self._requests.find(id):
+                    number, round_ = found
+                    role = round_.roles.pop(id)
                     if role != "take":
-                        self._start(self._enter(number, id, is_whole=role == "whole"))
+                        self._start(self._enter(number, id, role))
             case Failed(id):
-                if found := self._round_of(id):
+                if found := self._requests.find(id):
                     del found[1].roles[id]
                     self._fail(found[0], event)
         self.publish()
@@ -199,15 +195,54 @@ class Loop:
         """Take in what a layer of the output plays."""
         if layer in self.state.layers:
             known = clip if clip in self._clips else None
-            self.state.layer_changed(layer, known, self.stage.grid())
+            self.state.layer_changed(layer, known, self.grid())
             self._forget_clips()
             self.publish()
 
+    def played(self, report: LoopPlaying) -> None:
+        """Take in what a DAW plays of it.
+
+        Raises:
+            BadArgument: no DAW plays it.
+        """
+        player = self.player
+        if not isinstance(player, LivePlayer):
+            raise BadArgument(
+                f"the loop {self.id!r} plays on the output: start it with deliver live"
+            )
+        at_beat = report.at_beat
+        line = self.stage.line_at_beat(at_beat) if at_beat >= 0 else None
+        player.reported(report.clip, report.next, line)
+        if player.next is not None and line is not None:
+            self.state.moved(line)
+        is_known = report.clip in self._clips
+        self.state.layer_changed(LIVE_LAYER, report.clip, self.grid(), is_known=is_known)
+        self._forget_clips()
+        self.publish()
+
     def publish(self) -> None:
         """Publish its state, if that has changed."""
-        state = self.state
+        state, next = self.state, self.player.next
         bar = 0 if state.line is None else state.line.bar
-        changed = LoopChanged(self.id, state.sounding, state.coming, state.layer, bar, state.clip)
+        changed = LoopChanged(
+            self.id,
+            state.sounding,
+            state.coming,
+            state.layer,
+            bar,
+            state.clip,
+            state.is_on,
+            self.player.deliver,
+        )
+        if next is not None:
+            changed = replace(
+                changed,
+                next=next.path.stem,
+                next_path=next.path.as_posix(),
+                next_bars=next.bars,
+                next_numerator=next.meter.numerator,
+                next_denominator=next.meter.denominator,
+            )
         if changed != self._published:
             self._published = changed
             self.stage.publish(changed)
@@ -224,64 +259,67 @@ class Loop:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _begin(self, action: Take | Vary) -> None:
+    def _begin(self, action: Take | Vary | Again) -> None:
         """Send the requests of a round."""
-        stage, is_take = self.stage, isinstance(action, Take)
-        take = stage.new_id(self.id) if is_take else self._melody
-        commands: list[Command] = []
-        roles: dict[str, _Role] = {}
-        settings = self.settings
-        if is_take:
-            commands.append(CaptureLast(take, self.state.bars))
-            roles[take] = "take"
-        else:
-            settings = ClipSettings(seed=RANDOM_SEED).over(settings)
-        bars = self.state.bars
-        if is_take and self.quick and not self.state.heard and bars > QUICK_BARS:
-            quick = stage.new_id(self.id, "quick")
-            commands.append(Generate(quick, ClipSettings(bars=QUICK_BARS).over(settings), take))
-            roles[quick] = "quick"
-        whole = stage.new_id(self.id)
-        commands.append(Generate(whole, ClipSettings(bars=bars).over(settings), take))
-        roles[whole] = "whole"
-        self._rounds[action.number] = _Requests(roles, take, self._line_seconds(is_take))
-        for command in commands:
-            try:
-                stage.perform(command)
-            except BridgeError as error:
-                self._fail(action.number, Failed.of(whole, error))
-                return
-        if not is_take:
-            self._captured(action.number, self._rounds[action.number])
+        number, state, requests = action.number, self.state, self._requests
+        try:
+            match action:
+                case Take():
+                    is_quick = self.quick and not state.heard
+                    requests.take(
+                        number,
+                        self.settings,
+                        bars=state.bars,
+                        is_quick=is_quick,
+                        begun_seconds=self._line_seconds(),
+                    )
+                case Vary():
+                    self._predict(number, requests.vary(number, self.settings, bars=state.bars))
+                case Again(_, layer):
+                    name = state.heard[layer]
+                    round_ = requests.again(number, self._clips[name], self._recipes[name])
+                    self._predict(number, round_)
+        except BridgeError as error:
+            self._fail(number, Failed.of(self.id, error))
 
-    def _captured(self, number: int, requests: _Requests) -> None:
-        """The melody of a round is there: predict when its clip can enter."""
-        self._melody = requests.take
+    def _follow_tempo(self) -> None:
+        """Make a clip again that was made at a tempo too far from the clock's."""
+        tempo_bpm = self.stage.tempo_bpm()
+        heard = {
+            layer: self._clips[name]
+            for layer, name in self.state.heard.items()
+            if name in self._recipes
+        }
+        layer = self._tempo.far_layer(heard, tempo_bpm, self.stage.now_seconds())
+        if layer is None or tempo_bpm is None:
+            return
+        if actions := self.state.again(layer, self.grid()):
+            clip = heard[layer]
+            self._tempo.made_for(clip.path.stem, tempo_bpm)
+            self.remark(
+                f"the tempo is {float(tempo_bpm):g} bpm now: what was made at "
+                f"{float(clip.tempo_bpm):g} plays stretched, and is made again"
+            )
+            self.perform(actions)
+
+    def _predict(self, number: int, round_: Round) -> None:
+        """Predict when the clip of a round can enter, whose melody is there."""
         seconds = self.stage.pace.predicted(self._clip_seconds())
         if seconds is not None:
-            seconds -= self.stage.now_seconds() - requests.begun_seconds
-        self.state.captured(number, self.stage.grid(), seconds)
+            seconds -= self.stage.now_seconds() - round_.begun_seconds
+        self.state.captured(number, self.grid(), seconds)
 
-    def _line_seconds(self, is_take: bool) -> float:
-        """The bar line that a round's melody ends on; this moment without one."""
-        grid = self.stage.grid()
-        if grid is None or not is_take:
+    def _line_seconds(self) -> float:
+        """The bar line that a take ends on; this moment without one."""
+        grid = self.grid()
+        if grid is None:
             return self.stage.now_seconds()
         line = self.state.line
         return grid.next_bar.seconds - (0.0 if line is not None else grid.bar_seconds)
 
-    def _give_up(self, number: int) -> None:
-        """Cancel what is left of a round."""
-        requests = self._rounds.pop(number, None)
-        for id in requests.roles if requests else ():
-            try:
-                self.stage.perform(Cancel(id))
-            except BridgeError as error:
-                _log.debug("%s: %s", id, error)
-
     def _fail(self, number: int, event: Failed) -> None:
-        self._give_up(number)
-        self.state.failed(number, self.stage.grid())
+        self._requests.give_up(number)
+        self.state.failed(number, self.grid())
         if event.code == SilentMelody.code:
             self.remark(f"nothing with a pitch was played: {self._goes_on()}")
         else:
@@ -290,58 +328,53 @@ class Loop:
     def _goes_on(self) -> str:
         return "the loop goes on as it is" if self.state.heard else "the loop has no clip yet"
 
-    async def _enter(self, number: int, id: str, *, is_whole: bool) -> None:
+    async def _enter(self, number: int, id: str, role: Role) -> None:
         """Let a clip that is complete enter."""
-        requests = self._rounds.get(number)
+        round_ = self._requests.round(number)
         clip = await self.stage.clips.find(id, 0)
-        if requests is None or self._rounds.get(number) is not requests:
+        if round_ is None or self._requests.round(number) is not round_:
             return
+        is_whole, name = role != "quick", clip.path.stem
         if is_whole:
-            del self._rounds[number]
-            self._begun_seconds = requests.begun_seconds
-        name = clip.path.stem
-        self._clips[name] = clip
+            self._requests.end(number)
+            self._begun_seconds = round_.begun_seconds
+        self._clips[name], self._recipes[name] = clip, Recipe(round_.melody, round_.settings)
+        if role == "again":
+            # If it has the old tempo, the settings want that.
+            self._tempo.made_for(name, self.stage.tempo_bpm())
         self._remarked = ""
-        self.perform(self.state.rendered(number, name, self.stage.grid(), is_whole=is_whole))
+        self.perform(self.state.rendered(number, name, self.grid(), is_whole=is_whole))
 
     def _play(self, action: Play) -> None:
         """Let clips enter together."""
         self._turn += 1
         for layer in action.keep:
-            self.stage.playback.keep(layer - 1)
+            self.player.keep(layer)
         known = {
-            layer - 1: None if name is None else self._clips[name]
+            layer: None if name is None else self._clips[name]
             for layer, name in action.clips.items()
         }
         if known:
             self._start(self._change(self._turn, known, action))
 
     async def _change(self, turn: int, known: Mapping[int, KnownClip | None], action: Play) -> None:
-        """Read clips, and give them to the output, unless another command comes meanwhile."""
+        """Give clips to what plays them, unless another command comes meanwhile."""
         stage, begun_seconds = self.stage, self._begun_seconds
         self._begun_seconds = None
         try:
-            clips = {
-                layer: None if clip is None else await asyncio.to_thread(read_clip, clip)
-                for layer, clip in known.items()
-            }
-            if turn != self._turn:
-                return
-            await stage.playback.change(
-                clips, line_seconds=action.line_seconds, at_bar=action.at_bar
-            )
+            seconds = await self.player.enter(known, action, lambda: turn == self._turn)
         except Cancelled:
             return
         except BridgeError as error:
             if turn == self._turn:
                 self.remark(f"{error}; {self._goes_on()}")
-                self.state.not_prepared(stage.grid())
+                self.state.not_prepared(self.grid())
                 self.publish()
             return
         if begun_seconds is not None:
             stage.pace.add(self._clip_seconds(), max(0.0, stage.now_seconds() - begun_seconds))
         if turn == self._turn:
-            self.state.prepared(stage.grid())
+            self.state.prepared(self.grid(), seconds)
             self.publish()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -357,18 +390,14 @@ class Loop:
         except Exception:
             _log.exception("loop %s", self.id)
 
-    def _round_of(self, id: str) -> tuple[int, _Requests] | None:
-        for number, requests in self._rounds.items():
-            if id in requests.roles:
-                return number, requests
-        return None
-
     def _clip_seconds(self) -> float:
         """About how long its clips are."""
-        grid = self.stage.grid()
+        grid = self.grid()
         return self.state.bars * (2.0 if grid is None else grid.bar_seconds)
 
     def _forget_clips(self) -> None:
         """Forget the clips that can no longer be played."""
         kept = self.state.clips
         self._clips = {name: self._clips[name] for name in self._clips if name in kept}
+        self._recipes = {name: self._recipes[name] for name in self._recipes if name in kept}
+        self._tempo.forget_all_but(kept)

@@ -22,6 +22,14 @@ class Vary:
 
 
 @dataclass(frozen=True)
+class Again:
+    """Render the clip of a layer again, at the present tempo; under that number."""
+
+    number: int
+    layer: int
+
+
+@dataclass(frozen=True)
 class GiveUp:
     """Cancel what was begun under that number."""
 
@@ -53,4 +61,4 @@ class Stop:
     at_once: bool
 
 
-Action = Take | Vary | GiveUp | Play | Stop
+Action = Take | Vary | Again | GiveUp | Play | Stop

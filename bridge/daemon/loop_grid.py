@@ -32,6 +32,7 @@ class Grid:
         bar_seconds: length of a bar.
         entry: the next line of the quantum at which a clip that is ready can start.
         quantum_seconds: how far apart such lines are.
+        is_late_allowed: whether what comes soon after a line can still begin on it.
     """
 
     now_seconds: float
@@ -39,6 +40,7 @@ class Grid:
     bar_seconds: float
     entry: Line
     quantum_seconds: float
+    is_late_allowed: bool = True
 
     @property
     def bar_fraction(self) -> float:
@@ -48,6 +50,8 @@ class Grid:
     @property
     def late_line_seconds(self) -> float | None:
         """The line of the quantum that a press at this moment still means; None: the next one."""
+        if not self.is_late_allowed:
+            return None
         since = (self.now_seconds - self.entry.seconds) % self.quantum_seconds
         return self.now_seconds - since if since <= LATE_SECONDS else None
 

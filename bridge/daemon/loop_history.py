@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 Arrangement = Mapping[int, str]
 """The clip on each layer, by the layer's number, the newest layer last."""
@@ -50,6 +50,14 @@ class LoopHistory:
         self._arrangements.append(dict(arrangement))
         del self._arrangements[: -MOST_KEPT - 1]
         self._index = len(self._arrangements) - 1
+
+    def saved(self) -> tuple[tuple[Arrangement, ...], int]:
+        """All arrangements, and the index of the present one; -1: there is none."""
+        return tuple(self._arrangements), self._index
+
+    def restore(self, arrangements: Sequence[Arrangement], index: int) -> None:
+        """Take over what `saved` gave."""
+        self._arrangements, self._index = list(arrangements), index
 
     def clear(self) -> None:
         """Forget everything."""

@@ -7,13 +7,14 @@ costs a repeat and never a gap.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bridge.commands import LoopComing, LoopSounding
-from bridge.daemon.loop_actions import Action, GiveUp, Play, Stop, Take, Vary
+from bridge.daemon.loop_actions import Action, Again, GiveUp, Play, Stop, Take, Vary
 from bridge.daemon.loop_grid import Grid, Line
 from bridge.daemon.loop_history import Arrangement, LoopHistory
+from bridge.daemon.loop_rounds import LAST_QUARTER, LoopRounds
 
-LAST_QUARTER = 0.75
-"""A take is asked for when this share of its last bar has been played."""
 SEEN_SECONDS = 0.5
 """After a line, the output reports within this time what it plays."""
 
@@ -44,16 +45,20 @@ class LoopState:
         self.history = LoopHistory()
         self._first_layer, self._layer = layer, layer
         self._is_running = self._is_stopping = self._has_melody = False
+        # It is to go on once the clock plays, as it did in an earlier run of the program.
+        self._is_restored = False
         # The arrangement that is to enter; None: none is.
         self._next: Arrangement | None = None
+        # One that was to enter before; it entered if the output had begun with it by then.
+        self._overtaken: Arrangement = {}
         self._replaces = False
         self._newest_number = 0
         self._making: int | None = None
         self._is_captured = self._quick_sounds = False
         self._ready_seconds: float | None = None
-        # Bar lines until the next round's take ends, and the next of them.
-        self._bars_left = 0
-        self._bar_line: Line | None = None
+        self._rounds = LoopRounds()
+        # The layer whose clip is made again at another tempo; None: none is.
+        self._again_layer: int | None = None
 
     @property
     def sounding(self) -> LoopSounding:
@@ -61,6 +66,16 @@ class LoopState:
         if not self.heard:
             return "off"
         return "stopping" if self._is_stopping else "playing"
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it has been started, and not stopped since."""
+        return self._is_running
+
+    @property
+    def is_entering(self) -> bool:
+        """Whether clips are to enter."""
+        return self._next is not None
 
     @property
     def layer(self) -> int:
@@ -82,7 +97,18 @@ class LoopState:
     def clips(self) -> set[str]:
         """The clips that sound, are to enter, or can be gone back to."""
         kept = {clip for _, clip in self.history.clips()}
-        return kept | set(self.heard.values()) | set((self._next or {}).values())
+        may_sound = (self.heard, self._next or {}, self._overtaken)
+        return kept.union(*(each.values() for each in may_sound))
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it makes or plays clips by itself, until it is stopped."""
+        return self._is_running or self._is_restored
+
+    @property
+    def first_layer(self) -> int:
+        """The layer that it began on."""
+        return self._first_layer
 
     @property
     def is_waiting_for_bars(self) -> bool:
@@ -100,42 +126,51 @@ class LoopState:
         """
         if self._making is not None:
             return []
-        self.is_frozen, self._is_running = False, True
+        self.is_frozen, self._is_running, self._is_restored = False, True, False
         if not self._is_stopping and not self.heard and self._next is None:
             self._layer = self._first_layer
-        self._bar_line = None if grid is None else grid.next_bar
         if grid is not None and played_bars < self.bars:
-            self._bars_left = self.bars - played_bars
+            self._rounds.begin(self.bars - played_bars, grid)
             self._count(grid)
             return []
-        self._bars_left = self.bars
-        if grid is not None and grid.bar_fraction >= LAST_QUARTER:
-            self._bars_left += 1
+        in_last_quarter = grid is not None and grid.bar_fraction >= LAST_QUARTER
+        self._rounds.begin(self.bars + in_last_quarter, grid)
         return [self._begin(grid)]
 
     def poll(self, grid: Grid | None) -> list[Action]:
         """Let time pass; call it ten times a second."""
         if grid is None:
-            self._bar_line = None
+            self._rounds.clock_stopped()
             if self._is_running and self.coming == "capturing" and self._making is None:
                 self._set("armed")
             return []
-        self._pass_bar_lines(grid)
+        self._rounds.pass_bar_lines(grid)
         self._slip(grid)
         if not self._is_running or self.is_frozen:
             return []
         if self._making is None and self._next is None:
             self._count(grid)
-        is_due = self._bars_left <= 0 or (
-            self._bars_left == 1 and grid.bar_fraction >= LAST_QUARTER
-        )
-        if not is_due:
+        if not self._rounds.is_due(grid):
             return []
-        # The next round ends so many bars later: rounds keep their places in the song.
-        self._bars_left += self.bars
+        self._rounds.bars_left += self.bars
         if self._making is not None or self._next is not None:
             return []
         return [self._begin(grid)]
+
+    def again(self, layer: int, grid: Grid | None) -> list[Action]:
+        """Make the clip of a layer again, because the tempo is another.
+
+        Nothing happens to a loop that is frozen or stopped, or is making another clip.
+        """
+        is_busy = self._making is not None or self._next is not None
+        is_kept = self.is_frozen or self._is_stopping or not self._is_running
+        if is_busy or is_kept or layer not in self.heard:
+            return []
+        self._newest_number += 1
+        self._making, self._is_captured, self._ready_seconds = self._newest_number, True, None
+        self._again_layer = layer
+        self._set("rendering")
+        return [Again(self._making, layer)]
 
     def captured(self, number: int, grid: Grid | None, seconds: float | None) -> None:
         """The melody of that number is there, and its clip is being rendered.
@@ -145,11 +180,11 @@ class LoopState:
         """
         if number != self._making:
             return
-        self._has_melody = self._is_captured = True
+        self._has_melody = self._has_melody or self._again_layer is None
+        self._is_captured = True
         now = None if grid is None else grid.now_seconds
         self._ready_seconds = None if now is None or seconds is None else now + seconds
-        if self._next is None:
-            self._set("rendering", self._predicted(grid))
+        self._set("rendering", self._predicted(grid))
 
     def rendered(
         self, number: int, clip: str, grid: Grid | None, *, is_whole: bool = True
@@ -163,26 +198,44 @@ class LoopState:
             return []
         if is_whole:
             self._making = None
-        base = {} if self._is_stopping or not self.heard else self.history.present
+        base = {} if self._is_stopping or not self.heard else self._next or self.history.present
         self._is_stopping = False
-        self._replaces = is_whole and self._quick_sounds
+        again_layer, self._again_layer = self._again_layer, None
+        self._replaces = (is_whole and self._quick_sounds) or again_layer is not None
         self._quick_sounds = not is_whole
-        return [self._play({**base, self._layer: clip}, grid, at_bar=self._replaces)]
+        layer = self._layer if again_layer is None else again_layer
+        return [self._play({**base, layer: clip}, grid, at_bar=self._replaces)]
 
-    def prepared(self, grid: Grid | None) -> None:
-        """The output has what is to enter."""
+    def prepared(self, grid: Grid | None, seconds: float | None = None) -> None:
+        """What plays the loop has what is to enter, at that instant; None: at the grid's entry."""
         if self._next is not None:
+            if grid is not None and seconds is not None:
+                grid = grid.with_entry(seconds)
             self._set("queued", None if grid is None else grid.entry)
+
+    def moved(self, line: Line) -> None:
+        """What is prepared enters at another line."""
+        if self._next is None or self.coming not in ("queued", "slipped"):
+            return
+        bar = line.bar if self.line is None else self.line.bar
+        if self.line is None or line.bar != bar:
+            self._set("slipped" if line.bar > bar else "queued", line)
 
     def failed(self, number: int, grid: Grid | None) -> None:
         """What was begun under that number came to nothing: what plays goes on."""
         if number == self._making:
-            self._making = None
+            self._making = self._again_layer = None
             if self._next is None:
                 self._wait(grid)
 
-    def layer_changed(self, layer: int, clip: str | None, grid: Grid | None) -> None:
-        """The output plays something else on one of its layers; None: nothing of this loop."""
+    def layer_changed(
+        self, layer: int, clip: str | None, grid: Grid | None, *, is_known: bool = True
+    ) -> None:
+        """Something else plays on one of the layers; None: nothing of this loop.
+
+        Args:
+            is_known: whether the clip can be played again.
+        """
         if self.heard.get(layer) == clip:
             return
         heard = {each: self.heard[each] for each in self.heard if each != layer}
@@ -196,12 +249,14 @@ class LoopState:
                 self.history.enter(self._next, replaces=self._replaces)
                 self._next = None
                 self._go_on(grid)
-        elif self.heard and clip is not None:
+            elif self.heard and self.heard == self._overtaken:
+                self.history.enter(self._overtaken)
+        elif self.heard and clip is not None and is_known:
             self.history.enter(self.heard)
 
     def not_prepared(self, grid: Grid | None) -> None:
-        """The output could not take what was to enter: what plays goes on."""
-        self._next = None
+        """What was to enter could not be taken: what plays goes on."""
+        self._expect(None)
         self._go_on(grid)
 
     def undo(self, grid: Grid | None) -> list[Action]:
@@ -228,10 +283,10 @@ class LoopState:
             actions = self._give_up()
             if self._next is not None:
                 actions.append(Play({}, keep=tuple(self._changed(self._next))))
-                self._next = None
+                self._expect(None)
             self._set("none")
         elif self._is_running:
-            self._bars_left = self.bars
+            self._rounds.bars_left = self.bars
             self._wait(grid)
         return actions
 
@@ -239,7 +294,8 @@ class LoopState:
         """Stop at the next line of the quantum, or at once; a second stop can be sooner."""
         actions = self._give_up()
         layers = tuple({**self.heard, **(self._next or {})})
-        self._is_running, self._next = False, None
+        self._is_running = self._is_restored = False
+        self._expect(None)
         self._set("none")
         if not layers:
             return actions
@@ -251,19 +307,47 @@ class LoopState:
         """Stop at once, and forget every clip."""
         actions = self.stop(None, at_once=True)
         self.history.clear()
+        self._overtaken = {}
         self._layer, self._has_melody = self._first_layer, False
         return actions
 
-    def resume(self, clip: str, grid: Grid | None) -> list[Action]:
-        """Play a clip of an earlier run of the program, and go on from there."""
-        self._is_running, self._bars_left = True, self.bars
-        return [self._play({self._layer: clip}, grid)]
+    def restore(
+        self,
+        arrangements: Sequence[Arrangement],
+        index: int,
+        *,
+        is_frozen: bool,
+        is_running: bool,
+    ) -> None:
+        """Take over what a loop of an earlier run of the program was; `resume` lets it go on.
+
+        Args:
+            arrangements, index: as in `LoopHistory.saved`.
+            is_running: whether it is to go on by itself.
+        """
+        self.history.restore(arrangements, index)
+        self.is_frozen, self._is_restored = is_frozen, is_running
+        if is_running:
+            self._set("armed")
+
+    def resume(self, grid: Grid | None) -> list[Action]:
+        """Go on with what was restored, unless it got another command meanwhile."""
+        if not self._is_restored:
+            return []
+        self._is_restored, self._is_running = False, True
+        self._rounds.bars_left = self.bars
+        arrangement = self.history.present
+        if not arrangement:
+            self._wait(grid)
+            return []
+        self._layer = list(arrangement)[-1]
+        return [self._play(arrangement, grid)]
 
     def silenced(self) -> list[Action]:
         """The output was silenced; nothing goes on by itself."""
         actions = self._give_up()
-        self.heard, self._next = {}, None
-        self._is_running = self._is_stopping = False
+        self.heard, self._next, self._overtaken = {}, None, {}
+        self._is_running = self._is_stopping = self._is_restored = False
         self._set("none")
         return actions
 
@@ -274,7 +358,7 @@ class LoopState:
         self._ready_seconds = None
         if self.follows or not self._has_melody:
             line = None if grid is None else grid.next_bar
-            self._set("capturing", line if self._bars_left > self.bars else None)
+            self._set("capturing", line if self._rounds.bars_left > self.bars else None)
             return Take(self._making, self.bars)
         self._is_captured = True
         self._set("rendering")
@@ -289,10 +373,12 @@ class LoopState:
         late: bool = False,
     ) -> Action:
         """Let an arrangement be the next."""
-        before, self._next = self._next or {}, arrangement
-        touched = {**self.heard, **before, **arrangement}
+        before = self._next
+        self._expect(arrangement)
         changed = self._changed(arrangement)
-        keep = tuple(each for each in touched if each not in changed and each in before)
+        # Layers on which something else was to start or stop.
+        pending = [] if before is None else [*before, *self._changed(before)]
+        keep = tuple(each for each in dict.fromkeys(pending) if each not in changed)
         clips = {each: arrangement.get(each) for each in changed}
         line_seconds = grid.late_line_seconds if late and grid is not None else None
         return Play(clips, keep, line_seconds, at_bar)
@@ -317,8 +403,14 @@ class LoopState:
             self._go_on(grid)
         return actions
 
+    def _expect(self, arrangement: Arrangement | None) -> None:
+        """Let an arrangement be the next; None: none is."""
+        if self._next is not None:
+            self._overtaken = self._next
+        self._next = arrangement
+
     def _give_up(self) -> list[Action]:
-        making, self._making = self._making, None
+        making, self._making, self._again_layer = self._making, None, None
         return [] if making is None else [GiveUp(making)]
 
     def _go_on(self, grid: Grid | None) -> None:
@@ -339,21 +431,7 @@ class LoopState:
 
     def _count(self, grid: Grid) -> None:
         """Show when the take ends whose bars are being played."""
-        if self._bar_line is None:
-            self._bar_line = grid.next_bar
-            self._bars_left = max(self._bars_left, self.bars)
-        ahead = max(0, self._bars_left - 1)
-        seconds = grid.next_bar.seconds + ahead * grid.bar_seconds
-        self._set("capturing", Line(seconds, grid.next_bar.bar + ahead))
-
-    def _pass_bar_lines(self, grid: Grid) -> None:
-        if self._bar_line is None:
-            return
-        passed = round((grid.next_bar.seconds - self._bar_line.seconds) / grid.bar_seconds)
-        if passed > 0:
-            self._bars_left -= passed
-        if passed:
-            self._bar_line = grid.next_bar
+        self._set("capturing", self._rounds.end_line(self.bars, grid))
 
     def _slip(self, grid: Grid) -> None:
         """Announce a later line where the one that was announced is missed."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from bridge.commands import Done, MuteLayer, Play, SetLayerGain, StopPlaying
+from bridge.commands import Done, MuteLayer, Play, SetLayerGain, SetMetronome, StopPlaying
 from bridge.daemon.clips import ClipRegistry
+from bridge.delivery.metronome import Metronome
 from bridge.delivery.playable import read_clip
 from bridge.delivery.playback import Playback
 from bridge.errors import NoOutput
@@ -18,13 +19,29 @@ NO_OUTPUT_CHOSEN = (
 class Playing:
     """Carries out the commands for the output. For the event loop's thread."""
 
-    def __init__(self, playback: Playback | None, clips: ClipRegistry) -> None:
+    def __init__(
+        self, playback: Playback | None, metronome: Metronome | None, clips: ClipRegistry
+    ) -> None:
         """Args:
-        playback: None without an output.
+        playback, metronome: None without an output.
         """
-        self._playback, self._clips = playback, clips
+        self._playback, self._metronome, self._clips = playback, metronome, clips
 
-    def handle(self, command: StopPlaying | SetLayerGain | MuteLayer) -> None:
+    @property
+    def has_output(self) -> bool:
+        """Whether an output was chosen."""
+        return self._playback is not None
+
+    def lead_seconds(self, count_in_bars: int) -> float:
+        """How long before its first beat a clock starts so that this is heard; 0: it is not."""
+        metronome = self._metronome
+        if metronome is None or not (metronome.is_on or count_in_bars):
+            return 0.0
+        return metronome.lead_seconds
+
+    def handle(
+        self, command: StopPlaying | SetLayerGain | MuteLayer | SetMetronome, now_seconds: float
+    ) -> None:
         """Carry out a command that ends at once.
 
         Raises:
@@ -38,6 +55,8 @@ class Playing:
                 playback.set_gain(layer - 1, gain_db)
             case MuteLayer(layer, is_muted):
                 playback.mute(layer - 1, is_muted)
+            case SetMetronome(is_on, gain_db) if self._metronome is not None:
+                self._metronome.set(is_on, gain_db, now_seconds)
 
     async def play(self, command: Play) -> Done:
         """Read a clip and let it be a layer's next; return the answer.
@@ -54,10 +73,12 @@ class Playing:
         await playback.play(clip, command.layer - 1)
         return Done(command.id, 1)
 
-    def panic(self) -> None:
-        """Silence the output now."""
+    def panic(self, now_seconds: float) -> None:
+        """Silence the output now, and switch the metronome off."""
         if self._playback is not None:
             self._playback.panic()
+        if self._metronome is not None:
+            self._metronome.set(False, None, now_seconds)
 
     def _chosen(self) -> Playback:
         if self._playback is None:

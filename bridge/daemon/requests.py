@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from bridge.commands import (
     CaptureChanged,
+    ClipMarked,
     ClipReady,
     ClipSettings,
     Command,
@@ -179,6 +180,21 @@ class RequestRegistry:
                 entry.ending, entry.ended_seconds = event, self._clock()
                 self._ended[event.id] = self._open.pop(event.id)
         self._send(event)
+
+    def reply(self, event: Event) -> None:
+        """Send an event about a request that has ended, and remember nothing of it."""
+        self._send(event)
+
+    def amend(self, change: ClipReady | ClipMarked) -> None:
+        """Change a clip in what is replayed of a request; ignore a clip that is not known."""
+        entry = self._find(change.id)
+        if entry is None:
+            return
+        for place, item in enumerate(entry.items):
+            if isinstance(item, ClipReady) and item.index == change.index:
+                if isinstance(change, ClipMarked):
+                    item = replace(item, mark=change.mark)
+                entry.items[place] = item if isinstance(change, ClipMarked) else change
 
     def _find(self, id: str) -> Entry | None:
         return self._open.get(id) or self._ended.get(id)

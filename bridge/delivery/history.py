@@ -1,72 +1,24 @@
 """The history of clips, read from their sidecars, so that a restart loses nothing.
 
-The files are the only list. A clip that somebody deletes leaves the history; a clip that is copied
-in with its sidecar joins it at the next start.
+The files are the only list. A clip that somebody deletes leaves the history; a clip that another
+program puts there with its sidecar joins it when the clips are next listed.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import time
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
-from bridge.config import read_value
-from bridge.config.small_file import read_small_file
-from bridge.delivery.wav import FULL, SIDECAR
-from bridge.errors import BadArgument, DiskFull, NotWritable, UnknownId
-from bridge.timing import Meter, parse_tempo
+from bridge.delivery import clip_files
+from bridge.delivery.clip_files import DISCARDED, MovedClip
+from bridge.delivery.sidecar import KnownClip, is_kept, newest_sidecars, read_known
+from bridge.delivery.wav import SIDECAR
+from bridge.errors import BadArgument, UnknownId
 
-DISCARDED = "Discarded"
-"""Folder inside the clips folder for discarded clips."""
-KEPT_SECONDS = 7 * 24 * 3600
-"""Lifetime of a discarded clip: an undo in the DAW may need it again."""
-_UNREADABLE = (
-    *(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, ArithmeticError),
-)
-"""Errors that reading another program's file can raise."""
 REMEMBERED = 200
 """Number of clips in the history; older ones are files like any other."""
-
-
-@dataclass(frozen=True)
-class KnownClip:
-    """A clip in the clips folder.
-
-    Attributes:
-        path: absolute.
-        request: the id of the request that made it; empty when none did.
-        index: its index in that request, from 0.
-        melody_similarity: 0…1; None without a melody.
-    """
-
-    path: Path
-    request: str
-    index: int
-    bars: int
-    tempo_bpm: Fraction
-    meter: Meter
-    seed: int
-    sample_rate: int
-    melody_similarity: float | None
-
-
-@dataclass(frozen=True)
-class MovedClip:
-    """A discarded clip.
-
-    Attributes:
-        clip: as it was before.
-        path: where it is now.
-    """
-
-    clip: KnownClip
-    path: Path
 
 
 class History:
@@ -75,8 +27,9 @@ class History:
     def __init__(self, folder: Path) -> None:
         """Read the folder; a missing folder has no clips."""
         self._folder = folder.absolute()
+        self._seen_ns = _changed_ns(self._folder)
         self._clips = _read_newest(self._folder)
-        _clear_discarded(self._folder / DISCARDED)
+        clip_files.clear_discarded(self._folder)
 
     def add(self, clips: Sequence[KnownClip]) -> None:
         """Add clips that have just been written, the newest first."""
@@ -85,46 +38,57 @@ class History:
     def newest(self, count: int) -> list[KnownClip]:
         """Up to `count` clips whose files still exist, newest first."""
         self._clips = [clip for clip in self._clips if clip.path.exists()]
-        return self._clips[:count]
+        self._join_others()
+        # A command beside the daemon may have marked them.
+        return [
+            replace(clip, is_kept=is_kept(clip.path.with_suffix(SIDECAR)))
+            for clip in self._clips[:count]
+        ]
 
-    def find(self, request: str, index: int) -> KnownClip:
-        """A request's clip of that index, the newest one.
+    def named(self, name: str) -> KnownClip | None:
+        """The clip in the folder whose file has that name, without its suffix; None: there is none.
+
+        It may be older than those that are remembered.
+        """
+        return read_known(self._folder / f"{name}{SIDECAR}")
+
+    def _join_others(self) -> None:
+        """Add clips that another program has put into the folder since the last look."""
+        changed_ns = _changed_ns(self._folder)
+        if changed_ns == self._seen_ns:
+            return
+        self._seen_ns = changed_ns
+        known = {clip.path for clip in self._clips}
+        read = _read_newest(self._folder)
+        newer = list(takewhile(lambda clip: clip.path not in known, read))
+        older = [clip for clip in read[len(newer) :] if clip.path not in known]
+        self._clips = [*newer, *self._clips, *older][:REMEMBERED]
+
+    def request_clips(self, request: str, index: int | None = None) -> list[KnownClip]:
+        """A request's clips, or the one of that index: the newest of each index.
+
+        Each client numbers its requests from the start, so an older one may have the same id.
 
         Raises:
             UnknownId: the history has no clip of this request.
             BadArgument: the request has no clip of this index.
         """
-        return _newest_of(self._clips, request, index, "clip")[0]
+        return _newest_of(self._clips, request, index, "clip")
 
-    def discard(self, request: str, index: int | None = None) -> list[MovedClip]:
-        """Move a request's clips, or one of them, with their sidecars to `Discarded`.
+    def mark_kept(self, clips: Sequence[KnownClip], is_kept: bool) -> list[KnownClip]:
+        """Mark clips as kept, or take the mark away: see `clip_files.mark_kept`."""
+        return clip_files.mark_kept(self._folder, clips, is_kept)
 
-        Each client numbers its requests from the start, so an older one may have the same id: the
-        newest clip of each index is discarded.
-
-        Returns:
-            What was moved: a clip that somebody removed is not an error.
+    def discard(self, clips: Sequence[KnownClip]) -> list[MovedClip]:
+        """Move clips and their sidecars to `Discarded`; kept ones stay: see `clip_files.discard`.
 
         Raises:
-            UnknownId: the history has no clip of this request.
-            BadArgument: the request has no clip of this index.
-            NotWritable, DiskFull: the clips cannot be moved.
-        """
-        return self.discard_clips(_newest_of(self._clips, request, index, "clip"))
-
-    def discard_clips(self, clips: Sequence[KnownClip]) -> list[MovedClip]:
-        """Move these clips and their sidecars to `Discarded`, as `discard` does.
-
-        Raises:
+            BadArgument: all of them are kept.
             NotWritable, DiskFull: they cannot be moved.
         """
-        moved = []
-        for clip in clips:
-            path = _moved(clip.path, self._folder / DISCARDED)
-            if path is not None:
-                moved.append(MovedClip(clip, path))
-            self._clips = [one for one in self._clips if one.path != clip.path]
-        _clear_discarded(self._folder / DISCARDED)
+        moved = clip_files.discard(self._folder, clips)
+        self._clips = [clip for clip in self._clips if clip.path.exists()]
+        clip_files.clear_discarded(self._folder)
         return moved
 
     def discarded(self, request: str, index: int | None = None) -> list[MovedClip]:
@@ -141,35 +105,24 @@ class History:
         ]
 
     def restore(self, moved: Sequence[MovedClip]) -> list[KnownClip]:
-        """Move discarded clips and their sidecars back to the clips folder.
-
-        Returns:
-            The clips that are there now: one that somebody removed is not among them. A clip whose
-            name is taken by now gets another.
-
-        Raises:
-            NotWritable, DiskFull: they cannot be moved.
-        """
-        restored = []
-        for each in moved:
-            path = _moved(each.path, self._folder, name=each.clip.path.name)
-            if path is not None:
-                restored.append(replace(each.clip, path=path))
+        """Move discarded clips back to the clips folder: see `clip_files.restore`."""
+        restored = clip_files.restore(self._folder, moved)
         self.add(restored)
         return restored
 
 
+def _changed_ns(folder: Path) -> int:
+    """When files last came or went in a folder, in nanoseconds since 1970; 0: it is not there."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _read_newest(folder: Path) -> list[KnownClip]:
-    dated = []
-    # A clip may vanish, or the folder may be unreadable: the history is then shorter.
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(SIDECAR) and not entry.name.startswith("."):
-                with suppress(OSError):
-                    dated.append((entry.stat().st_mtime_ns, Path(entry.path)))
     clips: list[tuple[int, KnownClip]] = []
-    for written, sidecar in sorted(dated, reverse=True):
-        clip = _read(sidecar)
+    for written, name in newest_sidecars(folder):
+        clip = read_known(folder / name)
         if clip is not None:
             clips.append((written, clip))
         if len(clips) == REMEMBERED:
@@ -177,38 +130,6 @@ def _read_newest(folder: Path) -> list[KnownClip]:
     # A request's best clip is written last; a coarse file clock may give all of them one time.
     clips.sort(key=lambda dated: (-dated[0], dated[1].index))
     return [clip for _, clip in clips]
-
-
-def _read(sidecar: Path) -> KnownClip | None:
-    """Read a sidecar; None if its clip is gone, or if another program wrote it."""
-    path = sidecar.with_suffix(".wav")
-    try:
-        fields: dict[str, Any] = json.loads(read_small_file(sidecar))
-        if not path.is_file():
-            return None
-        similarity = fields["melody_similarity"]
-        return KnownClip(
-            path=path,
-            request=str(fields.get("request", "")),
-            index=int(fields.get("index", 0)),
-            bars=read_value("bars", fields["bars"]),
-            tempo_bpm=_tempo(fields["tempo_bpm"]),
-            meter=Meter.parse(fields["meter"]),
-            seed=read_value("seed", fields["seed"]),
-            sample_rate=read_value("sample_rate", fields["sample_rate"]),
-            melody_similarity=None if similarity is None else float(similarity),
-        )
-    # A file of another program must not keep the daemon from starting, whatever it contains.
-    except (*_UNREADABLE, BadArgument):
-        return None
-
-
-def _tempo(fields: object) -> Fraction:
-    """Read a tempo: sidecars have decimals as numbers, and other fractions as text."""
-    if isinstance(fields, str) and "/" in fields:
-        numerator, _, denominator = fields.partition("/")
-        return parse_tempo(Fraction(int(numerator), int(denominator)))
-    return parse_tempo(fields if isinstance(fields, str) else float(str(fields)))
 
 
 def _newest_of(
@@ -232,46 +153,3 @@ def _newest_of(
         there = ", ".join(map(str, sorted(newest)))
         raise BadArgument(f"index {index}: {request!r} has {there}")
     return [newest[index]]
-
-
-def _moved(clip: Path, folder: Path, name: str | None = None) -> Path | None:
-    """Move a clip and its sidecar to a folder; return its new path, None if the clip is gone.
-
-    Args:
-        name: its new name; None: its own. A taken name gets ` 2`, ` 3` and so on.
-
-    Raises:
-        NotWritable, DiskFull: it cannot be moved.
-    """
-    try:
-        return _move(clip, folder / (name or clip.name))
-    except OSError as error:
-        kind = DiskFull if error.errno in FULL else NotWritable
-        raise kind(f"{clip.name} cannot be moved to {folder.name}: {error.strerror}") from error
-
-
-def _move(clip: Path, wanted: Path) -> Path | None:
-    if not clip.exists():
-        return None
-    wanted.parent.mkdir(exist_ok=True)
-    target, number = wanted, 1
-    while target.exists() or target.with_suffix(SIDECAR).exists():
-        number += 1
-        target = wanted.with_name(f"{wanted.stem} {number}{wanted.suffix}")
-    os.replace(clip, target)
-    # Its week in this folder starts now.
-    os.utime(target)
-    sidecar = clip.with_suffix(SIDECAR)
-    if sidecar.exists():
-        os.replace(sidecar, target.with_suffix(SIDECAR))
-        os.utime(target.with_suffix(SIDECAR))
-    return target
-
-
-def _clear_discarded(folder: Path) -> None:
-    """Delete clips that were discarded more than a week ago."""
-    oldest = time.time() - KEPT_SECONDS
-    for path in (*folder.glob("*.wav"), *folder.glob(f"*{SIDECAR}")):
-        with suppress(OSError):
-            if path.stat().st_mtime < oldest:
-                path.unlink()

@@ -11,8 +11,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform
-from bridge.delivery.history import KnownClip
-from bridge.errors import UnreadableFile
+from bridge.delivery.sidecar import KnownClip
+from bridge.errors import BadArgument, UnreadableFile
 from bridge.timing import Meter, bars_to_frames
 
 Stretch = Callable[[Waveform, int], Awaitable[Waveform]]
@@ -50,7 +50,13 @@ def read_clip(clip: KnownClip) -> PlayableClip:
 
     Raises:
         UnreadableFile: the file is gone, or is no audio.
+        BadArgument: the clip is raw.
     """
+    if not clip.bars:
+        raise BadArgument(
+            f"{clip.path.stem} is a raw clip, without bars, and does not loop: render it with bars "
+            "to play it here"
+        )
     try:
         samples, sample_rate = soundfile.read(clip.path, dtype="float32", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:

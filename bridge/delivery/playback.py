@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from bridge.clock.beat_clock import BeatClock
@@ -41,6 +41,23 @@ FAR_TEMPO = Fraction(8, 100)
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class ClipStarted:
+    """A clip that the output has started, alone or in place of another.
+
+    Attributes:
+        layer: from 1.
+        clip: its name.
+        frame: of the output, at which it started: a cross-fade to it ends there.
+        position: the clip's own frame there, at the tempo and rate at which it is played.
+    """
+
+    layer: int
+    clip: str
+    frame: int
+    position: int
+
+
 class Playback:
     """The layers of one output, counted from 0. For the event loop's thread."""
 
@@ -54,6 +71,7 @@ class Playback:
         stretch: Stretch,
         publish: Callable[[LayerChanged], None],
         remark: Callable[[str], None],
+        on_start: Callable[[ClipStarted], None] = lambda started: None,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Args:
@@ -62,11 +80,13 @@ class Playback:
         latency_seconds: from handing a frame over until it is heard; None: as the driver says.
         publish: called whenever a layer's state changes.
         remark: called with what a person should know.
+        on_start: called when the output has started a clip.
         now: gives the time, on the clock's scale.
         """
         self._player, self._clock, self._now = player, clock, now
         self._quantum, self._latency_seconds = quantum, latency_seconds
         self._stretch, self._publish, self._remark = stretch, publish, remark
+        self._on_start = on_start
         self._layers = tuple(PlayedLayer(number, player.send) for number in range(LAYERS))
         self._published = [_state(number, layer) for number, layer in enumerate(self._layers)]
         # What each layer is to play, also when the output has been away.
@@ -93,7 +113,7 @@ class Playback:
         *,
         line_seconds: float | None = None,
         at_bar: bool = False,
-    ) -> None:
+    ) -> float | None:
         """Start clips and stop layers together on the next line of the grid, as `play` does.
 
         Args:
@@ -101,6 +121,10 @@ class Playback:
             line_seconds: a line that has just passed: if all is prepared soon after it, the clips
                 enter at once, as far as if they had started on it.
             at_bar: a bar line, whatever the grid.
+
+        Returns:
+            The line, where its commands are given already; None: the next line that is near enough
+            will be it.
 
         Raises:
             NoOutput, BadArgument, Cancelled: as in `play`; then nothing changes.
@@ -130,13 +154,15 @@ class Playback:
             if line is not None and self._layers[number].is_waiting:
                 self._layers[number].begin_at(line)
         self.poll(self._now())
+        given = [self._layers[number].line_seconds for number in clips]
+        return max((each for each in given if each is not None), default=None)
 
     def keep(self, layer: int) -> None:
         """Go on with what a layer plays; forget what was to come, unless it is about to start."""
         self._turns[layer] += 1
         self._free(self._layers[layer].keep())
-        sounding = self._layers[layer].sounding
-        self._wanted[layer] = None if sounding is None else sounding.clip
+        kept = self._layers[layer].coming or self._layers[layer].sounding
+        self._wanted[layer] = None if kept is None else kept.clip
         self._publish_changes()
 
     def stream(self, clip: PlayableClip, layer: int = 0) -> ClipStream:
@@ -215,7 +241,7 @@ class Playback:
             grid_line = self._near_line(status, clock, self._quantum, now_seconds)
             bar_line = self._near_line(status, clock, ONE_BAR, now_seconds)
             for number, layer in enumerate(self._layers):
-                self._free(layer.observe(status.layers[number]))
+                self._observe(number, layer, status)
                 line = bar_line if layer.coming and layer.coming.is_for_bar_line else grid_line
                 if layer.is_waiting and not clock.is_playing(now_seconds):
                     layer.begin_at_once()
@@ -227,6 +253,13 @@ class Playback:
         self._publish_changes()
 
     @property
+    def latency_seconds(self) -> float:
+        """From handing a frame over until it is heard."""
+        if self._latency_seconds is None:
+            return self._player.latency_seconds
+        return self._latency_seconds
+
+    @property
     def is_ready(self) -> bool:
         """Whether there is an output now."""
         return self._player.state == "ready"
@@ -234,7 +267,7 @@ class Playback:
     def next_line(self, now_seconds: float) -> GridLine | None:
         """The next line of the grid that a clip which is prepared can start on."""
         return next_line(
-            self._clock(), now_seconds + self._latency() + SOONEST_SECONDS, self._quantum
+            self._clock(), now_seconds + self.latency_seconds + SOONEST_SECONDS, self._quantum
         )
 
     async def close(self) -> None:
@@ -243,16 +276,23 @@ class Playback:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
+    def _observe(self, number: int, layer: PlayedLayer, status: OutputStatus) -> None:
+        before = layer.sounding
+        self._free(*layer.observe(status.layers[number]))
+        if layer.sounding is not None and layer.sounding is not before:
+            frame, position = layer.started
+            self._on_start(ClipStarted(number + 1, layer.sounding.clip.name, frame, position))
+
     def _near_line(
         self, status: OutputStatus, clock: BeatClock, quantum: Quantum, now_seconds: float
     ) -> BarLine | None:
         """The next line of a grid, if it is time to give the commands for it."""
-        latency_seconds = self._latency()
+        latency_seconds = self.latency_seconds
         line = next_line(clock, now_seconds + latency_seconds + SOONEST_SECONDS, quantum)
         if line is None or line.seconds - latency_seconds > now_seconds + AHEAD_SECONDS:
             return None
         frame = status.frame_at(line.seconds - latency_seconds)
-        return BarLine(frame, line.beats_into_bar, clock.meter)
+        return BarLine(frame, line.seconds, line.beats_into_bar, clock.meter)
 
     def _passed_line(self, seconds: float) -> BarLine | None:
         """The line of the grid at an instant; None: it passed too long ago."""
@@ -262,14 +302,8 @@ class Playback:
         line = next_line(clock, seconds - SOONEST_SECONDS, self._quantum)
         if line is None or line.seconds > seconds + SOONEST_SECONDS:
             return None
-        frame = status.frame_at(line.seconds - self._latency())
-        return BarLine(frame, line.beats_into_bar, clock.meter)
-
-    def _latency(self) -> float:
-        """From handing a frame over until it is heard, in seconds."""
-        if self._latency_seconds is None:
-            return self._player.latency_seconds
-        return self._latency_seconds
+        frame = status.frame_at(line.seconds - self.latency_seconds)
+        return BarLine(frame, line.seconds, line.beats_into_bar, clock.meter)
 
     def _tempo_for(self, clip: PlayableClip) -> Fraction:
         """The tempo at which a clip is to be played now."""

@@ -62,13 +62,24 @@ class BarLine:
 
     Attributes:
         frame: of the output, at which it is heard.
+        seconds: when it is heard.
         beats_into_bar: 0 on the bar line itself; a grid of beats has lines between.
         meter: of the clock; None: not known.
     """
 
     frame: int
+    seconds: float
     beats_into_bar: Fraction = Fraction(0)
     meter: Meter | None = None
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A clip whose command the output has: it may have started before anybody has seen it."""
+
+    start: Start
+    clip: LoadedClip
+    beats_into_bar: Fraction
 
 
 class PlayedLayer:
@@ -78,6 +89,8 @@ class PlayedLayer:
         sounding: what plays; None: nothing does.
         coming: what starts on the next line of the grid; None: nothing is to start.
         is_stopping: whether it stops on the next line of the grid.
+        line_seconds: when what starts or stops on a line does so, once its command is given.
+        started: the output's frame at which what sounds started, and its own frame there.
         gain_db: 0: as the clip is.
         is_muted: whether it is silent, whatever its gain.
     """
@@ -90,10 +103,14 @@ class PlayedLayer:
         self.sounding: LoadedClip | None = None
         self.coming: LoadedClip | None = None
         self.is_stopping = False
+        self.line_seconds: float | None = None
+        self.started = (0, 0)
         self.gain_db = 0.0
         self.is_muted = False
         self._number, self._send = number, send
         self._sent: Start | Stop | None = None
+        # Another command came after it was given; the output had started it by then, or had not.
+        self._overtaken: _Given | None = None
         # The position of what sounds is (frame + offset) % frames.
         self._offset = 0
         self._beats_into_bar = self._coming_beats_into_bar = Fraction(0)
@@ -105,16 +122,15 @@ class PlayedLayer:
         return self._sent is None and (self.coming is not None or self.is_stopping)
 
     def expect(self, clip: LoadedClip) -> LoadedClip | None:
-        """Let a clip be the next; return the one that was to come before, which does not."""
-        before, self.coming = self.coming, clip
-        self.is_stopping, self._sent = False, None
+        """Let a clip be the next; return one that does not come any more."""
+        before = self._overtake()
+        self.coming, self.is_stopping = clip, False
         return before
 
     def stop(self) -> LoadedClip | None:
-        """Stop on the next line of the grid; return the clip that was to come, which does not."""
-        before, self.coming = self.coming, None
-        self.is_stopping, self._sent = self.sounding is not None or before is not None, None
-        return before
+        """Stop on the next line of the grid; return a clip that does not come any more."""
+        self.is_stopping = self.sounding is not None or self.coming is not None
+        return self._overtake()
 
     def keep(self) -> LoadedClip | None:
         """Go on; return the clip that was to come, unless its command has been given."""
@@ -131,31 +147,34 @@ class PlayedLayer:
 
     def clear(self) -> list[LoadedClip]:
         """Forget what plays and what is to come; return it."""
-        clips = [clip for clip in (self.sounding, self.coming) if clip is not None]
-        self.sounding = self.coming = self._sent = None
+        overtaken = None if self._overtaken is None else self._overtaken.clip
+        clips = [clip for clip in (self.sounding, self.coming, overtaken) if clip is not None]
+        self.sounding = self.coming = self._sent = self._overtaken = None
         self.is_stopping = False
         return clips
 
-    def observe(self, playing: tuple[int, int]) -> LoadedClip | None:
-        """Take in what the output plays; return the clip that no longer does.
+    def observe(self, playing: tuple[int, int]) -> list[LoadedClip]:
+        """Take in what the output plays; return the clips that no longer do.
 
         Args:
             playing: the number of the clip that plays and the frame of its start; zeros: none.
         """
         number, started = playing
-        ended = None
-        if isinstance(self._sent, Start) and number == self._sent.clip:
-            at_frame = started if self._sent.at_frame == NOW else self._sent.at_frame
-            ended, self.sounding = self.sounding, self.coming
-            self._offset, self._beats_into_bar = (
-                self._sent.position - at_frame,
-                self._coming_beats_into_bar,
-            )
-            self.coming = self._sent = None
+        before, overtaken = self.sounding, self._overtaken
+        if overtaken is not None and number == overtaken.start.clip:
+            self._started(overtaken, started)
+            self._overtaken = None
+            return [before] if before is not None else []
+        if (given := self._given) is not None and number == given.start.clip:
+            self._started(given, started)
+            self.coming = None
         elif isinstance(self._sent, Stop) and number == 0:
-            ended, self.sounding = self.sounding, None
-            self.is_stopping, self._sent = False, None
-        return ended
+            self.sounding, self.is_stopping = None, False
+        else:
+            return []
+        self._sent = self._overtaken = None
+        ended = [before, None if overtaken is None else overtaken.clip]
+        return [clip for clip in ended if clip is not None]
 
     def begin_at_once(self) -> None:
         """Start or stop what waits in the next block: no bar lines come."""
@@ -168,7 +187,7 @@ class PlayedLayer:
 
     def begin_at(self, line: BarLine) -> None:
         """Start or stop what waits at that line of the grid."""
-        coming = self.coming
+        coming, self.line_seconds = self.coming, line.seconds
         if coming is None:
             self._give(Stop(self._number, line.frame))
             return
@@ -204,6 +223,31 @@ class PlayedLayer:
     def send_gain(self) -> None:
         """Give the output the layer's gain."""
         self._send(SetGain(self._number, 0.0 if self.is_muted else db_to_amplitude(self.gain_db)))
+
+    @property
+    def _given(self) -> _Given | None:
+        """What is to come, if the output has the command for it."""
+        if self.coming is None or not isinstance(self._sent, Start):
+            return None
+        return _Given(self._sent, self.coming, self._coming_beats_into_bar)
+
+    def _overtake(self) -> LoadedClip | None:
+        """Another command comes; return a clip that does not come any more."""
+        before, given = self.coming, self._given
+        if given is not None:
+            older, self._overtaken = self._overtaken, given
+            before = None if older is None else older.clip
+        self.coming = self._sent = self.line_seconds = None
+        return before
+
+    def _started(self, given: _Given, frame: int) -> None:
+        """Take in that the output has started a clip at that frame."""
+        start = given.start
+        at_frame = frame if start.at_frame == NOW else start.at_frame
+        self.sounding = given.clip
+        # A late start is as far in the clip as if it had been in time.
+        self.started = (frame, start.position + frame - at_frame)
+        self._offset, self._beats_into_bar = start.position - at_frame, given.beats_into_bar
 
     def _share_at(self, frame: int) -> float:
         """The share of itself that what sounds has played at an output frame."""

@@ -30,7 +30,8 @@ LARGEST_BYTES = 2**32 - 1
 def wav_bytes(waveform: Waveform, *, bars: int, tempo_bpm: Fraction, meter: Meter) -> bytes:
     """A complete WAV file that loops from its first frame to its last.
 
-    The `acid` chunk counts whole beats, so a clip of a half-beat (one bar of 7/8) has none.
+    The `acid` chunk counts whole beats, so a clip of a half-beat (one bar of 7/8) has none. A raw
+    clip, of 0 bars, does not loop and has neither chunk.
 
     Raises:
         BadArgument: the clip has no frame, or is larger than a WAV can be (4 GiB).
@@ -41,9 +42,10 @@ def wav_bytes(waveform: Waveform, *, bars: int, tempo_bpm: Fraction, meter: Mete
     chunks = [
         _chunk(b"fmt ", _format(waveform)),
         _chunk(b"data", pcm24(waveform.samples)),
-        _chunk(b"smpl", _sampler_loop(waveform)),
     ]
-    if beats.denominator == 1:
+    if bars:
+        chunks.append(_chunk(b"smpl", _sampler_loop(waveform)))
+    if bars and beats.denominator == 1:
         chunks.append(_chunk(b"acid", _acid(int(beats), tempo_bpm, meter)))
     body = b"WAVE" + b"".join(chunks)
     if len(body) > LARGEST_BYTES:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 from datetime import date
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
-import mido
 import soundfile
 
 from bridge.audio import Waveform
-from bridge.delivery.wav import plain_name, write_atomically
+from bridge.delivery.notes_file import midi_bytes, notes_path
+from bridge.delivery.wav import plain_name, replace_file, write_atomically
 from bridge.errors import NotWritable
-from bridge.timing import MAX_TEMPO_BPM, MIN_TEMPO_BPM, TICKS_PER_BEAT, Note, Take
+from bridge.timing import Meter, Note, Take
 
 TAKES = "Takes"
 """Folder inside the clips folder for takes."""
@@ -51,48 +52,49 @@ def write_take(clips: Path, take: Take, *, title: str, tempo_bpm: Fraction) -> P
     stem = f"{date.today().isoformat()} {plain_name(title)} {float(tempo_bpm):.6g}bpm"
     if isinstance(take.source, Waveform):
         return write_atomically(clips / TAKES, f"{stem}.wav", _wav(take.source))
-    return write_atomically(clips / TAKES, f"{stem}.mid", _midi(take, take.source, tempo_bpm))
+    return write_atomically(clips / TAKES, f"{stem}.mid", midi_bytes(take, tempo_bpm))
+
+
+def write_notes(take: Path, notes: tuple[Note, ...], *, tempo_bpm: Fraction, meter: Meter) -> Path:
+    """Write the notes of a recording beside it, as MIDI of whole bars; earlier ones are replaced.
+
+    Args:
+        take: the recording's file.
+        notes: in beats from its first bar line; one at least.
+        tempo_bpm, meter: the recording's.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    path = notes_path(take)
+    bars = ceil(Take(notes).end_beats / meter.beats_per_bar)
+    length_beats = bars * meter.beats_per_bar
+    replace_file(path, midi_bytes(Take(notes, meter=meter, length_beats=length_beats), tempo_bpm))
+    return path
+
+
+def take_link(clips: Path, melody: Path) -> str | None:
+    """The link from a clip's sidecar to its take, such as `Takes/hum.wav`.
+
+    It holds wherever the clips folder is moved to. None: the melody is not in the folder for takes.
+    """
+    folder, melody = (clips / TAKES).resolve(), melody.resolve()
+    return f"{TAKES}/{melody.name}" if melody.parent == folder else None
+
+
+def linked_take(clips: Path, link: object) -> Path | None:
+    """The take that a sidecar links to; None: none that is there. It is always inside `Takes`."""
+    if not isinstance(link, str) or not link.startswith(f"{TAKES}/"):
+        return None
+    path = clips / TAKES / link.removeprefix(f"{TAKES}/")
+    try:
+        is_inside = path.resolve().parent == (clips / TAKES).resolve()
+        return path if is_inside and path.is_file() else None
+    except (OSError, ValueError):
+        return None
 
 
 def _wav(waveform: Waveform) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, waveform.samples, waveform.sample_rate, format="WAV", subtype="FLOAT")
     return file.getvalue()
-
-
-def _midi(take: Take, notes: tuple[Note, ...], tempo_bpm: Fraction) -> bytes:
-    """A MIDI file with one track, which ends with the take, including rests after the last note."""
-    bounded = min(max(tempo_bpm, Fraction(MIN_TEMPO_BPM)), Fraction(MAX_TEMPO_BPM))
-    track = mido.MidiTrack()
-    track.append(mido.MetaMessage("set_tempo", tempo=round(60_000_000 / bounded)))
-    if take.meter is not None:
-        track.append(
-            mido.MetaMessage(
-                "time_signature",
-                numerator=take.meter.numerator,
-                denominator=take.meter.denominator,
-            )
-        )
-    # At one tick, ends come before starts: else the end of a repeated note would end the new one.
-    changes = sorted(
-        change
-        for note in notes
-        for change in (
-            (_tick(note.start_beat), 1, note.pitch, note.velocity),
-            (_tick(note.start_beat) + max(_tick(note.length_beats), 1), 0, note.pitch, 0),
-        )
-    )
-    now = 0
-    for tick, on, pitch, velocity in changes:
-        kind = "note_on" if on else "note_off"
-        track.append(mido.Message(kind, note=pitch, velocity=velocity, time=tick - now))
-        now = tick
-    length = _tick(take.length_beats) if take.length_beats is not None else now
-    track.append(mido.MetaMessage("end_of_track", time=max(length - now, 0)))
-    file = io.BytesIO()
-    mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT, tracks=[track]).save(file=file)
-    return file.getvalue()
-
-
-def _tick(beats: Fraction) -> int:
-    return round(beats * TICKS_PER_BEAT)

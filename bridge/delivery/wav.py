@@ -1,10 +1,10 @@
 """Clips as files: named by the bridge, complete or absent, and never overwriting another file.
 
 A clip is written under a temporary name in its folder (`.name.wav.part`), synced to disk, and
-renamed. The sidecar comes first, so that whoever sees the clip finds how it was made. The part file
-also reserves the name: it is created exclusively, and locked while it is written. So two writers
-never take one name, and a part file that a killed writer left can be distinguished from work in
-progress and removed.
+renamed. Its sidecar and its notes come first, so that whoever sees the clip finds how it was made.
+The part file also reserves the name: it is created exclusively, and locked while it is written. So
+two writers never take one name, and a part file that a killed writer left can be distinguished from
+work in progress and removed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import math
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from datetime import date
 from fractions import Fraction
@@ -27,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from bridge.audio import Waveform
+from bridge.delivery.notes_file import NOTES_SUFFIX, notes_path
 from bridge.delivery.riff import wav_bytes
 from bridge.errors import DiskFull, NotWritable
 from bridge.timing import Meter
@@ -35,6 +37,8 @@ PART = ".part"
 SIDECAR = ".json"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """No space, no quota, or a limit on the file's size."""
+STALE_NOTES_SECONDS = 600.0
+"""A part file of notes that is older is a killed writer's."""
 LONGEST_TITLE = 48
 """Most letters of a title in a clip's name; a file name can have 255 bytes."""
 
@@ -48,9 +52,22 @@ def clip_name(
         title: a preset's or a melody's name; anything but letters and digits becomes a hyphen.
         day: today if None.
     """
-    tempo = f"{float(tempo_bpm):.3f}".rstrip("0").rstrip(".")
     length = f"{bars}bar" if bars == 1 else f"{bars}bars"
-    return f"{(day or date.today()).isoformat()} {plain_name(title)} {tempo}bpm {length} seed{seed}"
+    return _name(title, f"{_decimal(tempo_bpm)}bpm {length}", seed, day)
+
+
+def raw_clip_name(title: str, *, seconds: float, seed: int, day: date | None = None) -> str:
+    """A raw clip's name, such as `2026-11-22 lofi-keys raw 2.5s seed7`; as `clip_name`."""
+    return _name(title, f"raw {_decimal(seconds)}s", seed, day)
+
+
+def _name(title: str, length: str, seed: int, day: date | None) -> str:
+    return f"{(day or date.today()).isoformat()} {plain_name(title)} {length} seed{seed}"
+
+
+def _decimal(value: Fraction | float) -> str:
+    """A number with at most three decimals."""
+    return f"{float(value):.3f}".rstrip("0").rstrip(".")
 
 
 def plain_name(title: str) -> str:
@@ -68,8 +85,9 @@ def write_clip(
     bars: int,
     tempo_bpm: Fraction,
     meter: Meter,
+    notes: bytes | None = None,
 ) -> Path:
-    """Write a clip and its sidecar; the clip appears complete, after the sidecar, or not at all.
+    """Write a clip and what is beside it; the clip appears complete, after that, or not at all.
 
     A taken name gets ` 2`, ` 3` and so on. An interrupted write, by Ctrl-C for instance, leaves no
     file; the next writer removes the files of a killed one.
@@ -78,10 +96,13 @@ def write_clip(
         out: a file ending in `.wav`, or else a folder, which is created if it does not exist.
         metadata: everything needed to make the clip again: JSON's types, fractions, paths and
             numpy numbers; NaN and infinities become null.
-        name: the clip's name if `out` is a folder, from `clip_name`.
+        name: the clip's name if `out` is a folder, from `clip_name` or `raw_clip_name`.
+        bars: of the loop; 0: a raw clip, which is none.
+        notes: the MIDI file of the notes that led; None: none did.
 
     Returns:
-        The clip's path. The sidecar is beside it, with `.json` in place of `.wav`.
+        The clip's path. The sidecar is beside it, with `.json` in place of `.wav`, and the notes
+        with `.notes.mid`.
 
     Raises:
         DiskFull: no space, or a limit on file sizes.
@@ -89,16 +110,25 @@ def write_clip(
     """
     folder, stem = _folder_and_stem(Path(out), name)
     sound = wav_bytes(waveform, bars=bars, tempo_bpm=tempo_bpm, meter=meter)
-    text = json.dumps(_plain(metadata), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # A path that is not UTF-8 has lone surrogates, which become escapes of JSON.
-    sidecar = text.encode(errors="backslashreplace")
-    return write_atomically(folder, f"{stem}.wav", sound, sidecar=sidecar)
+    return write_atomically(
+        folder, f"{stem}.wav", sound, sidecar=_sidecar_bytes(metadata), notes=notes
+    )
+
+
+def beside(clip: Path) -> tuple[Path, Path]:
+    """The files that belong to a clip, whether they are there or not: its sidecar, its notes."""
+    return clip.with_suffix(SIDECAR), notes_path(clip)
 
 
 def write_atomically(
-    folder: Path, name: str, content: bytes, *, sidecar: bytes | None = None
+    folder: Path,
+    name: str,
+    content: bytes,
+    *,
+    sidecar: bytes | None = None,
+    notes: bytes | None = None,
 ) -> Path:
-    """Write a file that appears complete or not at all, after its sidecar.
+    """Write a file that appears complete or not at all, after its sidecar and its notes.
 
     Args:
         name: the file's name, `.wav` or `.mid`; a taken name gets ` 2`, ` 3` and so on.
@@ -116,14 +146,16 @@ def write_atomically(
         with _reserved(folder, name) as (part, path):
             _fill(part, content)
             try:
-                if sidecar is not None:
-                    _write_sidecar(path, sidecar)
+                for file, of_file in zip(beside(path), (sidecar, notes), strict=True):
+                    if of_file is not None:
+                        replace_file(file, of_file)
                 os.replace(_part_of(path), path)
                 _sync_folder(folder)
             except BaseException:
                 if _is_still(part, path):
                     path.unlink()
-                path.with_suffix(SIDECAR).unlink(missing_ok=True)
+                for file in beside(path):
+                    file.unlink(missing_ok=True)
                 raise
     except OSError as error:
         if error.errno in FULL:
@@ -135,6 +167,24 @@ def write_atomically(
     return path
 
 
+def replace_sidecar(sidecar: Path, metadata: Mapping[str, Any], written_ns: int) -> None:
+    """Replace a clip's sidecar in one step. Hold the folder's lock (`bridge.delivery.folder_lock`).
+
+    Args:
+        written_ns: the new sidecar's modification time, in nanoseconds since 1970.
+
+    Raises:
+        OSError: it cannot be written; the old one is still there.
+    """
+    replace_file(sidecar, _sidecar_bytes(metadata), written_ns)
+
+
+def _sidecar_bytes(metadata: Mapping[str, Any]) -> bytes:
+    text = json.dumps(_plain(metadata), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # A path that is not UTF-8 has lone surrogates, which become escapes of JSON.
+    return text.encode(errors="backslashreplace")
+
+
 def _folder_and_stem(out: Path, name: str) -> tuple[Path, str]:
     if out.suffix.lower() == ".wav" and not out.is_dir():
         return out.parent, out.stem
@@ -144,22 +194,28 @@ def _folder_and_stem(out: Path, name: str) -> tuple[Path, str]:
 def clear_stale_parts(folder: Path) -> None:
     """Remove the files of killed writers from a folder, and none that is being written.
 
-    A clip's part file exists as long as the clip is unfinished. So a stale one also marks the
-    sidecar's part file, and a sidecar without a clip, as stale.
+    A clip's part file exists as long as the clip is unfinished. So a stale one also marks the part
+    files of what is beside it, and a sidecar or notes without a clip, as stale.
     """
     for part in (*folder.glob(f".*.wav{PART}"), *folder.glob(f".*.mid{PART}")):
+        if part.name.endswith(f"{NOTES_SUFFIX}{PART}"):
+            # No lock says whether its writer lives, and writing a few hundred bytes takes no time.
+            with contextlib.suppress(OSError):
+                if part.stat().st_mtime < time.time() - STALE_NOTES_SECONDS:
+                    part.unlink()
+            continue
         # If it belongs to another user, or is gone by now, it is not in the way either.
         with contextlib.suppress(OSError), FileIO(part, "rb+") as file:
             if not _locked(file) or not _is_still(file, part):
                 continue
             clip = folder / part.name.removeprefix(".").removesuffix(PART)
-            sidecar = clip.with_suffix(SIDECAR)
             # A writer writes nothing before it knows that the name is free. So an empty part file
-            # may have the name of another clip, whose sidecar must stay.
+            # may have the name of another clip, whose sidecar and notes must stay.
             if os.fstat(file.fileno()).st_size:
-                _part_of(sidecar).unlink(missing_ok=True)
-                if not clip.exists():
-                    sidecar.unlink(missing_ok=True)
+                for each in beside(clip):
+                    _part_of(each).unlink(missing_ok=True)
+                    if not clip.exists():
+                        each.unlink(missing_ok=True)
             part.unlink()
 
 
@@ -181,7 +237,7 @@ def _reserved(folder: Path, name: str) -> Iterator[tuple[FileIO, Path]]:
                 with contextlib.suppress(OSError):  # A mount without locks: nobody removes it.
                     is_ours = _locked(file) and _is_still(file, part)
                 # Checked last: by now the clip of a faster writer exists under its final name.
-                taken = clip.exists() or clip.with_suffix(SIDECAR).exists()
+                taken = any(each.exists() for each in (clip, *beside(clip)))
                 if is_ours and not taken:
                     yield file, clip
                     return
@@ -212,13 +268,24 @@ def _is_still(file: FileIO, path: Path) -> bool:
         return False
 
 
-def _write_sidecar(clip: Path, content: bytes) -> None:
-    sidecar = clip.with_suffix(SIDECAR)
-    part = _part_of(sidecar)
+def replace_file(path: Path, content: bytes, written_ns: int | None = None) -> None:
+    """Write a file in one step; an existing one is replaced.
+
+    Two programs must not do so at a time: hold the folder's lock, or a reserved name.
+
+    Args:
+        written_ns: its modification time, in nanoseconds since 1970; None: now.
+
+    Raises:
+        OSError: it cannot be written; an existing file is still there.
+    """
+    part = _part_of(path)
     try:
         with FileIO(part, "wb") as file:
             _fill(file, content)
-        os.replace(part, sidecar)
+        if written_ns is not None:
+            os.utime(part, ns=(written_ns, written_ns))
+        os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
 

@@ -82,6 +82,7 @@ class Batch:
             # Masked positions are read as well, and a NaN there would reach the result.
             self._cache.zero_()
         self.positions = decoder.positions(capacity)
+        self._decode = decoder.steps(self._cache, self.positions, size)
         self._cache_positions = torch.arange(capacity, device=device)
         self._tokens = torch.zeros(
             (size, decoder.num_codebooks, columns), dtype=torch.int64, device=device
@@ -172,14 +173,7 @@ class Batch:
         mask = None
         if captured:
             mask = (self._cache_positions[:span] <= slot)[None, None, None]
-        logits = self._decoder.step(
-            self._tokens.index_select(2, column)[:, :, 0],
-            self._cache,
-            self.positions,
-            slot,
-            span,
-            mask,
-        )
+        logits = self._decode(self._tokens.index_select(2, column)[:, :, 0], slot, span, mask)
         drawn = self._sampler.draw(
             logits,
             self._noise.index_select(0, noise_row)[0],

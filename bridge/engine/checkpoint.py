@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config.small_file import read_small_file
+from bridge.engine.parts import check_parts
+from bridge.engine.tensor_files import WEIGHTS, StoredTensor, missing_weights, stored_tensors
 from bridge.errors import BadArgument, CheckpointUnusable
 
 POCKET = "pocket"
@@ -29,14 +31,10 @@ FIRST_TRANSFORMERS = (5, 18)
 _HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 _HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".th", ".pkl")
-_WEIGHTS = "model.safetensors"
-_INDEX = f"{_WEIGHTS}.index.json"
-_LENGTH_BYTES = 8
-"""The length of a safetensors header, before the header."""
-_MOST_HEADER_BYTES = 100_000_000
-"""The limit of the safetensors library."""
 MOST_POSITIONS = 100_000
 """Positions need no weights. MusicGen has 2048."""
+MOST_TOKENIZER_BYTES = 64 << 20
+"""T5's has 1.4 MB, multilingual ones 20."""
 _LAYERS = ("num_hidden_layers", "num_layers", "num_decoder_layers", "num_lstm_layers")
 _LENGTHS = (
     *("hidden_size", "ffn_dim", "d_ff", "d_kv", "d_model", "vocab_size", "codebook_size"),
@@ -200,6 +198,7 @@ def _checked_files(name: str, folder: Path) -> str:
             f"model {name!r} is of type {model_type!r}, not a MusicGen Melody checkpoint "
             f"({COMPOSITE!r}), such as facebook/musicgen-stereo-melody"
         )
+    _refuse_code(name, folder, config)
     # With neither file, transformers would make an empty tokenizer.
     if model_type == COMPOSITE and not any((folder / file).is_file() for file in _TOKENIZERS):
         raise CheckpointUnusable(
@@ -208,10 +207,12 @@ def _checked_files(name: str, folder: Path) -> str:
         )
     missing = missing_weights(folder)
     if not missing:
-        _check_sizes(name, config, _weight_shapes(name, folder))
+        tensors = stored_tensors(name, folder)
+        _check_sizes(name, config, tensors)
+        check_parts(name, config, tensors)
         return str(model_type)
     pickles = sorted(file.name for file in folder.iterdir() if file.suffix in _PICKLES)
-    if pickles and missing == [_WEIGHTS]:
+    if pickles and missing == [WEIGHTS]:
         raise CheckpointUnusable(
             f"model {name!r} has its weights only as {pickles[0]}, a pickle, which can run code "
             "when read; where you trust it, save it again with transformers' save_pretrained, "
@@ -220,6 +221,36 @@ def _checked_files(name: str, folder: Path) -> str:
     raise CheckpointUnusable(
         f"model {name!r} is incomplete: {missing[0]} is missing; copy or fetch it again"
     )
+
+
+def _refuse_code(name: str, folder: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint that asks for Python code of its own: none would run, and it needs it.
+
+    Raises:
+        CheckpointUnusable: it does.
+    """
+    asked_in = [] if "auto_map" not in config else ["config.json"]
+    try:
+        tokenizer = json.loads(read_small_file(folder / "tokenizer_config.json"))
+    except FileNotFoundError:
+        tokenizer = {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointUnusable(
+            f"model {name!r}: tokenizer_config.json is unreadable ({error})"
+        ) from error
+    if isinstance(tokenizer, dict) and "auto_map" in tokenizer:
+        asked_in.append("tokenizer_config.json")
+    if asked_in:
+        raise CheckpointUnusable(
+            f"model {name!r}: {asked_in[0]} asks for code of its own (auto_map), which never runs "
+            "here; where you trust its weights, remove auto_map from the file"
+        )
+    for file in (folder / file for file in _TOKENIZERS):
+        if file.is_file() and file.stat().st_size > MOST_TOKENIZER_BYTES:
+            raise CheckpointUnusable(
+                f"model {name!r}: {file.name} has {file.stat().st_size >> 20} MB, and at most "
+                f"{MOST_TOKENIZER_BYTES >> 20} are read; copy or fetch it again"
+            )
 
 
 def _is_complete(name: str, folder: Path) -> bool:
@@ -231,74 +262,7 @@ def _is_complete(name: str, folder: Path) -> bool:
     return (tokenizer or not needs_tokenizer) and not missing_weights(folder)
 
 
-def missing_weights(folder: Path) -> list[str]:
-    """Names of the safetensors files that the folder lacks."""
-    if (folder / _WEIGHTS).is_file():
-        return []
-    try:
-        shards = _shards(folder)
-    except FileNotFoundError:
-        return [_WEIGHTS]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return [f"a readable {_INDEX}"]
-    if not all(shard.name.endswith(".safetensors") for shard in shards):
-        return [f"{_INDEX} of safetensors alone"]
-    return [shard.name for shard in shards if not shard.is_file()]
-
-
-def _shards(folder: Path) -> list[Path]:
-    """The files that the index of a checkpoint in several files names, by name.
-
-    Raises:
-        OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError: there is no index,
-            or it is not one.
-    """
-    weights = json.loads(read_small_file(folder / _INDEX, _MOST_HEADER_BYTES))["weight_map"]
-    return [folder / name for name in sorted(set(weights.values()))]
-
-
-def _weight_shapes(name: str, folder: Path) -> dict[str, list[int]]:
-    """The shape of every tensor in the safetensors, after checking that the files are whole.
-
-    Raises:
-        CheckpointUnusable: a file is not safetensors, or was cut.
-    """
-    shapes: dict[str, list[int]] = {}
-    single = folder / _WEIGHTS
-    files = [single] if single.is_file() else _shards(folder)
-    for file in files:
-        try:
-            shapes |= _shapes_in(file)
-        # Whatever bytes the file has instead of a header.
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise CheckpointUnusable(
-                f"model {name!r}: {file.name} is cut, or is not safetensors ({error}); copy or "
-                "fetch it again"
-            ) from error
-    return shapes
-
-
-def _shapes_in(file: Path) -> dict[str, list[int]]:
-    """The shapes of a safetensors file (https://github.com/huggingface/safetensors, Format).
-
-    Raises:
-        ValueError: the file is shorter or longer than its header says, or has no valid header.
-    """
-    size = file.stat().st_size
-    with file.open("rb") as opened:
-        length = int.from_bytes(opened.read(_LENGTH_BYTES), "little")
-        if not 0 < length <= min(_MOST_HEADER_BYTES, size - _LENGTH_BYTES):
-            raise ValueError(f"{size} bytes, and a header of {length}")
-        tensors = json.loads(opened.read(length))
-    tensors.pop("__metadata__", None)
-    end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
-    expected = _LENGTH_BYTES + length + end
-    if size != expected:
-        raise ValueError(f"{size} bytes of {expected}")
-    return {key: [int(length) for length in tensor["shape"]] for key, tensor in tensors.items()}
-
-
-def _check_sizes(name: str, config: Mapping[str, Any], shapes: Mapping[str, list[int]]) -> None:
+def _check_sizes(name: str, config: Mapping[str, Any], tensors: Mapping[str, StoredTensor]) -> None:
     """Check that no size in the configuration is larger than anything in the weights.
 
     transformers allocates what the configuration says before it looks at the weights.
@@ -306,9 +270,9 @@ def _check_sizes(name: str, config: Mapping[str, Any], shapes: Mapping[str, list
     Raises:
         CheckpointUnusable: one is.
     """
-    numbers = (int(word) for key in shapes for word in key.split(".") if word.isdecimal())
+    numbers = (int(word) for key in tensors for word in key.split(".") if word.isdecimal())
     layers = 1 + max(numbers, default=0)
-    longest = max((length for shape in shapes.values() for length in shape), default=0)
+    longest = max((length for tensor in tensors.values() for length in tensor.shape), default=0)
     sections = {"": config}
     sections |= {key: value for key, value in config.items() if isinstance(value, dict)}
     for section, values in sections.items():

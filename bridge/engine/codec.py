@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from bridge.audio import Waveform
 from bridge.engine.seanet import PAD_MODES, LayerState, decoder_layers
 from bridge.engine.weights import Checkpoint
-from bridge.errors import CheckpointUnusable
+from bridge.errors import BadArgument, CheckpointUnusable
 
 Tensor = torch.Tensor
 
@@ -185,13 +186,46 @@ def reconstruct(checkpoint: Checkpoint, waveform: Waveform) -> Waveform:
     padded = math.ceil(source.frames / checkpoint.hop) * checkpoint.hop
     samples = np.zeros((channels, 1, padded), dtype=np.float32)
     samples[:, 0, : source.frames] = source.samples.T
-    codec = checkpoint.model.audio_encoder
     with torch.inference_mode():
-        encoded = codec.encode(
-            torch.from_numpy(samples).to(checkpoint.model.device),
-            bandwidth=max(codec.config.target_bandwidths),
-        )
-        codes = encoded.audio_codes[:, :, : checkpoint.num_codebooks // channels]
-        audio = codec.decode(codes, encoded.audio_scales).audio_values  # [channels, 1, padded]
+        codes, scales = _encoded(checkpoint, samples)
+        codec = checkpoint.model.audio_encoder
+        audio = codec.decode(codes, scales).audio_values  # [channels, 1, padded]
     decoded = audio[:, 0, : source.frames].float().cpu().numpy()
     return Waveform(np.ascontiguousarray(decoded.T), checkpoint.sample_rate)
+
+
+def encode(checkpoint: Checkpoint, waveform: Waveform) -> NDArray[np.int64]:
+    """The codes of a waveform, for a piece to continue: int64 `[K, S]`.
+
+    Args:
+        waveform: a step or more. What is over whole steps is left out at its beginning, so that
+            the last step ends with the waveform. In stereo the even codebooks are left.
+
+    Raises:
+        BadArgument: less than a step.
+    """
+    channels = checkpoint.audio_channels
+    source = waveform.mono() if channels == 1 else waveform.stereo()
+    source = source.resampled(checkpoint.sample_rate)
+    steps = source.frames // checkpoint.hop
+    if not steps:
+        raise BadArgument(
+            f"a sound to continue from has {checkpoint.hop} frames at {checkpoint.sample_rate} Hz "
+            f"or more, got {source.frames}"
+        )
+    samples = source.samples[source.frames - steps * checkpoint.hop :].T[:, None]
+    with torch.inference_mode():
+        codes, _ = _encoded(checkpoint, np.ascontiguousarray(samples))
+    of_channels: NDArray[np.int64] = codes[0].cpu().numpy()  # [channels, K / channels, S]
+    return of_channels.transpose(1, 0, 2).reshape(checkpoint.num_codebooks, steps)
+
+
+def _encoded(checkpoint: Checkpoint, samples: NDArray[np.float32]) -> tuple[Tensor, Any]:
+    """Codes `[1, channels, K / channels, S]` and scales of samples `[channels, 1, S * hop]`."""
+    codec = checkpoint.model.audio_encoder
+    encoded = codec.encode(
+        torch.from_numpy(samples).to(checkpoint.model.device),
+        bandwidth=max(codec.config.target_bandwidths),
+    )
+    codebooks = checkpoint.num_codebooks // checkpoint.audio_channels
+    return encoded.audio_codes[:, :, :codebooks], encoded.audio_scales

@@ -16,6 +16,8 @@ import torch
 from torch.nn import functional
 
 Tensor = torch.Tensor
+Steps = Callable[[Tensor, Tensor, int, "Tensor | None"], Tensor]
+"""`Decoder.step` over the cache of one batch: tokens, slot, span and mask to logits."""
 
 CPU_BLOCKS = 4
 """Blocks of a float32 matrix on the CPU. MKL gives a product of few rows to a single core, but
@@ -68,14 +70,15 @@ class Decoder:
         exact: whether each sequence is its own unit.
     """
 
-    def __init__(self, causal_lm: Any) -> None:
+    def __init__(self, causal_lm: Any, *, blocks: int | None = None) -> None:
         """Fuse the weights.
 
-        In float32 on the CPU they are copied; otherwise transformers' parameters become views of
-        the fused ones.
+        In several blocks they are copied; otherwise transformers' parameters become views of the
+        fused ones.
 
         Args:
             causal_lm: a `MusicgenMelodyForCausalLM` on its device, in its number type.
+            blocks: G; None: several in float32 on the CPU.
         """
         config, decoder = causal_lm.config, causal_lm.model.decoder
         self.hidden_size = int(config.hidden_size)
@@ -84,8 +87,8 @@ class Decoder:
         self.codebook_size = int(config.vocab_size)
         self._embeddings = _stacked([table.weight for table in decoder.embed_tokens])
         self.exact = self.dtype is torch.float32
-        self.blocks = 1
-        if self.device.type == "cpu" and self.exact:
+        self.blocks = blocks or 1
+        if blocks is None and self.device.type == "cpu" and self.exact:
             sizes = (self.heads, int(config.ffn_dim))
             self.blocks = max(n for n in (1, 2, CPU_BLOCKS) if not any(size % n for size in sizes))
         self._first_rows = torch.arange(self.num_codebooks, device=self.device) * (
@@ -191,6 +194,15 @@ class Decoder:
             hidden = row_parallel(hidden, mixed, layer.attention_out)
             inner = layer.activation(column_parallel(layer.feed_norm(hidden), layer.feed_in))
             hidden = row_parallel(hidden, inner, layer.feed_out)
+
+    def steps(self, cache: Tensor, positions: Tensor, size: int) -> Steps:
+        """The way to run the steps of a batch of `size` sequences over that cache."""
+        del size
+
+        def step(tokens: Tensor, slot: Tensor, span: int, mask: Tensor | None) -> Tensor:
+            return self.step(tokens, cache, positions, slot, span, mask)
+
+        return step
 
     def step(
         self,

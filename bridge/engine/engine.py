@@ -5,13 +5,13 @@ Nothing here imports torch until a model is loaded, after its name and its files
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bridge.engine.pipeline import Pipeline
     from bridge.engine.weights import Checkpoint
 
+Item = TypeVar("Item")
 ENGINES = ("stream", "reference")
 """Ways to generate: the bridge's own, and transformers' `generate`. Both give the same codes."""
 LARGEST_BATCH = 8
@@ -41,6 +42,10 @@ TURN_SECONDS = 0.05
 Progress = Callable[[float], None]
 """Called with the share done, rising to 1, in the thread that generates; an error that it raises
 ends the generation."""
+OnAudio = Callable[[Sequence[int], NDArray[np.float32]], bool]
+"""Called with variations that are made together, each by its number among those of all requests,
+and the audio that follows what they had, float32 `[variations, channels, frames]`; in the thread
+that generates. True: they have enough, and end there."""
 
 
 def load(
@@ -151,6 +156,16 @@ class Engine:
         return self._checkpoint.audio_channels
 
     @property
+    def longest_delay(self) -> int:
+        """Steps by which the last codebook is behind the first: n steps take n + this tokens."""
+        return int(self._checkpoint.delays.max())
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of the way in which it generates, a sentence each."""
+        return () if self._pipeline is None else self._pipeline.remarks
+
+    @property
     def pipeline(self) -> Pipeline:
         """The parts that generate.
 
@@ -170,28 +185,45 @@ class Engine:
         Raises:
             BadArgument: `continue_from` does not fit the checkpoint's codebooks.
             Unsupported: the piece is longer than the engine can make.
+            OutOfMemory: the audio to continue does not fit the device.
         """
+        request = self._encoded(request)
         steps = self._checked_steps(request)
         if self._pipeline is None:
-            return Stream(partial(self._reference_chunks, request, steps, progress))
+            return self._reference_stream(request, steps, progress)
         batches = _batches(self._rows(request), LARGEST_BATCH)
         return Stream(partial(self._chunks, batches, steps, progress))
 
     @overload
-    def generate(self, request: Request, *, progress: Progress | None = None) -> list[Waveform]: ...
+    def generate(
+        self,
+        request: Request,
+        *,
+        progress: Progress | None = None,
+        on_audio: OnAudio | None = None,
+    ) -> list[Waveform]: ...
 
     @overload
     def generate(
-        self, request: Sequence[Request], *, progress: Progress | None = None
+        self,
+        request: Sequence[Request],
+        *,
+        progress: Progress | None = None,
+        on_audio: OnAudio | None = None,
     ) -> list[list[Waveform]]: ...
 
     def generate(
-        self, request: Request | Sequence[Request], *, progress: Progress | None = None
+        self,
+        request: Request | Sequence[Request],
+        *,
+        progress: Progress | None = None,
+        on_audio: OnAudio | None = None,
     ) -> list[Waveform] | list[list[Waveform]]:
         """The audio of one request, a waveform a variation, or of several, a list a request.
 
         Requests of equal length, with prompts of equal length, are generated together; each sounds
-        as it does when it is made alone (in float32 to the bit).
+        as it does when it is made alone (in float32 to the bit). What `on_audio` ends is the
+        beginning of what it would have been.
 
         Raises:
             BadArgument: `continue_from` does not fit the checkpoint's codebooks.
@@ -199,29 +231,49 @@ class Engine:
             OutOfMemory: a request does not fit the device.
         """
         if isinstance(request, Request):
-            return self._joined(self.stream(request, progress=progress))
-        steps = [self._checked_steps(each) for each in request]
-        if self._pipeline is None:
-            return [
-                self._joined(
-                    self.stream(each, progress=progress and _part(progress, i, len(steps)))
-                )
-                for i, each in enumerate(request)
-            ]
-        groups: dict[tuple[int, ...], list[tuple[int, Row]]] = {}
-        for index, each in enumerate(request):
-            for row in self._rows(each):
-                prefix = self._pipeline.conditioner.length(each.prompt)
-                key = (steps[index], prefix, row.before, row.guided)
-                groups.setdefault(key, []).append((index, row))
-        made: list[list[Waveform]] = [[] for _ in request]
-        for done, ((length, *_), members) in enumerate(groups.items()):
-            batches = _batches([row for _, row in members], LARGEST_BATCH)
-            report = progress and _part(progress, done, len(groups))
-            of_rows = self._joined(Stream(partial(self._chunks, batches, length, report)))
-            for (index, _), waveform in zip(members, of_rows, strict=True):
-                made[index].append(waveform)
+            return self.generate([request], progress=progress, on_audio=on_audio)[0]
+        requests = [self._encoded(each) for each in request]
+        steps = [self._checked_steps(each) for each in requests]
+        count, made = 0, []
+        streams = list(self._streams(requests, steps))
+        waveforms: dict[int, Waveform] = {}
+        for index, (numbers, stream) in enumerate(streams):
+            report = progress and _part(progress, index, len(streams))
+            of_stream = self._joined(stream(report), numbers, on_audio)
+            waveforms |= zip(numbers, of_stream, strict=True)
+        for each in requests:
+            variations = int(each.variations)
+            made.append([waveforms[number] for number in range(count, count + variations)])
+            count += variations
         return made
+
+    def _streams(
+        self, requests: Sequence[Request], steps: Sequence[int]
+    ) -> Iterator[tuple[Sequence[int], Callable[[Progress | None], Stream]]]:
+        """What is made one after the other: the numbers of its variations, and what begins it."""
+        number = 0
+        groups: dict[tuple[int, ...], list[tuple[int, Row]]] = {}
+        for request, length in zip(requests, steps, strict=True):
+            if self._pipeline is None:
+                variations = range(number, number + int(request.variations))
+                yield variations, partial(self._reference_stream, request, length)
+                number = variations.stop
+                continue
+            for row in self._rows(request):
+                prefix = self._pipeline.conditioner.length(request.prompt)
+                key = (length, prefix, row.before, row.overlap, row.guided)
+                groups.setdefault(key, []).append((number, row))
+                number += 1
+        for (length, *_), members in groups.items():
+            for batch in _batches(members, LARGEST_BATCH):
+                numbers, rows = zip(*batch, strict=True)
+                yield numbers, partial(self._batch_stream, rows, length)
+
+    def _reference_stream(self, request: Request, steps: int, progress: Progress | None) -> Stream:
+        return Stream(partial(self._reference_chunks, request, steps, progress))
+
+    def _batch_stream(self, rows: Sequence[Row], steps: int, progress: Progress | None) -> Stream:
+        return Stream(partial(self._batch_chunks, rows, steps, progress))
 
     def reconstruct(self, waveform: Waveform) -> Waveform:
         """The waveform through the codec alone, so without the decoder's mistakes.
@@ -247,9 +299,28 @@ class Engine:
         with self._busy, oom_as_error(remedy):
             return reconstruct(self._checkpoint, waveform)
 
-    def _joined(self, stream: Stream) -> list[Waveform]:
+    def _joined(
+        self, stream: Stream, numbers: Sequence[int], on_audio: OnAudio | None
+    ) -> list[Waveform]:
+        audio = []
         with stream:
-            return joined([chunk.audio for chunk in stream], self.sample_rate)
+            for chunk in stream:
+                audio.append(chunk.audio)
+                if on_audio is not None and on_audio(numbers, chunk.audio):
+                    break
+        return joined(audio, self.sample_rate)
+
+    def _encoded(self, request: Request) -> Request:
+        """The request with codes in place of audio to continue from."""
+        audio = request.continue_from
+        if not isinstance(audio, Waveform):
+            return request
+        from bridge.engine.codec import encode
+        from bridge.engine.device import oom_as_error
+
+        remedy = f"{audio.seconds:.3g} seconds to continue on {self.device}; give less"
+        with self._busy, oom_as_error(remedy):
+            return replace(request, continue_from=encode(self._checkpoint, audio))
 
     def _rows(self, request: Request) -> list[Row]:
         """The variations of a request."""
@@ -263,11 +334,23 @@ class Engine:
 
     def _checked_steps(self, request: Request) -> int:
         """How many steps the request asks for."""
-        steps = math.ceil(request.seconds * self.frame_rate)
+        delay = self.longest_delay
+        if request.max_new_tokens is not None and request.max_new_tokens < 2 * delay:
+            raise BadArgument(
+                f"max new tokens {request.max_new_tokens}: model {self.model_name!r} makes music "
+                f"of {2 * delay} or more; ask for more"
+            )
+        steps = request.steps(self.frame_rate, delay)
         codes = request.continue_from
         if codes is None:
             self._check_length(0, steps)
             return steps
+        assert not isinstance(codes, Waveform)
+        if request.overlap_steps > codes.shape[1]:
+            raise BadArgument(
+                f"overlap steps {request.overlap_steps}: {codes.shape[1]} are continued; ask for "
+                "no more than these"
+            )
         largest = self._checkpoint.codebook_size - 1
         if codes.shape[0] != self.num_codebooks or int(codes.max()) > largest:
             raise BadArgument(
@@ -276,6 +359,11 @@ class Engine:
             )
         self._check_length(codes.shape[1], steps)
         return steps
+
+    def _less_than(self, steps: int) -> str:
+        """What did not fit the memory, and the remedy."""
+        seconds = f"{steps / self.frame_rate:g} seconds"
+        return f"{seconds} on {self.device}; ask for less, or for another device"
 
     def _check_length(self, before: int, steps: int) -> None:
         """Raise `Unsupported` where the continued and the new steps together are too many."""
@@ -340,8 +428,7 @@ class Engine:
         from bridge.engine.piece import Piece
 
         after_step, check = _after_step(progress, cancelled), _after_step(None, cancelled)
-        seconds = rows[0].request.seconds
-        remedy = f"{seconds} seconds on {self.device}; ask for less, or for another device"
+        remedy = self._less_than(steps)
         piece: Piece | None = None
         try:
             while piece is None or not piece.done:
@@ -369,7 +456,7 @@ class Engine:
         from bridge.engine.reference import generate_row
 
         rows = []
-        remedy = f"{request.seconds} seconds on {self.device}; ask for less, or for another device"
+        remedy = self._less_than(steps)
         with self._turn(cancelled), oom_as_error(remedy):
             for index, row in enumerate(self._rows(request)):
                 report = progress and _part(progress, index, int(request.variations))
@@ -387,7 +474,7 @@ def joined(audio: Sequence[NDArray[np.float32]], sample_rate: int) -> list[Wavef
     return waveforms(np.concatenate(audio, axis=2), sample_rate)
 
 
-def _batches(rows: Sequence[Row], largest: int) -> list[Sequence[Row]]:
+def _batches(rows: Sequence[Item], largest: int) -> list[Sequence[Item]]:
     return [rows[first : first + largest] for first in range(0, len(rows), largest)]
 
 

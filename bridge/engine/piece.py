@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bridge.audio import Waveform
 from bridge.engine.batch import DRAWN, Batch, WindowPlan
-from bridge.engine.pipeline import Pipeline
+from bridge.engine.pipeline import Audio, Pipeline
 from bridge.engine.request import Request
 from bridge.engine.sampler import Sampling
 from bridge.engine.stream import Chunk
@@ -34,10 +37,21 @@ class Row:
     sampling: Sampling
 
     @property
+    def continued(self) -> NDArray[np.int64] | None:
+        """The codes `[K, S]` that the row continues; the engine has encoded audio by now."""
+        codes = self.request.continue_from
+        assert not isinstance(codes, Waveform)
+        return codes
+
+    @property
     def before(self) -> int:
         """Steps of the codes that the row continues."""
-        codes = self.request.continue_from
-        return 0 if codes is None else int(codes.shape[1])
+        return 0 if self.continued is None else int(self.continued.shape[1])
+
+    @property
+    def overlap(self) -> int:
+        """How many of these the result begins with."""
+        return int(self.request.overlap_steps)
 
     @property
     def guided(self) -> bool:
@@ -56,7 +70,8 @@ class Piece:
         """Compute nothing yet.
 
         Args:
-            rows: one or more; prefixes of equal length, equal `before`, and all or none guided.
+            rows: one or more; prefixes of equal length, equal `before` and `overlap`, and all or
+                none guided.
             steps: new steps, 1 or more.
         """
         self._pipeline = pipeline
@@ -67,10 +82,10 @@ class Piece:
             (len(rows), len(pipeline.checkpoint.delays), self._total), dtype=np.int64
         )
         for codes, row in zip(self._codes, rows, strict=True):
-            if row.request.continue_from is not None:
-                codes[:, : self._before] = row.request.continue_from
+            if row.continued is not None:
+                codes[:, : self._before] = row.continued
         # Steps whose codes are drawn, and steps whose audio has left in a chunk.
-        self._made = self._emitted = self._before
+        self._made, self._emitted = self._before, self._before - rows[0].overlap
         longest_delay = int(pipeline.checkpoint.delays.max())
         # As in transformers, which has no delay pattern for fewer steps.
         planned = max(self._total, longest_delay)
@@ -85,8 +100,12 @@ class Piece:
         self._window = Window(0, 0, 0)
         self._column = 0
         self._batch: Batch | None = None
-        self._codec_output = _CodecOutput(pipeline, self._codes[:, :, : self._before])
+        self._codec_output = _CodecOutput(
+            pipeline, self._codes[:, :, : self._before], keep=rows[0].overlap
+        )
         self._chunks = 0
+        # The end of the chunk whose steps are being made, and of those that the codec has.
+        self._end, self._decoded = min(self._before + self._growth(), self._total), self._before
 
     @property
     def done(self) -> bool:
@@ -95,18 +114,19 @@ class Piece:
 
     @torch.inference_mode()
     def next_chunk(self, after_step: AfterStep, check: Check = lambda: None) -> Chunk:
-        """Make the next chunk.
+        """Make the next chunk; while the codec decodes it, steps of the one after it.
 
         Args:
             after_step: called with the share done after every step; an error that it raises ends
                 the piece.
             check: called between the parts of the work before a window's first step; likewise.
         """
-        first, end = self._made, min(self._made + self._growth(), self._total)
         with self._pipeline.threads():
-            while self._made < end:
-                self._make_steps_to(end, after_step, check)
-            audio = self._codec_output.decode(self._codes[:, :, first:end], last=end == self._total)
+            decoding = self._decode_next(after_step, check)
+            # Nothing delays the first audio.
+            while self._chunks > 2 and not decoding.done() and self._made < self._end:
+                self._make_step(after_step, check)
+            audio = decoding.result()
         start = self._emitted
         self._emitted += audio.shape[2] // self._pipeline.checkpoint.hop
         return Chunk(self._codes[:, :, start : self._emitted].copy(), audio)
@@ -125,8 +145,18 @@ class Piece:
             return self._codec_output.steps_to_first
         return CHUNK_STEPS[min(self._chunks - 2, len(CHUNK_STEPS) - 1)]
 
-    def _make_steps_to(self, end: int, after_step: AfterStep, check: Check) -> None:
-        """Make the steps of the piece before `end`, or those up to the end of the window."""
+    def _decode_next(self, after_step: AfterStep, check: Check) -> Future[Audio]:
+        """Make what is left of the next chunk's steps, and have the codec decode them."""
+        while self._made < self._end:
+            self._make_step(after_step, check)
+        codes = self._codes[:, :, self._decoded : self._end].copy()
+        last = self._end == self._total
+        self._decoded = self._end
+        self._end = min(self._end + self._growth(), self._total)
+        return self._pipeline.beside(partial(self._codec_output.decode, codes, last=last))
+
+    def _make_step(self, after_step: AfterStep, check: Check) -> None:
+        """Make a step of the decoder; with the last one before `_end` take in the codes."""
         delays = self._pipeline.checkpoint.delays
         longest_delay = int(delays.max())
         if self._batch is None or self._made == self._window.start + self._window.steps:
@@ -134,12 +164,13 @@ class Piece:
         window = self._window
         batch = self._batch
         assert batch is not None
-        first, last = self._made - window.start, min(end - window.start, window.steps)
-        while self._column < last + longest_delay:
-            batch.step()
-            self._column += 1
-            self._steps_done += 1
-            after_step(self._steps_done / self._decoder_steps)
+        batch.step()
+        self._column += 1
+        self._steps_done += 1
+        after_step(self._steps_done / self._decoder_steps)
+        first, last = self._made - window.start, min(self._end - window.start, window.steps)
+        if self._column < last + longest_delay:
+            return
         columns = batch.drawn(first + 1, last + 1 + longest_delay)
         for codebook, delay in enumerate(delays):
             self._codes[:, codebook, window.start + first : window.start + last] = columns[
@@ -209,13 +240,13 @@ class Piece:
 class _CodecOutput:
     """The codec's stream, cut to whole codec steps."""
 
-    def __init__(self, pipeline: Pipeline, before: NDArray[np.int64]) -> None:
-        """Begin after codes `[B, K, S]`, whose audio is dropped."""
+    def __init__(self, pipeline: Pipeline, before: NDArray[np.int64], *, keep: int) -> None:
+        """Begin after codes `[B, K, S]`, whose audio is dropped but for the last `keep` steps."""
         self._device = pipeline.decoder.device
         self._hop = pipeline.checkpoint.hop
         self._stream = pipeline.codec.stream(len(before))
         self._before = before
-        self._to_drop = before.shape[2] * self._hop
+        self._to_drop = (before.shape[2] - keep) * self._hop
         self.steps_to_first: int = math.ceil((pipeline.codec.lag_frames + self._hop) / self._hop)
         self._rest = np.zeros(
             (len(before), pipeline.checkpoint.audio_channels, 0), dtype=np.float32

@@ -7,20 +7,26 @@ time; the codes are the same.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from bridge.chroma import WINDOW_SECONDS
 from bridge.engine.batch import Batch, whole_blocks
 from bridge.engine.codec import CodecDecoder
 from bridge.engine.decoder import Decoder
 from bridge.engine.graph import GraphCapture, capture_for
+from bridge.engine.onnx_step import GraphUnusable, OnnxDecoder, installed
 from bridge.engine.prefix import Conditioner
 from bridge.engine.threads import idle_threads_sleep
 from bridge.engine.weights import Checkpoint
 
+Audio = NDArray[np.float32]
 IDLE_BATCHES = 2
 """Batches that are kept for later requests."""
 SMALL_BYTES = 64 * 2**20
@@ -29,20 +35,47 @@ Pocket reads 24 MB: two such threads make 233 steps a second, one makes 365 (REA
 
 
 class Pipeline:
-    """The parts of one checkpoint. The caller must make only one call at a time."""
+    """The parts of one checkpoint. The caller must make only one call at a time.
 
-    def __init__(self, checkpoint: Checkpoint, capture: GraphCapture | None = None) -> None:
+    Attributes:
+        remarks: what a person should know of the way in which it generates, a sentence each.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        capture: GraphCapture | None = None,
+        *,
+        step: Literal["auto", "torch"] = "auto",
+    ) -> None:
         """Fuse and fold the weights.
 
         Args:
             capture: replaces the device's own way to capture steps.
+            step: `torch` never runs the steps in ONNX Runtime.
         """
         self.checkpoint = checkpoint
-        self.decoder = Decoder(checkpoint.model.decoder)
+        self.remarks: tuple[str, ...] = ()
+        graph = None if capture is not None or step == "torch" else self._onnx_decoder()
+        self.decoder = graph or Decoder(checkpoint.model.decoder)
         self.conditioner = Conditioner(checkpoint, self.decoder)
         self.codec = CodecDecoder(checkpoint.model.audio_encoder, checkpoint.audio_channels)
         self._capture = capture or capture_for(self.decoder.device)
         self._idle: OrderedDict[tuple[int, int], Batch] = OrderedDict()
+        # On a GPU both share its streams, and no thread may use it while a step is captured.
+        self._codec_thread = ThreadPoolExecutor(1, "codec") if self._is_in_one_thread() else None
+
+    def _onnx_decoder(self) -> Decoder | None:
+        """The decoder whose steps run in ONNX Runtime; None where only torch's can."""
+        model = self.checkpoint.model
+        # Only for the common case is it worth a remark.
+        if model.device.type != "cpu" or model.decoder.dtype != torch.float32 or not installed():
+            return None
+        try:
+            return OnnxDecoder(model.decoder)
+        except GraphUnusable as unusable:
+            self.remarks = (f"the steps run in torch, not in ONNX Runtime: {unusable}",)
+            return None
 
     @property
     def window_steps(self) -> int:
@@ -83,17 +116,30 @@ class Pipeline:
         while len(self._idle) > IDLE_BATCHES:
             self._idle.popitem(last=False)
 
+    def beside(self, decode: Callable[[], Audio]) -> Future[Audio]:
+        """Have the codec work while the caller makes steps, where cores are free for that."""
+        if self._codec_thread is not None:
+            return self._codec_thread.submit(decode)
+        done: Future[Audio] = Future()
+        done.set_result(decode())
+        return done
+
+    def _is_in_one_thread(self) -> bool:
+        """Whether torch works in one thread, and so leaves the other cores free."""
+        small = self.decoder.device.type == "cpu" and self.decoder.weight_bytes < SMALL_BYTES
+        return small and (idle_threads_sleep() or isinstance(self.decoder, OnnxDecoder))
+
     @contextmanager
     def threads(self) -> Iterator[None]:
         """Use the number of threads that is fastest for the model, inside.
 
         Idle threads that sleep (`let_idle_threads_sleep`) take longer to wake than the matrix
-        products of a small model take.
+        products of a small model take. Where ONNX Runtime has threads of its own, torch's idle ones
+        would take cores from them.
         """
         threads = torch.get_num_threads()
-        small = self.decoder.device.type == "cpu" and self.decoder.weight_bytes < SMALL_BYTES
         try:
-            if small and idle_threads_sleep():
+            if self._is_in_one_thread():
                 torch.set_num_threads(1)
             yield
         finally:

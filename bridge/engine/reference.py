@@ -32,7 +32,7 @@ def generate_row(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """One variation: codes `[K, steps]` and their audio `[channels, steps * 640]`.
 
-    With `continue_from`, both hold the new steps only; the codec decodes old and new together.
+    With `continue_from`, both begin with the overlap; the codec decodes old and new together.
 
     Args:
         after_step: called with the share done, over 0 and at most 1, in each decoding step; an
@@ -53,8 +53,8 @@ def generate_row(
         dtype=model.decoder.dtype,
     )
     prefix = {}
-    if request.continue_from is not None:
-        prefix["decoder_input_ids"] = torch.tensor(request.continue_from, device=model.device)
+    if row.continued is not None:
+        prefix["decoder_input_ids"] = torch.tensor(row.continued, device=model.device)
     audio = model.generate(
         input_ids=conditions.input_ids,
         attention_mask=conditions.attention_mask,
@@ -66,8 +66,11 @@ def generate_row(
         **prefix,
     )  # [1, channels, total * 640]
     codes = _undelayed(record.tokens(), delays, steps)
-    new = slice(row.before * checkpoint.hop, (row.before + steps) * checkpoint.hop)
-    return codes, audio[0, :, new].float().cpu().numpy()
+    first = row.before - row.overlap
+    if row.continued is not None:
+        codes = np.concatenate([row.continued[:, first:], codes], axis=1)
+    part = slice(first * checkpoint.hop, (row.before + steps) * checkpoint.hop)
+    return codes, audio[0, :, part].float().cpu().numpy()
 
 
 def _undelayed(

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.chroma import LONGEST_SECONDS, STEP_SECONDS
+from bridge.audio import Waveform
+from bridge.chroma import LONGEST_SECONDS, MOST_TOKENS, STEP_SECONDS
 from bridge.errors import BadArgument, Unsupported
 
 PITCH_CLASSES = 12
@@ -41,8 +42,15 @@ class Request:
             this. None: the checkpoint's.
         do_sample: False takes the likeliest code at every step. None: the checkpoint's.
         variations: 1 or more.
-        continue_from: int64 `[K, S]`, S over 0, the codes that the piece continues; the result
-            holds the new codes only. None begins a new piece.
+        continue_from: what the piece continues: codes, int64 `[K, S]`, S over 0; or audio of any
+            rate and channels, which the engine encodes to whole steps that end with it. The melody
+            is that of the whole piece, from the first of these steps. None begins a new piece.
+        overlap_steps: the result begins with that many of the last continued steps, as the codec
+            decodes them, for a cross-fade; 0: with the first new one.
+        max_new_tokens: length of the new audio in tokens, as transformers' `generate` counts them;
+            `seconds` is then unused. The last codebook is some steps behind the first (3 in
+            MusicGen), so that N tokens are N − 3 steps; the engine refuses less than twice that
+            delay. None: `seconds`.
 
     The arrays are copied and cannot be written to.
 
@@ -61,7 +69,9 @@ class Request:
     top_p: float | None = None
     do_sample: bool | None = None
     variations: int = 1
-    continue_from: NDArray[np.int64] | None = None
+    continue_from: NDArray[np.int64] | Waveform | None = None
+    overlap_steps: int = 0
+    max_new_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if self.prompt is not None and not isinstance(self.prompt, str):
@@ -72,6 +82,13 @@ class Request:
             raise Unsupported(
                 f"seconds {self.seconds!r}: a piece has at most {LONGEST_SECONDS:g}; ask for less"
             )
+        if self.max_new_tokens is not None and not _is_integer(self.max_new_tokens):
+            raise BadArgument(f"max new tokens {self.max_new_tokens!r}: give a whole number")
+        if self.max_new_tokens is not None and self.max_new_tokens > MOST_TOKENS:
+            raise Unsupported(
+                f"max new tokens {self.max_new_tokens!r}: a piece has at most {MOST_TOKENS}; ask "
+                "for less"
+            )
         if not _is_integer(self.variations) or self.variations < 1:
             raise BadArgument(f"variations {self.variations!r}: give a whole number, 1 or more")
         if not _is_integer(self.seed) or not 0 <= self.seed <= LARGEST_SEED - self.variations + 1:
@@ -79,8 +96,27 @@ class Request:
         self._check_sampling()
         if self.melody is not None:
             object.__setattr__(self, "melody", _checked_melody(self.melody))
-        if self.continue_from is not None:
+        if not _is_integer(self.overlap_steps) or self.overlap_steps < 0:
+            raise BadArgument(
+                f"overlap steps {self.overlap_steps!r}: give a whole number, 0 or more"
+            )
+        if self.continue_from is None and self.overlap_steps:
+            raise BadArgument(
+                f"overlap steps {self.overlap_steps}: nothing is continued; leave them out"
+            )
+        if self.continue_from is not None and not isinstance(self.continue_from, Waveform):
             object.__setattr__(self, "continue_from", _checked_codes(self.continue_from))
+
+    def steps(self, frame_rate: int, longest_delay: int) -> int:
+        """New codec steps.
+
+        Args:
+            frame_rate: codec steps a second.
+            longest_delay: steps by which the last codebook is behind the first.
+        """
+        if self.max_new_tokens is None:
+            return math.ceil(self.seconds * frame_rate)
+        return int(self.max_new_tokens) - longest_delay
 
     def _check_sampling(self) -> None:
         guidance_scale, temperature, top_p = self.guidance_scale, self.temperature, self.top_p
@@ -128,7 +164,9 @@ def _checked_melody(melody: object) -> NDArray[np.float32]:
 
 def _checked_codes(codes: object) -> NDArray[np.int64]:
     """A read-only int64 copy of codes to continue from."""
-    expected = "codes to continue from are int64 [codebooks, steps], at least one step"
+    expected = (
+        "codes to continue from are int64 [codebooks, steps], at least one step, or a Waveform"
+    )
     if not isinstance(codes, np.ndarray):
         raise BadArgument(f"{expected}, got {type(codes).__name__}")
     if codes.ndim != 2 or codes.size == 0 or codes.dtype.kind not in "iu":

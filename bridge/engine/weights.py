@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import (
     AutoTokenizer,
+    EncodecModel,
     MusicgenMelodyForCausalLM,
     MusicgenMelodyForConditionalGeneration,
     PreTrainedTokenizerBase,
@@ -118,16 +119,28 @@ def read_checkpoint(
         OutOfMemory: the weights do not fit the device.
     """
     with quiet(), oom_as_error(f"model {location.name!r} does not fit {device}; use a smaller one"):
-        model = _read_composite(location, dtype)
-        if decoder is not None:
-            model.decoder = _read_decoder(decoder, dtype)
-            model.config.decoder = model.decoder.config
-        _check_parts(location.name, decoder.name if decoder else location.name, model)
+        model = read_model(location, decoder, dtype)
         tokenizer = _read_tokenizer(location, model.config.text_encoder.vocab_size)
         sampling = _take_sampling(model)
-        model.audio_encoder.float()
+        if dtype != torch.float32:
+            model.audio_encoder = _read_codec(location, model.config.audio_encoder)
         model.to(device)
+        _check_finite(location.name, decoder.name if decoder else location.name, model)
     return Checkpoint(model.eval(), tokenizer, sampling)
+
+
+def read_model(location: Location, decoder: Location | None, dtype: torch.dtype) -> Any:
+    """Read a complete model, with its own decoder or another.
+
+    Raises:
+        CheckpointUnusable: as `read_checkpoint`.
+    """
+    model = _read_composite(location, dtype)
+    if decoder is not None:
+        model.decoder = _read_decoder(decoder, dtype)
+        model.config.decoder = model.decoder.config
+    _check_parts(location.name, decoder.name if decoder else location.name, model)
+    return model
 
 
 def _read_composite(location: Location, dtype: torch.dtype) -> Any:
@@ -145,10 +158,17 @@ def _read_decoder(location: Location, dtype: torch.dtype) -> Any:
     return _read(MusicgenMelodyForCausalLM, location, dtype)
 
 
-def _read(model_class: Any, location: Location, dtype: torch.dtype) -> Any:
+def _read_codec(location: Location, config: Any) -> Any:
+    """The codec in float32: read anew, since the number type of the rest has rounded it."""
+    prefix = {r"^audio_encoder\.": ""}
+    return _read(EncodecModel, location, torch.float32, config=config, key_mapping=prefix)
+
+
+def _read(model_class: Any, location: Location, dtype: torch.dtype, **options: Any) -> Any:
     try:
         model, found = model_class.from_pretrained(
             location.folder,
+            **options,
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
@@ -197,6 +217,17 @@ def _check_parts(name: str, decoder_name: str, model: Any) -> None:
         )
 
 
+def _check_finite(name: str, decoder_name: str, model: Any) -> None:
+    """Refuse weights with infinity or NaN in them: every code would be as likely as the next."""
+    for key, weight in model.state_dict().items():
+        if weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
+            owner = decoder_name if key.startswith("decoder.") else name
+            raise CheckpointUnusable(
+                f"model {owner!r}: weight {key} has values that are not finite in "
+                f"{str(weight.dtype).removeprefix('torch.')}; copy or fetch it again"
+            )
+
+
 def _read_tokenizer(location: Location, vocab_size: int) -> PreTrainedTokenizerBase:
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
@@ -243,6 +274,11 @@ def _take_sampling(model: Any) -> Defaults:
 
 def _first(value: T | None, default: T) -> T:
     return default if value is None else value
+
+
+def model_bytes(model: Any) -> int:
+    """What a model's weights take in a file."""
+    return sum(weight.numel() * weight.element_size() for weight in model.state_dict().values())
 
 
 @contextmanager

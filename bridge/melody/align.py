@@ -18,10 +18,9 @@ from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.chroma import (
     HOP,
     WINDOW_SECONDS,
-    audio_chroma,
+    melody_chroma,
     note_chroma,
     note_pitch_classes,
-    pitch_classes,
 )
 from bridge.errors import BadArgument, SilentMelody, Unsupported
 from bridge.melody.silence import BLOCK_SECONDS, sounding_seconds
@@ -59,11 +58,14 @@ class AlignedMelody:
         classes: int64 `[ceil(clip seconds / 128 ms)]`: the pitch class at each step of the clip,
             −1 where the melody rests. The finished clip is compared with them.
         remarks: one sentence each for what was cut, repeated, padded or scaled.
+        notes: those that lead on the clip's bars, in beats from the clip's start, repeated and cut
+            like the rest; None: a recording leads by its own chroma.
     """
 
     chroma: NDArray[np.float32]
     classes: NDArray[np.int64]
     remarks: tuple[str, ...]
+    notes: tuple[Note, ...] | None = None
 
 
 def align_to_bars(
@@ -74,6 +76,7 @@ def align_to_bars(
     meter: Meter,
     piece_seconds: float = 0.0,
     lead: Lead = "highest",
+    notes: tuple[Note, ...] | None = None,
 ) -> AlignedMelody:
     """Align a melody to the bars of a clip.
 
@@ -87,6 +90,8 @@ def align_to_bars(
         piece_seconds: length of the piece that is generated for the clip; less than the clip's
             length means the clip's length.
         lead: which of several notes at a time is the melody; sound is not affected.
+        notes: the notes that a recording means: they lead in its place. Their beats count from its
+            first bar line, at its own tempo. None: its chroma leads.
 
     Raises:
         BadArgument: less than one bar.
@@ -98,7 +103,7 @@ def align_to_bars(
     clip = _Clip(bars, tempo_bpm, meter, piece_seconds)
     take = take.from_first_bar_line()
     if isinstance(take.source, Waveform):
-        return _align_audio(take, take.source, clip)
+        return _align_audio(take, take.source, clip, notes)
     return _align_notes(take, take.source, clip, lead)
 
 
@@ -138,7 +143,9 @@ class _Clip:
                 yield clip_start + bar, min(melody_bars, self.bars - bar)
 
 
-def _align_audio(take: Take, source: Waveform, clip: _Clip) -> AlignedMelody:
+def _align_audio(
+    take: Take, source: Waveform, clip: _Clip, notes: tuple[Note, ...] | None
+) -> AlignedMelody:
     own_tempo_bpm = take.tempo_bpm or clip.tempo_bpm
     time_scale = clip.tempo_bpm / own_tempo_bpm
     read_seconds = clip.tiled_seconds * time_scale
@@ -180,10 +187,16 @@ def _align_audio(take: Take, source: Waveform, clip: _Clip) -> AlignedMelody:
     missing_beats = (melody_bars * bar_seconds - length_seconds) / beat_seconds
     remarks += _bar_remarks(melody_bars, missing_beats, clip)
 
+    if notes is not None:
+        used_beats = min(melody_bars, clip.bars) * clip.meter.beats_per_bar
+        if not any(note.start_beat < used_beats for note in notes):
+            raise SilentMelody(_silent(take, clip))
+        return _aligned(_repeated(notes, melody_bars, clip), clip, "highest", remarks)
     tiled = _tile(take, source, own_tempo_bpm, melody_bars, clip)
+    chroma, classes = melody_chroma(tiled, time_scale=time_scale)
     return AlignedMelody(
-        chroma=audio_chroma(tiled, time_scale=time_scale)[: clip.tiled_steps],
-        classes=pitch_classes(tiled, time_scale=time_scale)[: clip.steps],
+        chroma=chroma[: clip.tiled_steps],
+        classes=classes[: clip.steps],
         remarks=tuple(remarks),
     )
 
@@ -225,7 +238,13 @@ def _align_notes(take: Take, notes: tuple[Note, ...], clip: _Clip, lead: Lead) -
 
     remarks = _time_remarks(take, clip)
     remarks += _bar_remarks(melody_bars, melody_bars * bar_beats - end, clip)
-    tiled = [
+    return _aligned(_repeated(notes, melody_bars, clip), clip, lead, remarks)
+
+
+def _repeated(notes: tuple[Note, ...], melody_bars: int, clip: _Clip) -> list[Note]:
+    """The notes of all repeats, each repeat cut at its end."""
+    bar_beats = clip.meter.beats_per_bar
+    return [
         replace(
             note,
             start_beat=bar * bar_beats + note.start_beat,
@@ -235,10 +254,16 @@ def _align_notes(take: Take, notes: tuple[Note, ...], clip: _Clip, lead: Lead) -
         for note in notes
         if note.start_beat < used_bars * bar_beats
     ]
+
+
+def _aligned(notes: list[Note], clip: _Clip, lead: Lead, remarks: list[str]) -> AlignedMelody:
+    """The melody of notes on the clip's bars."""
+    clip_beats = clip.bars * clip.meter.beats_per_bar
     return AlignedMelody(
-        chroma=note_chroma(tiled, clip.tempo_bpm, clip.tiled_steps, lead),
-        classes=note_pitch_classes(tiled, clip.tempo_bpm, clip.steps, lead),
+        chroma=note_chroma(notes, clip.tempo_bpm, clip.tiled_steps, lead),
+        classes=note_pitch_classes(notes, clip.tempo_bpm, clip.steps, lead),
         remarks=tuple(remarks),
+        notes=tuple(note for note in notes if note.start_beat < clip_beats),
     )
 
 

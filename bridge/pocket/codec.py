@@ -23,8 +23,8 @@ from transformers.audio_utils import mel_filter_bank
 
 from bridge.audio import MODEL_SAMPLE_RATE, db_to_amplitude
 from bridge.pocket.corpus import render_many
-from bridge.pocket.loop import cosine, save_state
 from bridge.pocket.quantizer import QuantizerTrainer
+from bridge.training.loop import cosine, save_state
 
 log = logging.getLogger(__name__)
 

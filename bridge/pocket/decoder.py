@@ -35,8 +35,8 @@ from bridge.pocket.attention_init import initialise
 from bridge.pocket.batches import BOS, CHANNELS, IGNORED, Batch, make_batch
 from bridge.pocket.codec import CODEBOOK_SIZE, CODEBOOKS, codec_config
 from bridge.pocket.dataset import BEAT_PHASES, REST, Example, read
-from bridge.pocket.loop import RunningMean, save_state
 from bridge.pocket.text import build_tokenizer, tempo_tokens
+from bridge.training.loop import RunningMean, save_state
 
 log = logging.getLogger(__name__)
 

@@ -7,6 +7,8 @@ length moves the positions of the audio, and the decoder counts beats by its pos
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
@@ -52,13 +54,16 @@ SAME_WORDS = {
 TEMPOS_BPM = range(50, 201)
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
+def build_tokenizer(more_words: Sequence[str] = ()) -> PreTrainedTokenizerFast:
     """The tokenizer of `pocket`: lower case, the last `PROMPT_WORDS` known words and `</s>`.
 
     The empty text is `</s>` alone, which means no text.
+
+    Args:
+        more_words: words that a fine-tuned checkpoint has learned, after the usual ones.
     """
     vocabulary = {token: index for index, token in enumerate((PAD, END, UNKNOWN, FILLER))}
-    for word in (*WORDS.split(), *map(str, TEMPOS_BPM)):
+    for word in (*WORDS.split(), *map(str, TEMPOS_BPM), *more_words):
         vocabulary.setdefault(word, len(vocabulary))
     words = [word for word in vocabulary if not word.startswith("<") and word != FILLER]
     known = "|".join(sorted((word.replace("-", r"\-") for word in words), key=len, reverse=True))

@@ -1,8 +1,9 @@
 """A child process that cannot outlive its parent, and a line to it that never blocks the parent.
 
 The engine and the audio input each run in a child. Children are spawned, never forked: neither CUDA
-nor PortAudio survives a fork. A child ignores Ctrl-C, which a terminal sends to the whole process
-group. It ends when its parent kills it, closes the line, or dies in any way.
+nor PortAudio survives a fork. A child ignores Ctrl-C and SIGTERM, which a terminal and a service
+manager send to the whole process group: only the parent knows that all are to end. It ends when its
+parent kills it, closes the line, or dies in any way.
 """
 
 from __future__ import annotations
@@ -70,6 +71,10 @@ class Line:
         except OSError as error:
             raise EOFError from error
 
+    def fileno(self) -> int:
+        """The line's number, for `select`: readable when there is a message."""
+        return self._connection.fileno()
+
     def start_heartbeat(self, status: Callable[[], Any]) -> None:
         """Send `Heartbeat(status())` twice a second from now on."""
 
@@ -117,7 +122,7 @@ class Child:
         self._received_seconds = time.perf_counter()
         self._ended = asyncio.Event()
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
-        with _interrupts_blocked():
+        with _signals_blocked():
             self._process.start()
         if sys.platform == "win32":
             windows.kill_with_this_process(self._process.sentinel)
@@ -216,15 +221,18 @@ def _die_with_parent() -> None:
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Delay Ctrl-C inside; a process started inside never gets it. Windows drops it instead."""
+def _signals_blocked() -> Iterator[None]:
+    """Delay Ctrl-C and SIGTERM inside; a process started inside never gets them.
+
+    Windows knows Ctrl-C alone, and drops it instead.
+    """
     if sys.platform == "win32":
         with windows.ctrl_c_ignored():
             yield
         return
     # The first spawn would start multiprocessing's resource tracker, which unblocks Ctrl-C.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

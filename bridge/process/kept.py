@@ -18,7 +18,9 @@ STUCK_SECONDS = 15.0
 """A process that sends heartbeats but is blocked in a driver for this long is replaced."""
 STEADY_SECONDS = 10.0
 """After a process that ran for this long, the restart delay begins at its shortest again."""
-_CHECK_SECONDS = 0.25
+NO_FAULT = ""
+"""What `watch` returns of a process that does its work."""
+_CHECK_SECONDS = 0.1
 _STOP_SECONDS = 1.0
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 5.0
@@ -44,17 +46,27 @@ class KeptChild:
         name: str,
         on_message: Callable[[Any], None],
         on_fault: Callable[[str], None],
+        on_ended: Callable[[], None] = lambda: None,
+        watch: Callable[[], str | None] = lambda: None,
+        stuck: str = "",
     ) -> None:
         """Args:
         target: a module-level function, called in the process with its `Line` and the arguments.
-        arguments: called for each new process.
+        arguments: called for each new process; may raise `OSError`.
         name: what the process is called in sentences, such as `"MIDI process"`.
         on_message: called in the event loop with each message but heartbeats.
         on_fault: called in the event loop with a sentence, each time a process ended or is
             replaced.
+        on_ended: called in the event loop after each process has ended: frees what was made for it.
+        watch: says whether the process does its work: returns a sentence when it does not,
+            `NO_FAULT` when it does, whatever its heartbeat says, and None where only the heartbeat
+            can tell.
+        stuck: the sentence for a process that a driver blocks; empty: the usual one.
         """
         self._target, self._arguments, self._name = target, arguments, name
-        self._on_message, self._on_fault = on_message, on_fault
+        self._on_message, self._on_fault, self._on_ended = on_message, on_fault, on_ended
+        self._watch = watch
+        self._stuck = stuck or f"a driver blocks the {name}, which is replaced"
         self._task: asyncio.Task[None] | None = None
         self._child: Child | None = None
         self._last_step_seconds = 0.0
@@ -85,6 +97,7 @@ class KeptChild:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._child.wait(), _STOP_SECONDS)
             await self._end(self._child)
+        self._on_ended()
 
     async def _run(self) -> None:
         delay_seconds = _FIRST_DELAY_SECONDS
@@ -94,6 +107,7 @@ class KeptChild:
                 await self._run_process()
             except OSError as error:
                 self._on_fault(f"the {self._name} does not start: {error.strerror or error}")
+            self._on_ended()
             if time.perf_counter() - started_seconds > STEADY_SECONDS:
                 delay_seconds = _FIRST_DELAY_SECONDS
             await asyncio.sleep(delay_seconds)
@@ -124,16 +138,21 @@ class KeptChild:
                     await asyncio.wait_for(child.wait(), _CHECK_SECONDS)
         except Exception:
             # A defect here must not leave a second process beside the next one.
-            child.kill()
+            await self._end(child)
+            self._on_fault(f"watching the {self._name} failed: it is replaced")
+            self._on_ended()
             raise
         self._on_fault(f"the {self._name} ended ({self._exit_code}), and is started again")
 
     def _find_fault(self, child: Child) -> str | None:
         """Return what is wrong with a live process; None when nothing is."""
+        fault = self._watch()
+        if fault is not None:
+            return fault or None
         if child.quiet_seconds > QUIET_SECONDS:
             return f"the {self._name} does not answer, and is replaced"
         if time.perf_counter() - self._last_step_seconds > STUCK_SECONDS:
-            return f"a driver blocks the {self._name}, which is replaced"
+            return self._stuck
         return None
 
     def _receive(self, message: Any) -> None:

@@ -32,7 +32,7 @@ def clip_folder(out: Path) -> Path:
         folder = out.parent if out.suffix.lower() == ".wav" and not out.is_dir() else out
         if folder == out and (out.suffix.lower() in _OTHER_AUDIO or out.is_file()):
             raise BadArgument(f"out {str(out)!r}: clips are WAV, so name a .wav file or a folder")
-        _check_writable("out", folder)
+        check_writable("out", folder)
     return folder
 
 
@@ -47,7 +47,7 @@ def check_plot(path: Path) -> None:
     with _path_errors("plot", path):
         if path.is_dir():
             raise BadArgument(f"plot {str(path)!r} is a folder: name a .png file")
-        _check_writable("plot", path.parent)
+        check_writable("plot", path.parent)
     if importlib.util.find_spec("matplotlib") is None:
         raise Unsupported("plot needs matplotlib: pip install 'melody-bridge[plot]'")
 
@@ -117,7 +117,12 @@ def _path_errors(option: str, path: Path) -> Iterator[None]:
         raise BadArgument(f"{option} {str(path)!r:.200}: {error.strerror}") from error
 
 
-def _check_writable(option: str, folder: Path) -> None:
+def check_writable(option: str, folder: Path) -> None:
+    """Check that a folder, which may not be there yet, can be written to.
+
+    Raises:
+        NotWritable: it cannot.
+    """
     folder = folder.absolute()
     existing = next(each for each in (folder, *folder.parents) if each.exists())
     if not existing.is_dir():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,11 +13,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform
-from bridge.chroma import STEP_SECONDS, WINDOW, chroma_filter_bank
-from bridge.spectrum import power_spectrogram
+from bridge.chroma import PITCH_NAMES, STEP_SECONDS
+from bridge.rendering.chromagram import chromagram
 from bridge.timing import Meter, Note, bars_to_seconds
 
-_PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+if TYPE_CHECKING:
+    from bridge.rendering.plan import RenderPlan
+    from bridge.rendering.render import RankedClip
+
 _INK = "#22303c"
 _COLOURS = ("#c2571a", "#1f6f8b")
 _COLUMNS_PER_BAR = 400
@@ -34,6 +38,7 @@ class Column:
         bars: number of bars shown, from the start.
         classes: int64 `[steps of 128 ms]`, −1 for none: pitch classes to outline in the chromagram,
             such as the melody's in the clip's; None: no outlines.
+        notes: to outline there too, such as those that were meant by a recording.
     """
 
     title: str
@@ -42,11 +47,39 @@ class Column:
     meter: Meter
     bars: float
     classes: NDArray[np.int64] | None = None
+    notes: tuple[Note, ...] = ()
 
     @property
     def bar_seconds(self) -> float:
         """Duration of one bar."""
         return float(bars_to_seconds(1, self.meter, self.tempo_bpm))
+
+
+def picture_of(plan: RenderPlan, best: RankedClip) -> bytes:
+    """The melody beside the best clip, its notes outlined in the chromagrams of both; a PNG."""
+    bars = float(plan.clip_seconds / bars_to_seconds(1, plan.meter, plan.tempo_bpm))
+    columns = []
+    if plan.take is not None:
+        tempo_bpm = plan.take.tempo_bpm or plan.tempo_bpm
+        source = plan.take.from_first_bar_line().source
+        heard = plan.notes if isinstance(source, Waveform) else None
+        columns.append(
+            Column(
+                f"melody: {plan.take.name}",
+                source,
+                tempo_bpm,
+                plan.meter,
+                bars,
+                notes=heard or (),
+            )
+        )
+    title = f"clip: seed {best.seed}"
+    if best.melody_similarity is not None:
+        title += f", melody similarity {best.melody_similarity:.2f}"
+    classes = plan.aligned.classes if plan.aligned is not None else None
+    clip = best.finished.waveform
+    columns.append(Column(title, clip, plan.tempo_bpm, plan.meter, bars, classes))
+    return draw(columns)
 
 
 def draw(columns: list[Column]) -> bytes:
@@ -91,17 +124,10 @@ def _draw_waveform(axes: Axes, column: Column, waveform: Waveform, colour: str) 
 
 def _draw_chromagram(axes: Axes, column: Column, waveform: Waveform) -> None:
     """Draw the relative energy of each pitch class, in finer steps than the model's."""
-    mono = waveform.mono().resampled(MODEL_SAMPLE_RATE).samples[:, 0]
-    starts = np.arange(0, len(mono) + 1, _HOP)
-    bank = chroma_filter_bank()
-    energy = power_spectrogram(
-        np.pad(mono, WINDOW // 2), np.hanning(WINDOW), starts, lambda power: power @ bank.T
-    )
-    # Between amplitude, which makes everything grey, and energy, which shows only one class.
-    shade = (energy / max(float(energy.max()), 1e-12)).T ** 0.75
-    end = len(starts) * _HOP / MODEL_SAMPLE_RATE / column.bar_seconds
+    shades = chromagram(waveform, _HOP)
+    end = len(shades) * _HOP / MODEL_SAMPLE_RATE / column.bar_seconds
     axes.imshow(
-        shade,
+        shades.T,
         extent=(0, end, -0.5, 11.5),
         origin="lower",
         aspect="auto",
@@ -127,7 +153,11 @@ def _draw_note_classes(axes: Axes, column: Column, notes: tuple[Note, ...], colo
 
 
 def _draw_outlines(axes: Axes, column: Column) -> None:
-    """Draw a frame around each run of one pitch class."""
+    """Draw a frame around each run of one pitch class, and around each note."""
+    per_bar = column.meter.beats_per_bar
+    for note in column.notes:
+        left = float(note.start_beat / per_bar)
+        _draw_frame(axes, note.pitch % 12, left, left + float(note.length_beats / per_bar))
     if column.classes is None:
         return
     classes = column.classes
@@ -140,20 +170,24 @@ def _draw_outlines(axes: Axes, column: Column) -> None:
         left, right = (
             max((step - 0.5) * STEP_SECONDS / column.bar_seconds, 0) for step in (start, end)
         )
-        axes.barh(
-            classes[start],
-            right - left,
-            left=left,
-            height=1,
-            fill=False,
-            edgecolor=_COLOURS[0],
-            linewidth=1.2,
-        )
+        _draw_frame(axes, int(classes[start]), left, right)
+
+
+def _draw_frame(axes: Axes, pitch_class: int, left: float, right: float) -> None:
+    axes.barh(
+        pitch_class,
+        right - left,
+        left=left,
+        height=1,
+        fill=False,
+        edgecolor=_COLOURS[0],
+        linewidth=1.2,
+    )
 
 
 def _dress(upper: Axes, lower: Axes, column: Column) -> None:
     upper.set_yticks([])
-    lower.set_yticks(range(12), _PITCH_CLASSES, fontsize=7, color=_INK)
+    lower.set_yticks(range(12), PITCH_NAMES, fontsize=7, color=_INK)
     lower.set_ylim(-0.5, 11.5)
     lower.set_xlabel("bar", fontsize=8, color=_INK)
     bars = np.arange(0, np.ceil(column.bars))

@@ -11,16 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bridge import __version__
 from bridge.audio import Waveform
-from bridge.delivery import clip_name, write_clip
+from bridge.delivery import clip_name, raw_clip_name, write_clip
+from bridge.delivery.wav import beside
 from bridge.process import signals
 from bridge.rendering import outputs
+from bridge.rendering.beside_clip import notes_midi, sidecar_fields
+from bridge.rendering.continuation import LEVEL_FIELD, OVERLAP_STEPS, level_dbfs
+from bridge.rendering.early_ends import early_ends, generated
+from bridge.rendering.generator import load_generator
 from bridge.rendering.plan import RenderPlan
+from bridge.rendering.stems import with_stems
 from bridge.timing import bars_text
 
 if TYPE_CHECKING:
-    from bridge.clip import FinishedClip
+    from bridge.clip import EarlyEnd, FinishedClip
     from bridge.engine import Request
 
 OnStage = Callable[[str, float | None], None]
@@ -34,6 +39,7 @@ class RenderedClip:
     Attributes:
         path: absolute.
         frames: per channel, exactly the bars asked for.
+        bars: 0: the clip is raw, as the model made it.
         melody_similarity: 0…1; None without a melody.
         beat_offset_ms: median distance of its onsets from the sixteenth grid; None: no onsets.
         score_parts: the parts of its score by name, each 0…1; None: could not be measured.
@@ -53,16 +59,21 @@ class RenderedClip:
     beat_offset_ms: float | None
     score_parts: Mapping[str, float | None]
 
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.frames / self.sample_rate
+
     def as_json(self) -> dict[str, Any]:
         """The fields, as JSON types."""
         return {**vars(self), "path": str(self.path)}
 
     def summary(self) -> str:
         """One line for a musician: bars, tempo, seed, similarity, and distance from the grid."""
-        parts = [
-            f"{bars_text(self.bars)} of {self.meter} at {self.tempo_bpm:g} bpm",
-            f"seed {self.seed}",
-        ]
+        length = f"{bars_text(self.bars)} of {self.meter} at {self.tempo_bpm:g} bpm"
+        if not self.bars:
+            length = f"{self.seconds:.2f} s as the model made them"
+        parts = [length, f"seed {self.seed}"]
         if self.melody_similarity is not None:
             parts.append(f"melody similarity {self.melody_similarity:.2f}")
         if self.beat_offset_ms is not None:
@@ -80,7 +91,7 @@ class Rendered:
         realtime_factor: seconds of clips made in one second.
         device: what the model ran on.
         plot: the picture; None: none was asked for.
-        remarks: what the listener should know of the clips, a sentence each.
+        remarks: what the listener should know beside the plan's remarks, a sentence each.
     """
 
     clips: tuple[RenderedClip, ...]
@@ -100,43 +111,62 @@ class Rendered:
         }
 
 
-def render(plan: RenderPlan, *, progress: OnStage = lambda doing, share: None) -> Rendered:
+def render(
+    plan: RenderPlan,
+    *,
+    progress: OnStage = lambda doing, share: None,
+    recipe: Mapping[str, Any] | None = None,
+) -> Rendered:
     """Generate the plan's clips, finish them, and write them.
+
+    Args:
+        progress: called as the work goes on.
+        recipe: further fields for the sidecars.
 
     Raises:
         BadArgument, CheckpointUnusable: the model or device cannot be used.
         OutOfMemory, DiskFull: nothing is left on disk.
         signals.Interrupted: a signal came while writing; nothing is left on disk.
     """
-    from bridge.engine import load
-    from bridge.engine.threads import let_idle_threads_sleep
-
-    let_idle_threads_sleep()
+    before = plan.remarks
+    plan = with_stems(plan, progress)
     options = plan.options
-    progress(f"loading {options.model}", None)
-    engine = load(options.model, device=options.device)
+    engine = load_generator(options, lambda doing: progress(doing, None))
     request = request_for(plan)
     start = time.perf_counter()
     progress("generating", 0.0)
-    waveforms = engine.generate(request, progress=lambda share: progress("generating", share))
+    ends = early_ends(plan)
+    (waveforms,) = generated(engine, [request], [ends], lambda share: progress("generating", share))
     progress("finishing", None)
-    finished = finish_clips(plan, waveforms)
+    finished = finish_clips(plan, waveforms, ends)
     seconds = time.perf_counter() - start
-    picture = _picture(plan, finished[0]) if options.plot is not None else None
+    picture = None
+    if options.plot is not None:
+        from bridge.rendering.picture import picture_of
+
+        picture = picture_of(plan, finished[0])
     with signals.held(), outputs.all_or_nothing() as written:
-        clips = write_clips(plan, finished, engine, written, after_each=signals.check)
+        clips = write_clips(
+            plan, finished, engine, written, after_each=signals.check, recipe=recipe
+        )
         if options.plot is not None and picture is not None:
             outputs.write_picture(options.plot, picture, written)
         signals.accept()
     return Rendered(
         clips=clips,
         seconds=seconds,
-        realtime_factor=float(plan.clip_seconds) * options.variations / seconds,
+        realtime_factor=sum(clip.seconds for clip in clips) / seconds,
         device=engine.device,
         plot=plan.options.plot,
         # Several variations may have the same remark, such as a missing pulse: keep it once.
         remarks=tuple(
-            dict.fromkeys(remark for clip in finished for remark in clip.finished.remarks)
+            dict.fromkeys(
+                (
+                    *engine.remarks,
+                    *(remark for remark in plan.remarks if remark not in before),
+                    *(remark for clip in finished for remark in clip.finished.remarks),
+                )
+            )
         ),
     )
 
@@ -163,10 +193,12 @@ class RankedClip:
 
     Attributes:
         seed: its variation's seed.
+        source_level_dbfs: level of what the model made for it.
     """
 
     seed: int
     finished: FinishedClip
+    source_level_dbfs: float
 
     @property
     def melody_similarity(self) -> float | None:
@@ -183,39 +215,70 @@ def request_for(plan: RenderPlan) -> Request:
     """The engine's request for a plan."""
     from bridge.engine import Request
 
-    options = plan.options
+    options, clip = plan.options, plan.continued
+    melody = plan.aligned.chroma if plan.aligned is not None else None
+    if clip is None:
+        continued: dict[str, Any] = {}
+    else:
+        continued = {"continue_from": clip.heard, "overlap_steps": OVERLAP_STEPS}
+        if melody is not None:
+            melody = melody[clip.first_chroma_step :]
     return Request(
         prompt=plan.prompt,
-        melody=plan.aligned.chroma if plan.aligned is not None else None,
+        melody=melody,
         seconds=plan.piece_seconds,
         seed=plan.seed,
         do_sample=not options.greedy,
+        **continued,
         **options.request_values(),
     )
 
 
-def finish_clips(plan: RenderPlan, waveforms: Sequence[Waveform]) -> list[RankedClip]:
-    """Make clips of the engine's waveforms, one a variation; best score first."""
-    from bridge.clip import finish, rank, why_last
+def finish_clips(
+    plan: RenderPlan, waveforms: Sequence[Waveform], ends: Sequence[EarlyEnd] = ()
+) -> list[RankedClip]:
+    """Make clips of the engine's waveforms, one a variation; best score first.
 
+    Args:
+        ends: what looking into the waveforms has found; empty: nothing yet.
+    """
+    from bridge.clip import rank, why_last
+
+    of_each: Sequence[EarlyEnd | None] = ends or [None] * len(waveforms)
     finished = [
-        finish(
-            waveform,
-            bars=plan.options.bars,
-            tempo_bpm=plan.tempo_bpm,
-            meter=plan.meter,
-            sample_rate=plan.options.sample_rate,
-            melody_classes=plan.aligned.classes if plan.aligned is not None else None,
-        )
-        for waveform in waveforms
+        _finished(plan, waveform, end) for waveform, end in zip(waveforms, of_each, strict=True)
     ]
     weights = plan.options.rank_weights()
     order = rank([clip.score for clip in finished], weights)
-    ranked = [RankedClip(plan.seed + index, finished[index]) for index in order]
+    ranked = [
+        RankedClip(plan.seed + index, finished[index], level_dbfs(waveforms[index]))
+        for index in order
+    ]
     remark = why_last([clip.finished.score for clip in ranked], weights)
     if remark is not None:
         ranked[-1] = ranked[-1].with_remark(remark)
     return ranked
+
+
+def _finished(plan: RenderPlan, waveform: Waveform, end: EarlyEnd | None) -> FinishedClip:
+    from bridge.clip import finish, finish_raw
+
+    melody_classes = plan.aligned.classes if plan.aligned is not None else None
+    if not plan.bars:
+        # Tokens need no cut: the engine makes exactly these.
+        seconds = plan.options.seconds
+        return finish_raw(waveform, seconds=seconds, melody_classes=melody_classes)
+    clip = plan.continued
+    return finish(
+        waveform if clip is None else clip.join(waveform, plan.options.sample_rate),
+        bars=plan.bars,
+        tempo_bpm=plan.tempo_bpm,
+        meter=plan.meter,
+        sample_rate=plan.options.sample_rate,
+        melody_classes=melody_classes,
+        on_grid=clip is not None,
+        end=end,
+    )
 
 
 def write_clips(
@@ -228,7 +291,7 @@ def write_clips(
     recipe: Mapping[str, Any] | None = None,
     remarks: Sequence[str] = (),
 ) -> tuple[RenderedClip, ...]:
-    """Write clips and sidecars, in the order given.
+    """Write clips, their sidecars and the notes that led, in the order given.
 
     Args:
         written: records every file and folder, so that they can be removed when one fails.
@@ -241,27 +304,41 @@ def write_clips(
     """
     options = plan.options
     melody = Path(plan.take.name).stem if plan.take is not None else None
-    title = options.preset or melody or plan.prompt or "free"
+    continued = plan.continued and plan.continued.path.stem
+    title = options.preset or melody or plan.prompt or continued or "free"
     clips: list[RenderedClip] = []
+    notes = notes_midi(plan)
     written.folder(outputs.clip_folder(plan.out))
     # The best clip last: it is then the newest file, and comes first where files sort by date.
     for index, ranked in reversed(list(enumerate(finished))):
         clip = _described(plan, ranked, engine.model_name)
-        more = {**(recipe or {}), "index": index, "count": len(finished)}
+        more = {
+            **(recipe or {}),
+            LEVEL_FIELD: round(ranked.source_level_dbfs, 2),
+            "index": index,
+            "count": len(finished),
+        }
         path = write_clip(
             plan.out,
             ranked.finished.waveform,
-            {**_recipe(plan, clip, ranked.finished, engine, remarks), **more},
-            name=clip_name(title, tempo_bpm=plan.tempo_bpm, bars=options.bars, seed=ranked.seed),
-            bars=options.bars,
+            {**sidecar_fields(plan, clip, ranked.finished, engine, remarks), **more},
+            name=_name(plan, title, clip),
+            bars=plan.bars,
             tempo_bpm=plan.tempo_bpm,
             meter=plan.meter,
+            notes=notes,
         )
-        written.file(path)
-        written.file(path.with_suffix(".json"))
+        for file in (path, *beside(path)):
+            written.file(file)
         after_each()
         clips.insert(0, replace(clip, path=path))
     return tuple(clips)
+
+
+def _name(plan: RenderPlan, title: str, clip: RenderedClip) -> str:
+    if not plan.bars:
+        return raw_clip_name(title, seconds=clip.seconds, seed=clip.seed)
+    return clip_name(title, tempo_bpm=plan.tempo_bpm, bars=plan.bars, seed=clip.seed)
 
 
 def _described(plan: RenderPlan, ranked: RankedClip, model: str) -> RenderedClip:
@@ -272,7 +349,7 @@ def _described(plan: RenderPlan, ranked: RankedClip, model: str) -> RenderedClip
         frames=waveform.frames,
         sample_rate=waveform.sample_rate,
         channels=waveform.channels,
-        bars=plan.options.bars,
+        bars=plan.bars,
         tempo_bpm=float(plan.tempo_bpm),
         meter=str(plan.meter),
         seed=ranked.seed,
@@ -282,67 +359,3 @@ def _described(plan: RenderPlan, ranked: RankedClip, model: str) -> RenderedClip
         beat_offset_ms=ranked.finished.beat_offset_ms,
         score_parts=ranked.finished.score.as_json(),
     )
-
-
-def _recipe(
-    plan: RenderPlan,
-    clip: RenderedClip,
-    finished: FinishedClip,
-    engine: EngineDescription,
-    remarks: Sequence[str],
-) -> dict[str, Any]:
-    """The sidecar's fields: everything that makes the clip again, and its measurements."""
-    options = plan.options
-    described = clip.as_json()
-    # No path: the sidecar is beside the clip, and moves with it.
-    del described["path"]
-    return {
-        **described,
-        "made_by": f"melody-bridge {__version__}",
-        "model": _absolute_model(engine.model_name),
-        "melody": options.melody and options.melody.absolute(),
-        "melody_tempo_bpm": plan.take and plan.take.tempo_bpm,
-        # The exact tempo: `RenderedClip` has the nearest float.
-        "tempo_bpm": plan.tempo_bpm,
-        **options.sidecar_values(),
-        "revision": engine.revision,
-        "device": engine.device,
-        "fitted": finished.fitted,
-        "stretch_ratio": finished.stretch_ratio,
-        "source_offset_seconds": finished.source_offset_seconds,
-        "loudness_lufs": finished.loudness_lufs,
-        "true_peak_dbtp": finished.true_peak_dbtp,
-        "remarks": [*remarks, *plan.remarks, *finished.remarks],
-    }
-
-
-def _absolute_model(model: str) -> str:
-    """A model's name that holds from any working folder."""
-    folder = Path(model).expanduser()
-    return str(folder.absolute()) if model != "pocket" and folder.is_dir() else model
-
-
-def _picture(plan: RenderPlan, best: RankedClip) -> bytes:
-    """The melody beside the best clip, its notes outlined in the clip's chromagram."""
-    from bridge.rendering.picture import Column, draw
-
-    bars = plan.options.bars
-    columns = []
-    if plan.take is not None:
-        tempo_bpm = plan.take.tempo_bpm or plan.tempo_bpm
-        source = plan.take.from_first_bar_line().source
-        columns.append(Column(f"melody: {plan.take.name}", source, tempo_bpm, plan.meter, bars))
-    title = f"clip: seed {best.seed}"
-    if best.melody_similarity is not None:
-        title += f", melody similarity {best.melody_similarity:.2f}"
-    columns.append(
-        Column(
-            title,
-            best.finished.waveform,
-            plan.tempo_bpm,
-            plan.meter,
-            bars,
-            plan.aligned.classes if plan.aligned is not None else None,
-        )
-    )
-    return draw(columns)

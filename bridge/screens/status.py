@@ -133,9 +133,11 @@ class Screen(logging.Handler):
         yield 20, _row("clients", Text(", ".join(snapshot.clients) or "none"))
         for index, (request, state) in enumerate(_requests(snapshot)):
             yield 3 + index, _row("request", Text(f"{request.id}  {state}"))
-        for index, clip in enumerate(snapshot.clips[:SHOWN_CLIPS]):
+        clips = [clip for clip in snapshot.clips if clip.mark != "discarded"]
+        for index, clip in enumerate(clips[:SHOWN_CLIPS]):
             score = f"  {clip.score:.2f}" if clip.score >= 0 else ""
-            name = Text(f"{Path(clip.path).name}{score}")
+            kept = "  kept" if clip.mark == "kept" else ""
+            name = Text(f"{Path(clip.path).name}{score}{kept}")
             yield 1 + index, _row("clips" if index == 0 else "", name)
         lines = tuple(self._lines)
         lines = (*(each for each in tuple(self._errors) if each not in lines), *lines)

@@ -17,6 +17,7 @@ from typing import Any
 
 from bridge.errors import NoInput, NoOutput
 from bridge.process.child import Line
+from bridge.process.kept import Stop
 from bridge.soundcard.channels import opened_channels, recorded_channels, selector
 from bridge.soundcard.devices import Device, Kind, find_device, portaudio, read_devices
 from bridge.soundcard.input import (
@@ -26,6 +27,7 @@ from bridge.soundcard.input import (
     InputWaiting,
     recorder,
 )
+from bridge.soundcard.jack_cycle import cycle_age
 from bridge.soundcard.output import (
     MOST_CHANNELS,
     OutputPlayer,
@@ -51,13 +53,8 @@ class Apart:
     """Sent once if input and output are not one device: this process has the input alone."""
 
 
-@dataclass(frozen=True)
-class StopAudio:
-    """Sent by the parent: close the devices and end."""
-
-
 class _StoppedByParent(Exception):
-    """`StopAudio` came before the devices ran."""
+    """`Stop` came before the devices ran."""
 
 
 class _NotTogether(Exception):
@@ -65,11 +62,11 @@ class _NotTogether(Exception):
 
 
 def run_audio(line: Line, input_: InputRequest | None, output: OutputRequest | None) -> None:
-    """Record, or play, or both, until the parent sends `StopAudio`.
+    """Record, or play, or both, until the parent sends `Stop`.
 
-    A target for `bridge.process.child.Child`. With two requests it opens one stream if one device
-    is both, so that both run on one clock. Otherwise it sends `Apart`, and goes on with the input:
-    an output that fails in a process of its own does not cost the input.
+    A target for `bridge.process.kept.KeptChild`. With two requests it opens one stream if one
+    device is both, so that both run on one clock. Otherwise it sends `Apart`, and goes on with the
+    input: an output that fails in a process of its own does not cost the input.
 
     Its heartbeat's status is the time of this thread's last step, because PortAudio may hang while
     the heartbeat goes on.
@@ -95,7 +92,7 @@ def run_audio(line: Line, input_: InputRequest | None, output: OutputRequest | N
                     line.send(InputWaiting(last_reason))
                 if output is not None:
                     line.send(OutputWaiting(last_reason))
-        if isinstance(line.receive(RETRY_SECONDS), StopAudio):
+        if isinstance(line.receive(RETRY_SECONDS), Stop):
             return
 
 
@@ -119,7 +116,7 @@ class _Output:
 
 
 def _run_streams(line: Line, input_: InputRequest | None, output: OutputRequest | None) -> None:
-    """Run the streams until the parent sends `StopAudio`.
+    """Run the streams until the parent sends `Stop`.
 
     Raises:
         NoInput, NoOutput: a device is not there, or does not run.
@@ -165,13 +162,14 @@ def _find_input(
     opened = opened_channels(device.input_channels, request.channels, device.full_name)
     line.send(InputFound(device.sample_rate, recorded_channels(opened, request.channels)))
     answer = line.receive(_ANSWER_SECONDS)
-    if isinstance(answer, StopAudio):
+    if isinstance(answer, Stop):
         raise _StoppedByParent
     if not isinstance(answer, str):
         raise answer or NoInput("the daemon does not answer its audio process")
     ring = stack.enter_context(closing(Ring.attach(answer)))
     select = selector(opened, request.channels, device.sample_rate)
-    return _Input(device, opened, ring, recorder(ring, select))
+    age = stack.enter_context(cycle_age(device.host_api))
+    return _Input(device, opened, ring, recorder(ring, select, age))
 
 
 def _find_output(devices: Sequence[Device], request: OutputRequest, stack: ExitStack) -> _Output:
@@ -253,13 +251,13 @@ def _keep_quick() -> None:
 
 
 def _serve(line: Line, sink: _Output | None) -> None:
-    """Carry out the parent's messages until it sends `StopAudio`."""
+    """Carry out the parent's messages until it sends `Stop`."""
     if sink is None:
         # Other messages are late answers to an earlier `InputFound`.
-        while not isinstance(line.receive(), StopAudio):
+        while not isinstance(line.receive(), Stop):
             pass
         return
-    while not isinstance(message := line.receive(_TIDY_SECONDS), StopAudio):
+    while not isinstance(message := line.receive(_TIDY_SECONDS), Stop):
         answer = sink.player.handle(message)
         if answer is not None:
             line.send(answer)

@@ -5,14 +5,13 @@ The writer may still be appending while the reader plays: a counter says how man
 
 from __future__ import annotations
 
-from contextlib import suppress
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge.errors import BadArgument
-from bridge.process import shared_memory
+from bridge.process.shared_arrays import SharedArrays, claimed
 
 LONGEST_SECONDS = 300.0
 """Longest clip that is played: two channels of it at 48 kHz take 115 MB."""
@@ -21,7 +20,7 @@ _NUMBER, _FRAMES, _CHANNELS, _WRITTEN = range(_FIELDS)
 _HEADER_BYTES = _FIELDS * 8
 
 
-class ClipMemory:
+class ClipMemory(SharedArrays):
     """The samples of one clip in shared memory. Make it with `create` or `attach`.
 
     The memory is freed when it is unlinked and the last process that has it open closes it or ends;
@@ -35,8 +34,7 @@ class ClipMemory:
     """
 
     def __init__(self, memory: SharedMemory) -> None:
-        self._memory: SharedMemory | None = memory
-        self.name = memory.name
+        super().__init__(memory)
         self._header = np.ndarray(_FIELDS, np.int64, memory.buf)
         self.number = int(self._header[_NUMBER])
         self.frames = int(self._header[_FRAMES])
@@ -63,26 +61,11 @@ class ClipMemory:
             raise BadArgument(
                 f"a clip of {seconds:.1f} s: the output plays clips of up to {LONGEST_SECONDS:g} s"
             )
-        memory = shared_memory.create(_HEADER_BYTES + frames * channels * 4)
-        try:
-            shared_memory.claim(memory)
-        except OSError:
-            memory.close()
-            memory.unlink()
-            raise
+        memory = claimed(_HEADER_BYTES + frames * channels * 4)
         header = np.ndarray(_FIELDS, np.int64, memory.buf)
         header[:] = number, frames, channels, 0
         del header
         return cls(memory)
-
-    @classmethod
-    def attach(cls, name: str) -> ClipMemory:
-        """Open a clip that this process's parent has made.
-
-        Raises:
-            FileNotFoundError: no clip has that name.
-        """
-        return cls(shared_memory.attach(name))
 
     @property
     def frames_written(self) -> int:
@@ -105,21 +88,3 @@ class ClipMemory:
         self.samples[first:after] = samples
         # Last: the reader uses it to find what is complete.
         self._header[_WRITTEN] = after
-
-    def close(self) -> None:
-        """Release the memory in this process; a second call does nothing."""
-        memory, self._memory = self._memory, None
-        if memory is not None:
-            # Memory with views cannot be closed.
-            del self._header, self.samples
-            memory.close()
-
-    def unlink(self) -> None:
-        """Remove the name, once; processes that have the clip open keep the memory."""
-        if self._memory is None:
-            raise ValueError("a clip is unlinked before it is closed")
-        self._memory.unlink()
-
-    def __del__(self) -> None:
-        with suppress(AttributeError, BufferError):  # The constructor failed; a view is in use.
-            self.close()

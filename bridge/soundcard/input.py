@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bridge.soundcard.bursts import Bursts
 from bridge.soundcard.channels import Channels, Select
 from bridge.soundcard.dll import DelayLockedLoop
 from bridge.soundcard.ring import Ring
@@ -51,22 +52,29 @@ class InputRunning:
 
 
 def recorder(
-    ring: Ring, select: Select = lambda block: block
+    ring: Ring,
+    select: Select = lambda block: block,
+    cycle_age: Callable[[], float] = lambda: 0.0,
 ) -> Callable[[NDArray[np.float32], int, Any, Any], None]:
     """Make a callback for an input stream that fills the ring.
 
-    A block that is delivered at time t was captured in the period before t: the frame after its
-    last is at t, filtered by a delay-locked loop.
+    Blocks that are delivered at time t were captured in the period before t: the frame after the
+    last of them is at t, filtered by a delay-locked loop.
 
     Args:
         select: picks as many of a block's channels as the ring has.
+        cycle_age: returns how long ago the driver's period ended, in seconds, where the driver
+            calls back later than then.
     """
-    loop = DelayLockedLoop(ring.sample_rate)
+    loop, bursts = DelayLockedLoop(ring.sample_rate), Bursts(ring.sample_rate)
 
     def callback(block: NDArray[np.float32], frames: int, _: Any, status: Any) -> None:
-        now = time.perf_counter()
+        now = time.perf_counter() - cycle_age()
         if status.input_overflow:
             ring.count_overflow()
-        ring.write(select(block), loop.update(now, frames, frames_lost=status.input_overflow))
+        bursts.update(now, frames)
+        later_frames = bursts.period_frames - bursts.frames_before - frames
+        seconds = bursts.begun_seconds - later_frames / ring.sample_rate
+        ring.write(select(block), loop.update(seconds, frames, frames_lost=status.input_overflow))
 
     return callback

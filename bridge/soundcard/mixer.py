@@ -1,8 +1,9 @@
-"""What the output plays: layers of looped clips, mixed block by block.
+"""What the output plays: layers of looped clips and clicks, mixed block by block.
 
 It knows no device, no clock and no time: a command names the output frame at which it happens, and
 that frame is exact. The same commands give the same samples, bit for bit, however the frames are
-divided into blocks. Only a clip that runs dry and `Silence` depend on when a block is rendered.
+divided into blocks. Only a clip that is still being written and `Silence` depend on when a block is
+rendered.
 
 `render` runs in an audio callback: it takes no lock, and allocates no array.
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bridge.commands import LAYERS
+from bridge.soundcard.clicks import ClickTrack, SetClicks, Tick
 from bridge.soundcard.clip_memory import ClipMemory
 from bridge.soundcard.fades import Fades, Samples, fall, limit
 from bridge.soundcard.voice import Voice
@@ -36,9 +38,9 @@ class Start:
     """Start a clip, in place of what the layer plays.
 
     A cross-fade to it ends at `at_frame`, so that the attack on that frame is complete: it begins
-    with the end of the loop. Only a clip whose end is not written yet begins at the frame itself.
-    After silence it begins there too. If the frame has passed, the clip begins at the next one, as
-    far as if it had started in time.
+    with the end of the loop. Where that end is not written yet, as in a clip that is being made,
+    what plays has faded out by `at_frame`, and the clip begins there, as after silence. If the
+    frame has passed, the clip begins at the next one, as far as if it had started in time.
 
     Attributes:
         layer: 0 up to `LAYERS`.
@@ -85,14 +87,14 @@ class SetGain:
 
 @dataclass(frozen=True)
 class Silence:
-    """Stop all layers within the next block, and forget every command that waits."""
+    """Stop all layers and clicks within the next block, and forget every command that waits."""
 
 
-MixerCommand = Start | Anchor | Stop | SetGain | Silence
+MixerCommand = Start | Anchor | Stop | SetGain | SetClicks | Tick | Silence
 
 
 class Mixer:
-    """Mixes layers of clips.
+    """Mixes layers of clips, and clicks.
 
     Each layer has at most one clip that plays and one command of a kind that is to come: a `Start`
     or `Stop` replaces an earlier one that has not happened yet.
@@ -112,6 +114,7 @@ class Mixer:
         self.dry = self.late = 0
         self._commands: deque[MixerCommand] = deque()
         self._fades = Fades(sample_rate)
+        self._clicks = ClickTrack(sample_rate, channels)
         self._layers = tuple(_Layer(self._fades, clips) for _ in range(LAYERS))
         self._clip_samples, self._layer_samples = (
             np.zeros((_MOST_FRAMES, channels), np.float32) for _ in range(2)
@@ -152,14 +155,14 @@ class Mixer:
             block: float32 `[frames, channels]`, overwritten.
             frame: the number of the block's first frame, not before the end of the last block.
         """
-        silences = self._take_commands()
+        silences = self._take_commands(frame)
         for first in range(0, len(block), _MOST_FRAMES):
             self._render(block[first : first + _MOST_FRAMES], frame + first)
         if silences:
             self._silence(block)
 
-    def _take_commands(self) -> bool:
-        """Hand the commands to their layers; return whether all are to be silent.
+    def _take_commands(self, frame: int) -> bool:
+        """Hand the commands to who carries them out; return whether all are to be silent.
 
         Commands after a `Silence` wait for the next block.
         """
@@ -169,13 +172,20 @@ class Mixer:
                 for layer in self._layers:
                     layer.forget()
                 return True
-            self._layers[command.layer].expect(command)
+            match command:
+                case SetClicks():
+                    self._clicks.expect(command, frame)
+                case Tick():
+                    self._clicks.tick(command, frame)
+                case _:
+                    self._layers[command.layer].expect(command)
         return False
 
     def _render(self, block: Samples, frame: int) -> None:
         block[:] = 0
         for layer in self._layers:
             self._add(layer, block, frame)
+        self._clicks.add_to(block, self._clip_samples[: len(block)], frame)
         limit(block, self._clip_samples[: len(block)], self._layer_samples[: len(block)])
 
     def _add(self, layer: _Layer, block: Samples, frame: int) -> None:
@@ -195,6 +205,7 @@ class Mixer:
         # In a block that is shorter than the fade, some of its steps.
         spacing = -(-len(self._fades.falling) // len(block))
         fall(block, self._fades.falling[::spacing], 0)
+        self._clicks.forget()
         for layer in self._layers:
             layer.voices = []
 
@@ -284,10 +295,6 @@ class _Layer:
         """The frame at which a command begins, so that its fade ends at the command's frame."""
         if isinstance(command, SetGain) or self.current is None or command.at_frame == NOW:
             return command.at_frame
-        if isinstance(command, Start):
-            clip = self._clips.get(command.clip)
-            if clip is None or clip.frames_written < clip.frames:
-                return command.at_frame
         return command.at_frame - len(self._fades.rising)
 
     def _start(self, start: Start, frame: int) -> None:
@@ -301,7 +308,12 @@ class _Layer:
             self._cross_to(current, frame, position)
         else:
             current.fade_out(frame, self._fades.falling_power)
-            self._add(Voice(clip, frame, position, self._fades.rising_power))
+            if clip.frames_written == clip.frames:
+                self._add(Voice(clip, frame, position, self._fades.rising_power))
+            else:
+                late = max(0, position - start.position)
+                begin = max(frame, start.at_frame)
+                self._add(Voice(clip, begin, start.position + late, self._fades.starting))
         self.voices[-1].started = max(frame, start.at_frame)
 
     def _move(self, anchor: Anchor, frame: int) -> None:

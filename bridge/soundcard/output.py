@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.commands import LAYERS
+from bridge.soundcard.clicks import SetClicks, Tick
 from bridge.soundcard.clip_memory import ClipMemory
 from bridge.soundcard.mixer import (
     Anchor,
@@ -123,6 +124,7 @@ class OutputPlayer:
             )
         )
         self.has_played = True
+        self._report.count(now - clock.seconds, time.perf_counter() - now)
 
     def handle(self, message: object) -> ClipLoaded | None:
         """Carry out a message of the parent's; for another thread than the callback's.
@@ -138,7 +140,7 @@ class OutputPlayer:
                 answer = ClipLoaded(clip.number)
             case DropClip(number):
                 self._to_drop.add(number)
-            case Start() | Anchor() | Stop() | SetGain() | Silence():
+            case Start() | Anchor() | Stop() | SetGain() | SetClicks() | Tick() | Silence():
                 self._give(message)
         self._drop_unused()
         return answer

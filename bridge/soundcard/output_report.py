@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 
 from bridge.commands import LAYERS
-from bridge.process import shared_memory
+from bridge.process.shared_arrays import SharedArrays, claimed
+from bridge.soundcard.callback_times import (
+    CLASSES,
+    CallbackTimes,
+    callback_times,
+    duration_class,
+)
 
 _COUNTS = 5
 _FRAME, _UNDERFLOWS, _SKIPS, _DRY, _LATE = range(_COUNTS)
@@ -17,7 +22,8 @@ _TIMES = 3
 _SECONDS, _SECONDS_PER_FRAME, _CALLED = range(_TIMES)
 _LAYER_FIELDS = 2
 _VERSION_BYTES = 8
-_BYTES = _VERSION_BYTES + 8 * (_COUNTS + _TIMES + LAYERS * _LAYER_FIELDS)
+_STATUS_BYTES = _VERSION_BYTES + 8 * (_COUNTS + _TIMES + LAYERS * _LAYER_FIELDS)
+_BYTES = _STATUS_BYTES + 8 * 2 * CLASSES
 _ATTEMPTS = 1000
 
 
@@ -57,7 +63,7 @@ class OutputStatus:
         return self.seconds + (frame - self.frame) * self.seconds_per_frame
 
 
-class OutputReport:
+class OutputReport(SharedArrays):
     """A status in shared memory. Make it with `create` or `attach`.
 
     The memory is freed when it is unlinked and the last process that has it open closes it or ends;
@@ -68,8 +74,7 @@ class OutputReport:
     """
 
     def __init__(self, memory: SharedMemory) -> None:
-        self._memory: SharedMemory | None = memory
-        self.name = memory.name
+        super().__init__(memory)
         # Odd while the writer writes, so that a reader never sees half a status.
         self._version = np.ndarray(1, np.int64, memory.buf)
         self._times = np.ndarray(_TIMES, np.float64, memory.buf, _VERSION_BYTES)
@@ -77,6 +82,8 @@ class OutputReport:
         self._layers = np.ndarray(
             (LAYERS, _LAYER_FIELDS), np.int64, memory.buf, _VERSION_BYTES + 8 * (_TIMES + _COUNTS)
         )
+        # How many callbacks were so late, and took so long.
+        self._durations = np.ndarray((2, CLASSES), np.int64, memory.buf, _STATUS_BYTES)
 
     @classmethod
     def create(cls) -> OutputReport:
@@ -85,23 +92,7 @@ class OutputReport:
         Raises:
             OSError: there is no room for it in shared memory.
         """
-        memory = shared_memory.create(_BYTES)
-        try:
-            shared_memory.claim(memory)
-        except OSError:
-            memory.close()
-            memory.unlink()
-            raise
-        return cls(memory)
-
-    @classmethod
-    def attach(cls, name: str) -> OutputReport:
-        """Open a report that this process's parent has made.
-
-        Raises:
-            FileNotFoundError: no report has that name.
-        """
-        return cls(shared_memory.attach(name))
+        return cls(claimed(_BYTES))
 
     def write(self, status: OutputStatus) -> None:
         """Report a status; for the callback."""
@@ -114,6 +105,20 @@ class OutputReport:
         self._layers[:] = status.layers
         self._version[0] += 1
 
+    def count(self, late_seconds: float, took_seconds: float) -> None:
+        """Count a callback; for the callback.
+
+        Args:
+            late_seconds: by how much it came late; negative: early.
+        """
+        self._durations[0, duration_class(late_seconds)] += 1
+        self._durations[1, duration_class(took_seconds)] += 1
+
+    def callback_times(self) -> CallbackTimes | None:
+        """How late the callbacks came, and how long they took; None before the first."""
+        late, took = self._durations.copy()
+        return callback_times(late, took)
+
     def read(self) -> OutputStatus | None:
         """The newest status; None before the first, or when the writer has ended in the middle."""
         for _ in range(_ATTEMPTS):
@@ -123,24 +128,6 @@ class OutputReport:
             if version % 2 == 0 and version == int(self._version[0]):
                 return None if version == 0 else _status(times, counts, layers)
         return None
-
-    def close(self) -> None:
-        """Release the memory in this process; a second call does nothing."""
-        memory, self._memory = self._memory, None
-        if memory is not None:
-            # Memory with views cannot be closed.
-            del self._version, self._times, self._counts, self._layers
-            memory.close()
-
-    def unlink(self) -> None:
-        """Remove the name, once; processes that have the report open keep the memory."""
-        if self._memory is None:
-            raise ValueError("a report is unlinked before it is closed")
-        self._memory.unlink()
-
-    def __del__(self) -> None:
-        with suppress(AttributeError):  # The constructor failed.
-            self.close()
 
 
 def _status(

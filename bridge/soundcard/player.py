@@ -9,6 +9,7 @@ from typing import Any
 from bridge.commands import InputState
 from bridge.errors import NoOutput
 from bridge.soundcard.audio_host import AudioHost
+from bridge.soundcard.callback_times import CallbackTimes
 from bridge.soundcard.clip_memory import ClipMemory
 from bridge.soundcard.mixer import MixerCommand
 from bridge.soundcard.output import (
@@ -79,6 +80,11 @@ class Player:
         status = None if self._report is None else self._report.read()
         now = 0 if status is None else status.underflows + status.dry
         return self._earlier_underflows + now
+
+    @property
+    def callback_times(self) -> CallbackTimes | None:
+        """How late the current or last device's callbacks came, and how long they took."""
+        return None if self._report is None else self._report.callback_times()
 
     def start(self) -> None:
         """Begin to play, in a process of its own."""

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from contextlib import suppress
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bridge.process import shared_memory
+from bridge.process.shared_arrays import SharedArrays, claimed
 
 KEPT_SECONDS = 120.0
 GAP_SECONDS = 0.004
@@ -38,7 +37,7 @@ class Overwritten(LookupError):
     """The frames are no longer in the ring, or were overwritten while they were copied."""
 
 
-class Ring:
+class Ring(SharedArrays):
     """Audio in shared memory, by absolute frame. Make it with `create` or `attach`.
 
     Frame n is the n-th that was ever written, from 0. Times are `time.perf_counter` seconds. The
@@ -52,8 +51,7 @@ class Ring:
     """
 
     def __init__(self, memory: SharedMemory) -> None:
-        self._memory: SharedMemory | None = memory
-        self.name = memory.name
+        super().__init__(memory)
         self._integers = np.ndarray(_FIELDS, np.int64, memory.buf)
         self._floats = np.ndarray(_FIELDS, np.float64, memory.buf, _FIELDS * 8)
         self.sample_rate = int(self._integers[_SAMPLE_RATE])
@@ -88,26 +86,11 @@ class Ring:
         kept = round(seconds * sample_rate)
         _, capacity, points = _sizes(sample_rate, kept)
         size = _HEADER_BYTES + points * _POINT_FIELDS * 8 + capacity * channels * 4
-        memory = shared_memory.create(size)
-        try:
-            shared_memory.claim(memory)
-        except OSError:
-            memory.close()
-            memory.unlink()
-            raise
+        memory = claimed(size)
         integers = np.ndarray(_FIELDS, np.int64, memory.buf)
         integers[[_SAMPLE_RATE, _CHANNELS, _KEPT]] = sample_rate, channels, kept
         del integers
         return cls(memory)
-
-    @classmethod
-    def attach(cls, name: str) -> Ring:
-        """Open a ring that this process's parent, or another child of that parent, has made.
-
-        Raises:
-            FileNotFoundError: no ring has that name.
-        """
-        return cls(shared_memory.attach(name))
 
     @property
     def frames_written(self) -> int:
@@ -211,24 +194,6 @@ class Ring:
             return 0
         point, _ = self._neighbours(_FRAME, requested)
         return max(oldest, int(point[_RUN_START]))
-
-    def close(self) -> None:
-        """Release the memory in this process; a second call does nothing."""
-        memory, self._memory = self._memory, None
-        if memory is not None:
-            # Memory with views cannot be closed.
-            del self._integers, self._floats, self._points, self._samples
-            memory.close()
-
-    def unlink(self) -> None:
-        """Remove the name, once; processes that have the ring open keep the memory."""
-        if self._memory is None:
-            raise ValueError("a ring is unlinked before it is closed")
-        self._memory.unlink()
-
-    def __del__(self) -> None:
-        with suppress(AttributeError):  # The constructor failed.
-            self.close()
 
     def _write(self, block: NDArray[np.float32], seconds: float) -> None:
         written = int(self._integers[_WRITTEN])

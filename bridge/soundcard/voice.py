@@ -7,7 +7,7 @@ from bridge.soundcard.fades import Fades, Samples, fall, rise
 
 
 class Voice:
-    """One clip that plays from a frame on, with its fades.
+    """One clip that plays from a frame on, with its fades; before that frame it is silent.
 
     Attributes:
         started: the output frame at which the clip was started; a new anchor keeps it.
@@ -18,7 +18,8 @@ class Voice:
         self.clip, self.started = clip, frame
         self.fades_from: int | None = None
         self._offset = position - frame
-        self._rises_from, self._rising = frame, rising
+        self._begins = self._rises_from = frame
+        self._rising = rising
         self._falling = rising
         self._dry_from: int | None = None
 
@@ -37,6 +38,10 @@ class Voice:
 
     def read(self, samples: Samples, frame: int, fades: Fades) -> bool:
         """Fill `samples` from a frame on; return whether the clip runs dry in them."""
+        if frame < self._begins:
+            silent = min(len(samples), self._begins - frame)
+            samples[:silent] = 0
+            samples, frame = samples[silent:], self._begins
         runs_dry = self._check_supply(frame, len(samples), fades)
         self._copy(samples, self.position(frame))
         rise(samples, self._rising, frame - self._rises_from)

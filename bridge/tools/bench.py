@@ -40,6 +40,9 @@ FIRST_AUDIO_REQUESTS = 20
 WARM_REQUESTS = 5
 """Requests after which the memory has settled; later growth is a leak."""
 STEPS_PER_MARK = 25
+RUNS, LOOP_RUNS = 5, 20
+NOT_WITH_DAEMON = ("size", "dtype", "seconds", "variations", "requests", "plot")
+"""What says how one checkpoint is measured."""
 Mark = tuple[int, float]
 """Decoder steps done, and seconds since the request."""
 Report = Callable[[str], None]
@@ -111,7 +114,7 @@ class BenchOptions:
     device: str | None = None
     dtype: str | None = None
     seconds: float = 10.0
-    runs: int = 5
+    runs: int = RUNS
     variations: int = 1
     requests: int = 0
     plot: Path | None = None
@@ -158,21 +161,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the weights (bfloat16 on CUDA, else float32)",
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="of the piece (%(default)g)")
-    parser.add_argument("--runs", type=int, default=5, help="of each engine (%(default)s)")
+    parser.add_argument(
+        "--runs",
+        type=int,
+        help=f"of each engine ({RUNS}); with --loop or --trigger of each kind ({LOOP_RUNS})",
+    )
     parser.add_argument("--variations", type=int, default=1, help="made at once (%(default)s)")
     parser.add_argument(
         "--requests", type=int, default=0, help="also measure the memory over so many requests"
     )
     parser.add_argument("--plot", metavar="PNG", help="draw step time against position")
+    parser.add_argument(
+        "--loop",
+        action="store_true",
+        help="measure live loops in a daemon on a JACK server instead: message to sound",
+    )
+    parser.add_argument(
+        "--trigger",
+        action="store_true",
+        help="measure a daemon on a JACK server instead: message to clip, idle and busy",
+    )
+    parser.add_argument(
+        "--sketch", action="store_true", help="measure the screen of `sketch` instead: its keys"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(unset={name: parser.get_default(name) for name in NOT_WITH_DAEMON})
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print; return the exit status."""
+    if arguments.loop or arguments.trigger:
+        return _run_daemon(arguments)
+    if arguments.runs is None:
+        arguments.runs = RUNS
+    if arguments.sketch:
+        from bridge.tools import bench_sketch
+
+        return bench_sketch.run(
+            model=arguments.model,
+            device=arguments.device,
+            starts=arguments.runs,
+            as_json=arguments.json,
+        )
     given = {each.name: getattr(arguments, each.name) for each in fields(BenchOptions)}
     if arguments.plot is not None:
         given["plot"] = read_value("plot", arguments.plot)
     return main(BenchOptions(**given), as_json=arguments.json)
+
+
+def _run_daemon(arguments: argparse.Namespace) -> int:
+    from bridge.tools import bench_loop, bench_trigger
+
+    if arguments.loop and arguments.trigger:
+        raise BadArgument("--loop --trigger: give one of them")
+    flag = "--loop" if arguments.loop else "--trigger"
+    for name, unset in arguments.unset.items():
+        if getattr(arguments, name) != unset:
+            raise BadArgument(f"--{name} is for a checkpoint alone: leave it out with {flag}")
+    measure = bench_loop.run if arguments.loop else bench_trigger.run
+    return measure(
+        model=arguments.model,
+        device=arguments.device,
+        rounds=LOOP_RUNS if arguments.runs is None else arguments.runs,
+        as_json=arguments.json,
+    )
 
 
 def main(options: BenchOptions, *, as_json: bool) -> int:

@@ -20,7 +20,9 @@ from typing import Literal
 from bridge import __version__
 from bridge.commands import MidiPortsChanged
 from bridge.config import NO_INPUT, NO_OUTPUT, RunOptions
+from bridge.config.engine_token import engine_token
 from bridge.config.flags import add_config_flag, add_flags, run_options
+from bridge.config.readers import LOCAL_ENGINE
 from bridge.errors import BridgeError
 from bridge.midi import MidiPorts, names
 from bridge.rendering import outputs
@@ -70,8 +72,13 @@ def examine(options: RunOptions) -> Iterator[Finding]:
     yield _log_file()
     yield from _sound(options)
     yield from _midi(options)
-    yield _model(options.model)
+    if options.engine != LOCAL_ENGINE:
+        yield check_engine(options)
+    yield check_model(options.model)
+    if options.decoder is not None:
+        yield check_model(options.decoder, "decoder")
     yield _device(options.device)
+    yield _stems()
 
 
 def main(options: RunOptions, *, as_json: bool) -> int:
@@ -295,17 +302,48 @@ async def _play_silence(options: RunOptions) -> _Played:
         await player.stop()
 
 
-def _model(model: str) -> Finding:
-    from bridge.engine.checkpoint import check_transformers, find
+def check_model(model: str, kind: str = "model") -> Finding:
+    """Check a checkpoint's files without torch, as `melody-bridge model show` does.
 
-    about = f"model {model}"
+    Args:
+        model: as for `--model`.
+        kind: what it is used as, `model` or `decoder`.
+    """
+    from bridge.engine.checkpoint import check_transformers, find
+    from bridge.engine.description import describe
+
+    about = f"{kind} {model}"
     try:
         check_transformers()
         location = find(model, fetch=False)
+        describe(location)
     except BridgeError as error:
         remote = "/" in model and not Path(model).expanduser().exists()
         return Finding(about, "warning" if remote else "failure", str(error))
     return Finding(about, "ok", str(location.folder))
+
+
+def check_engine(options: RunOptions) -> Finding:
+    """Ask a remote engine what it is, as the daemon does."""
+    from bridge.engine.process.server_connection import Connection, Lost, Server
+
+    async def ask() -> tuple[Connection, float]:
+        server = Server(options.engine, engine_token(options.engine_token_file))
+        async with server.connected() as connection:
+            return connection, await connection.round_trip_seconds()
+
+    about = f"engine {options.engine}"
+    try:
+        connection, seconds = asyncio.run(ask())
+    except BridgeError as error:
+        return Finding(about, "failure", str(error))
+    except Lost as lost:
+        falls_back = options.engine_fallback == LOCAL_ENGINE
+        remedy = "see whether `melody-bridge serve` runs there, and whether a firewall is between"
+        return Finding(about, "warning" if falls_back else "failure", str(lost), remedy)
+    facts = connection.facts
+    found = f"{facts.model_name} on {facts.device}, {1000 * seconds:.1f} ms away and back"
+    return Finding(about, "ok", found)
 
 
 def _device(device: str) -> Finding:
@@ -315,3 +353,17 @@ def _device(device: str) -> Finding:
         return Finding("device", "ok", describe_device(device))
     except BridgeError as error:
         return Finding("device", "failure", str(error))
+
+
+def _stems() -> Finding:
+    try:
+        version = metadata.version("demucs")
+    except metadata.PackageNotFoundError:
+        return Finding("stems", "ok", "no Demucs: a melody that is a mix is followed as it is")
+    from bridge.engine.stems import weights_file
+
+    try:
+        return Finding("stems", "ok", f"demucs {version}, {weights_file(fetch=False)}")
+    except BridgeError as error:
+        remedy = "with a network, render any recording once with --stems on"
+        return Finding("stems", "warning", f"demucs {version}; {error}", remedy)

@@ -2,7 +2,8 @@
 
 It runs any checkpoint over hums and plucks of tunes that `pocket` was never trained on, in many
 keys, with fixed seeds, sampling at guidance 3. It measures the generated audio before any fitting,
-except in the row that says otherwise. The result is a table of figures.
+except in the row that says otherwise. The result is a table of figures. With `--hums` or
+`--recordings` it measures the transcription instead (`bridge.tools.hums`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,8 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,31 +22,27 @@ from rich.console import Console
 
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.chroma import pitch_classes, similarity
-from bridge.clip import FinishedClip, finish, rank, surplus_seconds
+from bridge.clip import EarlyEnd, FinishedClip, finish, rank, surplus_seconds
 from bridge.clip.clicks import find_clicks
 from bridge.clip.gaps import longest_gap_seconds
 from bridge.clip.onsets import find_onsets
 from bridge.config import Options, fill_prompt, read_value
 from bridge.config.presets import bundled_folder, read_preset
-from bridge.melody import AlignedMelody, align_to_bars
-from bridge.melody.notes import take_from_midi
+from bridge.melody import AlignedMelody
 from bridge.pocket.corpus import HELD_OUT_SEEDS, render
-from bridge.pocket.music import Part, compose, melody_alone
-from bridge.pocket.music.score import KEY_NAMES
-from bridge.timing import Meter, Take, bars_to_seconds, first_meter, first_tempo
+from bridge.rendering.early_ends import beginnings, look
 from bridge.tools import measures
+from bridge.tools.evaluate_cases import BARS, Case, melodies
 from bridge.tools.figures import Figure, as_table, figures_as_json, mean, share
 
 if TYPE_CHECKING:
     from bridge.engine import Engine
 
-TUNES = Path(str(files("bridge"))) / "data" / "tunes"
 GUIDANCE_SCALE = 3.0
-BARS = 4
 CLICK_BARS = 2
 SAMPLING = ("guidance_scale", "temperature", "top_k", "top_p")
 """What a preset may say of its sampling."""
-MELODIES_SEED, CODEC_SEED = HELD_OUT_SEEDS
+_, CODEC_SEED = HELD_OUT_SEEDS
 LONG_SECONDS = 24.0
 SPEED_SECONDS = 8.0
 TEMPO_SHARE = 0.03
@@ -57,45 +51,7 @@ LONGEST_GAP_SECONDS = 1.0
 MOST_FADE_DB = 6.0
 SIDE_OVER_MID_DB = (-30.0, -3.0)
 
-PROMPTS = (
-    "electric piano, bass, drums, {tempo} bpm",
-    "synth lead, pad, electronic drums, {tempo} bpm, {key}",
-    "flute, strings, no drums, {tempo} bpm",
-    "guitar, bass, brushed drums, {tempo} bpm",
-    "bells, pad, sub bass, lo-fi drums, {tempo} bpm, {key}",
-    "warm organ, bass, no drums, {tempo} bpm, {key}",
-    "brass, piano, bass, drums, {tempo} bpm",
-    "marimba, sub bass, lo-fi drums, lo-fi, {tempo} bpm",
-)
 Report = Callable[[str], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One melody to follow.
-
-    Attributes:
-        aligned: the hum or pluck, aligned to `BARS` bars.
-        sound: the prompt, its tempo and key filled in.
-        tempo_bpm, meter: the clip's.
-        seed: the clip's.
-    """
-
-    aligned: AlignedMelody
-    sound: str
-    tempo_bpm: Fraction
-    meter: Meter
-    seed: int
-
-    @cached_property
-    def seconds(self) -> float:
-        """Length of the clip without any surplus."""
-        return float(bars_to_seconds(BARS, self.meter, self.tempo_bpm))
-
-    @property
-    def has_drums(self) -> bool:
-        """Whether the prompt asks for drums."""
-        return "drums" in self.sound and "no drums" not in self.sound
 
 
 @dataclass(frozen=True)
@@ -125,6 +81,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="stream",
         help="the bridge's own, or transformers' generate (%(default)s)",
     )
+    parser.add_argument(
+        "--hums",
+        action="store_true",
+        help="measure how well made hums become the notes that they mean; no checkpoint is needed",
+    )
+    parser.add_argument(
+        "--held-out",
+        action="store_true",
+        help="with --hums: other tunes and voices, on which no threshold was chosen",
+    )
+    parser.add_argument(
+        "--recordings",
+        metavar="FOLDER",
+        help="measure how well recordings of people are heard: beside each a .txt file of the same "
+        "name with the start, the end and the MIDI note number of each note, a line a note",
+    )
     parser.add_argument("--short", action="store_true", help="fewer clips, a rougher figure")
     parser.add_argument(
         "--variations",
@@ -135,7 +107,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and print; return the exit status."""
+    """Measure and print; return the exit status.
+
+    Raises:
+        BadArgument, UnreadableFile: the recordings or their notes cannot be read.
+    """
+    if arguments.recordings is not None:
+        from bridge.tools.hums import recordings
+
+        return recordings.main(Path(arguments.recordings).expanduser(), as_json=arguments.json)
+    if arguments.hums or arguments.held_out:
+        from bridge.tools.hums import measure
+
+        return measure.main(
+            short=arguments.short, held_out=arguments.held_out, as_json=arguments.json
+        )
     variations = read_value("variations", arguments.variations)
     options = EvaluateOptions(arguments.model, arguments.engine, arguments.short, variations)
     return main(options, as_json=arguments.json)
@@ -154,11 +140,11 @@ def main(options: EvaluateOptions, *, as_json: bool) -> int:
         variations=options.variations,
         report=lambda line: console.print(line, highlight=False),
     )
-    measured = (options.model, options.engine, options.variations)
     if as_json:
-        print(figures_as_json(*measured, figures))
+        print(figures_as_json(options.model, options.engine, options.variations, figures))
     else:
-        Console().print(as_table(*measured, figures))
+        title = f"{options.model}, {options.engine}, guidance {GUIDANCE_SCALE:g}"
+        Console().print(as_table(title, options.variations, figures))
     return 0
 
 
@@ -191,42 +177,6 @@ def evaluate(
     report("the codec alone, and speed")
     figures += [_codec(engine, max(8, clips)), _speed(engine, cases[0])]
     return figures
-
-
-def melodies(count: int) -> Iterator[Case]:
-    """Hums and plucks of tunes and of random melodies, in keys around the circle of fifths."""
-    tunes = sorted(TUNES.glob("*.mid"))
-    for number in range(count):
-        rng = np.random.default_rng((MELODIES_SEED, number))
-        shift = (number * 5) % 12 - 6
-        if number % 2 == 0:
-            tune = take_from_midi(tunes[number // 2 % len(tunes)])
-            assert not isinstance(tune.source, Waveform)
-            meter, tempo_bpm = first_meter(tune.meter), first_tempo(tune.tempo_bpm)
-            rows = [
-                (float(note.start_beat), float(note.length_beats), note.pitch + shift, 1.0)
-                for note in tune.source
-            ]
-            part = Part.of("hum", rows)
-            key = _key_of(part)
-        else:
-            score = compose(np.random.default_rng((MELODIES_SEED, number)), seconds=16.0)
-            part, meter, key = score.lead, score.meter, score.key
-            tempo_bpm = Fraction(score.tempo_bpm)
-        end_beat = float((part.starts_beats + part.lengths_beats).max())
-        frames = math.ceil((end_beat + 1) * 60 / float(tempo_bpm) * MODEL_SAMPLE_RATE)
-        audio = melody_alone(part, rng, tempo_bpm=float(tempo_bpm), frames=frames)
-        prompt = PROMPTS[number % len(PROMPTS)].format(tempo=f"{float(tempo_bpm):g}", key=key)
-        take = Take(audio, tempo_bpm, meter)
-        aligned = align_to_bars(take, bars=BARS, tempo_bpm=tempo_bpm, meter=meter)
-        yield Case(aligned, prompt, tempo_bpm, meter, seed=number)
-
-
-def _key_of(part: Part) -> str:
-    """The key of a tune that begins on its tonic, as the tunes in `TUNES` do."""
-    tonic = int(part.pitches[0]) % 12
-    minor = (tonic + 3) % 12 in part.pitches % 12
-    return f"{KEY_NAMES[tonic]} {'minor' if minor else 'major'}"
 
 
 def _generate_case(engine: Engine, case: Case, variations: int) -> list[Waveform]:
@@ -352,14 +302,20 @@ def _mean_of(scores: list[dict[str, float | None]], part: str) -> float:
 
 
 def _finished(case: Case, waveform: Waveform) -> FinishedClip:
-    """A case's clip, at the rate of the model."""
+    """A case's clip, at the rate of the model, of as much of the piece as a render makes."""
+    end = EarlyEnd(
+        BARS, case.tempo_bpm, case.meter, case.aligned.classes, piece_seconds=waveform.seconds
+    )
+    look([waveform], [end])
+    (beginning,) = beginnings([waveform], [end])
     return finish(
-        waveform,
+        beginning,
         bars=BARS,
         tempo_bpm=case.tempo_bpm,
         meter=case.meter,
         sample_rate=MODEL_SAMPLE_RATE,
         melody_classes=case.aligned.classes,
+        end=end,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from rich.table import Table
 
@@ -39,7 +40,13 @@ class Figure:
 
 def figures_as_json(model: str, engine: str, variations: int, figures: list[Figure]) -> str:
     """A JSON object: what was measured, and a list of figures with `holds`; NaN becomes null."""
-    rows = [
+    measured = {"model": model, "engine": engine, "variations": variations}
+    return json.dumps({**measured, "figures": as_rows(figures)})
+
+
+def as_rows(figures: list[Figure]) -> list[dict[str, Any]]:
+    """The figures for JSON; NaN becomes None."""
+    return [
         {
             **vars(figure),
             "value": _rounded(figure.value),
@@ -48,16 +55,15 @@ def figures_as_json(model: str, engine: str, variations: int, figures: list[Figu
         }
         for figure in figures
     ]
-    return json.dumps({"model": model, "engine": engine, "variations": variations, "figures": rows})
 
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else round(value, 4)
 
 
-def as_table(model: str, engine: str, variations: int, figures: list[Figure]) -> Table:
+def as_table(title: str, variations: int, figures: list[Figure]) -> Table:
     """The figures as a table; those that miss their floors are marked."""
-    table = Table(title=f"{model}, {engine}, guidance 3")
+    table = Table(title=title)
     headings = ["figure", "value", "floor", "clips"]
     if variations > 1:
         headings.insert(2, f"best of {variations}")

@@ -18,6 +18,9 @@ _HEADINGS: Mapping[Place, str] = {
     "osc": "OSC",
 }
 
+_ONE_ADDRESS: Mapping[Place, str] = {"session": "/bridge/set", "request": "/bridge/generate"}
+"""Places that are one address of OSC."""
+
 
 def markdown() -> str:
     """The table in Markdown: a row an option, with name, flag, range, default, help and places."""
@@ -50,10 +53,16 @@ def _row(option: Option) -> list[str]:
     is_flag = bool({"render", "run"} & set(option.places))
     flag = f"`{option.flag or option.metavar}`" if is_flag else ""
     marks = ["yes" if place in option.places else "" for place in _HEADINGS]
-    if "session" in option.places:
-        marks[-1] = "`/bridge/set`"
+    for place, address in _ONE_ADDRESS.items():
+        if place in option.places:
+            marks[-1] = f"`{address}`"
     texts = (option.reader.range, option.default_text, option.help)
-    return [f"`{option.name}`", flag, *(text.replace("|", "\\|") for text in texts), *marks]
+    return [f"`{option.name}`", flag, *map(_escaped, texts), *marks]
+
+
+def _escaped(text: str) -> str:
+    """Text in which Markdown sees neither a cell's end nor HTML."""
+    return text.replace("|", "\\|").replace("<", "\\<")
 
 
 if __name__ == "__main__":

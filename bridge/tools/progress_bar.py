@@ -1,4 +1,4 @@
-"""A progress bar on a terminal."""
+"""Progress bars on a terminal."""
 
 from __future__ import annotations
 
@@ -18,6 +18,33 @@ def progress_bar() -> Iterator[Callable[[str, float | None], None]]:
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda doing, share: None
         return
+    with _bar() as bar:
+        yield _stages(bar)
+
+
+@contextmanager
+def batch_progress_bar(rows: int) -> Iterator[Callable[[str, float | None, int], None]]:
+    """Show one bar for all rows and one for the present work on stderr, if that is a terminal.
+
+    Yields:
+        A function to call with the stage of the work, the share done, 0…1 (None: not known), and
+        how many rows are done.
+    """
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda doing, share, done: None
+        return
+    with _bar() as bar:
+        whole = bar.add_task("all rows", total=rows)
+        stages = _stages(bar)
+
+        def progress(doing: str, share: float | None, done: int) -> None:
+            bar.update(whole, completed=done)
+            stages(doing, share)
+
+        yield progress
+
+
+def _bar() -> Any:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -35,15 +62,19 @@ def progress_bar() -> Iterator[Callable[[str, float | None], None]]:
         TaskProgressColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
-        def progress(doing: str, share: float | None) -> None:
-            if doing not in tasks:
-                for task in tasks.values():
-                    bar.remove_task(task)
-                tasks.clear()
-                tasks[doing] = bar.add_task(doing, total=None if share is None else 1.0)
-            bar.update(tasks[doing], completed=share)
 
-        yield progress
+def _stages(bar: Any) -> Callable[[str, float | None], None]:
+    """A function that shows the present stage as one task of the bar."""
+    tasks: dict[str, Any] = {}
+
+    def progress(doing: str, share: float | None) -> None:
+        if doing not in tasks:
+            for task in tasks.values():
+                bar.remove_task(task)
+            tasks.clear()
+            tasks[doing] = bar.add_task(doing, total=None if share is None else 1.0)
+        bar.update(tasks[doing], completed=share)
+
+    return progress

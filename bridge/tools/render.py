@@ -5,17 +5,35 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from bridge.config import Options, merge
 from bridge.config.files import render_defaults
 from bridge.config.flags import add_flags, given_flags
 from bridge.config.presets import find_preset
+from bridge.errors import BadArgument
+
+if TYPE_CHECKING:
+    from bridge.rendering.plan import RenderPlan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of a render."""
     add_flags(parser, "render")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    group = parser.add_argument_group("batch")
+    group.add_argument(
+        "--batch",
+        metavar="FILE",
+        help="render each row of a .csv or .jsonl file of options; the other flags are defaults",
+    )
+    group.add_argument(
+        "--results",
+        metavar="FILE",
+        help="the batch's result file, from which it goes on after a stop "
+        "(default: beside the batch file, .results.jsonl)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -25,6 +43,14 @@ def run(arguments: argparse.Namespace) -> int:
         BridgeError: as `rendering.plan.prepare` and `rendering.render.render`.
     """
     flags = given_flags(arguments, "render")
+    if arguments.batch is not None:
+        from bridge.tools.render_batch import run_and_print
+
+        return run_and_print(
+            arguments.batch, arguments.results, flags=flags, as_json=arguments.json
+        )
+    if arguments.results is not None:
+        raise BadArgument("--results is the result file of a batch: name that with --batch")
     preset = {} if arguments.preset is None else find_preset(arguments.preset).values
     return render_and_print(merge(flags, preset, render_defaults()), as_json=arguments.json)
 
@@ -32,13 +58,22 @@ def run(arguments: argparse.Namespace) -> int:
 def render_and_print(options: Options, *, as_json: bool) -> int:
     """Render with a progress bar; print the clips, or one JSON object; return the exit status."""
     from bridge.rendering.plan import prepare
+
+    return print_clips(prepare(options), as_json=as_json)
+
+
+def print_clips(plan: RenderPlan, *, as_json: bool, recipe: Mapping[str, Any] | None = None) -> int:
+    """Render a plan as `render_and_print` does.
+
+    Args:
+        recipe: further fields for the sidecars.
+    """
     from bridge.rendering.render import render
     from bridge.tools.progress_bar import progress_bar
 
-    plan = prepare(options)
     _print_remarks(plan.remarks)
     with progress_bar() as progress:
-        rendered = render(plan, progress=progress)
+        rendered = render(plan, progress=progress, recipe=recipe)
     _print_remarks(rendered.remarks)
     if as_json:
         print(json.dumps(rendered.as_json(), allow_nan=False))

@@ -12,6 +12,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_flags(parser, "run")
     add_config_flag(parser)
     parser.add_argument("--json-log", action="store_true", help="log JSON lines on stdout")
+    parser.add_argument(
+        "--until-stdin-ends",
+        action="store_true",
+        help="stop when stdin is closed, as by the end of the program that started the daemon",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -19,4 +24,6 @@ def run(arguments: argparse.Namespace) -> int:
     options = run_options(arguments)
     from bridge.daemon import daemon
 
-    return daemon.run(options, as_json=arguments.json_log)
+    return daemon.run(
+        options, as_json=arguments.json_log, until_stdin_ends=arguments.until_stdin_ends
+    )

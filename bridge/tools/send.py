@@ -6,30 +6,29 @@ import argparse
 import json
 import math
 import os
-import select
 import shutil
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from bridge.config.flags import add_config_flag, add_flag, run_options
 from bridge.control.addresses import NO_ID, known_address, takes_id
-from bridge.control.packets import Argument, InvalidPacket, Uncut, read_packet, write_message
-from bridge.errors import BadArgument, BridgeError, UnknownAddress
+from bridge.control.client import (
+    LOST_SECONDS,
+    RENEW_SECONDS,
+    DaemonSilent,
+    OscClient,
+    ReceivedEvent,
+)
+from bridge.control.packets import Argument, Uncut, write_message
+from bridge.errors import BadArgument, UnknownAddress
 
-HELLO_SECONDS = 1.0
-"""How long to wait for the hello, as docs/osc.md says; a daemon answers at once."""
-RENEW_SECONDS = 5.0
-"""How often to renew the subscription and send the message again."""
-LOST_SECONDS = 3 * RENEW_SECONDS
-"""A daemon that sends nothing for this long is gone."""
 ERASE_LINE = "\r\x1b[K"
 """Moves a terminal's cursor to the start of its line, and erases it."""
 STOPPED_ANSWERING = "the daemon has stopped answering: see its log"
-HELLO, ERROR = "/bridge/hello", "/bridge/error"
+ERROR = "/bridge/error"
 PROGRESS, CAPTURE = "/bridge/progress", "/bridge/capture"
 CAPTURE_FILE = "/bridge/capture/file"
 
@@ -38,7 +37,7 @@ WITHOUT_END = frozenset(
     for name in (
         *("subscribe", "unsubscribe", "ping", "transport", "panic", "stop"),
         *("set", "unset", "reset", "clock", "tap", "start", "halt"),
-        *("gain", "mute", "capture/notes"),
+        *("gain", "mute", "capture/notes", "metronome", "hotkey"),
         *(f"loop/{name}" for name in ("start", "stop", "undo", "redo", "freeze", "overdub")),
         *("loop/clear", "loop/set"),
     )
@@ -92,26 +91,9 @@ def run(arguments: argparse.Namespace) -> int:
         lines.end()
 
 
-class DaemonSilent(BridgeError):
-    """No daemon answers on the port."""
-
-    exit_status = 1
-
-
-@dataclass(frozen=True)
-class ReceivedEvent:
-    """An event as it was received."""
-
-    address: str
-    arguments: tuple[Argument, ...]
-
-    def line(self) -> str:
-        """The line for people."""
-        return " ".join([self.address, *(_shown(argument) for argument in self.arguments)])
-
-    def as_json(self) -> dict[str, Any]:
-        """The object that `--json` prints."""
-        return {"address": self.address, "arguments": list(self.arguments)}
+def line_of(event: ReceivedEvent) -> str:
+    """An event's line for people."""
+    return " ".join([event.address, *(_shown(argument) for argument in event.arguments)])
 
 
 def full_address(word: str) -> str:
@@ -195,13 +177,13 @@ def send(
         message = write_message(address, words)
     except (ValueError, OverflowError) as error:
         raise BadArgument(f"{address} cannot be sent: {error}") from error
-    with _Client(port) as client:
+    with closing(OscClient(port, f"{CLIENT}{os.getpid()}")) as client:
         client.subscribe()
         client.send(message)
         sent = _SentMessage(address, str(arguments[0]) if arguments and takes_id(address) else "")
         if address in WITHOUT_END:
-            return client.until_read(sent, show)
-        return client.until_done(message, sent, show)
+            return _until_read(client, sent, show)
+        return _until_done(client, message, sent, show)
 
 
 @dataclass(frozen=True)
@@ -221,84 +203,44 @@ class _SentMessage:
         return first == (self.id,) or unnamed
 
 
-class _Client:
-    """A client of the daemon, on a socket of its own."""
-
-    def __init__(self, port: int) -> None:
-        self._daemon = ("127.0.0.1", port)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self._port = int(self._socket.getsockname()[1])
-        self._name = f"send{os.getpid()}"
-
-    def __enter__(self) -> _Client:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.send(write_message("/bridge/unsubscribe", [self._port]))
-        self._socket.close()
-
-    def send(self, message: bytes) -> None:
-        self._socket.sendto(message, self._daemon)
-
-    def subscribe(self) -> None:
-        self._renew()
-        for event in self._events(time.monotonic() + HELLO_SECONDS):
-            if event.address == HELLO:
-                return
-        raise DaemonSilent(
-            f"no daemon answers on 127.0.0.1:{self._daemon[1]}: start one with `melody-bridge run`"
-        )
-
-    def until_done(
-        self, message: bytes, sent: _SentMessage, show: Callable[[ReceivedEvent], None]
-    ) -> int:
-        """Show the request's events until it ends or is refused."""
-        received_seconds = time.monotonic()
-        seen: set[ReceivedEvent] = set()
-        while True:
-            for event in self._events(time.monotonic() + RENEW_SECONDS):
-                received_seconds = time.monotonic()
-                # The daemon replays events when the message is sent again.
-                if not sent.concerns(event) or event in seen:
-                    continue
-                seen.add(event)
-                show(event)
-                if event.address == "/bridge/done":
-                    return 0
-                if event.address == ERROR:
-                    return 1
-            if time.monotonic() - received_seconds > LOST_SECONDS:
-                raise DaemonSilent(STOPPED_ANSWERING)
-            # Both: a restarted daemon knows neither the client nor the request.
-            self._renew()
-            self.send(message)
-
-    def until_read(self, sent: _SentMessage, show: Callable[[ReceivedEvent], None]) -> int:
-        """Show the message's events until the daemon answers a ping: it reads in order."""
-        self.send(write_message("/bridge/ping", [self._port]))
-        failed = False
-        for event in self._events(time.monotonic() + LOST_SECONDS):
-            if event.address == "/bridge/pong":
-                return int(failed)
-            if sent.concerns(event):
-                show(event)
-                failed = failed or event.address == ERROR
-        raise DaemonSilent(STOPPED_ANSWERING)
-
-    def _renew(self) -> None:
-        self.send(write_message("/bridge/subscribe", [self._port, self._name]))
-
-    def _events(self, deadline: float) -> Iterator[ReceivedEvent]:
-        """The events that arrive before the deadline."""
-        while (seconds_left := deadline - time.monotonic()) > 0:
-            if not select.select([self._socket], [], [], seconds_left)[0]:
-                return
-            try:
-                messages = read_packet(self._socket.recv(65_536))
-            except (InvalidPacket, ConnectionError):
+def _until_done(
+    client: OscClient, message: bytes, sent: _SentMessage, show: Callable[[ReceivedEvent], None]
+) -> int:
+    """Show the request's events until it ends or is refused."""
+    received_seconds = time.monotonic()
+    seen: set[ReceivedEvent] = set()
+    while True:
+        for event in client.events(time.monotonic() + RENEW_SECONDS):
+            received_seconds = time.monotonic()
+            # The daemon replays events when the message is sent again.
+            if not sent.concerns(event) or event in seen:
                 continue
-            yield from (ReceivedEvent(address, arguments) for address, arguments in messages)
+            seen.add(event)
+            show(event)
+            if event.address == "/bridge/done":
+                return 0
+            if event.address == ERROR:
+                return 1
+        if time.monotonic() - received_seconds > LOST_SECONDS:
+            raise DaemonSilent(STOPPED_ANSWERING)
+        # Both: a restarted daemon knows neither the client nor the request.
+        client.renew()
+        client.send(message)
+
+
+def _until_read(
+    client: OscClient, sent: _SentMessage, show: Callable[[ReceivedEvent], None]
+) -> int:
+    """Show the message's events until the daemon answers a ping: it reads in order."""
+    client.ping()
+    failed = False
+    for event in client.events(time.monotonic() + LOST_SECONDS):
+        if event.address == "/bridge/pong":
+            return int(failed)
+        if sent.concerns(event):
+            show(event)
+            failed = failed or event.address == ERROR
+    raise DaemonSilent(STOPPED_ANSWERING)
 
 
 class Lines:
@@ -321,14 +263,14 @@ class Lines:
         """Print an event."""
         step = _progress_step(event)
         if step is None or self._verbose:
-            self._print(event.line())
+            self._print(line_of(event))
         elif self._changes_line:
             width = shutil.get_terminal_size().columns - 1
-            print(f"{ERASE_LINE}{event.line()[:width]}", end="", flush=True)
+            print(f"{ERASE_LINE}{line_of(event)[:width]}", end="", flush=True)
             self._is_open = True
         elif step != self._last:
             self._last = step
-            self._print(event.line())
+            self._print(line_of(event))
 
     def end(self) -> None:
         """End a line that could still change, so that an error gets a line of its own."""
@@ -351,7 +293,7 @@ def _progress_step(event: ReceivedEvent) -> object:
 
 def show_json(event: ReceivedEvent) -> None:
     """Print an event as a JSON object on a line."""
-    print(json.dumps(event.as_json(), ensure_ascii=False), flush=True)
+    print(json.dumps(vars(event), ensure_ascii=False), flush=True)
 
 
 def _shown(argument: Argument) -> str:

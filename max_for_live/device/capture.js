@@ -85,7 +85,7 @@ function begin_take() {
     } else {
         outlet(SOUND, "listen", 1);
     }
-    show_capture("Stop");
+    show_button("capture", "Stop");
     show_melody();
 }
 
@@ -148,7 +148,7 @@ function discard_take(reason) {
     outlet(SOUND, "record", 0);
     outlet(SOUND, "listen", 0);
     take = null;
-    show_capture(CAPTURE_LABEL);
+    show_button("capture", CAPTURE_LABEL);
     show_melody();
     if (reason) show_status(reason);
 }
@@ -187,6 +187,6 @@ function melody_from_take() {
         "/bridge/capture/file", done.id, done.path, "start_seconds", done.first_seconds,
         "length_seconds", done.bars * done.bar_seconds, "tempo_bpm", done.tempo_bpm,
         "numerator", done.numerator, "denominator", done.denominator
-    ]], count_of(done.bars, "bar") + " of this track");
+    ]], count_of(done.bars, "bar") + " of this track", done.bars);
     melody.is_take = true;
 }

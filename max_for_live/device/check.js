@@ -185,6 +185,14 @@ var CHECKS = [
         scratch_clip(run).set("launch_quantization", 5);
         return number(scratch_clip(run), "launch_quantization") === 5;
     } },
+    { description: "a clip reports its slot, and whether it plays", agrees: function (run) {
+        var clip = scratch_clip(run);
+        return child_id(clip, "canonical_parent") === id_of(scratch_slot(run, 0))
+            && number(clip, "is_playing") === 0 && number(clip, "is_triggered") === 0;
+    } },
+    { description: "the song reports its launch quantization", agrees: function () {
+        return number(song, "clip_trigger_quantization") >= 0;
+    } },
     { description: "a clip can be deleted from its slot", agrees: function (run) {
         scratch_slot(run, 0).call("delete_clip");
         return number(scratch_slot(run, 0), "has_clip") === 0;
@@ -196,10 +204,10 @@ var CHECKS = [
         run.midi_slot = slot;
         return unusable_reason(track) !== "" && number(slot, "has_clip") === 0;
     } },
-    { description: "a MIDI clip reports its notes", agrees: function (run) {
+    { description: "a MIDI clip takes notes, and reports them", agrees: function (run) {
         run.midi_slot.call("create_clip", 4);
         var clip = new LiveAPI("id " + child_id(run.midi_slot, "clip"));
-        clip.call("add_new_notes", { notes: [{ pitch: 60, start_time: 1, duration: 0.5 }] });
+        add_notes(clip, [{ pitch: 60, start_time: 1, duration: 0.5 }]);
         var notes = notes_of(clip, 0, 4);
         return notes.length === 1 && notes[0].pitch === 60 && near(notes[0].start, 1)
             && near(notes[0].length, 0.5);

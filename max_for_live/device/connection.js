@@ -49,6 +49,7 @@ function keep_alive() {
     // The daemon may have been restarted, and messages may have been lost.
     send_transport();
     if (listing && now_ms() - listing.asked_ms > KEEP_ALIVE_MS) list_presets();
+    repeat_notes();
     for (var i = 0; i < requests.length; i++) {
         if (now_ms() - requests[i].last_heard_ms > KEEP_ALIVE_MS) repeat_request(requests[i]);
     }

@@ -3,14 +3,15 @@
 // Three numbers for each note: well under Max's and the daemon's limits for a message.
 var NOTES_PER_MESSAGE = 60;
 
-// The capture that the next clip follows: its id, its description for the display, whether it is a
-// recording of this track, and the messages that made it, if they can be sent again.
+// The capture that the next clip follows: its id, its description for the display, its bars (0: not
+// known), whether it is a recording of this track, whether it is done, and the messages that made it,
+// if they can be sent again.
 var melody = null;
 
 function last_bars() {
     if (!is_connected()) return false;
     var bars = controls.bars;
-    set_melody([["/bridge/capture/last", next_id(), bars]], "last " + count_of(bars, "bar"));
+    set_melody([["/bridge/capture/last", next_id(), bars]], "last " + count_of(bars, "bar"), bars);
     // Must not be sent again: the last bars would be different ones by then.
     melody.messages = [];
     return true;
@@ -22,14 +23,18 @@ function no_melody() {
 }
 
 // Sets the melody for the clips to come, and sends the messages that make it.
-function set_melody(messages, description) {
-    melody = { id: messages[0][1], description: description, messages: messages, is_take: false };
+function set_melody(messages, description, bars) {
+    melody = {
+        id: messages[0][1], description: description, messages: messages, bars: bars,
+        is_take: false, is_done: false
+    };
     messages.forEach(send);
     show_melody();
 }
 
 function on_capture(id, state, seconds) {
     if (!melody || id !== melody.id) return;
+    if (wanted_notes) wanted_notes.asked_ms = now_ms();
     if (state === "done") show_melody();
     else show_text("melody", melody.description + ": " + state + " " + seconds.toFixed(1) + " s");
 }
@@ -86,7 +91,7 @@ function melody_from_audio(clip) {
         "tempo_bpm", clamp(tempo_bpm, MIN_TEMPO_BPM, MAX_TEMPO_BPM),
         "numerator", number(song, "signature_numerator"),
         "denominator", number(song, "signature_denominator")
-    ]], "clip " + quoted(clip));
+    ]], "clip " + quoted(clip), 0);
 }
 
 // The time in the file at a beat: linear between two markers, and extended beyond the outer ones.
@@ -118,7 +123,7 @@ function melody_from_notes(clip) {
         messages.push(message);
     }
     messages.push(["/bridge/capture/stop", id]);
-    set_melody(messages, "notes of " + quoted(clip));
+    set_melody(messages, "notes of " + quoted(clip), bars);
 }
 
 // Notes that sound between two beats of the clip; their starts count from the first of the two.

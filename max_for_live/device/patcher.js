@@ -41,6 +41,8 @@ function bang() {
     show_presets();
     show_melody();
     show_variations();
+    shown_loop = "";
+    show_loop();
     show_link();
 }
 
@@ -91,6 +93,7 @@ function port(value) {
 
 // The device is removed, or the set is closed.
 function notifydeleted() {
+    if (loop) send(["/bridge/loop/clear", loop.id]);
     if (song) send(["/bridge/unsubscribe", link.port]);
     while (pending_tasks.length > 0) cancel_task(pending_tasks[0]);
 }
@@ -133,9 +136,12 @@ var BUTTONS = {
     from_clip: from_clip,
     no_melody: no_melody,
     hum_to_clip: hum_to_clip,
+    to_midi: to_midi,
     generate: generate,
     cancel: cancel,
     dice: dice,
+    loop: press_loop,
+    freeze: press_freeze,
     check: check,
     reveal: reveal
 };
@@ -154,6 +160,9 @@ var EVENTS = {
     "/bridge/progress": on_progress,
     "/bridge/clip": on_clip,
     "/bridge/preset": on_preset,
+    "/bridge/note": on_note,
+    "/bridge/loop": on_loop,
+    "/bridge/remark": on_remark,
     "/bridge/done": on_done,
     "/bridge/error": on_error
 };

@@ -22,27 +22,34 @@ function place_clip(clip) {
         return;
     }
     var track = target_track();
-    var slot = track ? free_slot(track) : null;
+    if (!track || !put_clip(clip, track)) unplaced.push(clip);
+}
+
+// Puts a clip into the next free slot of a track; returns whether Live takes it. If not, the status
+// line says why. The clip is then prepared in tasks that end with its `ready` or its `failed`.
+function put_clip(clip, track) {
+    var slot = free_slot(track);
     if (!slot) {
-        unplaced.push(clip);
-        if (track) show_status("No free slot on " + quoted(track) + ": choose another track.");
-        return;
+        show_status("No free slot on " + quoted(track) + ": choose another track.");
+        return false;
     }
     attempt(function () { slot.call("create_audio_clip", clip.path); });
     if (!number(slot, "has_clip")) {
-        unplaced.push(clip);
         show_status("Live refused the clip on " + quoted(track) + ": press Reveal for its file.");
-        return;
+        return false;
     }
     clip.is_placed = true;
-    var live_clip = new LiveAPI("id " + child_id(slot, "clip"));
+    clip.slot_id = id_of(slot);
+    clip.live_id = child_id(slot, "clip");
+    var live_clip = new LiveAPI("id " + clip.live_id);
     later(function () { prepare_clip(live_clip, clip); }, 0);
+    return true;
 }
 
 function prepare_clip(live_clip, clip) {
     if (!exists(live_clip)) return;
     live_clip.set("name", clip.name);
-    live_clip.set("color", COLORS[clip.index % COLORS.length]);
+    live_clip.set("color", clip.color);
     live_clip.set("warping", 1);
     show_variations();
     later(function () { fit_clip(live_clip, clip, 0); }, 0);
@@ -61,6 +68,7 @@ function fit_clip(live_clip, clip, tries) {
     if (tries >= FIT_TRIES) {
         var bars = count_of(clip.bars, "bar");
         show_status(clip.name + " is not " + bars + " long in Live: check its warp markers.");
+        clip.failed();
         return;
     }
     if (number(live_clip, "warping")) {
@@ -76,8 +84,7 @@ function finish_clip(live_clip, clip) {
     if (!clip.is_finished) {
         clip.is_finished = true;
         live_clip.set("launch_quantization", controls.quantization);
-        // Launches the best clip of a request only; the others wait in their slots.
-        if (controls.auto_launch && clip.index === 0) live_clip.call("fire");
+        clip.ready(live_clip);
     }
     watch_clip(live_clip, clip);
 }

@@ -38,21 +38,27 @@ function request_clips() {
 }
 
 function generate_message(id) {
-    var message = ["/bridge/generate", id];
-    var preset = preset_named(texts.preset);
-    if (texts.preset) message.push("preset", texts.preset);
-    var is_preset_prompt = preset && preset.prompt === texts.prompt;
-    if (texts.prompt && !is_preset_prompt) message.push("prompt", texts.prompt);
-    message.push(
-        "bars", controls.bars, "tempo_bpm", number(song, "tempo"),
+    return ["/bridge/generate", id].concat(sound_settings(), [
+        "tempo_bpm", number(song, "tempo"),
         "numerator", number(song, "signature_numerator"),
         "denominator", number(song, "signature_denominator"),
-        "guidance_scale", controls.guidance, "temperature", controls.temperature,
-        "seed", controls.seed, "variations", controls.variations,
-        "melody", melody ? melody.id : "none"
+        "seed", controls.seed, "melody", melody ? melody.id : "none"
+    ]);
+}
+
+// The device's settings of a clip's sound, as options of a message.
+function sound_settings() {
+    var settings = [];
+    var preset = preset_named(texts.preset);
+    if (texts.preset) settings.push("preset", texts.preset);
+    var is_preset_prompt = preset && preset.prompt === texts.prompt;
+    if (texts.prompt && !is_preset_prompt) settings.push("prompt", texts.prompt);
+    settings.push(
+        "bars", controls.bars, "guidance_scale", controls.guidance,
+        "temperature", controls.temperature, "variations", controls.variations
     );
     var key = song_key();
-    return key ? message.concat(["key", key]) : message;
+    return key ? settings.concat(["key", key]) : settings;
 }
 
 // Sends the messages that make its melody too: a restarted daemon has lost them. A daemon that has
@@ -103,8 +109,13 @@ function on_clip(
     if (variation(index)) return;
     var clip = {
         id: id, index: index, path: String(path), name: clip_name(String(name)), bars: bars,
-        beats: bars * 4 * numerator / denominator,
-        is_placed: false, is_finished: false, watch_rounds: 0
+        beats: bars * 4 * numerator / denominator, color: COLORS[index % COLORS.length],
+        // Launches the best clip of a request only; the others wait in their slots.
+        ready: function (live_clip) {
+            if (controls.auto_launch && this.index === 0) live_clip.call("fire");
+        },
+        failed: function () {},
+        live_id: 0, slot_id: 0, is_placed: false, is_finished: false, watch_rounds: 0
     };
     variations.push(clip);
     newest_path = clip.path;
@@ -113,6 +124,7 @@ function on_clip(
 
 function on_done(id, count) {
     if (listing && id === listing.id) end_listing(count);
+    on_notes_done(id, count);
     var request = find_request(id);
     if (!request) return;
     // The message of a clip may have been lost.
@@ -130,10 +142,15 @@ function count_clips(id) {
 
 function on_error(id, code, message) {
     if (!is_own(id)) return;
+    if (id === loop_id) {
+        if (loop) on_loop_error(code, message);
+        return;
+    }
     var request = find_request(id);
     var failed_melody = request ? request.melody : melody;
     end_request(request);
     if (listing && id === listing.id) listing = null;
+    if (wanted_notes && id === wanted_notes.melody.id) wanted_notes = null;
     if (code === "cancelled") show_status("Cancelled.");
     else show_status(String(message) + error_hint(code, failed_melody));
     var is_lost = code === "unknown-melody" || !request && failed_melody && id === failed_melody.id;

@@ -80,20 +80,26 @@ function unusable_reason(track) {
 
 // Makes the automatic track, next to the device's own.
 function make_track() {
+    var track = make_track_by("create_audio_track", TRACK_NAME);
+    if (!track) show_status("Live made no track for clips: choose one under Track.");
+    return track;
+}
+
+// Makes a track with that call and name, next to the device's own; null: Live makes none.
+function make_track_by(call, name) {
     var ids = child_ids(song, "tracks");
     var own = id_of(own_track());
     var at = -1;
     for (var i = 0; i < ids.length; i++) if (ids[i] === own && i + 1 < ids.length) at = i + 1;
-    attempt(function () { song.call("create_audio_track", at); });
+    attempt(function () { song.call(call, at); });
     var after = child_ids(song, "tracks");
     for (var j = 0; j < after.length; j++) {
         if (ids.indexOf(after[j]) < 0) {
             var track = new LiveAPI("id " + after[j]);
-            track.set("name", TRACK_NAME);
+            track.set("name", name);
             return track;
         }
     }
-    show_status("Live made no track for clips: choose one under Track.");
     return null;
 }
 

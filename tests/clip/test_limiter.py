@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import resample_poly
 
 from bridge.audio import Waveform
 from bridge.clip.limiter import LOOK_AHEAD_SECONDS, frame_peaks, limited
@@ -13,7 +14,7 @@ from tests.clip.material import RATE, drums, pad, stereo
 
 
 def in_one_step(waveform: Waveform, ceiling: float) -> Waveform:
-    return limited(waveform, frame_peaks(waveform), ceiling)
+    return limited(waveform, frame_peaks(waveform), ceiling)[0]
 
 
 def test_a_clip_below_the_ceiling_is_unchanged() -> None:
@@ -27,6 +28,16 @@ def test_where_the_loop_begins_changes_nothing() -> None:
     turned = Waveform(np.roll(waveform.samples, 12_345, axis=0), RATE)
     expected = np.roll(in_one_step(waveform, 0.3).samples, 12_345, axis=0)
     assert np.allclose(in_one_step(turned, 0.3).samples, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("frames", [1, 7, 43, 44, 1000, 65_535, 65_537])
+def test_peaks_between_samples_are_those_of_scipys_resampler(frames: int) -> None:
+    samples = np.random.default_rng(frames).normal(0, 1, (frames, 2)).astype(np.float32)
+    around = np.take(samples, np.arange(-64, frames + 64), axis=0, mode="wrap")
+    finer = np.abs(resample_poly(around, 4, 1, axis=0)).max(axis=1)
+    # From the frame before to the one after, without these two.
+    expected = [finer[4 * frame - 4 : 4 * frame + 4].max() for frame in range(64, 64 + frames)]
+    assert frame_peaks(Waveform(samples, RATE)) == pytest.approx(expected, abs=1e-5)
 
 
 def test_both_channels_have_one_gain() -> None:

@@ -23,7 +23,7 @@ class Stage:
         changes: the sentences about changes of the source.
     """
 
-    def __init__(self, choice: ClockChoice = "auto", count_in_bars: int = 0) -> None:
+    def __init__(self, choice: ClockChoice = "auto") -> None:
         self.now = 1000.0
         self.settings = ClipSettings()
         self.changes: list[str] = []
@@ -31,7 +31,6 @@ class Stage:
             lambda: self.settings,
             self.changes.append,
             choice=choice,
-            count_in_bars=count_in_bars,
         )
         self._playing: dict[ClockSource, float] = {}
 
@@ -180,16 +179,25 @@ def test_it_halts_where_it_is_and_starts_from_the_beginning() -> None:
 
 
 def test_a_count_in_has_negative_beats_and_belongs_to_no_bar() -> None:
-    stage = Stage("internal", count_in_bars=2)
+    stage = Stage("internal")
     started = stage.now
-    stage.clocks.start(stage.now)
+    stage.clocks.start(stage.now, count_in_bars=2)
     stage.rest(1.0)
     clock = stage.clocks.current
     assert clock.beat_at(stage.now) == pytest.approx(-6)
+    assert stage.clocks.count_in_until(stage.now) == pytest.approx(started + 4)
     assert clock.is_playing(stage.now)
     assert clock.next_bar_line(started - 0.01) == pytest.approx(started + 4)
     stage.rest(7.1)
     assert clock.bars_ending(stage.now, 9).bars == 2
+    assert stage.clocks.count_in_until(stage.now) is None
+
+
+def test_a_lead_puts_the_first_beat_later() -> None:
+    stage = Stage("internal")
+    stage.clocks.start(stage.now, count_in_bars=1, lead_seconds=0.25)
+    assert stage.clocks.current.is_playing(stage.now)
+    assert stage.clocks.count_in_until(stage.now) == pytest.approx(stage.now + 2.25)
 
 
 def test_auto_takes_the_internal_clock_when_it_is_started_unless_another_moves() -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import re
+from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from bridge.config import merge_run, options_in
+from bridge.commands import HotkeyAction
+from bridge.config import RunOptions, SketchOptions, merge_run, options_in
 from bridge.config.files import (
     config_path,
     config_text,
@@ -62,13 +65,21 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
     assert set(values) == {option.name for option in options_in("file")}
     # These values are examples: the default is the system's, the checkpoint's, or nothing.
     inputs = ("input", "input_channels", "melody_roots", "midi_map")
-    for name in (*inputs, "output_latency_ms", "clips", "top_p"):
+    for name in (*inputs, "output_latency_ms", "clips", "top_p", "decoder", "engine_token_file"):
         del values[name]
+    actions = get_args(HotkeyAction)
+    assert {name: values.pop(f"hotkey_{name}") for name in actions} == RunOptions().hotkey_chords()
     weights = {name: values.pop(name) for name in tuple(values) if name.startswith("rank_")}
     assert weights.pop("rank_clicks") == 2.0
     assert set(weights.values()) == {1.0}
+    screen = {name: values.pop(name) for name in tuple(values) if name.startswith("sketch_")}
+    assert screen == asdict(SketchOptions())
     assert values == {
         "osc_port": 7771,
+        "host": "none",
+        "ardour_port": 3819,
+        "ardour_place": "slot",
+        "ardour_launch": False,
         "source": "auto",
         "input_latency_ms": 0.0,
         "output": "none",
@@ -79,11 +90,20 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
         "link": False,
         "clock_offset_ms": 0.0,
         "count_in_bars": 0,
+        "metronome": False,
+        "hotkeys": False,
+        "hotkey_answer": "notification",
+        "metronome_gain_db": -9.0,
+        "takes_days": 30,
         "model": "pocket",
+        "engine": "local",
+        "engine_fallback": "none",
         "device": "auto",
         "sample_rate": 44_100,
         "bars": 4,
         "lead": "highest",
+        "melody_from": "auto",
+        "quantize": 0.0,
         "variations": 1,
         "guidance_scale": 3.0,
         "temperature": 1.0,

@@ -58,7 +58,8 @@ def test_top_p_reaches_the_engine_and_the_sidecar(home: Path) -> None:
 
 def test_every_option_for_the_engine_is_a_field_of_its_request() -> None:
     names = {option.name for option in OPTIONS.values() if option.in_request}
-    assert {"guidance_scale", "temperature", "top_k", "top_p", "variations"} == names
+    sampling = {"guidance_scale", "temperature", "top_k", "top_p"}
+    assert {*sampling, "max_new_tokens", "variations"} == names
     values: dict[str, Any] = Options(prompt="keys").request_values()
     assert Request(**values).variations == 1
 

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from bridge.commands import (
+    BeatReached,
     CaptureChanged,
+    ClipMarked,
     ClipReady,
+    ClipSettings,
     ClockChanged,
+    DefaultsChanged,
     Done,
     EngineChanged,
     Event,
     Failed,
     Hello,
     InputChanged,
+    LayerChanged,
     Level,
     LoopChanged,
+    MetronomeChanged,
+    NoteListed,
+    OutputChanged,
+    Pitch,
     Pong,
     PresetListed,
     Progress,
+    QueueChanged,
     Remark,
+    RequestBegun,
 )
 
 PATH = "/home/kät/Music/Melody Bridge/2026-11-22 lofi-keys 120bpm 4bars seed7.wav"
@@ -37,22 +50,42 @@ ONE_OF_EACH: list[tuple[Event, tuple[int | float | str, ...]]] = [
         ("/bridge/engine", "loading", "reading pocket, 80 %"),
     ),
     (
-        InputChanged("ready", "Scarlett 2i2 USB", 48_000),
-        ("/bridge/input", "ready", "Scarlett 2i2 USB", 48_000),
+        InputChanged("ready", "Scarlett 2i2 USB", 48_000, "2 channels"),
+        ("/bridge/input", "ready", "Scarlett 2i2 USB", 48_000, "2 channels"),
     ),
     (
-        LoopChanged("me-4", "playing", "queued", 2, 33, NAME),
-        ("/bridge/loop", "me-4", "playing", "queued", 2, 33, NAME),
+        OutputChanged("ready", "Speakers", 44_100, "plays"),
+        ("/bridge/output", "ready", "Speakers", 44_100, "plays"),
     ),
     (
-        CaptureChanged("me-1", "recording", 1.5, -6.25),
-        ("/bridge/capture", "me-1", "recording", 1.5, -6.25),
+        LayerChanged(1, "playing", NAME, "", -6.0, True),
+        ("/bridge/layer", 1, "playing", NAME, "", -6.0, 1),
+    ),
+    (
+        LoopChanged(
+            *("me-4", "playing", "queued", 2, 33, NAME, True, "live", "late", PATH, 4, 7, 8),
+        ),
+        (
+            *("/bridge/loop", "me-4", "playing", "queued", 2, 33, NAME),
+            *(1, "live", "late", PATH, 4, 7, 8),
+        ),
+    ),
+    (MetronomeChanged(True, -9.0), ("/bridge/metronome", 1, -9.0)),
+    (
+        CaptureChanged("me-1", "recording", 1.5, -6.25, 2, 4),
+        ("/bridge/capture", "me-1", "recording", 1.5, -6.25, 2, 4),
     ),
     (Level(-6.25, -18.5), ("/bridge/level", -6.25, -18.5)),
+    (Pitch(69, -12.5, 0.75), ("/bridge/pitch", 69, -12.5, 0.75)),
     (Progress("me-2", 0.5, 3.25), ("/bridge/progress", "me-2", 0.5, 3.25)),
     (
         ClipReady("me-2", 0, 2, PATH, 4, 93.75, 7, 0.875, 7, 8, 44_100, NAME),
-        ("/bridge/clip", "me-2", 0, 2, PATH, 4, 93.75, 7, 0.875, 7, 8, 44_100, NAME),
+        ("/bridge/clip", "me-2", 0, 2, PATH, 4, 93.75, 7, 0.875, 7, 8, 44_100, NAME, "none"),
+    ),
+    (ClipMarked("me-2", 1, "kept", PATH), ("/bridge/mark", "me-2", 1, "kept", PATH)),
+    (
+        NoteListed("me-1", 2, 14, 4.5, 60, 0.75, 0.5, 90),
+        ("/bridge/note", "me-1", 2, 14, 4.5, 60, 0.75, 0.5, 90),
     ),
     (
         PresetListed("me-3", 0, 9, "lofi-keys", "warm rhodes, {tempo} bpm"),
@@ -68,4 +101,11 @@ ONE_OF_EACH: list[tuple[Event, tuple[int | float | str, ...]]] = [
         ("/bridge/error", "me-4", "no-input", "no input is open: name one with --input"),
     ),
     (ClockChanged("osc", 93.75, 7, 8, True), ("/bridge/clock", "osc", 93.75, 7, 8, 1)),
+    (
+        DefaultsChanged(ClipSettings(bars=8, tempo_bpm=Fraction("93.75"), tempo_lock=True)),
+        ("/bridge/settings", "bars", 8, "tempo_bpm", 93.75, "tempo_lock", 1),
+    ),
+    (BeatReached(7), ("/bridge/beat", 7)),
+    (RequestBegun("me-2", "generate"), ("/bridge/request", "me-2", "generate")),
+    (QueueChanged(2), ("/bridge/queue", 2)),
 ]

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.commands import (
-    BeatReached,
     Cancel,
+    CaptureChanged,
     CaptureFile,
     CaptureLast,
     CaptureNotes,
@@ -24,19 +24,23 @@ from bridge.commands import (
     Command,
     DefaultsChanged,
     Discard,
+    Done,
     Event,
     Failed,
     Generate,
     HaltClock,
+    Hotkey,
     InputOverflowed,
-    LayerChanged,
+    Keep,
     LinkPeersChanged,
     ListClips,
     Listening,
+    ListNotes,
     ListPresets,
     LoopClear,
     LoopFreeze,
     LoopOverdub,
+    LoopPlaying,
     LoopRedo,
     LoopSet,
     LoopStart,
@@ -44,19 +48,17 @@ from bridge.commands import (
     LoopUndo,
     MidiPortsChanged,
     MuteLayer,
-    OutputChanged,
     OutputUnderflowed,
     Panic,
     Ping,
     Play,
     Progress,
-    QueueChanged,
-    RequestBegun,
     ResetDefaults,
     Restore,
     SelectClock,
     SetDefaults,
     SetLayerGain,
+    SetMetronome,
     StartClock,
     StopPlaying,
     Subscribe,
@@ -65,8 +67,14 @@ from bridge.commands import (
     UnsetDefaults,
     Unsubscribe,
 )
-from bridge.control.addresses import event_message, is_carried, read_command, request_id
-from bridge.control.packets import Argument, Uncut
+from bridge.control.addresses import (
+    event_message,
+    is_carried,
+    read_command,
+    read_event,
+    request_id,
+)
+from bridge.control.packets import Argument, Uncut, read_packet, write_message
 from bridge.errors import BadArgument, BridgeError, UnknownAddress
 from bridge.timing import Meter, Note
 from tests.control.events import ONE_OF_EACH
@@ -120,6 +128,12 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     ("/bridge/capture/start", ["me-1", "source", "midi"], CaptureStart("me-1", None, "midi")),
     ("/bridge/capture/start", ["me-1", 4, "source", "Auto"], CaptureStart("me-1", 4, "auto")),
     ("/bridge/capture/last", ["me-1", 4, "source", "sound"], CaptureLast("me-1", 4, "sound")),
+    (
+        "/bridge/capture/start",
+        ["me-1", "count_in_bars", 1.0],
+        CaptureStart("me-1", count_in_bars=1),
+    ),
+    ("/bridge/set", ["count_in_bars", 2], SetDefaults(ClipSettings(count_in_bars=2))),
     ("/bridge/set", ["source", "midi"], SetDefaults(ClipSettings(source="midi"))),
     ("/bridge/unset", ["source"], UnsetDefaults(("source",))),
     ("/bridge/generate", ["me-2", "lead", "last"], Generate("me-2", ClipSettings(lead="last"))),
@@ -147,6 +161,11 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
         CaptureFile("me-1", "/a.wav", meter=Meter(3, 4)),
     ),
     ("/bridge/capture/notes", ["me-1", 2], CaptureNotes("me-1", 2, ())),
+    (
+        "/bridge/capture/notes",
+        ["me-1", 2, 0, 60, 1, "velocity", 33.0],
+        CaptureNotes("me-1", 2, (Note(Fraction(0), Fraction(1), 60, 33),)),
+    ),
     (
         "/bridge/capture/notes",
         ["me-1", 2, 0, 60, 1, 1.1, 127, 0.3],
@@ -193,8 +212,19 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     ("/bridge/discard", ["me-2", 0], Discard("me-2", 0)),
     ("/bridge/restore", ["me-2"], Restore("me-2")),
     ("/bridge/restore", ["me-2", 0], Restore("me-2", 0)),
+    ("/bridge/keep", ["me-2"], Keep("me-2")),
+    ("/bridge/keep", ["me-2", 3], Keep("me-2", 3)),
+    ("/bridge/unkeep", ["me-2", 3], Keep("me-2", 3, is_kept=False)),
     ("/bridge/presets", ["me-3"], ListPresets("me-3")),
     ("/bridge/clips", ["me-4"], ListClips("me-4")),
+    ("/bridge/notes", ["me-4"], ListNotes("me-4")),
+    (
+        "/bridge/generate",
+        ["me-5", "tempo_bpm", "auto", "key", "auto", "melody_from", "raw", "quantize", 0.5],
+        Generate(
+            "me-5", ClipSettings(tempo_bpm="auto", key="auto", melody_from="raw", quantize=0.5)
+        ),
+    ),
     (
         "/bridge/loop/start",
         ["me-5", "bars", 4, "preset", "lofi-keys", "layer", 2, "follow", 0, "quick", 1],
@@ -214,12 +244,22 @@ COMMANDS: list[tuple[str, list[Argument], Command]] = [
     ("/bridge/loop/freeze", ["me-5", 0], LoopFreeze("me-5", False)),
     ("/bridge/loop/overdub", ["me-5"], LoopOverdub("me-5")),
     ("/bridge/loop/clear", ["me-5"], LoopClear("me-5")),
+    (
+        "/bridge/loop/start",
+        ["me-5", "deliver", "live"],
+        LoopStart("me-5", ClipSettings(), deliver="live"),
+    ),
+    ("/bridge/loop/playing", ["me-5", "now"], LoopPlaying("me-5", "now")),
+    ("/bridge/loop/playing", ["me-5", "a", "b", 16.5], LoopPlaying("me-5", "a", "b", 16.5)),
     ("/bridge/play", ["me-6"], Play("me-6")),
     ("/bridge/play", ["me-6", 1, 2], Play("me-6", 1, 2)),
     ("/bridge/stop", [], StopPlaying()),
     ("/bridge/stop", [3], StopPlaying(3)),
     ("/bridge/gain", [1, -6.5], SetLayerGain(1, -6.5)),
     ("/bridge/mute", [2, 1], MuteLayer(2, True)),
+    ("/bridge/metronome", [1], SetMetronome(True)),
+    ("/bridge/metronome", [0.0, -12], SetMetronome(False, -12.0)),
+    ("/bridge/hotkey", ["next"], Hotkey("next")),
     ("/bridge/panic", [], Panic()),
 ]
 
@@ -259,6 +299,13 @@ def test_an_option_with_empty_text_is_not_set(key: str, empty: str) -> None:
     assert read_command("/bridge/generate", ["me-1", key, empty], 0.0) == Generate(
         "me-1", ClipSettings()
     )
+
+
+def test_a_loop_of_which_nothing_plays_is_reported_with_empty_text() -> None:
+    report = read_command("/bridge/loop/playing", ["me-1", "", "b", 16.5], 0.0)
+    assert report == LoopPlaying("me-1", None, "b", 16.5)
+    begun = read_command("/bridge/loop/start", ["me-1", "deliver", ""], 0.0)
+    assert begun == LoopStart("me-1", ClipSettings())
 
 
 @pytest.mark.parametrize(("number", "text"), [(90, "90"), (90.0, "90"), (f32(93.7), "93.7")])
@@ -301,6 +348,12 @@ REFUSED: list[tuple[str, Sequence[Argument], list[str]]] = [
     ("/bridge/gain", [1], ["gain_db", "missing"]),
     ("/bridge/gain", [1, 13], ["gain_db 13", "-60 to 12"]),
     ("/bridge/mute", [1, 2], ["is_muted 2", "0 to 1"]),
+    ("/bridge/loop/start", ["me-5", "deliver", "both"], ["deliver 'both'", "output, live"]),
+    ("/bridge/loop/set", ["me-5", "deliver", "live"], ["unknown option 'deliver'"]),
+    ("/bridge/loop/playing", ["me-5"], ["clip", "missing"]),
+    ("/bridge/loop/playing", ["me-5", 300 * "n"], ["clip 'nnn", "up to 255 characters"]),
+    ("/bridge/loop/playing", ["me-5", "", "a\nb"], ["next 'a\\nb'", "a clip's name"]),
+    ("/bridge/loop/playing", ["me-5", "", "next", -2], ["at_beat -2", "-1 to"]),
     ("/bridge/subscribe", [], ["port", "missing"]),
     ("/bridge/subscribe", [0], ["port 0", "1 to 65535"]),
     ("/bridge/subscribe", [65_536], ["port 65536", "1 to 65535"]),
@@ -311,6 +364,11 @@ REFUSED: list[tuple[str, Sequence[Argument], list[str]]] = [
     ("/bridge/subscribe", [7772, "a\nb"], ["client", "printable"]),
     ("/bridge/transport", [120, 0, 1, 4], ["denominator", "missing", "tempo_bpm beat is_playing"]),
     ("/bridge/transport", [19, 0, 1, 4, 4], ["tempo", "19", "20 to 999"]),
+    ("/bridge/transport", ["auto", 0, 1, 4, 4], ["tempo_bpm 'auto'", "number"]),
+    ("/bridge/set", ["tempo_bpm", "auto"], ["tempo_bpm 'auto'", "number"]),
+    ("/bridge/generate", ["me-1", "tempo_bpm", "fast"], ["tempo_bpm 'fast'", "number"]),
+    ("/bridge/generate", ["me-1", "quantize", 2], ["quantize 2", "0 to 1"]),
+    ("/bridge/generate", ["me-1", "melody_from", "midi"], ["melody_from 'midi'", "raw"]),
     ("/bridge/transport", [float("nan"), 0, 1, 4, 4], ["tempo_bpm nan", "finite"]),
     ("/bridge/transport", [120, float("inf"), 1, 4, 4], ["beat inf", "finite"]),
     ("/bridge/transport", [120, 0, 2, 4, 4], ["is_playing 2", "0 to 1"]),
@@ -344,6 +402,8 @@ REFUSED: list[tuple[str, Sequence[Argument], list[str]]] = [
     ("/bridge/capture/file", ["me-1", "/a", "denominator", 8], ["denominator 8", "numerator"]),
     ("/bridge/capture/file", ["me-1", "/a", "wrap", "yes"], ["wrap 'yes'", "number"]),
     ("/bridge/capture/notes", ["me-1", 1, 0, 60], ["start_beat pitch length_beats"]),
+    ("/bridge/capture/notes", ["me-1", 1, 0, 60, 1, "velocity"], ["0 velocities for 1 notes"]),
+    ("/bridge/capture/notes", ["me-1", 1, 0, 60, 1, "velocity", 128], ["velocity 128", "1 to 127"]),
     ("/bridge/capture/notes", ["me-1", 1, -1, 60, 1], ["start_beat -1"]),
     ("/bridge/capture/notes", ["me-1", 1, 0, 128, 1], ["pitch 128", "0 to 127"]),
     ("/bridge/capture/notes", ["me-1", 1, 0, 60.5, 1], ["pitch 60.5", "whole"]),
@@ -439,28 +499,54 @@ def test_any_message_is_a_command_or_refused(address: str, given: list[Argument]
 def test_every_event_that_osc_carries_is_written_as_the_protocol_defines() -> None:
     """`ONE_OF_EACH` repeats the table of docs/osc.md."""
     inside = {
-        BeatReached,
-        DefaultsChanged,
-        RequestBegun,
-        QueueChanged,
         ClientsChanged,
         InputOverflowed,
-        LayerChanged,
         LinkPeersChanged,
         Listening,
         MidiPortsChanged,
-        OutputChanged,
         OutputUnderflowed,
     }
-    assert [type(event) for event, _ in ONE_OF_EACH] == [
-        event for event in get_args(Event) if event not in inside
-    ]
-    assert not any(is_carried(event) for event in (BeatReached(1), QueueChanged(0)))
+    assert {type(event) for event, _ in ONE_OF_EACH} == {*get_args(Event)} - inside
+    assert all(is_carried(event) for event, _ in ONE_OF_EACH)
+    assert not is_carried(ClientsChanged(()))
     for event, expected in ONE_OF_EACH:
         address, arguments = event_message(event)
         assert (address, *arguments) == expected
         for actual, value in zip(arguments, expected[1:], strict=True):
             assert isinstance(actual, type(value)) and not isinstance(actual, bool)
+
+
+def test_an_event_is_read_back_from_its_datagram() -> None:
+    for event, _ in ONE_OF_EACH:
+        ((address, arguments),) = read_packet(write_message(*event_message(event)))
+        assert read_event(address, arguments) == event
+
+
+def test_settings_are_read_as_the_decimals_that_were_meant() -> None:
+    event = DefaultsChanged(ClipSettings(tempo_bpm=Fraction("93.7"), prompt="warm, {tempo}"))
+    ((address, arguments),) = read_packet(write_message(*event_message(event)))
+    assert read_event(address, arguments) == event
+
+
+def test_a_newer_or_older_daemons_event_is_read_as_far_as_it_is_known() -> None:
+    assert read_event("/bridge/done", ["me-1", 2, "new"]) == Done("me-1", 2)
+    older = read_event("/bridge/capture", ["me-1", "done", 1.0, -6.0])
+    assert older == CaptureChanged("me-1", "done", 1.0, -6.0)
+
+
+@pytest.mark.parametrize(
+    ("address", "arguments"),
+    [
+        ("/bridge/new", [1]),
+        ("/bridge/done", []),
+        ("/bridge/done", ["me-1", "many"]),
+        ("/bridge/level", ["loud", 1.0]),
+        ("/bridge/settings", ["bars"]),
+        ("/bridge/settings", ["new", 3]),
+    ],
+)
+def test_what_is_no_event_of_this_protocol_is_none(address: str, arguments: list[Any]) -> None:
+    assert read_event(address, arguments) is None
 
 
 def test_numbers_of_events_have_the_types_of_the_protocol() -> None:

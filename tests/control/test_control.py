@@ -74,8 +74,9 @@ def test_it_listens_takes_commands_publishes_and_frees_its_port() -> None:
         await until(lambda: commands)
         assert commands == [ListPresets("me-1")]
         one.publish(BeatReached(7))
+        assert await received() == ("/bridge/beat", (7,))
         one.publish(Level(-6.0, -20.0))
-        assert await received() == ("/bridge/level", (-6.0, -20.0)), "OSC carries no beats"
+        assert await received() == ("/bridge/level", (-6.0, -20.0))
         await one.close()
         client.close()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:

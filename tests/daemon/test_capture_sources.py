@@ -11,7 +11,7 @@ import pytest
 
 from bridge.audio import Waveform
 from bridge.capture.played import PlayedNotes
-from bridge.clock.osc_clock import OscClock
+from bridge.clock.clocks import Clocks
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
     CaptureChanged,
@@ -28,6 +28,7 @@ from bridge.commands import (
 from bridge.config import RunOptions
 from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.captures import CaptureRegistry
+from bridge.daemon.count_in import CountIn
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.requests import RequestRegistry
@@ -49,10 +50,13 @@ class Stage:
         hum: spans of seconds in which somebody hums.
     """
 
-    def __init__(self, *, has_input: bool = True, source: MelodySource = "auto") -> None:
+    def __init__(
+        self, *, has_input: bool = True, source: MelodySource = "auto", count_in_bars: int = 0
+    ) -> None:
         self.published: list[Event] = []
         self.requests = RequestRegistry(self.published.append)
-        self.clock, self.played = OscClock(), PlayedNotes()
+        settings = ClipSettings(tempo_bpm=Fraction(120))
+        self.clocks, self.played = Clocks(lambda: settings, lambda change: None), PlayedNotes()
         self.ring = Ring.create(RATE, 1, 60.0)
         self.listener = FakeListener(self.ring)
         self.now = FIRST_SECONDS - 1.0
@@ -61,9 +65,8 @@ class Stage:
         self._noise = np.random.default_rng(1)
         self._messages: list[MidiMessage] = []
         defaults = SessionDefaults(RunOptions(source=source))
-        session_time = SessionTime(
-            lambda: self.clock, lambda: ClipSettings(tempo_bpm=Fraction(120))
-        )
+        session_time = SessionTime(lambda: self.clocks.current, lambda: settings)
+        count_in = CountIn(self.clocks, bars=lambda: count_in_bars, lead_seconds=lambda: 0.1)
         self.captures = CaptureRegistry(
             self.requests,
             session_time,
@@ -73,6 +76,7 @@ class Stage:
                 input_latency_seconds=0.0,
                 played=self.played,
                 source=lambda: defaults.source,
+                count_in=count_in,
             ),
             files=MelodyFiles(()),
         )
@@ -103,9 +107,11 @@ class Stage:
                 self.played.received([self._messages.pop(0)])
             beat = (self.now - FIRST_SECONDS) * 2
             if self.plays and beat >= 0:
-                self.clock.update(
-                    Transport(Fraction(120), beat, True, Meter(), received_seconds=self.now)
+                self.clocks.update(
+                    "osc",
+                    Transport(Fraction(120), beat, True, Meter(), received_seconds=self.now),
                 )
+            self.clocks.poll(self.now)
             self.captures.poll(self.now)
             await asyncio.sleep(0)
 
@@ -144,8 +150,10 @@ def make_stage() -> Iterator[MakeStage]:
     """A factory of stages; their rings are freed after the test."""
     made: list[Stage] = []
 
-    def make(*, has_input: bool = True, source: MelodySource = "auto") -> Stage:
-        made.append(Stage(has_input=has_input, source=source))
+    def make(
+        *, has_input: bool = True, source: MelodySource = "auto", count_in_bars: int = 0
+    ) -> Stage:
+        made.append(Stage(has_input=has_input, source=source, count_in_bars=count_in_bars))
         return made[-1]
 
     yield make
@@ -391,5 +399,78 @@ def test_a_hum_ends_a_capture_of_both_before_the_first_note(make_stage: MakeStag
         await stage.run(4.0)
         melody = await stage.melody("me-1")
         assert isinstance(melody, Waveform) and melody.frames == 2 * RATE
+
+    in_loop(work)
+
+
+def test_a_recording_under_a_daw_begins_after_the_bars_that_it_asks_to_count(
+    make_stage: MakeStage,
+) -> None:
+    async def work() -> None:
+        # The session's own count-in is for who plays alone.
+        stage = make_stage(count_in_bars=2)
+        stage.hum.append((FIRST_SECONDS, FIRST_SECONDS + 20))
+        await stage.run(2.0)
+        stage.captures.begin(CaptureStart("me-1", 1), stage.now)
+        stage.captures.begin(CaptureStart("me-2", 1, count_in_bars=1), stage.now)
+        await stage.run(0.5)
+        assert stage.captures.count_in_until == pytest.approx(FIRST_SECONDS + 4, abs=0.02)
+        await stage.run(6.5)
+        assert stage.captures.count_in_until is None
+        begun = {
+            event.id: stage.published.index(event)
+            for event in reversed(stage.published)
+            if isinstance(event, CaptureChanged) and event.state == "recording"
+        }
+        assert begun["me-1"] < begun["me-2"]
+        assert isinstance(await stage.melody("me-2"), Waveform)
+
+    in_loop(work)
+
+
+@pytest.mark.parametrize("asked", [None, 1])
+def test_a_recording_starts_the_clock_while_nothing_plays_and_begins_after_the_count_in(
+    make_stage: MakeStage, asked: int | None
+) -> None:
+    async def work() -> None:
+        stage = make_stage(count_in_bars=1 if asked is None else 0)
+        stage.plays = False
+        # From the count-in on: only what comes after it is recorded.
+        stage.hum.append((FIRST_SECONDS, FIRST_SECONDS + 20))
+        await stage.run(1.0)
+        pressed = stage.now
+        stage.captures.begin(CaptureStart("me-1", 1, count_in_bars=asked), pressed)
+        stage.captures.begin(CaptureStart("me-1", 1, count_in_bars=asked), pressed + 0.01)
+        assert stage.clocks.source == "internal"
+        assert stage.clocks.count_in_until(pressed) == pytest.approx(pressed + 2.1)
+        await stage.run(5.0)
+        melody = await stage.melody("me-1")
+        assert isinstance(melody, Waveform) and melody.frames == 2 * RATE
+        assert stage.clocks.current.beat_at(pressed + 2.1) == pytest.approx(0, abs=1e-6)
+        # The clock plays by now: the next count-in begins on its bar line.
+        stage.captures.begin(CaptureStart("me-2", 1, count_in_bars=asked), stage.now)
+        await stage.run(0.1)
+        line = stage.clocks.current.next_bar_line(stage.now)
+        assert line is not None
+        assert stage.captures.count_in_until == pytest.approx(line + 2.0)
+
+    in_loop(work)
+
+
+def test_a_count_in_that_no_clock_can_count_is_refused_and_starts_nothing(
+    make_stage: MakeStage,
+) -> None:
+    async def work() -> None:
+        stage = make_stage(count_in_bars=1)
+        stage.plays = False
+        stage.clocks.select("midi", stage.now)
+        await stage.run(1.0)
+        stage.captures.begin(CaptureStart("me-1", 1, count_in_bars=2), stage.now)
+        end = await stage.ended("me-1")
+        assert isinstance(end, Failed) and end.code == "bad-argument"
+        assert "send /bridge/clock auto" in end.message
+        # The session's count-in is a wish: the recording waits for the first sound.
+        stage.captures.begin(CaptureStart("me-2", 1), stage.now)
+        assert not stage.clocks.internal.clock.is_playing(stage.now)
 
     in_loop(work)

@@ -17,6 +17,7 @@ import soundfile
 
 from bridge.audio import Waveform
 from bridge.capture.played import PlayedNotes
+from bridge.clock.clocks import Clocks
 from bridge.clock.osc_clock import OscClock
 from bridge.clock.session_time import SessionTime
 from bridge.commands import (
@@ -34,6 +35,7 @@ from bridge.commands import (
 from bridge.daemon import captures as module
 from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.captures import MOST_CAPTURES, MOST_OPEN_NOTES, NOTES_SECONDS, CaptureRegistry
+from bridge.daemon.count_in import CountIn
 from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.notes import MOST_NOTES
 from bridge.daemon.requests import MOST_OPEN, RequestRegistry
@@ -70,6 +72,11 @@ class Harness:
                 input_latency_seconds=0.0,
                 played=PlayedNotes(),
                 source=lambda: "auto",
+                count_in=CountIn(
+                    Clocks(ClipSettings, lambda change: None),
+                    bars=lambda: 0,
+                    lead_seconds=lambda: 0.0,
+                ),
             ),
             files=MelodyFiles(roots),
         )

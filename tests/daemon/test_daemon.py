@@ -24,6 +24,7 @@ import soundfile
 
 from bridge.config import Options
 from bridge.control.packets import write_message
+from bridge.daemon.daemon import NOTHING_RECORDED
 from bridge.timing import Meter, bars_to_frames
 from tests.peers.daemon import Client, DaemonProcess, running
 from tests.peers.kills import kill_engine
@@ -66,7 +67,7 @@ def test_a_hum_in_a_file_becomes_a_clip_of_the_exact_length(
     assert path.parent == shared.clips and path.suffix == ".wav"
     assert clip.arguments[4] == 2 and clip.arguments[6] == 7
     assert np.float32(clip.arguments[5]) == np.float32(93.7)
-    assert clip.arguments[8:] == (4, 4, 48_000, path.stem)
+    assert clip.arguments[8:] == (4, 4, 48_000, path.stem, "none")
     info = soundfile.info(path)
     frames = bars_to_frames(2, Meter(4, 4), Fraction("93.7"), 48_000)
     assert (info.frames, info.samplerate, info.channels) == (frames, 48_000, 2)
@@ -75,6 +76,23 @@ def test_a_hum_in_a_file_becomes_a_clip_of_the_exact_length(
     assert sidecar["melody_tempo_bpm"] == 100 and sidecar["seed"] == 7
     shares = [event.arguments[1] for event in client.of(f"{id}-2") if "progress" in event.address]
     assert shares == sorted(shares) and len(shares) > 2  # type: ignore[type-var]
+
+
+def test_a_raw_clip_has_the_models_frames_and_no_bars(client: Client, hum: Path) -> None:
+    id = client.name
+    client.send("/bridge/capture/file", f"{id}-1", str(hum), "tempo_bpm", 100)
+    client.send("/bridge/generate", f"{id}-2", *("seconds", 0.5, "variations", 2, "seed", 7))
+    client.send("/bridge/generate", f"{id}-3", *("max_new_tokens", 31, "seed", 7))
+    client.send("/bridge/generate", f"{id}-4", *("max_new_tokens", 31, "bars", 2))
+    clips = [*client.done(f"{id}-2"), *client.done(f"{id}-3")]
+    # 31 tokens are 28 steps of 640 frames: the last three finish the delayed codebooks.
+    for clip, frames in zip(clips, (16_000, 16_000, 17_920), strict=True):
+        path = Path(str(clip.arguments[3]))
+        info = soundfile.info(path)
+        assert (info.frames, info.samplerate) == (frames, 32_000)
+        assert clip.arguments[4] == 0 and clip.arguments[10] == 32_000
+        assert json.loads(path.with_suffix(".json").read_text())["bars"] == 0
+    assert client.failed(f"{id}-4")[0] == "bad-argument"
 
 
 def test_variations_come_best_first_each_with_its_seed(client: Client, hum: Path) -> None:
@@ -238,7 +256,7 @@ def shared_model(shared: DaemonProcess) -> list[str]:
         ("/bridge/discard", (), "unknown-id"),
         ("/bridge/restore", (), "unknown-id"),
         ("/bridge/loop/start", (), "unsupported"),
-        ("/bridge/loop/stop", (), "unsupported"),
+        ("/bridge/loop/stop", (), "unknown-id"),
         ("/bridge/play", (), "unsupported"),
     ],
 )
@@ -313,8 +331,9 @@ def test_the_estimated_time_left_is_close_to_the_time_taken(tmp_path: Path) -> N
             event = [each for each in client.of(id) if each.address == "/bridge/progress"]
             for _, (_, share, eta_seconds), seconds in event:
                 assert isinstance(share, float) and isinstance(eta_seconds, float)
-                # Unknown until the second report, and never again.
-                assert (eta_seconds == -1) == (share <= float(str(event[1].arguments[1])))
+                # Unknown until the engine's second report, and never again; the daemon's own two
+                # come before.
+                assert (eta_seconds == -1) == (share <= float(str(event[2].arguments[1])))
                 if 1 / 3 <= share < 0.9:
                     ratios.append(eta_seconds / (clip.seconds - seconds))
     # Other programs' load comes and goes; with a clock of its own `test_eta` is stricter.
@@ -328,7 +347,11 @@ def test_requests_can_be_cancelled_while_they_run_and_while_they_wait(client: Cl
         client.send("/bridge/generate", f"{id}-{number}", *("melody", "none", "bars", 12))
     client.send("/bridge/cancel", f"{id}-2")
     client.wait_for(
-        lambda event: event.arguments[:1] == (f"{id}-1",) and float(str(event.arguments[1])) > 0,
+        lambda event: (
+            event.address == "/bridge/progress"
+            and event.arguments[0] == f"{id}-1"
+            and float(str(event.arguments[1])) > 0
+        ),
         "progress",
     )
     client.send("/bridge/cancel", f"{id}-1")
@@ -436,7 +459,11 @@ def test_the_shared_memory_of_a_killed_daemon_and_engine_is_removed(
     with Client(daemon.port) as client:
         client.send("/bridge/generate", "me-1", *("melody", "none", "bars", 14))
         client.wait_for(
-            lambda event: event.arguments[:1] == ("me-1",) and float(str(event.arguments[1])) > 0,
+            lambda event: (
+                event.address == "/bridge/progress"
+                and event.arguments[0] == "me-1"
+                and float(str(event.arguments[1])) > 0
+            ),
             "progress",
         )
         # The process that would clean up is killed too.
@@ -463,9 +490,13 @@ def test_a_signal_stops_the_daemon_in_good_order_and_fails_open_requests(
     with Client(daemon.port) as client:
         client.send("/bridge/generate", "me-1", *("melody", "none", "bars", 14))
         client.wait("/bridge/progress", "me-1")
+        # A terminal and a service manager send it to the whole process group.
+        for child in daemon.children():
+            os.kill(child, number)
         assert daemon.stop(number) == 0
         assert client.failed("me-1")[0] == "cancelled"
     assert daemon.errors == []
+    assert not [line for line in daemon.log if line.get("state") == "restarting"]
     assert daemon.logged("error", id="me-1")["code"] == "cancelled"
     assert daemon.log[-1]["event"] == "stopped"
     assert list(tmp_path.rglob("*.wav")) == []
@@ -493,7 +524,7 @@ def test_a_new_client_gets_the_state_of_engine_and_input(
     hello = client.wait("/bridge/hello").arguments
     assert hello[1] == 1 and hello[4] == client.name and str(hello[3]) in shared_model(shared)
     assert hello[5] == (shared.clips / "Takes").as_posix() and (shared.clips / "Takes").is_dir()
-    assert client.wait("/bridge/input").arguments == ("none", "", 0)
+    assert client.wait("/bridge/input").arguments == ("none", "", 0, NOTHING_RECORDED)
     state, detail = client.wait("/bridge/engine").arguments
     # Other tests may have killed the engine before; the log has the same state.
     assert state in ("ready", "busy", "restarting") and hello[2] in ("ready", "busy", "restarting")

@@ -136,6 +136,15 @@ def hum_as_played(melodies: Path) -> NDArray[np.float32]:
     return samples
 
 
+def test_the_notes_of_a_hum_are_published_while_it_sounds(
+    client: Client, jack_server: JackServer, melodies: Path, tmp_path: Path
+) -> None:
+    with playing(hum_as_played(melodies), folder=tmp_path):
+        # Twinkle: six notes of the key's first, fifth and sixth degree.
+        until(lambda: {60, 67, 69} <= set(client.pitches), "the first notes", 60)
+    until(lambda: client.pitches[-1] == -1, "the end of the voice")
+
+
 def test_a_hum_becomes_a_clip_as_similar_to_it_as_the_offline_path_makes(
     daemon: DaemonProcess,
     client: Client,

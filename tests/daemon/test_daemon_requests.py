@@ -15,7 +15,7 @@ import pytest
 
 from bridge.config import RunOptions
 from bridge.daemon.daemon import Daemon
-from bridge.daemon.session import MOST_ADMITTED
+from bridge.daemon.renders import MOST_ADMITTED
 from bridge.daemon.snapshot import Snapshot
 from bridge.delivery import History
 from tests.peers.daemon import Client, DaemonProcess, Received, alive, running
@@ -123,7 +123,52 @@ def test_a_discard_that_waits_can_be_undone(client: Client) -> None:
     (clip,) = client.done(id)
     client.sync()
     assert Path(str(clip.arguments[3])).exists()
-    assert any("kept" in text for text in remarks(client, id))
+    assert any("will stay" in text for text in remarks(client, id))
+
+
+def test_a_clip_that_is_kept_while_it_is_made_is_kept_when_it_is_done(client: Client) -> None:
+    id = f"{client.name}-1"
+    client.send("/bridge/generate", id, *LONG)
+    working(client, id)
+    client.send("/bridge/discard", id)
+    client.send("/bridge/keep", id)
+    (clip,) = client.done(id)
+    assert client.wait("/bridge/mark", id).arguments == (id, 0, "kept", clip.arguments[3])
+    assert sidecar(clip)["kept"] is True
+
+
+def test_a_kept_clip_is_not_discarded_until_it_is_let_go(client: Client) -> None:
+    id = f"{client.name}-1"
+    client.send("/bridge/generate", id, *SHORT, "variations", 2)
+    first, second = client.done(id)
+    client.send("/bridge/keep", id, 1)
+    client.wait("/bridge/mark", id)
+    client.send("/bridge/discard", id, 1)
+    error = client.wait("/bridge/error", id)
+    assert error.arguments[1] == "bad-argument" and "kept" in str(error.arguments[2])
+    # All of them: the kept one stays, and a remark says so.
+    after = len(client.events)
+    client.send("/bridge/discard", id)
+    client.wait("/bridge/done", id, 1, after=after)
+    assert any("clip 1 is kept" in text for text in remarks(client, id))
+    assert not Path(str(first.arguments[3])).exists() and Path(str(second.arguments[3])).exists()
+    # A list of clips, and the request sent again, say what became of them.
+    client.send("/bridge/clips", f"{client.name}-2")
+    listed = {each.arguments[3]: each.arguments[12] for each in client.done(f"{client.name}-2")}
+    assert listed[second.arguments[3]] == "kept" and first.arguments[3] not in listed
+    after = len(client.events)
+    client.send("/bridge/generate", id, *SHORT, "variations", 2)
+    client.wait("/bridge/done", id, 2, after=after)
+    again = [each for each in client.events[after:] if each.address == "/bridge/clip"]
+    assert [each.arguments[12] for each in again] == ["discarded", "kept"]
+    after = len(client.events)
+    client.send("/bridge/unkeep", id, 1)
+    client.wait("/bridge/done", id, 1, after=after)
+    client.send("/bridge/discard", id)
+    client.wait_for(
+        lambda event: event.arguments[1:3] == (1, "discarded"), "the second clip's discard"
+    )
+    assert not Path(str(second.arguments[3])).exists()
 
 
 def test_a_discard_of_a_capture_under_way_does_not_end_it(client: Client) -> None:
@@ -230,3 +275,36 @@ def test_everything_is_closed_whatever_raises(
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", port))
     assert "stopping requests failed" in caplog.text and "unexpected" in caplog.text
+
+
+def test_a_loop_grows_by_its_id_and_by_its_path(client: Client, tmp_path: Path) -> None:
+    first, second, third = (f"{client.name}-{number}" for number in (1, 2, 3))
+    client.send("/bridge/generate", first, *SHORT, "prompt", "bells")
+    (clip,) = client.done(first)
+    client.send("/bridge/generate", second, "melody", "none", "continue", first, "bars", 2)
+    (grown,) = client.done(second)
+    assert grown.arguments[4] == 2
+    assert sidecar(grown)["continue_from"] == clip.arguments[3]
+    # The clip's own prompt, since none was given.
+    assert sidecar(grown)["prompt"] == sidecar(clip)["prompt"]
+    path = str(grown.arguments[3])
+    client.send("/bridge/generate", third, "melody", "none", "continue", path, "bars", 3)
+    (clip,) = client.done(third)
+    assert clip.arguments[4] == 3
+
+
+@pytest.mark.parametrize(
+    ("named", "code", "message"),
+    [
+        ("nobody-1", "unknown-id", "nobody-1"),
+        ("/etc/passwd.wav", "path-refused", "outside"),
+        ("../clip.wav", "path-refused", "whole path"),
+    ],
+)
+def test_what_cannot_be_continued_is_refused(
+    client: Client, named: str, code: str, message: str
+) -> None:
+    id = f"{client.name}-1"
+    client.send("/bridge/generate", id, "continue", named, "bars", 2)
+    got_code, got_message = client.wait("/bridge/error", id).arguments[1:]
+    assert got_code == code and message in str(got_message)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.daemon.loop_actions import Action, GiveUp, Play, Stop, Take, Vary
+from bridge.daemon.loop_actions import Action, Again, GiveUp, Play, Stop, Take, Vary
 from bridge.daemon.loop_grid import Grid, Line, LoopPace
 from bridge.daemon.loop_history import MOST_KEPT, LoopHistory
 from bridge.daemon.loop_state import LoopState
@@ -38,6 +38,7 @@ class Stage:
 
     Attributes:
         actions: all that the loop has asked for.
+        output_hangs: whether the output does nothing at bar lines.
         states: every state that it had, with the bar that was announced.
         lowest: the fewest layers that sounded since the first did, until a stop.
     """
@@ -45,7 +46,7 @@ class Stage:
     def __init__(self, *, follows: bool = True, layer: int = 1) -> None:
         self.loop = LoopState(layer, bars=BARS, follows=follows)
         self.seconds = 0.0
-        self.playing = True
+        self.playing, self.output_hangs = True, False
         self.actions: list[Action] = []
         self.states: list[tuple[str, str, int]] = []
         self._coming: dict[int, tuple[float, str | None]] = {}
@@ -79,9 +80,14 @@ class Stage:
         while self.seconds < until_seconds - 1e-9:
             self.seconds = round(self.seconds + STEP_SECONDS, 6)
             due = [each for each, (at, _) in self._coming.items() if at <= self.seconds + 1e-9]
+            due = [] if self.output_hangs else due
             for layer in due:
                 self.loop.layer_changed(layer, self._coming.pop(layer)[1], self.grid)
             self.do(self.loop.poll(self.grid))
+
+    def silence(self) -> None:
+        """Let the output forget what was to come."""
+        self._coming.clear()
 
     def take(self, played_bars: int = BARS) -> None:
         """Press the button."""
@@ -103,7 +109,7 @@ class Stage:
     @property
     def number(self) -> int:
         """Of the newest round."""
-        return max(each.number for each in self.actions if isinstance(each, Take | Vary))
+        return max(each.number for each in self.actions if isinstance(each, Take | Vary | Again))
 
     @property
     def state(self) -> tuple[str, str, int]:
@@ -264,6 +270,28 @@ def test_freeze_revokes_a_clip_that_has_not_entered() -> None:
     assert stage.loop.heard == first
 
 
+@pytest.mark.parametrize("press", ["undo", "freeze"])
+def test_a_clip_that_enters_while_a_button_is_pressed_is_heard_and_can_be_gone_back_to(
+    press: str,
+) -> None:
+    stage = looping(loops=2)
+    stage.take()
+    entered = stage.finish()
+    # The output starts it, and the press comes before its report.
+    stage.do(
+        stage.loop.undo(stage.grid) if press == "undo" else stage.loop.freeze(True, stage.grid)
+    )
+    assert entered in stage.loop.clips
+    stage.loop.layer_changed(1, entered, stage.grid)
+    assert stage.loop.clip == entered and stage.loop.sounding == "playing"
+    stage.run(stage.seconds + BAR_SECONDS)
+    assert stage.loop.clip == ("clip 1" if press == "undo" else entered)
+    for _ in range(2 if press == "undo" else 0):
+        stage.do(stage.loop.redo(stage.grid))
+        stage.run(stage.seconds + BAR_SECONDS)
+    assert stage.loop.clip == entered
+
+
 def test_undo_and_redo_go_through_the_loops_and_undo_after_redo_is_where_it_was() -> None:
     stage = looping(loops=3)
     stage.do(stage.loop.freeze(True, stage.grid))
@@ -318,6 +346,59 @@ def test_overdub_adds_layers_and_undo_takes_them_off_again() -> None:
     stage.do(stage.loop.redo(stage.grid))
     stage.run(stage.seconds + BAR_SECONDS)
     assert len(stage.loop.heard) == 4
+
+
+def test_a_clip_that_is_ready_after_an_undo_enters_over_what_that_goes_back_to() -> None:
+    stage = looping()
+    stage.do(stage.loop.overdub(2, stage.grid, BARS))
+    second = stage.finish()
+    stage.run(stage.seconds + BAR_SECONDS)
+    assert stage.loop.heard == {1: "clip 1", 2: second}
+    stage.do(stage.loop.undo(stage.grid))
+    stage.take()
+    third = stage.finish(0.5)
+    stage.run(stage.seconds + BAR_SECONDS)
+    assert stage.loop.heard == stage.loop.history.present == {1: third}
+
+
+def test_a_clip_is_made_again_at_another_tempo_and_takes_its_place() -> None:
+    stage = looping(loops=2)
+    assert stage.loop.again(2, stage.grid) == []
+    stage.do(stage.loop.again(1, stage.grid))
+    assert stage.actions[-1] == Again(3, 1)
+    assert stage.state[:2] == ("playing", "rendering")
+    assert stage.loop.again(1, stage.grid) == []
+    other = stage.finish(0.5)
+    stage.run(stage.seconds + BAR_SECONDS)
+    assert stage.loop.heard == {1: other}
+    # It has taken the place of the one at the old tempo.
+    assert stage.loop.history.beside(-1) == {1: "clip 1"}
+
+
+def test_a_take_that_ends_while_a_clip_is_made_again_is_left_out() -> None:
+    stage = looping()
+    stage.run(15.0)
+    stage.do(stage.loop.again(1, stage.grid))
+    stage.run(15.6)
+    assert stage.actions[-1] == Again(2, 1)
+    other = stage.finish(0.5)
+    stage.run(20.0)
+    assert stage.loop.heard == {1: other}
+    stage.run(23.6)
+    assert Take(3, BARS) in stage.actions[-1:]
+
+
+@pytest.mark.parametrize("what", ["frozen", "stopping", "busy"])
+def test_a_clip_is_not_made_again_by_a_loop_that_is_kept_or_busy(what: str) -> None:
+    stage = looping()
+    match what:
+        case "frozen":
+            stage.do(stage.loop.freeze(True, stage.grid))
+        case "stopping":
+            stage.do(stage.loop.stop(stage.grid))
+        case "busy":
+            stage.take()
+    assert stage.loop.again(1, stage.grid) == []
 
 
 def test_stop_waits_for_the_line_and_a_second_stop_is_at_once() -> None:
@@ -410,11 +491,35 @@ def test_an_output_that_goes_and_comes_back_changes_nothing_in_the_history() -> 
 
 def test_a_resumed_loop_plays_and_follows() -> None:
     stage = Stage()
+    stage.loop.restore([{1: "older"}, {1: "old", 2: "over"}], 1, is_frozen=False, is_running=True)
+    assert stage.state == ("off", "armed", 0)
     stage.run(0.5)
-    stage.do(stage.loop.resume("old", stage.grid))
+    assert stage.actions == []
+    stage.do(stage.loop.resume(stage.grid))
     stage.run(2.5)
-    assert stage.loop.heard == {1: "old"}
+    assert stage.loop.heard == {1: "old", 2: "over"}
     assert stage.state == ("playing", "capturing", 6)
+    stage.do(stage.loop.undo(stage.grid))
+    stage.run(4.5)
+    assert stage.loop.heard == {1: "older"}
+
+
+@pytest.mark.parametrize("what", ["frozen", "stopped", "stopped meanwhile", "taken meanwhile"])
+def test_a_resumed_loop_is_as_it_was_unless_it_gets_another_command(what: str) -> None:
+    stage = Stage()
+    stage.loop.restore([{1: "old"}], 0, is_frozen=what == "frozen", is_running=what != "stopped")
+    if what == "stopped meanwhile":
+        stage.do(stage.loop.stop(stage.grid))
+    if what == "taken meanwhile":
+        stage.take()
+    stage.do(stage.loop.resume(stage.grid))
+    stage.run(2.5)
+    if what == "frozen":
+        assert stage.state == ("playing", "none", 0) and stage.loop.heard == {1: "old"}
+    elif what == "taken meanwhile":
+        assert stage.state[:2] == ("off", "capturing") and not stage.loop.heard
+    else:
+        assert stage.state == ("off", "none", 0) and not stage.loop.goes_on
 
 
 def test_the_history_keeps_eight_arrangements_before_the_present_one() -> None:
@@ -435,7 +540,19 @@ def test_the_slowest_of_the_last_loops_decides_what_is_announced() -> None:
 
 
 COMMANDS = st.sampled_from(
-    ["take", "captured", "render", "fail", "undo", "redo", "freeze", "thaw", "overdub", "wait"]
+    [
+        "take",
+        "captured",
+        "render",
+        "fail",
+        "undo",
+        "redo",
+        "freeze",
+        "thaw",
+        "overdub",
+        "again",
+        "wait",
+    ]
 )
 
 
@@ -461,6 +578,8 @@ def test_whatever_happens_a_loop_that_sounds_goes_on_with_whole_clips(
                 free = set(range(1, 9)) - stage.loop.layers
                 if free:
                     stage.do(stage.loop.overdub(min(free), grid, BARS))
+            case "again":
+                stage.do(stage.loop.again(1, grid))
             case "freeze" | "thaw":
                 stage.do(stage.loop.freeze(command == "freeze", grid))
             case "undo" | "redo":

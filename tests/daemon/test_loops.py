@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -38,13 +38,14 @@ from bridge.commands import (
     Transport,
 )
 from bridge.daemon.clips import ClipRegistry
+from bridge.daemon.loop_file import LoopFile
 from bridge.daemon.loops import Loops
 from bridge.daemon.requests import RequestRegistry
 from bridge.delivery import History, KnownClip, write_clip
-from bridge.delivery.playback import Playback
+from bridge.delivery.playback import AHEAD_SECONDS, SOONEST_SECONDS, Playback
 from bridge.errors import BadArgument, QueueFull, UnknownId
 from bridge.timing import ONE_BAR, Meter, bars_to_frames
-from tests.delivery.offline_player import RATE, OfflinePlayer, offline_player
+from tests.delivery.offline_player import BEGIN_SECONDS, RATE, OfflinePlayer, offline_player
 
 TEMPO_BPM = Fraction(120)
 BAR_FRAMES = 2 * RATE
@@ -74,10 +75,12 @@ class Band:
         self.render_seconds = 0.5
         self.errors: dict[type[Command], str] = {}
         self.bars = BARS
+        self.tempo_bpm = TEMPO_BPM
         self.clock = ExactClock()
         self.history = History(folder)
         self._later: list[tuple[float, Callable[[], None]]] = []
-        self._blocks = self._made = 0
+        self._blocks = self._made = self._read_frame = 0
+        self._beat = 0.0
         self.playback = Playback(
             player,
             lambda: self.clock,
@@ -96,6 +99,7 @@ class Band:
             bars=lambda: self.bars,
             perform=self._perform,
             publish=self.events.append,
+            file=LoopFile(folder),
             now=lambda: player.seconds,
         )
 
@@ -113,9 +117,14 @@ class Band:
             self._later = [each for each in self._later if each[0] > self.player.seconds]
             for work in due:
                 work()
-            await settle()
+            await self.settle()
             self.player.render()
             self._blocks += 1
+
+    async def settle(self) -> None:
+        """Wait for what is read and prepared in threads."""
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(tasks)
 
     @property
     def state(self) -> tuple[str, str, int, int]:
@@ -136,9 +145,14 @@ class Band:
         return [event.text for event in self.events if isinstance(event, Remark)]
 
     def _read_clock(self) -> None:
+        """The clock plays from frame 0 on, at `TEMPO_BPM` until `tempo_bpm` is changed."""
         seconds = self.player.seconds
-        beat = self.player.frame / BAR_FRAMES * 4
-        self.clock.update(Transport(TEMPO_BPM, beat, True, Meter(), received_seconds=seconds))
+        beat_seconds = 60 / float(self.tempo_bpm)
+        self._beat += (self.player.frame - self._read_frame) / RATE / beat_seconds
+        self._read_frame = self.player.frame
+        self.clock.update(
+            Transport(self.tempo_bpm, self._beat, True, Meter(), received_seconds=seconds)
+        )
 
     def _perform(self, command: Command) -> None:
         self.commands.append(command)
@@ -165,35 +179,40 @@ class Band:
         """Write a silent clip with one loud frame: of 0.1 in the first one, 0.2 in the second."""
         self._made += 1
         bars = command.settings.get("bars")
-        frames = bars_to_frames(bars, Meter(), TEMPO_BPM, RATE)
+        tempo_bpm = command.settings.get("tempo_bpm") or self.tempo_bpm
+        frames = bars_to_frames(bars, Meter(), tempo_bpm, RATE)
         samples = np.zeros((frames, 2), np.float32)
         samples[SPIKE_FRAME] = self._made / 10
         path = write_clip(
             self.folder,
             Waveform(samples, RATE),
-            {},
+            {
+                **{"request": command.id, "bars": bars, "tempo_bpm": tempo_bpm, "meter": "4/4"},
+                **{"seed": 1, "sample_rate": RATE, "melody_similarity": None},
+            },
             name=f"clip {self._made}",
             bars=bars,
-            tempo_bpm=TEMPO_BPM,
+            tempo_bpm=tempo_bpm,
             meter=Meter(),
         )
-        clip = KnownClip(path, command.id, 0, bars, TEMPO_BPM, Meter(), 1, RATE, None)
+        clip = KnownClip(path, command.id, 0, bars, tempo_bpm, Meter(), self._made, RATE, None)
         self.history.add([clip])
 
 
-async def settle() -> None:
-    """Wait for what is read and prepared in threads."""
-    while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
-        await asyncio.wait(tasks)
+AnyBand = TypeVar("AnyBand", bound=Band)
 
 
-def perform(folder: Path, test: Callable[[Band], Coroutine[Any, Any, None]]) -> Band:
+def perform(
+    folder: Path,
+    test: Callable[[AnyBand], Coroutine[Any, Any, None]],
+    make: Callable[[OfflinePlayer, Path], AnyBand] = Band,  # type: ignore[assignment]
+) -> AnyBand:
     """Run a test, and return its band."""
     folder.mkdir(exist_ok=True)
 
-    async def main() -> Band:
+    async def main() -> AnyBand:
         with offline_player() as player:
-            band = Band(player, folder)
+            band = make(player, folder)
             await test(band)
             await band.loops.close()
             return band
@@ -202,6 +221,34 @@ def perform(folder: Path, test: Callable[[Band], Coroutine[Any, Any, None]]) -> 
 
 
 START = LoopStart("set-1", ClipSettings(bars=BARS, prompt="keys"))
+
+
+def test_the_bar_that_is_announced_is_that_of_the_command_that_was_given(tmp_path: Path) -> None:
+    """The clip is just in time for a bar line; when the loop goes on, another one would not be."""
+
+    async def test(band: Band) -> None:
+        change, line_seconds = band.playback.change, BEGIN_SECONDS + 3 * BAR_FRAMES / RATE
+
+        async def changed(*arguments: Any, **settings: Any) -> float | None:
+            assert SOONEST_SECONDS < line_seconds - band.player.seconds < AHEAD_SECONDS
+            given = await change(*arguments, **settings)
+            while band.player.seconds < line_seconds - SOONEST_SECONDS / 2:
+                band.player.render()
+            return given
+
+        band.playback.change = changed  # type: ignore[method-assign]
+        await band.run_to(2.2)
+        band.render_seconds = line_seconds - band.player.seconds - 0.1 - 1.5 * SOONEST_SECONDS
+        band.do(START)
+        await band.run_to(3.2)
+
+    band = perform(tmp_path / "Clips", test)
+    queued = [
+        event.bar
+        for event in band.events
+        if isinstance(event, LoopChanged) and event.coming == "queued"
+    ]
+    assert queued[:1] == [4] and band.entered()[:1] == [(3.0, 0.1)]
 
 
 def test_each_loop_enters_on_the_frame_of_a_bar_line(tmp_path: Path) -> None:
@@ -362,6 +409,20 @@ def test_a_second_loop_has_a_layer_of_its_own(tmp_path: Path) -> None:
     assert cancelled == ["loop:set-1.1", "loop:set-1.2"]
 
 
+def test_a_loop_that_is_cleared_while_it_plays_is_off(tmp_path: Path) -> None:
+    async def test(band: Band) -> None:
+        await band.run_to(2.2)
+        band.do(START)
+        await band.run_to(4.0)
+        assert band.state[0] == "playing"
+        band.do(LoopClear("set-1"))
+        changes = [event for event in band.events if isinstance(event, LoopChanged)]
+        assert (changes[-1].sounding, changes[-1].coming) == ("off", "none")
+        assert not changes[-1].is_on
+
+    perform(tmp_path / "Clips", test)
+
+
 def test_a_quick_clip_plays_until_the_whole_one_is_there(tmp_path: Path) -> None:
     async def test(band: Band) -> None:
         await band.run_to(4.2)
@@ -388,3 +449,158 @@ def test_a_whole_clip_that_is_there_first_plays_at_once(tmp_path: Path) -> None:
     assert (quick.id, quick.settings.get("bars")) == ("loop:set-1.2quick", 1)
     assert (whole.id, whole.settings.get("bars")) == ("loop:set-1.3", 4)
     assert band.entered() == [(5.0, 0.2)]
+
+
+def test_a_later_run_goes_on_with_every_loop_as_it_was(tmp_path: Path) -> None:
+    async def first(band: Band) -> None:
+        await band.run_to(2.2)
+        band.loops.observe(DefaultsChanged(ClipSettings(bars=1, temperature=1.1)))
+        band.do(LoopStart("set-1", ClipSettings(bars=1, prompt="keys", tempo_bpm=Fraction("93.7"))))
+        band.do(LoopStart("set-2", ClipSettings(bars=2), layer=3, quick=True))
+        band.playback.set_gain(2, -6.0)
+        band.playback.mute(1, True)
+        await band.run_to(4.5)
+        band.do(LoopOverdub("set-1"))
+        band.do(LoopFreeze("set-2"))
+        await band.run_to(5.5)
+
+    async def later(band: Band) -> None:
+        saved = LoopFile(folder).read()
+        assert saved is not None
+        assert saved.session == ClipSettings(bars=1, temperature=1.1)
+        band.loops.resume_from(saved, band.history.named)
+        states = [event for event in band.events if isinstance(event, LoopChanged)]
+        assert [(event.id, event.coming) for event in states] == [
+            ("set-1", "armed"),
+            ("set-2", "armed"),
+        ]
+        await band.run_to(1.2)
+        heard = {loop.id: dict(loop.state.heard) for loop in band.loops._loops.values()}
+        assert {id: set(layers) for id, layers in heard.items()} == {"set-1": {1, 2}, "set-2": {3}}
+        one, two = band.loops._loops.values()
+        assert one.settings == ClipSettings(bars=1, prompt="keys", tempo_bpm=Fraction("93.7"))
+        assert (two.settings, two.quick, two.state.is_frozen) == (ClipSettings(bars=2), True, True)
+        assert two.state.coming == "none" and one.state.coming == "capturing"
+        layers = band.playback._layers
+        assert (layers[2].gain_db, layers[1].is_muted) == (-6.0, True)
+        band.do(LoopUndo("set-1"))
+        await band.run_to(2.5)
+        assert set(one.state.heard) == {1}
+
+    folder = tmp_path / "Clips"
+    perform(folder, first)
+    perform(folder, later)
+
+
+def test_a_clip_that_is_gone_costs_its_arrangements_and_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "Clips"
+
+    async def first(band: Band) -> None:
+        await band.run_to(2.2)
+        band.do(START)
+        await band.run_to(5.5)
+
+    async def later(band: Band) -> None:
+        saved = LoopFile(folder).read()
+        assert saved is not None
+        band.loops.resume_from(saved, band.history.named)
+        await band.run_to(1.5)
+        (loop,) = band.loops._loops.values()
+        assert loop.state.heard == {1: "clip 1"}
+        assert band.remarks() == ["clips that it has played are gone: clip 2"]
+
+    perform(folder, first)
+    (folder / "clip 2.wav").unlink()
+    perform(folder, later)
+
+
+def test_loops_that_cannot_be_kept_are_a_remark_and_play_on(tmp_path: Path) -> None:
+    async def test(band: Band) -> None:
+        (band.folder / "loops.json").mkdir()
+        await band.run_to(2.2)
+        band.do(START)
+        await band.run_to(5.5)
+
+    band = perform(tmp_path / "Clips", test)
+    assert band.entered() == [(3.0, 0.1), (5.0, 0.2)]
+    (said,) = band.remarks()
+    assert said.startswith("the live loops cannot be kept for --resume: ")
+    assert not list((tmp_path / "Clips").glob(".*"))
+
+
+def changes_tempo(
+    band: Band, *, to: str, settings: ClipSettings = START.settings
+) -> Coroutine[Any, Any, None]:
+    """Let a loop of eight bars play, and change the clock's tempo in its second bar."""
+
+    async def change() -> None:
+        await band.run_to(8.2)
+        band.do(LoopStart("set-1", ClipSettings(bars=8).over(settings)))
+        await band.run_to(11.5)
+        assert band.state[0] == "playing"
+        band.tempo_bpm = Fraction(to)
+        await band.run_to(14.8)
+
+    return change()
+
+
+def test_a_tempo_that_is_far_from_the_clips_has_it_made_again(tmp_path: Path) -> None:
+    async def test(band: Band) -> None:
+        await changes_tempo(band, to="140")
+        (loop,) = band.loops._loops.values()
+        assert loop.state.heard == {1: "clip 2"}
+        assert loop.state.history.beside(-1) is None
+
+    band = perform(tmp_path / "Clips", test)
+    first, second = [each for each in band.commands if isinstance(each, Generate)]
+    assert second.melody == first.melody == "loop:set-1.1"
+    assert second.settings == ClipSettings(bars=8, prompt="keys", seed=1)
+    assert band.remarks() == [
+        "the tempo is 140 bpm now: what was made at 120 plays stretched, and is made again"
+    ]
+    changes = [event for event in band.events if isinstance(event, LoopChanged)]
+    coming = [(event.sounding, event.coming) for event in changes]
+    begun = coming.index(("playing", "rendering"))
+    assert coming[begun : begun + 3] == [
+        ("playing", "rendering"),
+        ("playing", "queued"),
+        ("playing", "capturing"),
+    ]
+    number = band.player.status.layers[0][0]
+    assert band.player.clips[number].frames == bars_to_frames(8, Meter(), Fraction(140), RATE)
+
+
+@pytest.mark.parametrize("to", ["129", "120.1"])
+def test_a_clip_that_is_near_the_tempo_is_only_stretched(tmp_path: Path, to: str) -> None:
+    async def test(band: Band) -> None:
+        await changes_tempo(band, to=to)
+
+    band = perform(tmp_path / "Clips", test)
+    assert [each.id for each in band.commands if isinstance(each, Generate)] == ["loop:set-1.2"]
+    assert band.remarks() == []
+
+
+def test_a_loop_whose_settings_name_a_tempo_is_made_again_once(tmp_path: Path) -> None:
+    """What is made again has the settings' tempo, as before."""
+
+    async def test(band: Band) -> None:
+        settings = ClipSettings(tempo_bpm=Fraction(120))
+        await changes_tempo(band, to="140", settings=settings)
+
+    band = perform(tmp_path / "Clips", test)
+    assert len([each for each in band.commands if isinstance(each, Generate)]) == 2
+
+
+def test_a_clip_that_cannot_be_made_again_goes_on_stretched(tmp_path: Path) -> None:
+    async def test(band: Band) -> None:
+        await band.run_to(8.2)
+        band.do(LoopStart("set-1", ClipSettings(bars=8)))
+        await band.run_to(11.5)
+        band.errors = {Generate: "engine-died"}
+        band.tempo_bpm = Fraction(140)
+        await band.run_to(14.8)
+        assert band.state[:2] == ("playing", "capturing")
+
+    band = perform(tmp_path / "Clips", test)
+    assert len([each for each in band.commands if isinstance(each, Generate)]) == 2
+    assert band.remarks()[1:] == ["it failed; the loop goes on as it is"]

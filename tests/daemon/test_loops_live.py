@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +12,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from bridge.audio import Waveform
-from bridge.delivery import write_clip
-from bridge.timing import Meter
+from bridge.tools import bench_heard
+from tests.daemon.loop_stage import BAR_SECONDS, BARS, TEMPO_BPM, Stage, band, on_stage, tune
 from tests.peers.daemon import Client, DaemonProcess, engine_pid, running
-from tests.peers.daw import Daw
 from tests.peers.jack import (
     SAMPLE_RATE,
     JackRecording,
@@ -32,22 +28,13 @@ from tests.peers.transport import leading
 from tests.peers.wait import until
 from tests.processes import KILL
 
-TEMPO_BPM = 150
-BEAT_SECONDS = 60 / TEMPO_BPM
-BAR_SECONDS = 4 * BEAT_SECONDS
-BARS = 2
-LEAD_SECONDS = 1.5
 MIDI_PORT = "Melody Bridge:in"
 PEDAL_DOWN, PEDAL_UP = bytes((0xB0, 64, 127)), bytes((0xB0, 64, 0))
 LOOP = "midi-loop"
-TUNE = (60, 62, 64, 67, 69, 67, 64, 62)
-"""A pitch for each beat of two bars."""
 MOST_OFF_SECONDS = 0.025
 """Measured 0.5 ms; on a busy machine the output estimates worse. `test_loops` counts frames."""
 SILENT_FRAMES = 8192
 """Silence of this length at the end of what was heard."""
-PIECE_FRAMES = 8000
-"""A piece of a clip that is searched for in what was heard."""
 
 
 @pytest.fixture(scope="module")
@@ -59,65 +46,6 @@ def daemon(
         yield daemon.ready()
 
 
-@contextmanager
-def on_stage(folder: Path, *arguments: str) -> Iterator[DaemonProcess]:
-    """Run a daemon with the sound card as input and output, and MIDI through JACK."""
-    config = folder / "config.toml"
-    config.write_text("output_latency_ms = 0\n")
-    more = ("--config", str(config), "--output", "system", *arguments)
-    with running(folder / "Clips", *more, input="system", midi="jack") as daemon:
-        daemon.logged("input", state="ready")
-        daemon.logged("output", state="ready")
-        yield daemon
-
-
-def tune(bars: int, silent_from: int | None = None) -> NDArray[np.float32]:
-    """The tune, again and again, in two channels; silence from a bar on."""
-    frames = np.arange(round(BEAT_SECONDS * SAMPLE_RATE))
-    decay = np.minimum(1, (len(frames) - frames) / 2000)
-    notes = []
-    for number in range(4 * bars):
-        hz = 440 * 2 ** ((TUNE[number % len(TUNE)] - 69) / 12)
-        is_silent = silent_from is not None and number >= 4 * silent_from
-        amplitude = 0.0 if is_silent else 0.3
-        notes.append(amplitude * decay * np.sin(2 * np.pi * hz / SAMPLE_RATE * frames))
-    return np.repeat(np.concatenate(notes).astype(np.float32)[:, np.newaxis], 2, axis=1)
-
-
-class Stage:
-    """A client that watches one loop."""
-
-    def __init__(self, client: Client, id: str) -> None:
-        self.client, self.id = client, id
-        self._seen = 0
-
-    def state(self, sounding: str, coming: str | None = None, *, other_than: str = "-") -> str:
-        """Wait until the loop is in a state, with another clip; return that clip's name."""
-        event = self.client.wait_for(
-            lambda event: (
-                event.address == "/bridge/loop"
-                and event.arguments[:2] == (self.id, sounding)
-                and coming in (None, event.arguments[2])
-                and event.arguments[5] != other_than
-            ),
-            f"{self.id} {sounding} {coming}",
-            after=self._seen,
-        )
-        self._seen = self.client.events.index(event)
-        return str(event.arguments[5])
-
-    def remark(self, text: str) -> None:
-        """Wait until a remark about the loop begins with a text."""
-        self.client.wait_for(
-            lambda event: (
-                event.address == "/bridge/remark"
-                and event.arguments[0] == self.id
-                and str(event.arguments[1]).startswith(text)
-            ),
-            text,
-        )
-
-
 def heard(recorded: JackRecording) -> NDArray[np.float32]:
     """All samples so far, zeros where the server missed periods."""
     return np.nan_to_num(recorded.samples())
@@ -127,16 +55,7 @@ def entries(samples: NDArray[np.float32], clips: Path, name: str) -> NDArray[np.
     """The frames at which repetitions of a clip begin in what was heard."""
     clip, rate = soundfile.read(clips / f"{name}.wav", dtype="float32")
     assert rate == SAMPLE_RATE
-    left, first = samples[:, 0], PIECE_FRAMES // 8
-    piece = clip[first : first + PIECE_FRAMES, 0]
-    size = 1 << (len(left) + len(piece)).bit_length()
-    spectrum = np.fft.rfft(left, size) * np.conj(np.fft.rfft(piece, size))
-    match = np.fft.irfft(spectrum, size)[: len(left)]
-    energy = np.concatenate([[0.0], np.cumsum(left.astype(np.float64) ** 2)])
-    ends = np.minimum(np.arange(len(left)) + PIECE_FRAMES, len(left))
-    norm = np.sqrt(np.maximum(energy[ends] - energy[:-1], 1e-9) * np.sum(piece**2))
-    found = np.flatnonzero(match / norm > 0.99)
-    return found[np.flatnonzero(np.diff(found, prepend=-SAMPLE_RATE) > 2000)] - first
+    return bench_heard.entries(samples[:, 0], clip[:, 0])
 
 
 def longest_silence_seconds(samples: NDArray[np.float32]) -> float:
@@ -199,24 +118,6 @@ def test_the_pedal_plays_a_set_whose_clips_enter_on_bar_lines_whatever_the_engin
     excusing_xruns(jack_server, attempt)
 
 
-@contextmanager
-def band(
-    daemon: DaemonProcess, folder: Path, *, bars: int, silent_from: int | None = None
-) -> Iterator[tuple[Stage, JackRecording]]:
-    """Play the tune to a DAW for so many bars, and begin once two bars are played."""
-    start = time.perf_counter() + LEAD_SECONDS
-    id = f"set-{time.monotonic_ns()}"
-    with (
-        Client(daemon.port, "stage") as client,
-        recording(folder) as recorded,
-        Daw(daemon.port, start_seconds=start, tempo_bpm=TEMPO_BPM),
-        playing(tune(bars, silent_from), at_seconds=start, folder=folder),
-    ):
-        until(lambda: time.perf_counter() > start + 2.3 * BAR_SECONDS, "two bars are played")
-        yield Stage(client, id), recorded
-        client.send("/bridge/loop/clear", id)
-
-
 def test_silence_keeps_the_last_loop_and_panic_ends_all(
     jack_server: JackServer, daemon: DaemonProcess, tmp_path: Path
 ) -> None:
@@ -264,42 +165,6 @@ def test_a_quick_clip_comes_first_and_layers_come_and_go(
             stage.client.send("/bridge/loop/freeze", stage.id)
             stage.state("playing", "none")
             stage.client.send("/bridge/loop/stop", stage.id, 1)
-            stage.state("off", "none")
-
-    excusing_xruns(jack_server, attempt)
-
-
-def test_a_daemon_that_is_started_again_resumes_the_last_loop(
-    jack_server: JackServer, tmp_path: Path, model: Path
-) -> None:
-    folder = tmp_path / "Clips"
-    folder.mkdir()
-    frames = round(BAR_SECONDS * SAMPLE_RATE)
-    clip = np.random.default_rng(3).uniform(-0.2, 0.2, (frames, 2)).astype(np.float32)
-    for request in ("other-1", "loop:set-1.3", "loop:set-1.4quick"):
-        write_clip(
-            folder,
-            Waveform(clip, SAMPLE_RATE),
-            {
-                **{"request": request, "index": 0, "bars": 1, "tempo_bpm": Fraction(TEMPO_BPM)},
-                **{"meter": "4/4", "seed": 1, "sample_rate": SAMPLE_RATE},
-                "melody_similarity": None,
-            },
-            name=request.replace(":", " "),
-            bars=1,
-            tempo_bpm=Fraction(TEMPO_BPM),
-            meter=Meter(),
-        )
-
-    def attempt() -> None:
-        with (
-            on_stage(tmp_path, "--model", str(model), "--resume") as daemon,
-            Client(daemon.port, "stage") as client,
-            Daw(daemon.port, start_seconds=time.perf_counter(), tempo_bpm=TEMPO_BPM),
-        ):
-            stage = Stage(client, "set-1")
-            assert stage.state("playing") == "loop set-1.3"
-            client.send("/bridge/loop/stop", "set-1")
             stage.state("off", "none")
 
     excusing_xruns(jack_server, attempt)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.commands import (
+    NO_PITCH,
     BeatReached,
     CaptureChanged,
+    ClipMarked,
     ClipReady,
+    ClipSettings,
     ClockChanged,
+    DefaultsChanged,
     Done,
     EngineChanged,
     Event,
@@ -21,11 +27,13 @@ from bridge.commands import (
     MidiPortsChanged,
     OutputChanged,
     OutputUnderflowed,
+    Pitch,
     Pong,
     Progress,
+    Remark,
     RequestBegun,
 )
-from bridge.daemon.snapshot import MOST_CLIPS, OpenRequest, Snapshot
+from bridge.daemon.snapshot import MOST_CLIPS, MOST_NOTICES, OpenRequest, Snapshot
 
 CLOCK = ClockChanged("osc", 120.0, 4, 4, True)
 
@@ -38,7 +46,7 @@ def after(*events: Event) -> Snapshot:
 
 
 def clip(id: str, number: int) -> ClipReady:
-    return ClipReady(id, 0, 1, f"/clips/{number}.wav", 4, 120.0, 7, 0.9, 4, 4, 44_100, "clip")
+    return ClipReady(id, number, 1, f"/clips/{number}.wav", 4, 120.0, 7, 0.9, 4, 4, 44_100, "clip")
 
 
 def layer(number: int, state: LayerState, name: str) -> LayerChanged:
@@ -61,6 +69,11 @@ def test_the_newest_event_of_each_kind_is_the_state() -> None:
     assert snapshot.level == Level(-6.0, -20.0)
     assert snapshot.midi == MidiPortsChanged((), (), "no keys")
     assert (snapshot.clock, snapshot.beat) == (CLOCK, 5)
+
+
+def test_a_pitch_is_shown_until_its_voice_ends() -> None:
+    assert after(Pitch(69, 5.0, 0.9)).pitch == Pitch(69, 5.0, 0.9)
+    assert after(Pitch(69, 5.0, 0.9), NO_PITCH).pitch is None
 
 
 def test_the_output_and_what_its_layers_play_are_the_state() -> None:
@@ -100,6 +113,18 @@ def test_only_new_clips_are_kept_the_newest_first_and_up_to_a_limit() -> None:
     ]
 
 
+def test_a_clips_mark_is_the_newest_whatever_list_of_clips_it_was_marked_by() -> None:
+    first, second = clip("me-1", 1), clip("me-1", 2)
+    snapshot = after(RequestBegun("me-1", "generate"), first, second, Done("me-1", 2))
+    snapshot.apply(ClipMarked("list-1", 7, "kept", first.path))
+    snapshot.apply(ClipMarked("me-1", 2, "discarded", second.path))
+    assert [each.mark for each in snapshot.clips] == ["discarded", "kept"]
+    restored = replace(second, path="/clips/2 2.wav")
+    snapshot.apply(restored)
+    snapshot.apply(ClipMarked("me-1", 1, "none", first.path))
+    assert snapshot.clips == (restored, first)
+
+
 def test_a_screen_can_go_on_drawing_the_old_requests() -> None:
     snapshot = after(RequestBegun("me-1", "generate"))
     held = snapshot.requests
@@ -112,6 +137,33 @@ def test_a_late_client_gets_the_state_of_engine_input_and_clock() -> None:
     ready = EngineChanged("ready", "pocket on cpu")
     assert list(after(ready).state_events()) == [ready, InputChanged("none", "", 0)]
     assert list(after(ready, CLOCK).state_events())[-1] == CLOCK
+
+
+def test_a_late_client_gets_output_layers_settings_and_open_requests() -> None:
+    events: list[Event] = [
+        OutputChanged("ready", "speaker", 48_000),
+        layer(2, "playing", "drums"),
+        DefaultsChanged(ClipSettings(bars=8)),
+        RequestBegun("me-1", "generate"),
+        Progress("me-1", 0.5, 2.0),
+        RequestBegun("me-2", "capture"),
+    ]
+    snapshot = after(*events)
+    late = after(*snapshot.state_events())
+    assert late == snapshot
+
+
+def test_the_newest_remarks_and_errors_are_kept() -> None:
+    events = [Remark("me-1", f"remark {number}") for number in range(MOST_NOTICES)]
+    failed = Failed("-", "no-input", "none")
+    assert after(*events, failed).notices == (*events[1:], failed)
+
+
+def test_a_listed_clip_comes_behind_the_new_ones_and_once() -> None:
+    snapshot = after(RequestBegun("me-1", "generate"), clip("me-1", 1))
+    for number in (1, 2, 2):
+        snapshot.add_earlier(clip("me-9", number))
+    assert [each.path for each in snapshot.clips] == ["/clips/1.wav", "/clips/2.wav"]
 
 
 def test_a_late_client_gets_the_loops_that_sound_or_are_to_come() -> None:

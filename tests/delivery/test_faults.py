@@ -31,10 +31,10 @@ from bridge.audio import Waveform
 from bridge.delivery import write_clip
 from bridge.timing import Meter
 
-def write(folder, number, frames, name="clip", text=""):
+def write(folder, number, frames, name="clip", text="", notes=b"notes"):
     samples = np.full((frames, 2), number / 1000, np.float32)
     return write_clip(folder, Waveform(samples, 44100), {"number": number, "text": text},
-                      name=name, bars=1, tempo_bpm=Fraction(120), meter=Meter())
+                      name=name, bars=1, tempo_bpm=Fraction(120), meter=Meter(), notes=notes)
 """
 
 LIMITED = """
@@ -43,7 +43,8 @@ from bridge.errors import DiskFull
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    write(sys.argv[1], 1, int(sys.argv[2]), text="x" * int(sys.argv[3]))
+    write(sys.argv[1], 1, int(sys.argv[2]), text="x" * int(sys.argv[3]),
+          notes=bytes(int(sys.argv[4])))
 except DiskFull as error:
     print(error)
     sys.exit(error.exit_status)
@@ -57,7 +58,7 @@ MANY_TIMES = 60
 REPEATED = f"""
 print("ready", flush=True)
 for number in range({MANY_TIMES}):
-    write(sys.argv[1], number, {FRAMES}, text="x" * 100_000)
+    write(sys.argv[1], number, {FRAMES}, text="x" * 100_000, notes=bytes(100_000))
 """
 
 INTERRUPTED = f"""
@@ -98,25 +99,26 @@ def finish(writer: subprocess.Popen[str]) -> tuple[str, str]:
 
 
 def assert_all_complete(folder: Path) -> int:
-    """Assert that every visible clip and its sidecar are complete; return the number of clips."""
+    """Assert that every visible clip is complete, with what is beside it; return how many are."""
     clips = list(folder.glob("*.wav"))
     for clip in clips:
         sound, _ = soundfile.read(clip)
         number = json.loads(clip.with_suffix(".json").read_text())["number"]
+        assert clip.with_suffix(".notes.mid").is_file()
         assert clip.stat().st_size == int.from_bytes(clip.read_bytes()[4:8], "little") + 8
         assert abs(sound - number / 1000).max() < 1e-6
     return len(clips)
 
 
 @pytest.mark.parametrize(
-    ("frames", "text"),
-    [(FRAMES, 0), (16_650, 0), (1000, 200_000)],
-    ids=["at the clip", "at its last bytes", "at the sidecar"],
+    ("frames", "text", "notes"),
+    [(FRAMES, 0, 0), (16_650, 0, 0), (1000, 200_000, 0), (1000, 0, 200_000)],
+    ids=["at the clip", "at its last bytes", "at the sidecar", "at the notes"],
 )
 def test_a_full_disk_is_an_error_and_leaves_no_files(
-    tmp_path: Path, frames: int, text: int
+    tmp_path: Path, frames: int, text: int, notes: int
 ) -> None:
-    writer = start(LIMITED, tmp_path, frames, text)
+    writer = start(LIMITED, tmp_path, frames, text, notes)
     output, errors = finish(writer)
     assert writer.returncode == 1, errors
     assert str(tmp_path) in output and "free some space" in output
@@ -125,7 +127,7 @@ def test_a_full_disk_is_an_error_and_leaves_no_files(
 
 def test_under_the_limit_the_clip_is_written(tmp_path: Path) -> None:
     """This shows that the limit caused the error in the test above."""
-    writer = start(LIMITED, tmp_path, 16_000, 0)
+    writer = start(LIMITED, tmp_path, 16_000, 0, 0)
     _, errors = finish(writer)
     assert writer.returncode == 0, errors
     assert assert_all_complete(tmp_path) == 1
@@ -148,6 +150,8 @@ STATES: dict[str, Callable[[Path], bool]] = {
     "part complete": part_of_at_least(FRAMES * 6 + 44),
     "sidecar begun": lambda folder: any(folder.glob(".*.json.part")),
     "sidecar there": lambda folder: any(folder.glob("*.json")),
+    "notes begun": lambda folder: any(folder.glob(".*.notes.mid.part")),
+    "notes there": lambda folder: any(folder.glob("*.notes.mid")),
     "clip there": lambda folder: any(folder.glob("*.wav")),
 }
 
@@ -163,11 +167,11 @@ def test_a_kill_leaves_no_visible_partial_clip(tmp_path: Path, state: str) -> No
     finish(writer)
     assert writer.returncode == KILLED
     assert_all_complete(tmp_path)
-    # The next writer cleans up, and then every sidecar has its clip.
+    # The next writer cleans up, and then every sidecar and all notes have their clip.
     clear_stale_parts(tmp_path)
     assert list(tmp_path.glob(".*")) == []
     complete = assert_all_complete(tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2 * complete
+    assert len(list(tmp_path.iterdir())) == 3 * complete
 
 
 def test_a_clip_in_progress_is_not_removed(tmp_path: Path) -> None:
@@ -204,7 +208,7 @@ def test_ctrl_c_leaves_only_complete_clips(tmp_path: Path, state: str) -> None:
     assert output == "interrupted\n", errors
     assert list(tmp_path.glob(".*")) == []
     complete = assert_all_complete(tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2 * complete
+    assert len(list(tmp_path.iterdir())) == 3 * complete
 
 
 def test_concurrent_writers_never_take_the_same_name(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from bridge.audio import Waveform
 from bridge.delivery import History, KnownClip, write_clip
+from bridge.delivery.clip_files import MovedClip, mark_kept
 from bridge.errors import BadArgument, NotWritable, UnknownId
 from bridge.timing import Meter
 
@@ -46,6 +48,10 @@ def write(folder: Path, request: str, index: int, *, age_seconds: float = 0.0) -
     return KnownClip(path, request, index, 2, tempo_bpm, meter, 7 + index, 44_100, similarity)
 
 
+def discard(history: History, request: str, index: int | None = None) -> list[MovedClip]:
+    return history.discard(history.request_clips(request, index))
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -64,6 +70,15 @@ def test_added_clips_come_first_and_deleted_ones_are_gone(tmp_path: Path) -> Non
     assert history.newest(10) == [*new, old]
     new[0].path.unlink()
     assert history.newest(10) == [new[1], old]
+
+
+def test_a_clip_of_another_program_joins_and_a_mark_of_it_shows(tmp_path: Path) -> None:
+    clip = write(tmp_path, "me-1", 0, age_seconds=9)
+    history = History(tmp_path)
+    other = write(tmp_path, "", 0)
+    assert history.newest(10) == [other, clip]
+    mark_kept(tmp_path, [clip], True)
+    assert history.newest(10) == [other, replace(clip, is_kept=True)]
 
 
 def test_a_missing_folder_is_an_empty_history(tmp_path: Path) -> None:
@@ -112,27 +127,27 @@ def test_a_sidecar_of_the_previous_version_is_listed_as_before(tmp_path: Path) -
     sidecar.write_text(json.dumps(fields), encoding="utf-8")
     history = History(tmp_path)
     assert history.newest(10) == [clip]
-    assert len(history.discard("me-1")) == 1
+    assert len(discard(history, "me-1")) == 1
 
 
 def test_only_a_discarded_clip_and_its_sidecar_move(tmp_path: Path) -> None:
     first, second = (write(tmp_path, "me-1", index) for index in (0, 1))
     history = History(tmp_path)
-    assert len(history.discard("me-1", 1)) == 1
+    assert len(discard(history, "me-1", 1)) == 1
     assert names(tmp_path) == ["Discarded", first.path.with_suffix(".json").name, first.path.name]
     assert names(tmp_path / "Discarded") == [
         second.path.with_suffix(".json").name,
         second.path.name,
     ]
     assert history.newest(10) == [first]
-    assert len(History(tmp_path).discard("me-1")) == 1
+    assert len(discard(History(tmp_path), "me-1")) == 1
     assert len(names(tmp_path / "Discarded")) == 4
 
 
 def test_discarding_never_overwrites_a_discarded_clip(tmp_path: Path) -> None:
     for _ in range(3):
         write(tmp_path, "me-1", 0)
-        assert len(History(tmp_path).discard("me-1")) == 1
+        assert len(discard(History(tmp_path), "me-1")) == 1
     assert len(names(tmp_path / "Discarded")) == 6
 
 
@@ -140,9 +155,9 @@ def test_unknown_requests_and_indices_are_errors(tmp_path: Path) -> None:
     write(tmp_path, "me-1", 0)
     history = History(tmp_path)
     with pytest.raises(UnknownId, match="me-2"):
-        history.discard("me-2")
+        discard(history, "me-2")
     with pytest.raises(BadArgument, match=r"index 3.*has 0"):
-        history.discard("me-1", 3)
+        discard(history, "me-1", 3)
     assert "Discarded" not in names(tmp_path)
 
 
@@ -150,13 +165,13 @@ def test_discarding_a_removed_clip_is_not_an_error(tmp_path: Path) -> None:
     clip = write(tmp_path, "me-1", 0)
     history = History(tmp_path)
     clip.path.unlink()
-    assert len(history.discard("me-1")) == 0
+    assert len(discard(history, "me-1")) == 0
 
 
 def test_only_clips_discarded_a_week_ago_are_deleted(tmp_path: Path) -> None:
     for index in (0, 1):
         write(tmp_path, "me-1", index)
-    History(tmp_path).discard("me-1")
+    discard(History(tmp_path), "me-1")
     discarded = tmp_path / "Discarded"
     week_old = time.time() - 7 * 24 * 3600 - 60
     for path in discarded.glob("me-1 0.*"):
@@ -173,7 +188,7 @@ def test_an_old_clip_is_kept_for_a_week_after_it_is_discarded(tmp_path: Path) ->
     year_old = time.time() - 365 * 24 * 3600
     for path in (clip.path, clip.path.with_suffix(".json")):
         os.utime(path, (year_old, year_old))
-    History(tmp_path).discard("me-1")
+    discard(History(tmp_path), "me-1")
     History(tmp_path)
     assert len(names(tmp_path / "Discarded")) == 2
 
@@ -184,7 +199,7 @@ def test_of_two_requests_with_one_id_the_newer_is_discarded(tmp_path: Path) -> N
     write(tmp_path, "me-2", 1, age_seconds=1000)
     newer = write(tmp_path, "me-2", 0)
     history = History(tmp_path)
-    assert len(history.discard("me-2", 0)) == 1
+    assert len(discard(history, "me-2", 0)) == 1
     assert not newer.path.exists()
     assert len(history.newest(10)) == 2
 
@@ -193,13 +208,13 @@ def test_a_discarded_clip_comes_back_under_its_name_also_after_a_restart(tmp_pat
     clips = [write(tmp_path, "me-1", index) for index in (0, 1)]
     history = History(tmp_path)
     before = names(tmp_path)
-    moved = history.discard("me-1")
+    moved = discard(history, "me-1")
     assert history.discarded("me-1", 1)[0].path == moved[1].path
     assert history.restore(moved) == clips
     assert history.newest(10) == clips
     assert [name for name in names(tmp_path) if name != "Discarded"] == before
     assert names(tmp_path / "Discarded") == []
-    history.discard("me-1", 1)
+    discard(history, "me-1", 1)
     later = History(tmp_path)
     assert later.restore(later.discarded("me-1")) == clips[1:]
     assert History(tmp_path).newest(1) == clips[1:]
@@ -208,7 +223,7 @@ def test_a_discarded_clip_comes_back_under_its_name_also_after_a_restart(tmp_pat
 def test_restoring_takes_no_other_clips_name_and_skips_what_is_gone(tmp_path: Path) -> None:
     clip = write(tmp_path, "me-1", 0)
     history = History(tmp_path)
-    moved = history.discard("me-1")
+    moved = discard(history, "me-1")
     other = write(tmp_path, "me-1", 0)
     assert other.path == clip.path
     (restored,) = history.restore(moved)
@@ -223,7 +238,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     history = History(tmp_path)
     (tmp_path / "Discarded").write_text("a file is in its place")
     with pytest.raises(NotWritable, match="cannot be moved to Discarded"):
-        history.discard("me-1")
+        discard(history, "me-1")
     assert clip.path.exists()
 
 

@@ -12,8 +12,8 @@ import soundfile
 
 from bridge.audio import Waveform
 from bridge.clip import stretched_loop
-from bridge.delivery.history import KnownClip
 from bridge.delivery.playable import PlayableClip, at_tempo, for_output, read_clip
+from bridge.delivery.sidecar import KnownClip
 from bridge.errors import UnreadableFile
 from bridge.timing import Meter
 

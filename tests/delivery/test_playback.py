@@ -17,7 +17,7 @@ from bridge.clip import PREROLL_SECONDS, stretched_loop
 from bridge.clock.exact_clock import ExactClock
 from bridge.commands import LayerChanged, Transport
 from bridge.delivery.playable import PlayableClip
-from bridge.delivery.playback import Playback
+from bridge.delivery.playback import SOONEST_SECONDS, Playback
 from bridge.errors import Cancelled, NoOutput
 from bridge.soundcard.mixer import Anchor, Start
 from bridge.timing import ONE_BAR, Meter, Quantum
@@ -231,6 +231,18 @@ def test_layers_change_together_on_one_line() -> None:
     asyncio.run(changes())
 
 
+def test_a_change_returns_the_line_whose_commands_it_has_given() -> None:
+    async def changes() -> None:
+        async with stage() as on:
+            on.tempo("120")
+            await on.run(2 - 2 * SOONEST_SECONDS)
+            assert await on.playback.change({0: clicks()}) == pytest.approx(BEGIN_SECONDS + 2)
+            await on.run(0.5)
+            assert await on.playback.change({0: clicks(name="two")}) is None
+
+    asyncio.run(changes())
+
+
 def test_if_one_of_several_clips_cannot_be_prepared_none_enters() -> None:
     async def changes() -> None:
         async with stage() as on:
@@ -292,6 +304,47 @@ def test_a_layer_that_is_kept_forgets_what_was_to_come() -> None:
             await on.run(4)
             (last,) = on.events[-1:]
             assert (last.clip, last.coming) == ("one", "")
+
+    asyncio.run(keeps())
+
+
+def test_what_has_started_when_another_command_comes_sounds_until_that_ones_line() -> None:
+    async def overtakes(*, stops: bool) -> None:
+        async with stage() as on:
+            on.tempo("120")
+            await on.playback.play(clicks(name="one"))
+            await on.run(3.95)
+            await on.playback.play(clicks(name="two"))
+            while on.player.status.layers[0][1] != 4 * RATE:
+                on.player.render()
+            # No poll has seen "two" yet.
+            if stops:
+                on.playback.stop(0)
+            else:
+                await on.playback.play(clicks(name="three"))
+            await on.run(3)
+        clips = [event.clip for event in on.events]
+        assert clips == ["", "one", "one", "two", "" if stops else "three"]
+        assert sorted(on.player.dropped) == sorted(on.player.clips)[:2]
+
+    asyncio.run(overtakes(stops=True))
+    asyncio.run(overtakes(stops=False))
+
+
+def test_a_layer_that_is_kept_while_a_clip_is_about_to_start_goes_on_with_that() -> None:
+    async def keeps() -> None:
+        async with stage() as on:
+            on.tempo("120")
+            await on.playback.play(clicks(name="one"))
+            await on.run(3.9)
+            await on.playback.play(clicks(name="two"))
+            on.playback.keep(0)
+            await on.run(0.5)
+            on.tempo("126")
+            await on.run(4)
+            (last,) = on.events[-1:]
+            assert (last.clip, last.coming) == ("two", "")
+            assert len(on.player.clips) == 3, "it was stretched"
 
     asyncio.run(keeps())
 

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from bridge.audio import Waveform
-from bridge.delivery import write_take
+from bridge.delivery import write_notes, write_take
 from bridge.melody import read_melody
 from bridge.timing import Meter, Note, Take
 
@@ -54,3 +54,12 @@ def test_a_note_shorter_than_a_tick_still_sounds_and_ends(tmp_path: Path) -> Non
     assert isinstance(read, tuple)
     assert [(int(note.start_beat), note.pitch) for note in read] == [(1, 60), (2, 62)]
     assert read[0].length_beats < Fraction(1, 100)
+
+
+def test_the_notes_of_a_recording_are_a_file_of_whole_bars(tmp_path: Path) -> None:
+    notes = (Note(Fraction(0), Fraction(1), 60, 90), Note(Fraction(3), Fraction(1, 2), 62, 33))
+    path = write_notes(tmp_path / "hum.wav", notes, tempo_bpm=TEMPO, meter=Meter(3, 4))
+    assert path == tmp_path / "hum.notes.mid"
+    read = read_melody(path)
+    assert (read.source, read.tempo_bpm, read.meter) == (notes, TEMPO, Meter(3, 4))
+    assert read.end_beats == 6

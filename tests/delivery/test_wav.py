@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -15,15 +17,18 @@ from hypothesis import strategies as st
 
 from bridge.audio import Waveform
 from bridge.delivery import clip_name, write_clip
+from bridge.delivery.wav import STALE_NOTES_SECONDS, clear_stale_parts
 from bridge.errors import BadArgument
 from bridge.timing import Meter
 
 CLIP = Waveform(np.full((100, 2), 0.25, np.float32), 44_100)
 
 
-def write(out: Path | str, *, name: str = "clip", **metadata: object) -> Path:
+def write(
+    out: Path | str, *, name: str = "clip", notes: bytes | None = None, **metadata: object
+) -> Path:
     return write_clip(
-        out, CLIP, metadata, name=name, bars=1, tempo_bpm=Fraction(120), meter=Meter()
+        out, CLIP, metadata, name=name, bars=1, tempo_bpm=Fraction(120), meter=Meter(), notes=notes
     )
 
 
@@ -47,7 +52,7 @@ def test_any_title_makes_a_plain_file_name(title: str) -> None:
     middle = name.removeprefix(f"{date.today().isoformat()} ").removesuffix(" 120bpm 4bars seed7")
     assert middle and len(middle) <= 48
     assert all(letter.isalnum() or letter == "-" for letter in middle)
-    assert len(f".{name} 999.json.part".encode()) <= 255
+    assert len(f".{name} 999.notes.mid.part".encode()) <= 255
 
 
 def test_the_folder_is_created_with_the_clip_and_its_sidecar(tmp_path: Path) -> None:
@@ -94,6 +99,31 @@ def test_the_next_writer_removes_the_files_of_a_killed_one(tmp_path: Path) -> No
     (tmp_path / ".clip.json.part").write_text("half a sidecar")
     assert write(tmp_path).name == "clip.wav"
     assert names(tmp_path) == ["clip.json", "clip.wav"]
+
+
+def test_the_notes_are_beside_the_clip_under_its_own_name(tmp_path: Path) -> None:
+    """A melody that is named for its clip is another file, and stays."""
+    (tmp_path / "song.mid").write_text("mine")
+    assert write(tmp_path / "song.wav", notes=b"notes").name == "song.wav"
+    assert names(tmp_path) == ["song.json", "song.mid", "song.notes.mid", "song.wav"]
+    assert (tmp_path / "song.notes.mid").read_bytes() == b"notes"
+    (tmp_path / "song 2.notes.mid").write_text("also mine")
+    assert write(tmp_path / "song.wav", notes=b"others").name == "song 3.wav"
+    assert (tmp_path / "song 2.notes.mid").read_text() == "also mine"
+
+
+def test_notes_of_a_killed_writer_go_and_those_that_are_being_written_stay(tmp_path: Path) -> None:
+    stale, fresh = tmp_path / ".a.notes.mid.part", tmp_path / ".b.notes.mid.part"
+    for part in (stale, fresh):
+        part.write_text("half")
+    then = time.time() - STALE_NOTES_SECONDS - 10
+    os.utime(stale, (then, then))
+    clear_stale_parts(tmp_path)
+    assert names(tmp_path) == [fresh.name]
+    # The part file of its clip says that the writer was killed.
+    (tmp_path / ".b.wav.part").write_text("half a clip")
+    clear_stale_parts(tmp_path)
+    assert names(tmp_path) == []
 
 
 def test_the_sidecar_is_plain_json_for_any_metadata(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import math
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from bridge.audio import Waveform
 from bridge.chroma import one_hot
 from bridge.engine import Chunk, Engine, Request, Stream, load
+from bridge.engine.codec import encode
 from bridge.engine.engine import LARGEST_BATCH
 from bridge.engine.piece import Piece
 from bridge.errors import BadArgument, Cancelled, OutOfMemory, Unsupported
@@ -207,6 +209,44 @@ def test_continuing_the_beginning_of_a_piece_gives_its_rest(
     np.testing.assert_allclose(rest.audio, at_once.audio[:, :, before * 640 :], atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["mono", "stereo"])
+def test_audio_is_continued_from_its_codes_and_overlaps_with_them(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    engine: Engine = request.getfixturevalue(kind)
+    rng = np.random.default_rng(0)
+    sound = Waveform(rng.uniform(-0.5, 0.5, (20 * 640 + 99, 2)).astype(np.float32), 32_000)
+    asked = replace(GREEDY, seconds=0.4, continue_from=sound, overlap_steps=5)
+    made = joined_chunks(engine, asked)
+    assert made.codes.shape == (1, engine.num_codebooks, 25)
+    assert made.audio.shape == (1, engine.audio_channels, 25 * 640)
+    known = encode(engine._checkpoint, sound)
+    assert known.shape == (engine.num_codebooks, 20)
+    assert np.array_equal(made.codes[0, :, :5], known[:, -5:])
+    from_codes = joined_chunks(engine, replace(asked, continue_from=known, overlap_steps=0))
+    assert np.array_equal(made.codes[0, :, 5:], from_codes.codes[0])
+    np.testing.assert_allclose(made.audio[:, :, 5 * 640 :], from_codes.audio, atol=1e-6)
+    # The codec's own version of the last frames, up to where it depends on what comes next.
+    decoded = engine.reconstruct(Waveform(sound.samples[99:], 32_000)).samples.T
+    np.testing.assert_allclose(
+        made.audio[0, :, : 5 * 640 - 2402], decoded[:, 15 * 640 : -2402], atol=1e-5
+    )
+    reference = engine.as_reference().generate(asked)[0]
+    np.testing.assert_allclose(reference.samples.T, made.audio[0], atol=1e-5)
+
+
+def test_an_overlap_needs_that_much_to_continue(stereo: Engine) -> None:
+    short = np.zeros((8, 4), dtype=np.int64)
+    with pytest.raises(BadArgument, match="overlap steps 5: 4 are continued"):
+        stereo.generate(replace(GREEDY, continue_from=short, overlap_steps=5))
+    with pytest.raises(BadArgument, match="nothing is continued"):
+        replace(GREEDY, overlap_steps=5)
+    with pytest.raises(BadArgument, match=r"640 frames .* got 639"):
+        stereo.stream(
+            replace(GREEDY, continue_from=Waveform(np.zeros((639, 1), np.float32), 32_000))
+        )
+
+
 def test_codes_to_continue_from_must_fit_the_model(mono: Engine, stereo: Engine) -> None:
     made = codes(stereo, GREEDY)[0]
     with pytest.raises(BadArgument, match=r"\[4, steps\].*got \[8, 25\]"):
@@ -315,6 +355,30 @@ def test_the_first_chunk_is_a_step_as_early_as_delays_and_codec_allow(stereo: En
         sizes += [chunk.codes.shape[2] for chunk in stream]
     assert sizes[:4] == [1, 1, 2, 4]
     assert sum(sizes) == 25
+
+
+def test_what_has_enough_ends_there_and_is_the_beginning_of_the_whole(stereo: Engine) -> None:
+    requests = [SAMPLED, replace(GREEDY, variations=2, prompt="lo-fi drums bass")]
+    requests.append(replace(SAMPLED, seconds=0.3))
+    whole = stereo.generate(requests)
+    frames: dict[int, int] = {}
+
+    def has_enough(numbers: Sequence[int], audio: NDArray[np.float32]) -> bool:
+        for number, samples in zip(numbers, audio, strict=True):
+            frames[number] = frames.get(number, 0) + samples.shape[1]
+        return frames[numbers[0]] >= 5000
+
+    made = stereo.generate(requests, on_audio=has_enough)
+    assert sorted(frames) == [0, 1, 2, 3]
+    assert [len(waveforms) for waveforms in made] == [1, 2, 1]
+    pairs = [
+        (one, piece)
+        for waveforms, pieces in zip(made, whole, strict=True)
+        for one, piece in zip(waveforms, pieces, strict=True)
+    ]
+    for number, (one, piece) in enumerate(pairs):
+        assert 5000 <= one.frames == frames[number] < piece.frames
+        assert np.array_equal(one.samples, piece.samples[: one.frames])
 
 
 def test_nothing_is_made_before_it_is_asked_for(stereo: Engine) -> None:

@@ -36,7 +36,8 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 def test_captured_steps_give_the_same_codes(engine: Engine, melody: NDArray[np.float32]) -> None:
     tape = Tape()
-    captured, eager = Pipeline(engine._checkpoint, tape), Pipeline(engine._checkpoint)
+    captured = Pipeline(engine._checkpoint, tape)
+    eager = Pipeline(engine._checkpoint, step="torch")
     for request in (
         SAMPLED,
         replace(SAMPLED, melody=melody, seed=6, temperature=0.7, top_k=5),

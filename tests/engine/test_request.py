@@ -98,7 +98,7 @@ def test_arrays_are_copied_and_cannot_be_written_to() -> None:
     request = Request(melody=melody, continue_from=codes)  # type: ignore[arg-type]
     melody[:] = 0
     codes[:] = 0
-    assert request.melody is not None and request.continue_from is not None
+    assert request.melody is not None and isinstance(request.continue_from, np.ndarray)
     assert request.melody.dtype == np.float32 and request.continue_from.dtype == np.int64
     assert np.array_equal(request.melody, SCALE)
     assert request.continue_from.min() == 1

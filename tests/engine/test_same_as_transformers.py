@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from transformers import T5Config
 
 from bridge.engine import Chunk, Engine, Request, load
 from bridge.engine.batch import Batch, WindowPlan
 from bridge.engine.piece import Piece
-from tests.checkpoints import write_checkpoint
+from bridge.engine.process.messages import EngineFacts
+from bridge.errors import BadArgument, Unsupported
+from tests.checkpoints import VOCABULARY, write_checkpoint, write_parts
 
 STEPS = 200
 TIE = 1e-4
@@ -36,6 +39,25 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         return load("pocket", device="cpu")
     folder = tmp_path_factory.mktemp(f"shape-{request.param}")
     return load(write_checkpoint(folder, seed=4, **SHAPES[request.param]), device="cpu")
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["mono", "stereo"])
+def flan_t5(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """A checkpoint whose text encoder is wider than its decoder, gated as Flan-T5's is."""
+    text_encoder = T5Config(
+        vocab_size=len(VOCABULARY),
+        d_model=72,
+        d_kv=12,
+        d_ff=80,
+        num_layers=2,
+        num_heads=5,
+        feed_forward_proj="gated-gelu",
+    )
+    folder = tmp_path_factory.mktemp("flan-t5")
+    return load(
+        write_parts(folder, text_encoder, channels=request.param, seed=6),
+        device="cpu",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -67,22 +89,19 @@ class _Steps:
         batch: Batch = piece._batch
         prefix = pipeline.conditioner.length(request.prompt)
         row = piece._rows[0]
-        step = pipeline.decoder.step
+        step = batch._decode
 
         def recorded(*arguments: Any) -> torch.Tensor:
             self.logits.append(step(*arguments)[0].clone())
             return self.logits[-1][None]
 
-        pipeline.decoder.__dict__["step"] = recorded
-        try:
-            with torch.inference_mode():
-                plan = WindowPlan(tokens, row.seed, row.sampling)
-                batch.begin([plan], prefix=prefix, column=0, first_step=0)
-                for _ in range(tokens.shape[1] - 1):
-                    batch.step()
-        finally:
-            del pipeline.decoder.__dict__["step"]
-            piece.close()
+        batch._decode = recorded
+        with torch.inference_mode():
+            plan = WindowPlan(tokens, row.seed, row.sampling)
+            batch.begin([plan], prefix=prefix, column=0, first_step=0)
+            for _ in range(tokens.shape[1] - 1):
+                batch.step()
+        # The batch is not given back: a later request would take it, with the recorder.
 
 
 def transformers_logits(
@@ -127,6 +146,23 @@ def test_logits_of_200_steps_are_transformers(
     theirs = transformers_logits(engine, request, tokens)[: STEPS - 1]
     assert ours.shape == theirs.shape
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+
+
+def test_a_flan_t5_of_another_width_gives_transformers_logits_and_tokens(
+    flan_t5: Engine, melody: NDArray[np.float32]
+) -> None:
+    model = flan_t5._checkpoint.model
+    assert model.text_encoder.config.is_gated_act
+    assert model.text_encoder.config.d_model != model.decoder.config.hidden_size
+    tokens = np.random.default_rng(5).integers(0, 65, (flan_t5.num_codebooks, 50))
+    request = Request("warm drums", melody, seconds=1, guidance_scale=3.0)
+    ours = torch.stack(_Steps(flan_t5, request, tokens).logits)
+    theirs = transformers_logits(flan_t5, request, tokens)[:49]
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+    other = transformers_logits(flan_t5, replace(request, prompt="bass"), tokens)[:49]
+    assert (theirs - other).abs().max() > 1e-2, "the words change nothing"
+    request = replace(request, seconds=STEPS / 50, seed=9)
+    assert_same(flan_t5, request, codes(flan_t5, request)[0])
 
 
 def settings() -> Iterator[Any]:
@@ -191,6 +227,55 @@ def test_continuing_gives_transformers_codes(small: Engine, melody: NDArray[np.f
 def test_short_pieces_have_transformers_codes(small: Engine, steps: int) -> None:
     request = Request("bass", seconds=steps / 50, seed=3)
     assert np.array_equal(codes(small, request), codes(small.as_reference(), request))
+
+
+@pytest.mark.parametrize("more_tokens", [0, 1, 40])
+def test_max_new_tokens_give_the_samples_of_generate_with_the_same_number(
+    engine: Engine, melody: NDArray[np.float32], more_tokens: int
+) -> None:
+    """The number goes to transformers as it is: the delays take the same tokens there and here."""
+    from bridge.engine.prompt import encode
+
+    tokens = 2 * engine.longest_delay + more_tokens
+    request = Request("warm drums", melody, do_sample=False, max_new_tokens=tokens)
+    checkpoint = engine._checkpoint
+    conditions = encode(
+        request.prompt,
+        request.melody,
+        tokenizer=checkpoint.tokenizer,
+        chroma_length=checkpoint.chroma_length,
+        device=checkpoint.model.device,
+        dtype=torch.float32,
+    )
+    theirs = checkpoint.model.generate(
+        input_ids=conditions.input_ids,
+        attention_mask=conditions.attention_mask,
+        input_features=conditions.input_features,
+        do_sample=False,
+        guidance_scale=3.0,
+        max_new_tokens=tokens,
+    )[0].T.numpy()
+    (ours,) = engine.generate(replace(request, guidance_scale=3.0))
+    assert ours.samples.shape == theirs.shape
+    np.testing.assert_allclose(ours.samples, theirs, atol=1e-6)
+    with engine.stream(request) as stream:
+        frames = sum(chunk.audio.shape[2] for chunk in stream)
+    facts = EngineFacts(
+        *("pocket", None, "cpu", engine.sample_rate, engine.audio_channels, engine.frame_rate),
+        longest_delay=engine.longest_delay,
+    )
+    assert facts.shape(request) == (1, engine.audio_channels, frames)
+    drawn = replace(request, do_sample=True, seed=7)
+    (ours,), (theirs,) = (each.generate(drawn) for each in (engine, engine.as_reference()))
+    np.testing.assert_allclose(ours.samples, theirs.samples, atol=1e-6)
+    assert ours.frames == frames
+
+
+def test_fewer_tokens_than_make_music_are_refused(small: Engine) -> None:
+    with pytest.raises(BadArgument, match=r"max new tokens 5: .* makes music of 6 or more"):
+        small.generate(Request("warm", max_new_tokens=5))
+    with pytest.raises(Unsupported, match="at most 30003"):
+        Request("warm", max_new_tokens=30_004)
 
 
 def test_the_audio_is_transformers_audio(engine: Engine, melody: NDArray[np.float32]) -> None:

@@ -63,7 +63,10 @@ def test_bfloat16_keeps_the_codec_in_float32(
     engine = load(stereo_folder, device="cpu", dtype=dtype)
     model = engine._checkpoint.model
     assert model.decoder.dtype == model.text_encoder.dtype == torch.bfloat16
-    assert {weight.dtype for weight in model.audio_encoder.parameters()} == {torch.float32}
+    exact = load(stereo_folder, device="cpu", dtype="float32")._checkpoint.model.audio_encoder
+    for name, weight in exact.state_dict().items():
+        # Equal, and not only close: it was never rounded to bfloat16.
+        assert torch.equal(model.audio_encoder.state_dict()[name], weight), name
     made = engine.generate(Request(prompt="warm", melody=melody, seconds=0.4))[0]
     assert made.frames == 12_800
 
@@ -138,7 +141,21 @@ def test_weights_of_another_shape_are_refused(broken: Path) -> None:
     weights = load_file(broken / "model.safetensors")
     weights["decoder.lm_heads.0.weight"] = torch.zeros(5, 5)
     save_file(weights, broken / "model.safetensors", {"format": "pt"})
+    with pytest.raises(CheckpointUnusable, match=r"lm_heads\.0.*\[5, 5\].*\[64, 32\]"):
+        load(broken)
+    del weights["decoder.lm_heads.0.weight"]
+    weights["decoder.lm_heads.1.weight"] = torch.zeros(5, 5)
+    save_file(weights, broken / "model.safetensors", {"format": "pt"})
     with pytest.raises(CheckpointUnusable, match="cannot be read"):
+        load(broken)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused_by_name(broken: Path, value: float) -> None:
+    weights = load_file(broken / "model.safetensors")
+    weights["decoder.lm_heads.3.weight"][2, 1] = value
+    save_file(weights, broken / "model.safetensors", {"format": "pt"})
+    with pytest.raises(CheckpointUnusable, match=r"lm_heads\.3\.weight has values that are not"):
         load(broken)
 
 

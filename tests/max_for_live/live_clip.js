@@ -19,6 +19,13 @@ const NOTE_DEFAULTS = { velocity: 100, mute: 0, probability: 1, velocity_deviati
   release_velocity: 64 };
 
 class ClipView extends LiveObject {}
+
+function refuseUnlessDict(clip, argument) {
+  if (clip.live.settings.dictsOnly && typeof argument.get !== 'function') {
+    refuse('expected a dictionary');
+  }
+}
+
 ClipView.LOM = {
   type: 'Clip.View',
   children: { canonical_parent: CANONICAL_PARENT },
@@ -43,7 +50,8 @@ class Clip extends LiveObject {
     this.looping = looping;
     this.setBounds(bounds);
     this.launch_quantization = 0;
-    this.launch_mode = 0;
+    // The user chooses the mode of new clips.
+    this.launch_mode = this.live.settings.launchMode;
     this.muted = false;
     this.view = new ClipView(this.live, this);
   }
@@ -314,9 +322,7 @@ class AudioClip extends Clip {
 
   addWarpMarker(argument) {
     const map = this.warpedMap();
-    if (this.live.settings.dictsOnly && typeof argument.get !== 'function') {
-      refuse('expected a dictionary');
-    }
+    refuseUnlessDict(this, argument);
     const given = asDictionary(argument, ['beat_time', 'sample_time']);
     if (given.beat_time === undefined && given.sample_time === undefined) {
       refuse('a warp marker needs a beat_time');
@@ -385,6 +391,7 @@ function notesInArea(clip, ...parameters) {
  * pitch, start_time and duration. With one wrong note the model adds none; Live is not documented.
  */
 function addNotes(clip, dictionary) {
+  refuseUnlessDict(clip, dictionary);
   const { notes } = asDictionary(dictionary, ['notes']);
   if (!Array.isArray(notes)) return refuse('add_new_notes needs a list of notes');
   const known = notes.map((note) => asDictionary(note, NOTE_KEYS));

@@ -28,6 +28,7 @@ const DEFAULTS = {
   version: '12.2',
   warpNewClips: true,
   loopNewClips: false,
+  launchMode: 0,
   guessTempo: () => 117.3,
   analysisMs: 0,
   readWav,
@@ -287,8 +288,8 @@ function versionNumbers(version) {
  * @param {boolean} [settings.idsAreNumbers] `id` is a string; in older versions of Max a number
  * @param {boolean} [settings.singlePrecision] floats are rounded to 32 bits. Not documented: tests
  *   that scripts would work with it
- * @param {boolean} [settings.dictsOnly] `add_warp_marker` refuses a plain object. Published scripts
- *   pass a Max `Dict`; whether Live needs one is not documented
+ * @param {boolean} [settings.dictsOnly] `add_warp_marker` and `add_new_notes` refuse a plain object.
+ *   Published scripts pass a Max `Dict`; whether Live needs one is not documented
  * @returns {Live}
  */
 function createLive(settings = {}) {

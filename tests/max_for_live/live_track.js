@@ -167,6 +167,12 @@ class Track extends LiveObject {
    */
   launch(clip) {
     const { transport } = this.live.song;
+    // docs.cycling74.com/apiref/lom/clip, launch_mode: 1 Gate, 2 Toggle. A script's launch is a
+    // press and a release at once, so that a gate closes again.
+    if (clip.launch_mode === 1 || clip.launch_mode === 2 && clip === this.playingClip) {
+      this.stopClip(clip);
+      return;
+    }
     this.cancelLaunch();
     if (!transport.playing) {
       this.playNow(clip);

@@ -236,6 +236,11 @@ class Dict {
   get(key) {
     return this.#entries.get(key) ?? null;
   }
+
+  /** "Replaces the content of the dictionary with that of JSON": docs.cycling74.com, Dict. */
+  parse(json) {
+    this.#entries = new Map(Object.entries(JSON.parse(json)));
+  }
 }
 
 /** Date by the host's clock, which the script's tasks use too. */

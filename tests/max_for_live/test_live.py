@@ -19,6 +19,7 @@ import soxr
 from scipy.signal import correlate
 
 from bridge.timing import Meter, bars_to_frames
+from tests.hummed import RATE, SCALE, hummed
 from tests.peers.daemon import DaemonProcess
 from tests.peers.live import CallFailed, Device, LiveSet, Ref, live_set
 from tests.processes import KILL
@@ -113,13 +114,11 @@ def clips_on(live: LiveSet, name: str = OWN_TRACK) -> list[dict[str, Any] | None
 
 
 def _clip(live: LiveSet, path: str) -> dict[str, Any] | None:
+    # The device may delete a clip between two of its properties.
     try:
-        file_path = live.call(f"{path}.file_path")
+        return {name: live.call(f"{path}.{name}") for name in ("file_path", *CLIP_PROPERTIES)}
     except CallFailed:
         return None
-    return {"file_path": file_path} | {
-        name: live.call(f"{path}.{name}") for name in CLIP_PROPERTIES
-    }
 
 
 def is_exact_loop(clip: dict[str, Any] | None, beats: float) -> bool:
@@ -331,3 +330,29 @@ def test_the_device_shows_an_error_of_the_daemon(node: str, daemon: DaemonProces
         live.until(lambda: device.text("status").strip() != "", "the error is shown")
         assert "input" in device.text("status")
         assert device.text("melody") == "no melody"
+
+
+def test_the_notes_of_a_flat_hum_are_in_a_midi_clip_before_any_audio(
+    node: str, daemon: DaemonProcess, tmp_path: Path
+) -> None:
+    hum = tmp_path / "hum.wav"
+    soundfile.write(hum, hummed(cents=-45).samples, RATE)
+    with stage(node, daemon.port) as (live, voice, device):
+        select_hum(live, voice, hum)
+        device.press("From Clip")
+        device.press("To MIDI")
+        path = "live.song.tracks.{}.slots.0.clip"
+
+        def notes() -> list[Any]:
+            count = int(live.call("live.song.tracks.length"))
+            try:
+                return list(live.call(f"{path.format(count - 1)}.notes"))
+            except CallFailed:
+                return []
+
+        live.until(lambda: notes(), "the notes are in a clip", PATIENCE_SECONDS)
+        last = int(live.call("live.song.tracks.length")) - 1
+        assert live.call(f"live.song.tracks.{last}.name") == "Melody Bridge MIDI"
+        assert [note["pitch"] for note in notes()] == [pitch for pitch, _ in SCALE]
+        # Two bars.
+        assert live.call(f"{path.format(last)}.length") == 8

@@ -10,9 +10,12 @@ from bridge.control.addresses import _EVENTS, _FORMS
 from max_for_live.build import SCRIPT_FILE
 
 SOURCE = SCRIPT_FILE.read_text(encoding="utf-8")
-IGNORED = {"/bridge/pong", "/bridge/clock", "/bridge/remark", "/bridge/loop"}
-"""The device subscribes again instead of pinging, sends the clock that the daemon follows, has no
-room for remarks, which are in the clip's sidecar, and has no live loops."""
+IGNORED = {
+    *("/bridge/pong", "/bridge/clock", "/bridge/pitch", "/bridge/metronome", "/bridge/mark"),
+    *("/bridge/request", "/bridge/output", "/bridge/layer", "/bridge/beat", "/bridge/queue"),
+}
+"""The device subscribes again instead of pinging, and sends the clock that the daemon follows. Live
+has a metronome of its own; what else is left out is for screens that show the whole session."""
 EVENT_ADDRESSES = {address for address, _ in _EVENTS.values()}
 IN_SCRIPT = set(re.findall(r'"(/bridge/[a-z/]+)"', SOURCE))
 """Addresses in the script."""

@@ -15,8 +15,8 @@ from py2max import maxref
 from py2max.lint import lint
 
 from max_for_live import build
+from max_for_live.banks import BANKS
 from max_for_live.constants import COLORS
-from max_for_live.controls import BANKS
 from max_for_live.drawing import overflows
 from max_for_live.widgets import DEVICE_HEIGHT, DEVICE_WIDTH
 

@@ -93,6 +93,15 @@ def test_the_notes_of_a_hum_keep_their_beats_at_any_tempo(hum: Path, tempo_bpm: 
     assert (classes_of(hummed) == classes_of(written)).mean() > 0.9
 
 
+def test_the_notes_that_lead_are_repeated_and_cut_like_the_melody() -> None:
+    """Two bars on a clip of three: the last time only the first bar, whose last note is cut."""
+    notes = (Note(Fraction(0), Fraction(2), 60, 33), Note(Fraction(3), Fraction(4), 64))
+    aligned = at_60(Take(notes, length_beats=Fraction(8)), 3)
+    again = (Note(Fraction(8), Fraction(2), 60, 33), Note(Fraction(11), Fraction(1), 64))
+    assert aligned.notes == (*notes, *again)
+    assert at_60(audio_take(60, 62, 64, 65), 1).notes is None
+
+
 def test_at_its_own_tempo_the_audio_is_tiled_to_the_bar() -> None:
     take = read_melody(MELODIES / "saints-hum-120bpm.wav")
     assert isinstance(take.source, Waveform)

@@ -158,8 +158,9 @@ class Client:
     """An OSC client with a socket of its own, subscribed under a name.
 
     Attributes:
-        events: the events received so far, without levels and pongs.
+        events: the events received so far, without levels, pitches and pongs.
         levels: how many levels have been received.
+        pitches: the notes of the pitches received so far; -1 where a voice ended.
         port: the UDP port that it receives on.
     """
 
@@ -167,6 +168,7 @@ class Client:
         self.name = name
         self.events: list[Received] = []
         self.levels = 0
+        self.pitches: list[int] = []
         self._marks = 0
         self._daemon = ("127.0.0.1", daemon_port)
         self._grown = threading.Condition()
@@ -321,6 +323,8 @@ class Client:
                 for address, arguments in read_packet(datagram):
                     if address == "/bridge/level":
                         self.levels += 1
+                    elif address == "/bridge/pitch":
+                        self.pitches.append(int(str(arguments[0])))
                     elif address == MARK:
                         self._marks = max(self._marks, int(str(arguments[0])))
                     elif address != "/bridge/pong":

@@ -6,9 +6,11 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from bridge.control.packets import write_message
+from tests.peers.timeline import Timeline
 
 LATEST_SECONDS = 0.03
 """The most that a message is late."""
@@ -19,6 +21,9 @@ class Daw:
 
     Beat 0 sounds at `start_seconds`; before it the DAW counts in, at beats below 0. At the end of
     the block it sends that it has stopped.
+
+    Attributes:
+        timeline: when each beat sounds.
     """
 
     def __init__(
@@ -29,10 +34,15 @@ class Daw:
         tempo_bpm: float,
         numerator: int = 4,
         denominator: int = 4,
+        changes: Sequence[tuple[float, float]] = (),
         seed: int = 1,
     ) -> None:
+        """Args:
+        tempo_bpm: from the start on.
+        changes: `(beat, tempo_bpm)` of each change, by beat.
+        """
         self._address = ("127.0.0.1", port)
-        self._start, self._tempo_bpm = start_seconds, tempo_bpm
+        self.timeline = Timeline(start_seconds, (0, tempo_bpm), *changes)
         self._meter = (numerator, denominator)
         self._random = random.Random(seed)
         self._over = threading.Event()
@@ -53,7 +63,7 @@ class Daw:
 
     def seconds_of(self, beat: float) -> float:
         """The instant of a beat, on `time.perf_counter`."""
-        return self._start + beat * 60 / self._tempo_bpm
+        return self.timeline.seconds_of(beat)
 
     def _run(self) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
@@ -65,6 +75,6 @@ class Daw:
             sending.sendto(self._message(is_playing=0), self._address)
 
     def _message(self, is_playing: int) -> bytes:
-        beat = (time.perf_counter() - self._start) * self._tempo_bpm / 60
-        arguments = [self._tempo_bpm, beat, is_playing, *self._meter]
+        beat = self.timeline.beat_at(time.perf_counter())
+        arguments = [self.timeline.tempo_at(beat), beat, is_playing, *self._meter]
         return write_message("/bridge/transport", arguments)

@@ -152,6 +152,7 @@ def playing(
     ports: tuple[str, ...] = INPUT_PORTS,
     *,
     at_seconds: float = 0.0,
+    work_seconds: float = 0.0,
     folder: Path,
 ) -> Iterator[subprocess.Popen[str]]:
     """Play as a sound card would: the sound of a period comes in the cycle after it.
@@ -163,11 +164,13 @@ def playing(
         at_seconds: when the first frame sounds, in `time.perf_counter` seconds, a second or more
             from now; 0: as soon as possible. After an XRun the server's clock, and so the player,
             is wrong by some milliseconds for `XRUN_SECONDS`.
+        work_seconds: how long the player works in each cycle before its sound is there.
         folder: where the player finds the samples.
     """
     path = folder / "playing.npy"
     np.save(path, samples)
-    player = start("tests.peers.jack_player", str(path), repr(at_seconds), *ports)
+    numbers = map(repr, (at_seconds, work_seconds))
+    player = start("tests.peers.jack_player", str(path), *numbers, *ports)
     try:
         assert player.stdout is not None
         assert player.stdout.readline() == "ready\n"
@@ -234,27 +237,37 @@ class JackRecording:
 
         NaN where the server missed periods.
         """
-        starts, _, cycles = self._saved()
-        samples = np.full((starts[-1] + cycles.shape[1], cycles.shape[2]), np.nan, np.float32)
-        for first, cycle in zip(starts, cycles, strict=True):
+        return self.samples_and_transport()[0]
+
+    def samples_and_transport(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """All samples, as `samples` gives them, and the frame of the JACK transport at each."""
+        starts, _, transport, cycles = self._saved()
+        frames = starts[-1] + cycles.shape[1]
+        samples = np.full((frames, cycles.shape[2]), np.nan, np.float32)
+        positions = np.full(frames, -1, np.int64)
+        for first, position, cycle in zip(starts, transport, cycles, strict=True):
             samples[first : first + len(cycle)] = cycle
-        return samples
+            positions[first : first + len(cycle)] = position + np.arange(len(cycle))
+        return samples, positions
 
     def seconds_at(self, frames: NDArray[np.int64]) -> NDArray[np.float64]:
         """When the cycles of those frames of `samples` had them, on `time.perf_counter`."""
-        starts, seconds, _ = self._saved()
+        starts, seconds, _, _ = self._saved()
         cycle = np.searchsorted(starts, frames, side="right") - 1
         times: NDArray[np.float64] = seconds[cycle] + (frames - starts[cycle]) / SAMPLE_RATE
         return times
 
-    def _saved(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float32]]:
-        """The first frame, time and samples of each cycle."""
+    def _saved(
+        self,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float32]]:
+        """The first frame, time, frame of the transport, and samples of each cycle."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         assert self._process.stdout.readline() == "saved\n"
         with np.load(self._path) as saved:
-            return saved["starts"] - saved["starts"][0], saved["seconds"], saved["samples"]
+            starts = saved["starts"] - saved["starts"][0]
+            return starts, saved["seconds"], saved["transport"].astype(np.int64), saved["samples"]
 
 
 @contextmanager

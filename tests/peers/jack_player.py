@@ -1,4 +1,4 @@
-"""A JACK client that plays samples at an instant: `jack_player FILE.npy AT_SECONDS PORT…`."""
+"""A JACK client that plays samples: `jack_player FILE.npy AT_SECONDS WORK_SECONDS PORT…`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MOST_FRAMES_OFF = 8
 PATIENCE_SECONDS = 5.0
 
 
-def main(path: str, at_seconds: str, *ports: str) -> None:
+def main(path: str, at_seconds: str, work_seconds: str, *ports: str) -> None:
     """Play all samples, and end."""
     samples = np.load(path)
     client = jack.Client("player", no_start_server=True)
     outputs = [client.outports.register(f"out_{number}") for number in range(len(ports))]
     clock = Clock(client)
     connected, done = threading.Event(), threading.Event()
-    at = float(at_seconds)
+    at, work = float(at_seconds), float(work_seconds)
     position = 0  # In the samples: the first frame of the next cycle.
 
     @client.set_process_callback  # type: ignore[untyped-decorator]
@@ -46,6 +46,8 @@ def main(path: str, at_seconds: str, *ports: str) -> None:
             # A few cycles later, so that the last samples have gone out.
             if position > len(samples) + 4 * frames:
                 done.set()
+        if work:
+            time.sleep(work)
         for number, output in enumerate(outputs):
             output.get_array()[:] = block[:, number]
 

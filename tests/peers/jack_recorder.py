@@ -1,8 +1,8 @@
 """A JACK client that records ports: `jack_recorder FILE.npz PORT…`.
 
 It connects to the ports, prints `ready`, and for each line on stdin saves what it has recorded: the
-server's frame number of each cycle's first frame, its time, and the samples
-`[cycles, frames, ports]`.
+server's frame number of each cycle's first frame, its time, the frame of the transport, and the
+samples `[cycles, frames, ports]`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ def main(path: str, *ports: str) -> None:
     client = jack.Client("recorder", no_start_server=True)
     inputs = [client.inports.register(f"in_{number}") for number in range(len(ports))]
     clock = Clock(client)
-    cycles: list[tuple[int, float, NDArray[np.float32]]] = []
+    cycles: list[tuple[int, float, int, NDArray[np.float32]]] = []
 
     @client.set_process_callback  # type: ignore[untyped-decorator]
     def process(frames: int) -> None:
         block = np.stack([port.get_array() for port in inputs], axis=1)
-        cycles.append((client.last_frame_time, clock.cycle_seconds(), block))
+        transport = client.transport_query_struct()[1].frame
+        cycles.append((client.last_frame_time, clock.cycle_seconds(), transport, block))
 
     with client:
         for input_, port in zip(inputs, ports, strict=True):
@@ -40,9 +41,10 @@ def main(path: str, *ports: str) -> None:
             recorded = list(cycles)
             np.savez(
                 path,
-                starts=np.array([start for start, _, _ in recorded]),
-                seconds=np.array([seconds for _, seconds, _ in recorded]),
-                samples=np.array([block for _, _, block in recorded]),
+                starts=np.array([start for start, _, _, _ in recorded]),
+                seconds=np.array([seconds for _, seconds, _, _ in recorded]),
+                transport=np.array([frame for _, _, frame, _ in recorded]),
+                samples=np.array([block for _, _, _, block in recorded]),
             )
             print("saved", flush=True)
 

@@ -43,6 +43,10 @@ class Timeline:
         begin, tempo_bpm = self.tempi[index]
         return begin + (seconds - self._seconds[index]) * tempo_bpm / 60
 
+    def tempo_at(self, beat: float) -> float:
+        """The tempo from a beat on; before beat 0 the first."""
+        return self.tempi[max(0, bisect_right([at for at, _ in self.tempi], beat) - 1)][1]
+
 
 def clicks(
     timeline: Timeline, bars: int, meter: Meter, sample_rate: int, channels: int = 2

@@ -210,10 +210,11 @@ def test_ended_children_leave_neither_threads_nor_open_files() -> None:
     asyncio.run(main())
 
 
-def test_a_child_ignores_ctrl_c() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_child_ignores_what_its_process_group_gets(number: signal.Signals) -> None:
     """In a new process, where the first spawn also starts multiprocessing's resource tracker."""
     with parent("echo") as (process, pid):
-        os.kill(pid, signal.SIGINT)
+        os.kill(pid, number)
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write("alive?\n")
         process.stdin.flush()

@@ -26,7 +26,9 @@ def finished(out: Path, **weights: str) -> list[RankedClip]:
 def test_a_clip_with_a_fault_comes_last_and_its_remark_names_the_fault(tmp_path: Path) -> None:
     best, last = finished(tmp_path)
     assert (best.seed, last.seed) == (8, 7)
-    assert last.finished.score.silence < 0.5 < best.finished.score.silence
+    last_silence, best_silence = (each.finished.score.silence for each in (last, best))
+    assert last_silence is not None and best_silence is not None
+    assert last_silence < 0.5 < best_silence
     assert "ranked last of 2: a long silence" in last.finished.remarks
     assert not any("ranked" in remark for remark in best.finished.remarks)
 

@@ -28,7 +28,7 @@ C, D, E, F, G, B = 0, 2, 4, 5, 7, 11
 
 
 def plan_of(folder: Path, **options: Any) -> RenderPlan:
-    return prepare(merge({"out": str(folder), "prompt": "keys", **options}))
+    return prepare(merge({"out": str(folder), "prompt": "keys", "stems": "off", **options}))
 
 
 def beats(plan: RenderPlan) -> list[int]:

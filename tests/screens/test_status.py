@@ -57,7 +57,7 @@ def drawn(snapshot: Snapshot, screen: Screen | None = None, width: int = 80) -> 
 
 def clip(number: int, score: float = 0.91) -> ClipReady:
     path = f"/clips/clip {number}.wav"
-    return ClipReady("me-1", 0, 1, path, 4, 120.0, 7, score, 4, 4, 44_100, f"clip {number}")
+    return ClipReady("me-1", number, 1, path, 4, 120.0, 7, score, 4, 4, 44_100, f"clip {number}")
 
 
 def test_a_daemon_that_has_just_started_shows_its_port_and_that_it_loads() -> None:

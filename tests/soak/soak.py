@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from tests.daemon.loop_set import perform
+from tests.daemon.loop_stage import on_stage
 from tests.peers.daemon import (
     Client,
     DaemonProcess,
@@ -24,7 +26,7 @@ from tests.peers.daemon import (
 )
 from tests.peers.daw import Daw
 from tests.peers.floods import PONG_SECONDS, Audience, flood, floods
-from tests.peers.jack import JackServer, playing
+from tests.peers.jack import LONG_PERIOD, JackServer, playing
 from tests.peers.kills import kill_audio, kill_engine
 from tests.peers.wait import until
 
@@ -32,6 +34,15 @@ SOAK_SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
 FLOOD_SECONDS = SOAK_SECONDS / 10
 MEMORY_GROWTH = 0.03
 KILLS = 50
+SET_SECONDS = 120.0
+"""A part of the long set of live loops: what is heard of a part fits the memory."""
+SET_KILLS = 3
+
+
+@pytest.fixture(scope="module")
+def jack_period() -> int:
+    """Long periods: a busy machine misses few of them."""
+    return LONG_PERIOD
 
 
 @pytest.fixture
@@ -90,16 +101,58 @@ def test_memory_files_and_threads_stay_level_in_ten_minutes_of_use(
     assert clips > SOAK_SECONDS / 30
     half = len(measured) // 2
     for name in pids:
-        # The lowest figures: they rise during a request.
-        memory, files, threads = lowest(measured[half - 3 : half + 1], name)
-        last_memory, last_files, last_threads = lowest(measured[-4:], name)
-        assert last_memory <= memory * (1 + MEMORY_GROWTH) + 2**20, name
-        assert last_files <= files + 1 and last_threads <= threads + 1, name
+        assert_level(measured[half - 3 : half + 1], measured[-4:], name)
 
 
-def lowest(measured: list[dict[str, tuple[int, int, int]]], name: str) -> tuple[int, ...]:
+def assert_level(
+    before: Sequence[dict[str, tuple[int, int, int]]],
+    after: Sequence[dict[str, tuple[int, int, int]]],
+    name: str,
+) -> None:
+    """Assert that a process uses no more than before."""
+    # The lowest figures: they rise during a request.
+    memory, files, threads = lowest(before, name)
+    last_memory, last_files, last_threads = lowest(after, name)
+    assert last_memory <= memory * (1 + MEMORY_GROWTH) + 2**20, name
+    assert last_files <= files + 1 and last_threads <= threads + 1, name
+
+
+def lowest(measured: Sequence[dict[str, tuple[int, int, int]]], name: str) -> tuple[int, ...]:
     """The lowest value of each figure of a process."""
     return tuple(map(min, zip(*(each[name] for each in measured), strict=True)))
+
+
+def test_half_an_hour_of_live_loops_is_on_its_frames(
+    jack_server: JackServer, tmp_path: Path
+) -> None:
+    parts = max(1, round(3 * SOAK_SECONDS / SET_SECONDS))
+    kills_at = {parts * (number + 1) // (SET_KILLS + 1) for number in range(SET_KILLS)}
+    measured: list[dict[str, tuple[int, int, int]]] = []
+    compared = 0
+    with on_stage(tmp_path) as daemon:
+        daemon.ready()
+        for part in range(parts):
+            played = perform(
+                jack_server,
+                daemon,
+                tmp_path,
+                seconds=SET_SECONDS,
+                kills=int(part in kills_at),
+                most_bars=8,
+                seed=part,
+                loses_input=part == parts // 2,
+            )
+            pids = {"daemon": daemon.process.pid, "audio": audio_pid(daemon)}
+            measured.append({name: used(pid) for name, pid in pids.items()})
+            print(f"part {part + 1} of {parts}: {played.summary()}, {measured[-1]}", flush=True)
+            played.check()
+            compared += played.compared
+    assert compared >= parts
+    half = len(measured) // 2
+    if half > 3:
+        # The audio process is a new one after the input was lost.
+        for name in measured[0]:
+            assert_level(measured[half + 1 : half + 4], measured[-3:], name)
 
 
 @pytest.mark.parametrize("name", tuple(floods(0, "")))

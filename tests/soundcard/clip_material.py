@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.soundcard.clip_memory import ClipMemory
+from bridge.soundcard.mixer import Mixer
 
 RATE = 44_100
 CLIPS: dict[int, ClipMemory] = {}
@@ -46,6 +47,19 @@ def clip_memory(samples: NDArray[np.float32], written: int | None = None) -> Ite
     finally:
         CLIPS.pop(clip.number, None)
         clip.unlink()
+
+
+def render(
+    mixer: Mixer, frames: int, blocks: Sequence[int] = (512,), first: int = 0
+) -> NDArray[np.float32]:
+    """Render in blocks of these sizes, over and over."""
+    out = np.full((frames, 2), np.nan, np.float32)
+    done = number = 0
+    while done < frames:
+        size = min(blocks[number % len(blocks)], frames - done)
+        mixer.render(out[done : done + size], first + done)
+        done, number = done + size, number + 1
+    return out
 
 
 def spectral_flux(samples: NDArray[np.float32], lowest_hz: float = 0.0) -> NDArray[np.float64]:

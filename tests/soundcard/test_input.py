@@ -6,8 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +15,15 @@ from numpy.typing import NDArray
 
 from bridge.soundcard.ring import Ring
 from tests.peers.jack import (
-    ATTEMPTS,
     PERIOD,
     SAMPLE_RATE,
-    XRUN_SECONDS,
     JackServer,
-    PlayerDropped,
-    playing,
     playing_file,
     without_xruns,
 )
 from tests.peers.wait import until
 from tests.soundcard.observed_listener import observed_listener
+from tests.soundcard.recorded_clicks import recorded_late_seconds
 
 if sys.platform == "win32":
     pytest.skip("JACK and signals are POSIX's", allow_module_level=True)
@@ -79,37 +74,9 @@ def test_a_played_file_is_captured_bit_for_bit(jack_server: JackServer, tmp_path
 
 
 def test_the_time_of_a_frame_is_when_it_sounded(jack_server: JackServer, tmp_path: Path) -> None:
-    """A click every 200 ms, at instants that the player knows from the server's clock."""
-    spacing = SAMPLE_RATE // 5
-    samples = np.zeros((5 * SAMPLE_RATE, 2), np.float32)
-    samples[::spacing] = 1
-
-    async def errors() -> NDArray[np.float64]:
-        """Errors in seconds of the clicks, except those near an xrun."""
-        jack_server.forget_inputs()
-        async with observed_listener() as observed:
-            await observed.ready()
-            at_seconds = time.perf_counter() + 1.0
-            with playing(samples, at_seconds=at_seconds, folder=tmp_path):
-                pass
-            recorded = np.flatnonzero(observed.ring.read(0, observed.ring.frames_written)[:, 0])
-            seconds = np.array([observed.ring.seconds_at(float(frame)) for frame in recorded])
-        for xrun in jack_server.xruns():
-            seconds = seconds[(seconds < xrun - 0.1) | (seconds > xrun + XRUN_SECONDS)]
-        clicks = np.round((seconds - at_seconds) * SAMPLE_RATE / spacing)
-        return seconds - at_seconds - clicks * spacing / SAMPLE_RATE
-
-    for _ in range(ATTEMPTS):
-        offsets = np.empty(0)
-        with suppress(PlayerDropped):
-            offsets = asyncio.run(errors())
-        if len(offsets) >= 8:
-            break
-    else:
-        pytest.skip("the server misses too many periods")
-    milliseconds = 1000 * offsets
-    print(f"frames are {milliseconds.mean():.2f} ms late, {np.abs(milliseconds).max():.2f} at most")
-    assert np.quantile(np.abs(offsets), 0.95) < 0.005
+    late = recorded_late_seconds(jack_server, tmp_path)
+    print(f"frames are {1000 * late.mean():.2f} ms late, {1000 * np.abs(late).max():.2f} at most")
+    assert np.quantile(np.abs(late), 0.95) < 0.005
 
 
 def test_frames_lost_by_a_stalled_sound_card_are_counted_and_a_jump_in_time(

@@ -18,7 +18,7 @@ import pytest
 
 import bridge
 from bridge.commands import InputChanged
-from bridge.soundcard import audio_host
+from bridge.process import kept
 from tests.peers.jack import SAMPLE_RATE, JackServer, playing
 from tests.peers.wait import until
 from tests.soundcard.observed_listener import ObservedListener, observed_listener
@@ -233,7 +233,7 @@ def test_a_process_that_a_device_blocks_is_replaced(
         "class PortAudioError(Exception): pass\n"
         "def query_hostapis(): time.sleep(1000)\n",
     )
-    monkeypatch.setattr(audio_host, "STUCK_SECONDS", 2.0)
+    monkeypatch.setattr(kept, "STUCK_SECONDS", 2.0)
 
     async def hangs() -> None:
         async with observed_listener() as observed:
@@ -252,7 +252,7 @@ def test_a_process_that_is_stopped_while_it_waits_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_sounddevice(tmp_path, monkeypatch, "raise OSError('PortAudio library not found')")
-    monkeypatch.setattr(audio_host, "QUIET_SECONDS", 1.5)
+    monkeypatch.setattr(kept, "QUIET_SECONDS", 1.5)
 
     async def stopped() -> None:
         async with observed_listener() as observed:

@@ -21,24 +21,19 @@ from bridge.soundcard.mixer import (
     Start,
     Stop,
 )
-from tests.soundcard.clip_material import CLIPS, RATE, clip_memory, noise, spectral_flux, tone
+from tests.soundcard.clip_material import (
+    CLIPS,
+    RATE,
+    clip_memory,
+    noise,
+    render,
+    spectral_flux,
+    tone,
+)
 
 FADE = round(FADE_SECONDS * RATE)
 START = round(START_SECONDS * RATE)
 GAIN = round(GAIN_SECONDS * RATE)
-
-
-def render(
-    mixer: Mixer, frames: int, blocks: Sequence[int] = (512,), first: int = 0
-) -> NDArray[np.float32]:
-    """Render in blocks of these sizes, over and over."""
-    out = np.full((frames, 2), np.nan, np.float32)
-    done = number = 0
-    while done < frames:
-        size = min(blocks[number % len(blocks)], frames - done)
-        mixer.render(out[done : done + size], first + done)
-        done, number = done + size, number + 1
-    return out
 
 
 def given(*commands: MixerCommand) -> Mixer:
@@ -97,14 +92,38 @@ def test_a_swap_to_another_clip_keeps_the_power() -> None:
     assert max(powers) < 1.25 * min(powers)
 
 
-def test_a_swap_to_a_clip_whose_end_is_not_there_yet_begins_on_its_frame() -> None:
+@pytest.mark.parametrize("blocks", [[512], [1], [64, 7]])
+def test_a_swap_to_a_clip_that_is_being_made_is_complete_on_its_frame(blocks: list[int]) -> None:
     with clip_memory(noise(30_000)) as one, clip_memory(noise(30_000, seed=6), 20_000) as two:
         mixer = given(Start(0, one.number, 0))
         before = render(mixer, 512)
         mixer.give(Start(0, two.number, 9999))
-        out = np.concatenate([before, render(mixer, 20_000, first=512)])
-        assert (out[START:9999] == one.samples[START:9999]).all()
-        assert (out[9999 + FADE : 20_000] == two.samples[FADE : 20_000 - 9999]).all()
+        out = np.concatenate([before, render(mixer, 20_000, blocks, first=512)])
+        begin = 9999 - FADE
+        assert mixer.playing(0) == (two.number, 9999) and mixer.dry == mixer.late == 0
+        falling = out[begin:9999] / one.samples[begin:9999]
+        assert (out[START:begin] == one.samples[START:begin]).all()
+        # One clip has faded out on the frame on which the other begins, as after silence.
+        assert (np.diff(falling[:, 0]) < 0).all() and 0 < falling[-1, 0] < 0.02
+        rising = out[9999 : 9999 + START] / two.samples[:START]
+        assert (np.diff(rising[:, 0]) > 0).all() and 0 < rising[0, 0] < 0.02
+        assert (out[9999 + START : 20_000] == two.samples[START : 20_000 - 9999]).all()
+
+
+def test_a_swap_to_a_clip_that_is_being_made_may_be_late_or_stopped_before_it_begins() -> None:
+    with clip_memory(noise(30_000)) as one, clip_memory(noise(30_000, seed=6), 20_000) as two:
+        mixer = given(Start(0, one.number, 0))
+        render(mixer, 10_240)
+        mixer.give(Start(0, two.number, 9999))
+        out = render(mixer, 5000, first=10_240)
+        assert mixer.late == 1
+        assert (out[FADE:] == two.samples[10_240 - 9999 + FADE :][: 5000 - FADE]).all()
+        mixer = given(Start(0, one.number, 0))
+        render(mixer, 512)
+        mixer.give(Start(0, two.number, 9999))
+        render(mixer, 9900 - 512, first=512)
+        mixer.give(Stop(0))
+        assert not render(mixer, 2000, first=9900)[99 + FADE :].any()
 
 
 def test_a_new_anchor_fades_linearly_within_the_clip() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bridge.soundcard.clicks import SetClicks, Tick
 from bridge.soundcard.mixer import Anchor, Mixer, MixerCommand, SetGain, Silence, Start, Stop
 from tests.peers.jack import (
     ATTEMPTS,
@@ -52,7 +53,7 @@ def offline(
 
 
 def at_frame_of(command: MixerCommand) -> int:
-    assert not isinstance(command, Silence)
+    assert not isinstance(command, Silence | SetClicks | Tick)
     return command.at_frame
 
 

@@ -22,7 +22,7 @@ from bridge.engine import Engine, Request
 from bridge.pocket import corpus
 from bridge.pocket.music.score import KEY_NAMES
 from bridge.tools import evaluate
-from bridge.tools.evaluate import Case, melodies
+from bridge.tools.evaluate_cases import Case, melodies
 from bridge.tools.figures import Figure, as_table, figures_as_json
 
 NAMES = [
@@ -225,7 +225,7 @@ def test_json_is_one_object_without_nan() -> None:
 
 def test_the_table_marks_missed_floors() -> None:
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(as_table("pocket", "stream", 1, FIGURES))
+    console.print(as_table("pocket, stream", 1, FIGURES))
     rows = {
         line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:5]]
         for line in console.export_text().splitlines()
@@ -241,7 +241,7 @@ def test_the_table_marks_missed_floors() -> None:
 def test_the_best_is_a_column_and_a_field_where_there_are_variations() -> None:
     figures = [FIGURES[0], Figure("melody", 0.9, None, False, 32, best=0.97123)]
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(as_table("pocket", "stream", 4, figures))
+    console.print(as_table("pocket, stream", 4, figures))
     text = console.export_text()
     assert "best of 4" in text
     (row,) = (line for line in text.splitlines() if "melody" in line)

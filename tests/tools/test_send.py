@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from bridge import cli
+from bridge.control.client import ReceivedEvent
 from bridge.control.packets import read_packet, write_message
-from bridge.tools.send import Lines, ReceivedEvent, full_address, read_argument, read_arguments
+from bridge.tools.send import Lines, full_address, read_argument, read_arguments
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bridge.engine.process.job import Job
 from bridge.engine.process.messages import WorkCounters
 from bridge.engine.process.shared_audio import SharedAudio
-from bridge.engine.request import Request
+from bridge.engine.separation import Work
 
 CANCEL_PATIENCE = 3
 """On a CPU a cancelled request may run this many times longer: a prefill cannot be interrupted."""
@@ -22,7 +22,7 @@ class ActiveJob:
 
     Attributes:
         number: the job's number in the messages.
-        request: the job's request, or the smaller one after the first did not fit the memory.
+        work: the job's work, or the smaller one after the first did not fit the memory.
         audio: where the process writes the audio.
         progress_seconds: when progress was last seen.
         counters: the process's counters at that time.
@@ -32,7 +32,7 @@ class ActiveJob:
 
     job: Job
     number: int
-    request: Request
+    work: Work
     audio: SharedAudio
     progress_seconds: float
     counters: WorkCounters

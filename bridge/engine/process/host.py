@@ -11,17 +11,18 @@ from typing import Protocol
 from bridge.commands import EngineState
 from bridge.engine.process.job import Job
 from bridge.engine.process.messages import EngineFacts
-from bridge.engine.request import Request
+from bridge.engine.separation import Work
 from bridge.errors import BridgeError
 
 OnState = Callable[[EngineState, str], None]
 """Called in the event loop with each change of `state` and `detail`; a host gets it when made."""
 OnProgress = Callable[[float], None]
-"""Called in the event loop with the share of a request that is done, over 0 and at most 1."""
+"""Called in the event loop with the share of a job that is done: of a request over 0 and at most 1,
+of a separation from 0."""
 
 
 class EngineHost(Protocol):
-    """Generates the submitted requests, one at a time, in their order.
+    """Does the submitted requests and separations, one at a time, in their order.
 
     Make and use it in the thread of a running event loop. No method waits, except `stop`.
     """
@@ -52,15 +53,13 @@ class EngineHost(Protocol):
     async def stop(self) -> None:
         """End the engine. Cancel the requests that wait or run."""
 
-    def submit(
-        self, request: Request, on_progress: OnProgress = ..., *, first: bool = False
-    ) -> Job:
-        """Queue a request.
+    def submit(self, work: Work, on_progress: OnProgress = ..., *, first: bool = False) -> Job:
+        """Queue a request or a separation.
 
         Args:
             on_progress: called about ten times a second. The share rises, but starts again where
                 the engine tries fewer variations.
-            first: the request goes before those that wait.
+            first: it goes before those that wait.
 
         Raises:
             QueueFull: the queue is full.

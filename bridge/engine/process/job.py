@@ -1,4 +1,4 @@
-"""A request that was submitted to an engine, and its result."""
+"""A request or a separation that was submitted to an engine, and its result."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.audio import Waveform
-from bridge.engine.request import Request
-from bridge.errors import BridgeError
+from bridge.engine.separation import Work
+from bridge.errors import BridgeError, Cancelled
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The result of a request.
+    """The result of a job.
 
     Attributes:
-        waveforms: one a variation, in the order of their seeds.
+        waveforms: of a request one a variation, in the order of their seeds; of a separation one.
         remarks: what the user should know of the result, a sentence each.
     """
 
@@ -25,23 +25,27 @@ class Result:
 
 
 class Job:
-    """One submitted request. Use it in the event loop's thread only.
+    """One submitted request or separation. Use it in the event loop's thread only.
 
     Attributes:
-        request: what was asked for.
+        work: what was asked for.
         ended: whether `result` returns, or raises, at once.
     """
 
     def __init__(
         self,
-        request: Request,
+        work: Work,
         on_progress: Callable[[float], None],
         on_cancel: Callable[[Job], None],
     ) -> None:
         """`EngineHost.submit` makes it."""
-        self.request = request
+        self.work = work
         self._on_progress, self._on_cancel = on_progress, on_cancel
         self._ended = asyncio.Event()
+        self._frames = 0
+        self._read: Callable[[int], list[Waveform]] = lambda frames: []
+        # Set at every change of the frames, and at the end.
+        self._news = asyncio.Event()
         self._error: BridgeError | None = None
         self._waveforms: asyncio.Future[list[Waveform]] | None = None
         self._remarks: tuple[str, ...] = ()
@@ -50,6 +54,11 @@ class Job:
     def ended(self) -> bool:
         """Whether the job has finished or failed."""
         return self._ended.is_set()
+
+    @property
+    def written_frames(self) -> int:
+        """How many frames of each variation are made, as far as the host has said so."""
+        return self._frames
 
     async def result(self) -> Result:
         """The audio, once it is complete. Any number of tasks may wait, any number of times.
@@ -68,10 +77,36 @@ class Job:
         # Shielded: a waiter that is cancelled must not cancel the result for the others.
         return Result(await asyncio.shield(self._waveforms), self._remarks)
 
+    async def beginning(self, frames: int) -> Result:
+        """The first frames of the audio, as soon as they are made; all of it where it has fewer.
+
+        The host may have made fewer variations than were asked for, as in `result`.
+
+        Raises:
+            BridgeError: as from `result`.
+        """
+        while not self.ended:
+            if self._frames >= frames:
+                try:
+                    return Result(await asyncio.to_thread(self._read, frames), self._remarks)
+                except Cancelled:
+                    # The job has ended meanwhile, or begins again.
+                    continue
+            self._news.clear()
+            await self._news.wait()
+        whole = await self.result()
+        return Result(
+            [
+                Waveform(waveform.samples[:frames], waveform.sample_rate)
+                for waveform in whole.waveforms
+            ],
+            whole.remarks,
+        )
+
     def cancel(self) -> None:
         """Give the job up: `result` raises `Cancelled` from now on; the engine stops within a step.
 
-        A job that has ended stays as it is.
+        So does who has enough of the audio. A job that has ended stays as it is.
         """
         if not self.ended:
             self._on_cancel(self)
@@ -82,6 +117,16 @@ class Job:
         """Pass on the share done, unless the job has ended."""
         if not self.ended:
             self._on_progress(share)
+
+    def set_written(self, frames: int, read: Callable[[int], list[Waveform]]) -> None:
+        """Say how many frames of each variation can be read; 0 at each beginning.
+
+        Args:
+            read: called in a thread, with a number of frames; raises `Cancelled` where they are
+                gone.
+        """
+        self._frames, self._read = frames, read
+        self._news.set()
 
     def set_remark(self, remark: str) -> None:
         """Give that sentence with the result."""
@@ -95,10 +140,14 @@ class Job:
         """
         # Copying minutes of audio and checking them for NaN would block the event loop.
         self._waveforms = asyncio.ensure_future(asyncio.to_thread(read_waveforms))
-        self._ended.set()
+        self._end()
 
     def fail(self, error: BridgeError) -> None:
         """End with an error; a job that has ended stays as it is."""
         if not self.ended:
             self._error = error
-            self._ended.set()
+            self._end()
+
+    def _end(self) -> None:
+        self._ended.set()
+        self._news.set()

@@ -5,24 +5,23 @@ Each job has a number, which grows. A late message about an earlier job is known
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from bridge.engine.process.shared_audio import BufferRef, Shape
-from bridge.engine.request import Request
+from bridge.engine.separation import Separation, Work
 from bridge.errors import BridgeError
 
 
 @dataclass(frozen=True)
 class Begin:
-    """To the process: generate this. Sent only when the process is free.
+    """To the process: generate or separate this. Sent only when the process is free.
 
     Attributes:
         buffer: where to write the audio.
     """
 
     number: int
-    request: Request
+    work: Work
     buffer: BufferRef
 
 
@@ -44,6 +43,8 @@ class EngineFacts:
         sample_rate: Hz of its audio.
         audio_channels: 1 or 2.
         frame_rate: codec steps a second.
+        remarks: what a person should know of the way in which it generates, a sentence each.
+        longest_delay: steps by which the last codebook is behind the first; 3 in Meta's models.
     """
 
     model_name: str
@@ -52,12 +53,20 @@ class EngineFacts:
     sample_rate: int
     audio_channels: int
     frame_rate: int
+    remarks: tuple[str, ...] = ()
+    longest_delay: int = 3
 
-    def shape(self, request: Request) -> Shape:
-        """The shape of a request's audio."""
-        steps = math.ceil(request.seconds * self.frame_rate)
+    def shape(self, work: Work) -> Shape:
+        """The shape of the audio of a request or a separation."""
+        if isinstance(work, Separation):
+            return 1, 1, work.mix.frames
+        steps = work.steps(self.frame_rate, self.longest_delay) + int(work.overlap_steps)
         frames = steps * (self.sample_rate // self.frame_rate)
-        return int(request.variations), self.audio_channels, frames
+        return int(work.variations), self.audio_channels, frames
+
+    def rate(self, work: Work) -> int:
+        """The sample rate of that audio, in Hz."""
+        return work.mix.sample_rate if isinstance(work, Separation) else self.sample_rate
 
 
 @dataclass(frozen=True)
@@ -81,10 +90,15 @@ class Refused:
 
 @dataclass(frozen=True)
 class Progressed:
-    """The share of the job that is done, over 0 and at most 1; sent about ten times a second."""
+    """The share of the job that is done, 0…1; sent about ten times a second.
+
+    Attributes:
+        doing: what is being done, where that is not generating.
+    """
 
     number: int
     share: float
+    doing: str = ""
 
 
 @dataclass(frozen=True)

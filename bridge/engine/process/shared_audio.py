@@ -6,6 +6,7 @@ pipe.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from bridge.audio import Waveform
 from bridge.engine.output import waveforms
-from bridge.errors import OutOfMemory
+from bridge.errors import Cancelled, OutOfMemory
 from bridge.process import shared_memory
 
 Shape = tuple[int, int, int]
@@ -48,6 +49,9 @@ class SharedAudio:
             linked: the name exists, and this object is to unlink it.
         """
         self._memory, self.ref, self._linked = memory, ref, linked
+        # Memory that a thread reads must not be closed.
+        self._reading = threading.Lock()
+        self._closed = False
 
     @classmethod
     def create(cls, shape: Shape) -> SharedAudio:
@@ -102,13 +106,20 @@ class SharedAudio:
         self._samples()[:, :, first:after] = audio
         return after
 
-    def waveforms(self, sample_rate: int) -> list[Waveform]:
-        """A copy of the audio, one waveform a variation.
+    def waveforms(self, sample_rate: int, frames: int | None = None) -> list[Waveform]:
+        """A copy of the audio, one waveform a variation; from any thread.
+
+        Args:
+            frames: how many from the beginning; None: all.
 
         Raises:
             EngineFailed: the audio holds a NaN or an infinity.
+            Cancelled: it was closed meanwhile.
         """
-        return waveforms(self._samples(), sample_rate)
+        with self._reading:
+            if self._closed:
+                raise Cancelled("cancelled while its audio was read")
+            return waveforms(self._samples()[:, :, :frames], sample_rate)
 
     def unlink(self) -> None:
         """Remove the name, if this object made it; a second call does nothing.
@@ -124,7 +135,9 @@ class SharedAudio:
     def close(self) -> None:
         """Release the memory in this process; a second call does nothing."""
         self.unlink()
-        self._memory.close()
+        with self._reading:
+            self._closed = True
+            self._memory.close()
 
     def _samples(self) -> NDArray[np.float32]:
         # A new array each time: memory cannot be closed while an array of it exists.

@@ -37,6 +37,7 @@ from bridge.engine.process.messages import (
 from bridge.engine.process.shared_audio import SharedAudio
 from bridge.engine.process.worker import run_engine
 from bridge.engine.request import Request
+from bridge.engine.separation import Work
 from bridge.errors import (
     BridgeError,
     Cancelled,
@@ -151,17 +152,17 @@ class Supervisor:
 
     def submit(
         self,
-        request: Request,
+        work: Work,
         on_progress: OnProgress = lambda share: None,
         *,
         first: bool = False,
     ) -> Job:
-        """Queue a request.
+        """Queue a request or a separation.
 
         Args:
             on_progress: called about ten times a second. The share rises, but starts again where
                 fewer variations are tried.
-            first: the request goes before those that wait.
+            first: it goes before those that wait.
 
         Raises:
             QueueFull: `queue_size` requests wait already.
@@ -180,7 +181,7 @@ class Supervisor:
             raise QueueFull(
                 f"{self.waiting} requests are waiting, and no more can: wait for one, or cancel one"
             )
-        job = Job(request, on_progress, self._cancel)
+        job = Job(work, on_progress, self._cancel)
         if first:
             self._queue.appendleft(job)
         else:
@@ -220,6 +221,8 @@ class Supervisor:
                 self._on_heartbeat(message.status)
             case Ready():
                 self._facts, self._ready, self._deaths = message.facts, True, 0
+                for remark in message.facts.remarks:
+                    _log.warning("%s", remark)
                 self._begin_next()
             case Refused():
                 if message.trace:
@@ -248,9 +251,12 @@ class Supervisor:
                 # Both processes have it open: whichever way they end, the system frees it.
                 active.audio.unlink()
             case Progressed():
+                if message.doing:
+                    self._set_state("busy", message.doing)
                 active.job.report_progress(message.share)
             case FramesWritten():
                 active.frames = message.frames
+                self._set_written(active)
             case Finished() if active.frames < (expected := active.audio.ref.shape[2]):
                 error = EngineFailed(
                     f"{active.frames} of {expected} frames were made; please report it"
@@ -263,7 +269,7 @@ class Supervisor:
                     _free(active.audio)
                 else:
                     active.job.finish(
-                        partial(_copy_and_close, active.audio, self._facts.sample_rate)
+                        partial(_copy_and_close, active.audio, self._facts.rate(active.work))
                     )
                 self._begin_next()
             case Failed():
@@ -274,16 +280,15 @@ class Supervisor:
     def _on_request_failed(self, active: ActiveJob, error: BridgeError) -> None:
         self._active = None
         _free(active.audio)
-        self._retry_or_fail(active.job, active.request, error)
+        self._retry_or_fail(active.job, active.work, error)
 
-    def _retry_or_fail(self, job: Job, request: Request, error: BridgeError) -> None:
+    def _retry_or_fail(self, job: Job, work: Work, error: BridgeError) -> None:
         """Out of memory: try once with fewer variations. Otherwise fail the job."""
-        fewer = request.variations // 2
-        if isinstance(error, OutOfMemory) and request is job.request and fewer and not job.ended:
-            job.set_remark(
-                f"{fewer} of {request.variations} variations: there is no memory for more"
-            )
-            self._begin(job, replace(request, variations=fewer))
+        fewer = work.variations // 2 if isinstance(work, Request) else 0
+        if isinstance(error, OutOfMemory) and work is job.work and fewer and not job.ended:
+            assert isinstance(work, Request)
+            job.set_remark(f"{fewer} of {work.variations} variations: there is no memory for more")
+            self._begin(job, replace(work, variations=fewer))
             return
         job.fail(error)
         if isinstance(error, EngineFailed) and not self._on_cpu():
@@ -298,22 +303,29 @@ class Supervisor:
             return
         if self._active is None and self._queue:
             job = self._queue.popleft()
-            self._begin(job, job.request)
+            self._begin(job, job.work)
         where = f"{self._facts.model_name} on {self._facts.device}"
         self._set_state("ready" if self._active is None else "busy", where)
 
-    def _begin(self, job: Job, request: Request) -> None:
+    def _begin(self, job: Job, work: Work) -> None:
         assert self._child is not None and self._facts is not None
         try:
-            audio = SharedAudio.create(self._facts.shape(request))
+            audio = SharedAudio.create(self._facts.shape(work))
         except OutOfMemory as error:
-            self._retry_or_fail(job, request, error)
+            self._retry_or_fail(job, work, error)
             return
         self._number += 1
         self._active = ActiveJob(
-            job, self._number, request, audio, time.perf_counter(), self._counters
+            job, self._number, work, audio, time.perf_counter(), self._counters
         )
-        self._child.send(Begin(self._number, request, audio.ref))
+        self._set_written(self._active)
+        self._child.send(Begin(self._number, work, audio.ref))
+
+    def _set_written(self, active: ActiveJob) -> None:
+        assert self._facts is not None
+        active.job.set_written(
+            active.frames, partial(active.audio.waveforms, self._facts.sample_rate)
+        )
 
     def _cancel(self, job: Job) -> None:
         if self._active is not None and self._active.job is job:

@@ -83,6 +83,8 @@ class StandIn:
     revision = None
     sample_rate = FRAME_RATE * HOP
     frame_rate = FRAME_RATE
+    longest_delay = 1
+    remarks = ()
     audio_channels = 2
 
     def __init__(self, model: str, device: str) -> None:

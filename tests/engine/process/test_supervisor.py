@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,35 @@ def test_a_cancelled_request_ends_at_once_and_later_requests_are_done() -> None:
     run(test)
 
 
+def test_the_beginning_of_a_request_comes_before_its_end() -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        job = await recorder.until_generating(supervisor, replace(FOR_EVER, seed=4, variations=2))
+        frames = round(FOR_EVER.seconds * 32_000 / 2)
+        assert values(await job.beginning(frames), frames / 32_000) == [4, 5]
+        assert not job.ended
+        # It has enough, and gives the rest up.
+        more = asyncio.ensure_future(job.beginning(frames + 1))
+        job.cancel()
+        with pytest.raises(Cancelled):
+            await more
+        whole = supervisor.submit(Request(seed=6))
+        assert values(await whole.result()) == [6]
+        assert values(await whole.beginning(100), 100 / 32_000) == [6]
+        assert values(await whole.beginning(10**9)) == [6]
+
+    run(test)
+
+
+def test_where_fewer_variations_fit_the_beginning_has_these() -> None:
+    async def test(supervisor: Supervisor, recorder: Recorder) -> None:
+        job = supervisor.submit(Request(prompt="greedy", seed=1, variations=4))
+        frames = round(Request().seconds * 32_000)
+        made = await job.beginning(frames)
+        assert values(made) == [1, 2] and "2 of 4" in made.remarks[0]
+
+    run(test)
+
+
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
 def test_a_killed_process_is_reported_at_once_and_replaced(device: str) -> None:
     async def test(supervisor: Supervisor, recorder: Recorder) -> None:
@@ -199,7 +229,7 @@ def test_an_idle_process_that_dies_repeatedly_fails_no_request() -> None:
         for _ in range(DEATHS_IN_A_ROW + 1):
             await recorder.until(lambda: supervisor.state == "ready")
             assert supervisor.pid is not None
-            os.kill(supervisor.pid, signal.SIGTERM)
+            os.kill(supervisor.pid, signal.SIGKILL)
             await recorder.until(lambda: supervisor.state == "restarting")
         assert values(await supervisor.submit(Request(seed=8)).result()) == [8]
 
@@ -293,7 +323,7 @@ def test_out_of_memory_is_tried_once_with_half_the_variations(
         assert values(result) == [6, 7][:expected]
         (remark,) = result.remarks
         assert remark.startswith(f"{expected} of {requested} variations: ")
-        assert job.request is request
+        assert job.work is request
 
     run(test)
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bridge.audio import Waveform
 from bridge.engine import Engine, Request
 from bridge.engine.process.messages import (
     Begin,
@@ -90,10 +91,12 @@ def test_audio_is_bit_for_bit_the_same_as_the_engines(
     real: RunningEngine, stereo: Engine, melody: NDArray[np.float32]
 ) -> None:
     codes = np.ones((stereo.num_codebooks, 5), np.int64)
+    sound = Waveform(np.full((3200, 2), 0.1, np.float32), 32_000)
     requests = [
         Request(prompt="warm rhodes", melody=melody, seconds=0.5, seed=3, variations=2),
         Request(prompt=None, seconds=0.3, seed=2**63 - 2, top_k=0, temperature=0.7, top_p=0.9),
         Request(prompt="slow", seconds=0.3, do_sample=False, continue_from=codes),
+        Request(prompt="slow", seconds=0.3, continue_from=sound, overlap_steps=2),
     ]
 
     async def main() -> None:
@@ -256,7 +259,7 @@ def test_the_messages_of_a_request_come_in_order(audio: SharedAudio) -> None:
         assert isinstance(statuses[0], WorkCounters)
         received = [message for message in messages if not isinstance(message, Heartbeat)]
         assert isinstance(received[0], Ready)
-        assert received[0].facts.shape(begin.request) == audio.ref.shape
+        assert received[0].facts.shape(begin.work) == audio.ref.shape
         assert received[1] == BufferOpened(7)
         assert received[-1] == Finished(7)
         shares = [message.share for message in received if isinstance(message, Progressed)]

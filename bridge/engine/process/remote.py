@@ -1,0 +1,307 @@
+"""An engine on another machine: the `EngineHost` that speaks to `melody-bridge serve`.
+
+A request travels as prompt, chroma and settings. No recording travels: a mix is separated on this
+machine only. Where the connection is lost, the request goes on at another replica: that one makes
+the piece again from its seed, sends only what has not arrived, and proves with the codes that it is
+the same piece.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from bridge.commands import EngineState
+from bridge.config.engine_token import Secret
+from bridge.engine.process.arrived import Arrived, OtherPiece
+from bridge.engine.process.host import OnProgress, OnState
+from bridge.engine.process.job import Job
+from bridge.engine.process.messages import EngineFacts
+from bridge.engine.process.server_connection import Lost, Server
+from bridge.engine.process.wire import (
+    ChunkMade,
+    Done,
+    Failed,
+    Generate,
+    Progressed,
+    Received,
+)
+from bridge.engine.separation import Separation, Work
+from bridge.errors import (
+    BridgeError,
+    Cancelled,
+    EngineDied,
+    EngineFailed,
+    EngineHung,
+    QueueFull,
+    Unsupported,
+)
+from bridge.process.tasks import keep_running
+
+PATIENCE_SECONDS = 60.0
+"""A request is tried again for so long after its last sign of life: time for a replica to load."""
+MOST_LOSSES = 60
+"""So many connections in a row may be lost without a new step."""
+WATCH_SECONDS = 5.0
+"""How often an engine that nobody uses is asked whether it is there."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2.0
+"""Pauses between attempts; each is twice as long as the one before."""
+
+_log = logging.getLogger(__name__)
+
+
+class RemoteEngine:
+    """The `EngineHost` of a remote engine. For the thread of a running event loop."""
+
+    def __init__(
+        self,
+        url: str,
+        on_state: OnState,
+        *,
+        client: str,
+        token: Secret | None = None,
+        live: bool = True,
+        queue_size: int = 8,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        """Nothing is connected before `start`.
+
+        Args:
+            url: `http://host:port`, or `https://` where the server has TLS.
+            on_state: called in the event loop with each change: the state, and a sentence.
+            client: who asks, where the server has no tokens; 80 letters at most.
+            token: shown to the server.
+            live: requests go before those of other clients that are not live.
+            queue_size: how many requests may wait beside the one that is generated, 1 or more.
+            patience_seconds: how long a request waits for an engine that cannot be reached.
+
+        Raises:
+            BadArgument: the address has another form.
+        """
+        self._url, self._on_state, self._client = url, on_state, client
+        self._server = Server(url, token)
+        self._live, self._queue_size, self._patience = live, queue_size, patience_seconds
+        self._state: EngineState = "loading"
+        self._detail = "not started"
+        self._facts: EngineFacts | None = None
+        self._failure: BridgeError | None = None
+        self._round_trip_seconds: float | None = None
+        self._stopping = False
+        self._waiting: set[Job] = set()
+        self._tasks: dict[Job, asyncio.Task[None]] = {}
+        self._watch: asyncio.Task[None] | None = None
+        self._look = asyncio.Event()
+
+    @property
+    def state(self) -> EngineState:
+        """What the engine does now, as far as this machine's requests are concerned."""
+        return self._state
+
+    @property
+    def detail(self) -> str:
+        """A sentence about the state."""
+        return self._detail
+
+    @property
+    def facts(self) -> EngineFacts | None:
+        """The remote model and its device; None before the first connection."""
+        return self._facts
+
+    @property
+    def failure(self) -> BridgeError | None:
+        """Why the engine cannot be used, where trying again is no remedy; else None."""
+        return self._failure
+
+    @property
+    def waiting(self) -> int:
+        """How many of this machine's requests wait for the engine."""
+        return len(self._waiting)
+
+    @property
+    def round_trip_seconds(self) -> float | None:
+        """The time of a message there and back, when last connected; None before."""
+        return self._round_trip_seconds
+
+    def start(self) -> None:
+        """Connect; `state` follows how that goes."""
+        self._set_state("loading", f"connecting to {self._url}")
+        self._watch = keep_running("watching the remote engine", self._watch_engine)
+
+    async def stop(self) -> None:
+        """Cancel the requests that wait or run, and close their connections."""
+        self._stopping = True
+        tasks = list(self._tasks.values())
+        for job in list(self._tasks):
+            job.fail(Cancelled("cancelled: the engine is being stopped"))
+        if self._watch is not None:
+            tasks.append(self._watch)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def submit(
+        self, work: Work, on_progress: OnProgress = lambda share: None, *, first: bool = False
+    ) -> Job:
+        """Send a request. The server keeps the order of this machine's requests.
+
+        Args:
+            on_progress: called about ten times a second. The share rises, but starts again where
+                the connection was lost.
+            first: of no effect: the server takes the clients' requests in turn.
+
+        Raises:
+            QueueFull: `queue_size` requests wait already.
+            BridgeError: why the engine cannot be used. The watch goes on asking it.
+            Unsupported: a separation.
+            Cancelled: the host is being stopped.
+        """
+        if self._stopping:
+            raise Cancelled("cancelled: the engine is being stopped")
+        if isinstance(work, Separation):
+            raise Unsupported(
+                "a mix is separated on this machine only, for no recording travels: give --stems "
+                "off, or --engine-fallback local"
+            )
+        if self._failure is not None:
+            self._look.set()
+            raise self._failure
+        if self.waiting >= self._queue_size:
+            raise QueueFull(
+                f"{self.waiting} requests are waiting, and no more can: wait for one, or cancel one"
+            )
+        job = Job(work, on_progress, self._cancel)
+        self._waiting.add(job)
+        task = asyncio.get_running_loop().create_task(self._carry_out(job), name="remote request")
+        self._tasks[job] = task
+        task.add_done_callback(lambda task: self._forget(job))
+        return job
+
+    def _cancel(self, job: Job) -> None:
+        job.fail(Cancelled("cancelled before it was done"))
+        # Closing the connection ends the request at the server.
+        self._tasks[job].cancel()
+
+    def _forget(self, job: Job) -> None:
+        self._waiting.discard(job)
+        del self._tasks[job]
+        self._show_work()
+
+    async def _carry_out(self, job: Job) -> None:
+        """Have replicas do a job until it ends."""
+        try:
+            arrived = await self._until_done(job)
+        except BridgeError as error:
+            job.fail(error)
+        except Exception as error:
+            _log.exception("a request to the remote engine failed")
+            job.fail(EngineFailed(f"the request failed ({type(error).__name__}); please report it"))
+        else:
+            if not job.ended:
+                job.finish(arrived.waveforms)
+
+    async def _until_done(self, job: Job) -> Arrived:
+        arrived = Arrived(job)
+        pause, losses, steps = FIRST_PAUSE_SECONDS, 0, 0
+        while True:
+            try:
+                await self._attempt(job, arrived)
+                return arrived
+            except OtherPiece:
+                # Another device or version: its samples do not continue the first one's.
+                arrived.forget()
+                _log.warning("another replica makes other samples: the request begins again")
+            except (EngineHung, Lost) as lost:
+                self._look.set()
+                losses = 1 if arrived.steps > steps else losses + 1
+                steps = max(steps, arrived.steps)
+                silent_seconds = time.perf_counter() - arrived.alive_seconds
+                if silent_seconds > self._patience or losses > MOST_LOSSES:
+                    raise EngineDied(f"{lost}: see whether the server runs") from lost
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                self._waiting.add(job)
+
+    async def _attempt(self, job: Job, arrived: Arrived) -> None:
+        """Have one replica do what is left of a job.
+
+        Raises:
+            Lost, EngineHung: the connection or the replica is gone.
+            OtherPiece: this replica makes another piece.
+            BridgeError: the server refused the request, or failed at it.
+        """
+        async with self._server.connected() as connection:
+            self._learn(connection.facts)
+            message = Generate(
+                arrived.request, self._client, self._live, received_steps=arrived.steps
+            )
+            await connection.send(message)
+            while True:
+                reply = await connection.next()
+                arrived.alive_seconds = time.perf_counter()
+                match reply:
+                    case Progressed() | ChunkMade():
+                        self._waiting.discard(job)
+                        self._show_work()
+                match reply:
+                    case Progressed() if reply.share > 0:
+                        job.report_progress(reply.share)
+                    case ChunkMade():
+                        arrived.add(reply, connection.facts)
+                        await connection.send(Received(arrived.steps))
+                    case Done():
+                        arrived.check_complete()
+                        return
+                    case Failed(Cancelled() as error):
+                        # Its replica is being stopped, such as for a new version.
+                        raise Lost(str(error))
+                    case Failed():
+                        raise reply.error
+
+    async def _watch_engine(self) -> None:
+        """Follow whether the engine is there; run until cancelled."""
+        while True:
+            self._look.clear()
+            try:
+                # A request that is being made shows that the engine is there.
+                if len(self._tasks) == len(self._waiting) or self._state != "busy":
+                    await self._ask()
+            except (Lost, EngineHung) as lost:
+                state: EngineState = "loading" if self._facts is None else "restarting"
+                self._round_trip_seconds = None
+                self._set_state(state, f"{lost}; trying again")
+            except BridgeError as error:
+                self._failure = error
+                self._set_state("failed", str(error))
+            try:
+                async with asyncio.timeout(WATCH_SECONDS):
+                    await self._look.wait()
+                await asyncio.sleep(FIRST_PAUSE_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def _ask(self) -> None:
+        async with self._server.connected() as connection:
+            self._learn(connection.facts)
+            if self._round_trip_seconds is None:
+                self._round_trip_seconds = await connection.round_trip_seconds()
+
+    def _learn(self, facts: EngineFacts) -> None:
+        if facts != self._facts:
+            for remark in facts.remarks:
+                _log.warning("%s", remark)
+        self._facts, self._failure = facts, None
+        self._show_work()
+
+    def _show_work(self) -> None:
+        """Show whether one of this machine's requests is being made."""
+        if self._facts is None or self._failure is not None or self._stopping:
+            return
+        where = f"{self._facts.model_name} on {self._facts.device} at {self._url}"
+        is_busy = len(self._tasks) > len(self._waiting)
+        self._set_state("busy" if is_busy else "ready", where)
+
+    def _set_state(self, state: EngineState, detail: str) -> None:
+        if (state, detail) != (self._state, self._detail):
+            self._state, self._detail = state, detail
+            self._on_state(state, detail)

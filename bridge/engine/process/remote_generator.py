@@ -1,0 +1,161 @@
+"""A remote engine for programs without an event loop, such as `render`."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bridge.audio import Waveform
+from bridge.config.engine_token import Secret
+from bridge.engine.process.job import Job
+from bridge.engine.process.messages import EngineFacts
+from bridge.engine.process.remote import RemoteEngine
+from bridge.engine.process.server_connection import Lost, Server
+from bridge.engine.request import Request
+from bridge.errors import EngineDied, LimitReached, QueueFull
+
+PAUSE_SECONDS = 1.0
+"""After this time a request for which the server had no room is sent again."""
+
+
+class RemoteGenerator:
+    """What `render` uses of an `Engine`. The requests of one call go to the server together."""
+
+    def __init__(self, url: str, token: Secret | None) -> None:
+        """Ask the server what it is.
+
+        Raises:
+            EngineDied: the server cannot be reached.
+            BridgeError: as `Server.connected`.
+        """
+        self._url, self._token = url, token
+        self._client = secrets.token_hex(8)
+        try:
+            self._facts = asyncio.run(self._ask())
+        except Lost as lost:
+            raise EngineDied(f"{lost}: see whether `melody-bridge serve` runs there") from lost
+
+    @property
+    def model_name(self) -> str:
+        """As of `Engine`."""
+        return self._facts.model_name
+
+    @property
+    def revision(self) -> str | None:
+        """As of `Engine`."""
+        return self._facts.revision
+
+    @property
+    def device(self) -> str:
+        """As of `Engine`, on the server's machine."""
+        return self._facts.device
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """As of `Engine`."""
+        return self._facts.remarks
+
+    def generate(
+        self,
+        requests: Sequence[Request],
+        *,
+        progress: Callable[[float], None],
+        on_audio: Callable[[Sequence[int], NDArray[np.float32]], bool],
+    ) -> list[list[Waveform]]:
+        """The audio of some requests, as `Engine.generate` gives it.
+
+        Raises:
+            EngineDied: the server was lost for too long.
+            BridgeError: as `Engine.generate`.
+        """
+        return asyncio.run(self._generate(requests, progress, on_audio))
+
+    async def _ask(self) -> EngineFacts:
+        async with Server(self._url, self._token).connected() as connection:
+            return connection.facts
+
+    async def _generate(
+        self,
+        requests: Sequence[Request],
+        progress: Callable[[float], None],
+        on_audio: Callable[[Sequence[int], NDArray[np.float32]], bool],
+    ) -> list[list[Waveform]]:
+        shares = [0.0] * len(requests)
+
+        def reporter(index: int) -> Callable[[float], None]:
+            def report(share: float) -> None:
+                shares[index] = share
+                progress(sum(shares) / len(shares))
+
+            return report
+
+        engine = RemoteEngine(
+            self._url,
+            lambda state, detail: None,
+            client=self._client,
+            token=self._token,
+            # Who plays goes first.
+            live=False,
+            queue_size=len(requests),
+        )
+        tasks, number = [], 0
+        for index, request in enumerate(requests):
+            numbers = range(number, number + int(request.variations))
+            number = numbers.stop
+            made = _made(engine, request, numbers, reporter(index), on_audio)
+            tasks.append(asyncio.ensure_future(made))
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await engine.stop()
+
+
+async def _made(
+    engine: RemoteEngine,
+    request: Request,
+    numbers: Sequence[int],
+    report: Callable[[float], None],
+    on_audio: Callable[[Sequence[int], NDArray[np.float32]], bool],
+) -> list[Waveform]:
+    """One request's audio, as far as it is needed; waits until the server has room for it."""
+    while True:
+        try:
+            return await _heard(engine.submit(request, report), numbers, on_audio)
+        except QueueFull:
+            await asyncio.sleep(PAUSE_SECONDS)
+        except LimitReached as limit:
+            if not np.isfinite(limit.retry_seconds):
+                raise
+            await asyncio.sleep(max(limit.retry_seconds, PAUSE_SECONDS))
+
+
+async def _heard(
+    job: Job,
+    numbers: Sequence[int],
+    on_audio: Callable[[Sequence[int], NDArray[np.float32]], bool],
+) -> list[Waveform]:
+    heard: list[Waveform] = []
+    while True:
+        frames = heard[0].frames if heard else 0
+        await job.beginning(frames + 1)
+        made = (await job.beginning(max(job.written_frames, frames + 1))).waveforms
+        for before, now in zip(heard, made, strict=False):
+            if not np.array_equal(before.samples, now.samples[:frames]):
+                raise EngineDied(
+                    "another replica of the server makes other samples, so that the beginning that "
+                    "was heard does not fit: render again"
+                )
+        if made[0].frames == frames:
+            return made
+        new = np.stack([each.samples[frames:].T for each in made])
+        if on_audio(numbers, new):
+            job.cancel()
+            return made
+        heard = made

@@ -1,0 +1,1 @@
+"""Hosts: the DAWs that need more of Melody Bridge than OSC messages, a folder each."""

@@ -1,0 +1,283 @@
+"""Render the rows of a batch, each exactly once, several at a time where the device gains by it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridge.config import Options
+from bridge.errors import BridgeError, DiskFull, NotWritable
+from bridge.process import signals
+from bridge.rendering import outputs
+from bridge.rendering.batch_jobs import BatchJob
+from bridge.rendering.batch_results import KEY_FIELD, ResultFile, RowResult
+from bridge.rendering.early_ends import early_ends, generated
+from bridge.rendering.generator import load_generator
+from bridge.rendering.plan import RenderPlan, prepare
+from bridge.rendering.render import finish_clips, request_for, write_clips
+from bridge.rendering.stems import StemsCache, with_stems
+from bridge.timing import first_meter, first_tempo
+
+if TYPE_CHECKING:
+    from bridge.audio import Waveform
+    from bridge.clip import EarlyEnd
+    from bridge.engine import Engine
+    from bridge.engine.process.remote_generator import RemoteGenerator
+
+TOGETHER = 8
+"""Variations that are generated together: the engine's largest batch. On a CPU too: eight clips of
+3 s of pocket took 8.2 s of processor time one by one and 4.2 s all together, in ONNX Runtime 6.1
+and 3.5 s, and their wall time fell alike (docs/models.md, Batches)."""
+OnProgress = Callable[[str, float | None, int], None]
+"""Called with the stage of the work, the share of it that is done, and the rows that are done."""
+OnResult = Callable[[RowResult, tuple[str, ...]], None]
+"""Called with each new result, and the remarks on it."""
+
+
+@dataclass(frozen=True)
+class BatchSummary:
+    """What a run of a batch did.
+
+    Attributes:
+        made: rows whose clips it rendered.
+        failed: rows that ended with an error in it.
+        clips: that it wrote.
+        seconds: from the first row to the last, with loading.
+        loading_seconds: of these, for loading models.
+        loads: how many models it loaded.
+    """
+
+    made: int = 0
+    failed: int = 0
+    clips: int = 0
+    seconds: float = 0.0
+    loading_seconds: float = 0.0
+    loads: int = 0
+
+    @property
+    def clips_a_minute(self) -> float:
+        """Clips a minute of this run."""
+        return 60 * self.clips / self.seconds if self.seconds else 0.0
+
+    @property
+    def one_at_a_time(self) -> float:
+        """Clips a minute if each row were a `render` of its own, which loads the model again."""
+        again = (self.made - self.loads) * self.loading_seconds / self.loads if self.loads else 0.0
+        return 60 * self.clips / (self.seconds + again) if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class _Row:
+    job: BatchJob
+    options: Options
+
+
+def run_batch(
+    jobs: Sequence[BatchJob],
+    results: ResultFile,
+    *,
+    flags: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    on_progress: OnProgress = lambda doing, share, done: None,
+    on_result: OnResult = lambda result, remarks: None,
+) -> BatchSummary:
+    """Render every row that has no result yet. A row with a mistake gets an error, and is skipped.
+
+    As many rows as make eight variations are generated together; rows of equal length follow each
+    other for that. Where they do not fit the memory, they are generated one by one.
+
+    Args:
+        flags: raw values for rows that leave an option open.
+        defaults: likewise, after these.
+
+    Raises:
+        NotWritable, DiskFull: no further clip can be written; the results so far are kept.
+        signals.Interrupted: a signal came while a row was written.
+    """
+    start = time.perf_counter()
+    summary = BatchSummary()
+    done = len(results.results)
+
+    def end_row(result: RowResult, remarks: tuple[str, ...] = ()) -> None:
+        nonlocal done, summary
+        done += 1
+        summary = replace(
+            summary,
+            made=summary.made + (result.error is None),
+            failed=summary.failed + (result.error is not None),
+            clips=summary.clips + len(result.paths),
+        )
+        on_result(result, remarks)
+
+    rows: list[_Row] = []
+    for job in jobs:
+        if job.row in results.results:
+            continue
+        try:
+            rows.append(_Row(job, job.options(flags, defaults)))
+        except BridgeError as error:
+            end_row(_failed(results, job, error))
+    if not results.is_new:
+        results.adopt([row.job for row in rows], _folders(rows))
+        adopted = [row for row in rows if row.job.row in results.results]
+        done += len(adopted)
+        rows = [row for row in rows if row not in adopted]
+    rows.sort(key=_order)
+    stems = StemsCache()
+    engine: Engine | RemoteGenerator | None = None
+    loaded: tuple[Any, ...] | None = None
+    for group in _groups(rows):
+        first = group[0].options
+        if _model(first) != loaded:
+            on_progress(f"loading {first.model}", None, done)
+            loading = time.perf_counter()
+            engine, loaded = None, _model(first)
+            try:
+                engine = load_generator(first)
+            except BridgeError as error:
+                for row in group:
+                    end_row(_failed(results, row.job, error))
+                loaded = None
+                continue
+            summary = replace(
+                summary,
+                loading_seconds=summary.loading_seconds + time.perf_counter() - loading,
+                loads=summary.loads + 1,
+            )
+        assert engine is not None
+        pending = group
+        together = max(1, TOGETHER // first.variations)
+        while pending:
+            part, pending = pending[:together], pending[together:]
+            _render_part(
+                part, engine, results, end_row, lambda d, s: on_progress(d, s, done), stems
+            )
+    return replace(summary, seconds=time.perf_counter() - start)
+
+
+def _render_part(
+    part: Sequence[_Row],
+    engine: Engine | RemoteGenerator,
+    results: ResultFile,
+    end_row: Callable[..., None],
+    on_progress: Callable[[str, float | None], None],
+    stems: StemsCache,
+) -> None:
+    """Render rows that are generated together; alone where they do not fit the memory."""
+    plans: list[tuple[_Row, RenderPlan]] = []
+    for row in part:
+        try:
+            plans.append((row, with_stems(prepare(row.options), on_progress, stems)))
+        except DiskFull:
+            raise
+        except BridgeError as error:
+            end_row(_failed(results, row.job, error))
+    if not plans:
+        return
+    numbers = ", ".join(str(row.job.row) for row, _ in plans)
+    doing = f"row {numbers}" if len(plans) == 1 else f"rows {numbers}"
+    on_progress(doing, 0.0)
+    ends = [early_ends(plan) for _, plan in plans]
+    try:
+        made = generated(
+            engine,
+            [request_for(plan) for _, plan in plans],
+            ends,
+            lambda share: on_progress(doing, share),
+        )
+    except BridgeError as error:
+        if len(plans) == 1:
+            end_row(_failed(results, plans[0][0].job, error))
+            return
+        # One of them may be at fault, or all together may not fit the memory.
+        for row, _ in plans:
+            _render_part([row], engine, results, end_row, on_progress, stems)
+        return
+    for (row, plan), waveforms, of_row in zip(plans, made, ends, strict=True):
+        try:
+            result, remarks = _write(row.job, plan, waveforms, of_row, engine, results)
+        except (NotWritable, DiskFull):
+            raise
+        except BridgeError as error:
+            result, remarks = _failed(results, row.job, error), ()
+        end_row(result, remarks)
+
+
+def _write(
+    job: BatchJob,
+    plan: RenderPlan,
+    waveforms: Sequence[Waveform],
+    ends: Sequence[EarlyEnd],
+    engine: Engine | RemoteGenerator,
+    results: ResultFile,
+) -> tuple[RowResult, tuple[str, ...]]:
+    """Finish and write a row's clips, then its result: all of them or none."""
+    finished = finish_clips(plan, waveforms, ends)
+    with signals.held():
+        with outputs.all_or_nothing() as written:
+            clips = write_clips(
+                plan,
+                finished,
+                engine,
+                written,
+                after_each=signals.check,
+                recipe={KEY_FIELD: job.key},
+            )
+            paths = tuple(str(clip.path) for clip in clips)
+            result = RowResult(job.row, job.key, paths, clips[0].melody_similarity, None)
+            results.add(result)
+        signals.check()
+    of_clips = (remark for clip in finished for remark in clip.finished.remarks)
+    return result, tuple(dict.fromkeys((*plan.remarks, *of_clips)))
+
+
+def _failed(results: ResultFile, job: BatchJob, error: BridgeError) -> RowResult:
+    result = RowResult(job.row, job.key, (), None, " ".join(str(error).split()))
+    results.add(result)
+    return result
+
+
+def _model(options: Options) -> tuple[Any, ...]:
+    """The options that choose what is loaded."""
+    return options.engine, options.model, options.decoder or "", options.device
+
+
+def _order(row: _Row) -> tuple[Any, ...]:
+    """Rows of one model, then of one length, then with prompts of one length, follow each other."""
+    options = row.options
+    words = len((options.prompt or "").split())
+    return (*_group(row), words, row.job.row)
+
+
+def _group(row: _Row) -> tuple[Any, ...]:
+    """What rows that are generated together have in common."""
+    options = row.options
+    # A MIDI file's own tempo and meter are not read yet: such rows may differ in length.
+    beats = options.bars * first_meter(options.meter).beats_per_bar
+    seconds = options.raw_seconds or float(beats * 60 / first_tempo(options.asked_tempo_bpm))
+    return (*_model(options), options.variations, seconds)
+
+
+def _groups(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
+    group: list[_Row] = []
+    for row in rows:
+        if group and _group(row) != _group(group[0]):
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group
+
+
+def _folders(rows: Sequence[_Row]) -> set[Path]:
+    """The folders of the rows' clips, those that can be used."""
+    folders = set()
+    for out in {row.options.out or outputs.clips_folder() for row in rows}:
+        # The row itself reports why it cannot.
+        with suppress(BridgeError):
+            folders.add(outputs.clip_folder(out.absolute()))
+    return folders

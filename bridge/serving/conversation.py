@@ -1,0 +1,219 @@
+"""One connection of a client, from its handshake to its end: a websocket as ASGI has it.
+
+A client sends one request. Closing the connection cancels it, so a client that is gone takes no
+time of the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import nullcontext
+from typing import Any, Protocol
+
+from bridge.engine.process.wire import (
+    ChunkMade,
+    CorruptFrame,
+    Done,
+    Facts,
+    Failed,
+    Generate,
+    Received,
+    ServerMessage,
+    read_client_message,
+    to_bytes,
+)
+from bridge.errors import BadArgument, BridgeError, NotAuthorized
+from bridge.serving.limits import Limiter
+from bridge.serving.replica import Replica, ServedJob
+from bridge.serving.tokens import Token
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+FIRST_MESSAGE_SECONDS = 10.0
+"""How long a connection may say nothing before its request."""
+STALLED_SECONDS = 20.0
+"""How long a client may take no audio that is ready for it."""
+HEARTBEAT_SECONDS = 1.0
+SENT_AHEAD_BYTES = 4 * 2**20
+"""Audio that may be on its way: what the web server and the network hold of one request."""
+LARGE_BYTES = 2**16
+"""A longer message is read in a thread."""
+NORMAL_CLOSURE = 1000
+POLICY_VIOLATION = 1008
+
+_log = logging.getLogger(__name__)
+
+
+class Tokens(Protocol):
+    """Knows who may use the engine; `TokenWatch` is one."""
+
+    def find(self, shown: str | None) -> Token:
+        """The token that a client shows; raises `NotAuthorized`."""
+
+
+class Conversation:
+    """A connection to a replica."""
+
+    def __init__(
+        self,
+        replica: Replica,
+        receive: Receive,
+        send: Send,
+        *,
+        tokens: Tokens | None,
+        limiter: Limiter,
+    ) -> None:
+        """`run` does it all.
+
+        Args:
+            tokens: who may use the engine; None: everyone who reaches it.
+            limiter: counts what each token uses.
+        """
+        self._replica, self._receive, self._send = replica, receive, send
+        self._tokens, self._limiter = tokens, limiter
+        # The last step and the bytes of each chunk that the client has not yet.
+        self._on_the_way: deque[tuple[int, int]] = deque()
+        self._acknowledged = asyncio.Event()
+        self._is_gone = False
+
+    async def run(self, scope: Scope) -> None:
+        """Serve the connection to its end."""
+        if (await self._receive())["type"] != "websocket.connect":
+            return
+        try:
+            token = self._tokens.find(_bearer(scope["headers"])) if self._tokens else None
+        except NotAuthorized:
+            # Before the handshake is accepted this is the status 403.
+            await self._close(POLICY_VIOLATION)
+            return
+        await self._send({"type": "websocket.accept"})
+        await self._send_message(Facts(self._replica.facts, self._replica.waiting))
+        try:
+            async with asyncio.timeout(FIRST_MESSAGE_SECONDS):
+                frame = await self._frame()
+        except TimeoutError:
+            await self._close(POLICY_VIOLATION)
+            return
+        if frame is not None:
+            await self._serve(frame, token)
+            await self._close(NORMAL_CLOSURE)
+
+    async def _serve(self, frame: bytes, token: Token | None) -> None:
+        """Answer the request in a frame."""
+        try:
+            if len(frame) > LARGE_BYTES:
+                message = await asyncio.to_thread(read_client_message, frame)
+            else:
+                message = read_client_message(frame)
+            if not isinstance(message, Generate):
+                raise BadArgument("a connection begins with a request: send Generate first")
+            request, facts = message.request, self._replica.facts
+            steps = request.steps(facts.frame_rate, facts.longest_delay)
+            seconds = steps / facts.frame_rate * int(request.variations)
+            admission = (
+                self._limiter.admit(token.name, token.limits, seconds) if token else nullcontext()
+            )
+            with admission:
+                job = self._replica.submit(message, token.name if token else message.client)
+                await self._carry_out(job)
+        except CorruptFrame as error:
+            # Without an answer: the client asks again.
+            _log.warning("%s", error)
+        except BridgeError as error:
+            await self._send_message(Failed(error))
+
+    async def _carry_out(self, job: ServedJob) -> None:
+        """Send a job's messages, until it has ended or the client is gone."""
+        tasks = {
+            asyncio.create_task(self._send_messages(job)),
+            asyncio.create_task(self._read_messages()),
+        }
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._replica.cancel(job)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _send_messages(self, job: ServedJob) -> None:
+        await self._send_message(self._replica.heartbeat(job))
+        while True:
+            try:
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    message = await job.messages.get()
+            except TimeoutError:
+                await self._send_message(self._replica.heartbeat(job))
+                continue
+            if isinstance(message, ChunkMade) and message.audio is not None:
+                await self._wait_for_room()
+                end = message.first_step + message.codes.shape[2]
+                self._on_the_way.append((end, message.audio.nbytes))
+            await self._send_message(message)
+            job.sent(message)
+            if isinstance(message, (Done, Failed)):
+                return
+
+    async def _wait_for_room(self) -> None:
+        """Wait until the client has most of what was sent.
+
+        Raises:
+            BadArgument: it takes nothing for too long.
+        """
+        while sum(size for _, size in self._on_the_way) > SENT_AHEAD_BYTES:
+            self._acknowledged.clear()
+            try:
+                async with asyncio.timeout(STALLED_SECONDS):
+                    await self._acknowledged.wait()
+            except TimeoutError as error:
+                raise BadArgument(
+                    f"no audio was received for {STALLED_SECONDS:g} s: use a faster network"
+                ) from error
+
+    async def _read_messages(self) -> None:
+        """Read what the client has received, until it is gone.
+
+        Raises:
+            BadArgument: it sends anything else.
+        """
+        while (frame := await self._frame()) is not None:
+            message = read_client_message(frame)
+            if not isinstance(message, Received):
+                raise BadArgument("a connection has one request: open another for the next")
+            while self._on_the_way and self._on_the_way[0][0] <= message.steps:
+                self._on_the_way.popleft()
+            self._acknowledged.set()
+
+    async def _frame(self) -> bytes | None:
+        """The client's next frame; None: it is gone."""
+        event = await self._receive()
+        if event["type"] != "websocket.receive":
+            self._is_gone = True
+            return None
+        frame = event.get("bytes")
+        # What is text is read as a frame that has no beginning.
+        return frame if isinstance(frame, bytes) else b""
+
+    async def _send_message(self, message: ServerMessage) -> None:
+        if not self._is_gone:
+            await self._send({"type": "websocket.send", "bytes": to_bytes(message)})
+
+    async def _close(self, code: int) -> None:
+        if not self._is_gone:
+            await self._send({"type": "websocket.close", "code": code})
+
+
+def _bearer(headers: list[tuple[bytes, bytes]] | Mapping[bytes, bytes]) -> str | None:
+    """The token in a handshake's headers; None where there is none."""
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+        if name.lower() == b"authorization":
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            return token.strip() if scheme.lower() == "bearer" else None
+    return None

@@ -1,0 +1,101 @@
+"""`melody-bridge serve`: the engine for other machines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from bridge.config import OPTIONS
+from bridge.config.readers import ints
+from bridge.errors import BadArgument
+from bridge.serving.deployment import EngineDeployment, serve_engines
+from bridge.serving.exposure import check_port_is_free
+from bridge.tools.serve_security import add_security_flags, security
+
+DEFAULT_PORT = 8000
+PORT = ints(1, 65_535)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what is served, and to whom."""
+    model, device = OPTIONS["model"], OPTIONS["device"]
+    parser.add_argument(
+        "--model",
+        action="append",
+        metavar="ID",
+        help=f"{model.help} ({model.limits}); again for each further model, which is then served "
+        "at its name",
+    )
+    parser.add_argument("--device", metavar="NAME", help=f"{device.help} ({device.limits})")
+    parser.add_argument(
+        "--replicas", metavar="N|auto", default="1", help="copies of each model (%(default)s)"
+    )
+    parser.add_argument(
+        "--gpus", metavar="X", help="GPUs of one replica, such as 0.5 (one where there are any)"
+    )
+    add_security_flags(parser)
+    parser.add_argument(
+        "--port", metavar="N", default=str(DEFAULT_PORT), help="the port (%(default)s)"
+    )
+    parser.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="a running cluster of Ray: auto, or ray://host:port (this machine alone)",
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object once it serves")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM; return the exit status."""
+    port = PORT("port", arguments.port)
+    allowed = security(arguments)
+    engines = _engines(arguments, allowed.tokens)
+    if arguments.address is None:
+        check_port_is_free(allowed.address, port)
+        from bridge.engine.checkpoint import find
+
+        for each in engines:
+            # A mistake is found before Ray starts, which takes its time.
+            find(each.replica.model)
+    stopped = threading.Event()
+    with serve_engines(
+        engines,
+        host=allowed.address.text,
+        port=port,
+        tls=allowed.tls,
+        address=arguments.address,
+        progress=_say,
+    ) as urls:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, frame: stopped.set())
+        models = [each.replica.model for each in engines]
+        if arguments.json:
+            print(json.dumps({"engines": dict(zip(models, urls, strict=True))}), flush=True)
+        else:
+            for model, url in zip(models, urls, strict=True):
+                print(f"{model}: melody-bridge run --engine {url}", flush=True)
+            _say("Ctrl-C ends it")
+        stopped.wait()
+    return 0
+
+
+def _engines(arguments: argparse.Namespace, tokens: Path | None) -> list[EngineDeployment]:
+    values = {
+        "device": arguments.device,
+        "replicas": arguments.replicas,
+        "gpus": arguments.gpus,
+        "tokens": tokens,
+    }
+    given = {name: value for name, value in values.items() if value is not None}
+    models = arguments.model or [OPTIONS["model"].default]
+    if len(set(models)) < len(models):
+        raise BadArgument(f"model {', '.join(models)}: name each model once")
+    return [EngineDeployment.from_arguments({**given, "model": model}) for model in models]
+
+
+def _say(doing: str) -> None:
+    print(doing, file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""Training on a musician's own loops, and what that shares with the recipe of `pocket`."""

@@ -1,0 +1,138 @@
+"""An engine served on this machine: the real application behind a real web server."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, cast
+
+import pytest
+
+from bridge.engine import Engine
+from bridge.engine.process.remote import RemoteEngine
+from bridge.serving.application import Application, ReplicaSettings
+from tests.engine.process.stand_in import StandIn
+from tests.engine.recorder import Recorder
+
+POCKET = ReplicaSettings("pocket", "cpu")
+
+
+def load_stand_in() -> Engine:
+    """An engine without a model, that does what its prompts say."""
+    return cast(Engine, StandIn("stand-in", "cpu"))
+
+
+@contextmanager
+def served(
+    settings: ReplicaSettings = POCKET, load: Callable[[], Engine] | None = None, **options: Any
+) -> Iterator[str]:
+    """A replica behind uvicorn, in a thread with an event loop of its own; its address.
+
+    Args:
+        load: replaces the settings' model.
+        options: uvicorn's.
+    """
+    uvicorn = pytest.importorskip("uvicorn", reason="needs the extra `ray`")
+    pytest.importorskip("websockets", reason="needs the extra `remote`")
+    config = uvicorn.Config(
+        Application(settings, load),
+        port=options.pop("port", 0),
+        lifespan="on",
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+        ws="websockets-sansio",
+        **options,
+    )
+    server = uvicorn.Server(config)
+    started = threading.Event()
+    startup = server.startup
+
+    async def start(sockets: Any = None) -> None:
+        await startup(sockets)
+        started.set()
+
+    server.startup = start
+    thread = threading.Thread(target=server.run, name="server")
+    thread.start()
+    try:
+        assert started.wait(60)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+@asynccontextmanager
+async def remote_engine(url: str, **options: Any) -> AsyncIterator[tuple[RemoteEngine, Recorder]]:
+    """A remote engine that is started, and stopped at the end."""
+    recorder = Recorder()
+    engine = RemoteEngine(url, recorder.state, **{"client": "test", **options})
+    engine.start()
+    try:
+        yield engine, recorder
+    finally:
+        await engine.stop()
+        await asyncio.sleep(0)
+
+
+async def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    port: int = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    return port
+
+
+class Network:
+    """A TCP proxy that disturbs connections to a server.
+
+    Attributes:
+        cut_after: bytes from the server after which each new connection is cut; None: never.
+        flip_at: the byte from the server that is changed; None: none is.
+        cuts: how many connections were cut.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.cut_after: int | None = None
+        self.flip_at: int | None = None
+        self.cuts = 0
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry one connection."""
+        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        requests = asyncio.create_task(copy(reader, back))
+        carried, cut_after, flip_at = 0, self.cut_after, self.flip_at
+        while data := bytearray(await there.read(65536)):
+            if flip_at is not None and carried <= flip_at < carried + len(data):
+                data[flip_at - carried] ^= 0x10
+                self.flip_at = None
+            carried += len(data)
+            if cut_after is not None and carried > cut_after:
+                self.cuts += 1
+                break
+            writer.write(data)
+            await writer.drain()
+        requests.cancel()
+        writer.transport.abort()
+        back.transport.abort()
+
+
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+@asynccontextmanager
+async def network(url: str) -> AsyncIterator[tuple[str, Network]]:
+    """The address of a proxy before a server, and the proxy."""
+    proxy = Network(int(url.rpartition(":")[2]))
+    server = await asyncio.start_server(proxy.carry, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", proxy

@@ -1,0 +1,205 @@
+"""What a server does with deadlines, tokens, slow readers, and clients that say nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bridge.config.engine_token import Secret
+from bridge.engine import Request
+from bridge.engine.process.wire import (
+    ChunkMade,
+    Done,
+    Facts,
+    Failed,
+    Generate,
+    Received,
+    ServerMessage,
+    read_server_message,
+    to_bytes,
+)
+from bridge.errors import (
+    BadArgument,
+    BridgeError,
+    Cancelled,
+    LimitReached,
+    NotAuthorized,
+    QueueFull,
+    TooLate,
+)
+from bridge.serving import conversation
+from bridge.serving.application import ReplicaSettings
+from bridge.serving.limits import Limits
+from bridge.serving.replica import CLIENT_QUEUE_SIZE
+from bridge.serving.token_changes import add_token
+from tests.engine.recorder import PATIENCE_SECONDS
+from tests.serving.served import load_stand_in, remote_engine, served
+
+FOR_EVER = Request(prompt="for ever")
+
+
+class Client:
+    """One connection, which sends and receives what a test wants."""
+
+    def __init__(self, socket: Any) -> None:
+        self.socket = socket
+
+    async def send(self, message: Generate | Received | bytes) -> None:
+        await self.socket.send(message if isinstance(message, bytes) else to_bytes(message))
+
+    async def next(self) -> ServerMessage:
+        return read_server_message(await self.socket.recv(decode=False))
+
+    async def failure(self) -> BridgeError:
+        """The error that the request ends with."""
+        while not isinstance(message := await self.next(), Failed):
+            assert not isinstance(message, Done)
+        return message.error
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Client]:
+    """A connection that has received the facts."""
+    from websockets.asyncio.client import connect
+
+    address = url.replace("http", "ws")
+    async with connect(address, proxy=None, compression=None, max_size=None) as socket:
+        client = Client(socket)
+        assert isinstance(await client.next(), Facts)
+        yield client
+
+
+def run(test: Any) -> None:
+    """Run a test for a limited time, with a server of the stand-in."""
+    with served(load=load_stand_in) as url:
+        asyncio.run(asyncio.wait_for(test(url), PATIENCE_SECONDS))
+
+
+def test_a_request_that_would_be_too_late_is_refused_with_the_time_that_it_would_take() -> None:
+    async def test(url: str) -> None:
+        async with connected(url) as running, connected(url) as late, connected(url) as in_time:
+            await running.send(Generate(Request(prompt="for ever", seconds=600.0), "a"))
+            while not isinstance(await running.next(), ChunkMade):
+                continue
+            await late.send(Generate(Request(seconds=600.0), "b", deadline_seconds=1e-6))
+            error = await late.failure()
+            assert type(error) is TooLate
+            assert "ask for less, or for later" in str(error)
+            await in_time.send(Generate(Request(), "c", deadline_seconds=60.0))
+            await running.socket.close()
+            while not isinstance(await in_time.next(), Done):
+                continue
+
+    run(test)
+
+
+def test_one_client_cannot_fill_the_queue() -> None:
+    async def test(url: str) -> None:
+        async with connected(url) as running:
+            await running.send(Generate(FOR_EVER, "a"))
+            while not isinstance(await running.next(), ChunkMade):
+                continue
+            waiting = [connected(url) for _ in range(CLIENT_QUEUE_SIZE)]
+            for each in waiting:
+                client = await each.__aenter__()
+                await client.send(Generate(Request(), "b"))
+                await client.next()
+            async with connected(url) as one_more, connected(url) as other:
+                await one_more.send(Generate(Request(), "b"))
+                assert type(await one_more.failure()) is QueueFull
+                await other.send(Generate(Request(), "c"))
+                await running.socket.close()
+                while not isinstance(await other.next(), Done):
+                    continue
+            for each in waiting:
+                await each.__aexit__(None, None, None)
+
+    run(test)
+
+
+@pytest.mark.parametrize("frame", [b"", b"x" * 1000, to_bytes(Received(1))])
+def test_what_is_no_request_gets_an_error_and_the_connection_ends(frame: bytes) -> None:
+    async def test(url: str) -> None:
+        async with connected(url) as client:
+            await client.send(frame)
+            assert isinstance(await client.failure(), BadArgument)
+            await client.socket.wait_closed()
+
+    run(test)
+
+
+def test_a_second_request_on_a_connection_ends_it() -> None:
+    async def test(url: str) -> None:
+        async with connected(url) as client:
+            await client.send(Generate(FOR_EVER, "a"))
+            await client.next()
+            await client.send(Generate(FOR_EVER, "a"))
+            assert "open another" in str(await client.failure())
+        async with connected(url) as client:
+            await client.send(Generate(Request(), "a"))
+            while not isinstance(await client.next(), Done):
+                continue
+
+    run(test)
+
+
+def test_a_connection_that_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(url: str) -> None:
+        async with connected(url) as client:
+            await client.socket.wait_closed()
+            assert client.socket.close_code == conversation.POLICY_VIOLATION
+
+    monkeypatch.setattr(conversation, "FIRST_MESSAGE_SECONDS", 0.05)
+    run(test)
+
+
+def test_a_client_that_takes_no_audio_is_sent_no_more_and_then_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test(url: str) -> None:
+        async with connected(url) as client:
+            await client.send(Generate(Request(seconds=60.0, variations=2), "a"))
+            sent = 0
+            while not isinstance(message := await client.next(), Failed):
+                if isinstance(message, ChunkMade):
+                    assert message.audio is not None
+                    sent += message.audio.nbytes
+            assert "no audio was received" in str(message.error)
+            whole = 60 * 32000 * 2 * 2 * np.dtype(np.float32).itemsize
+            assert conversation.SENT_AHEAD_BYTES < sent < whole / 2
+
+    monkeypatch.setattr(conversation, "STALLED_SECONDS", 0.2)
+    run(test)
+
+
+def test_tokens_are_asked_for_limited_and_revoked(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    token, _ = add_token(file, "anna", Limits(requests=1, seconds_a_minute=100.0))
+
+    async def test(url: str) -> None:
+        for wrong in (None, Secret("mbt_" + "0" * 43)):
+            async with remote_engine(url, token=wrong) as (engine, recorder):
+                await recorder.until(lambda: engine.state == "failed")
+                assert isinstance(engine.failure, NotAuthorized)
+        async with remote_engine(url, token=Secret(token)) as (engine, recorder):
+            await recorder.until(lambda: engine.state == "ready")
+            before = len(recorder.shares)
+            running = engine.submit(FOR_EVER, recorder.share)
+            await recorder.until(lambda: len(recorder.shares) > before)
+            with pytest.raises(LimitReached, match="1 requests at work"):
+                await engine.submit(Request()).result()
+            running.cancel()
+            with pytest.raises(Cancelled):
+                await running.result()
+            with pytest.raises(LimitReached, match="100 a minute"):
+                await engine.submit(Request(seconds=200.0)).result()
+
+    settings = ReplicaSettings("stand-in", tokens=file)
+    with served(settings, load=load_stand_in) as url:
+        asyncio.run(asyncio.wait_for(test(url), PATIENCE_SECONDS))
