@@ -7,10 +7,14 @@ static cache in place.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
+from bridge.engine.int8 import BITS, BLOCK, INT8_SUMS, quantized
 
 Tensor = torch.Tensor
 
@@ -24,14 +28,35 @@ HEAD_MULTIPLE = 8
 """`GroupQueryAttention` takes heads whose size is a multiple of this."""
 
 
-def serialized_step(causal_lm: Any) -> bytes:
-    """The layers and heads of a step as a serialized ONNX model.
+@dataclass(frozen=True, eq=False)
+class StepModel:
+    """A step as an ONNX model.
+
+    Attributes:
+        serialized: the graph, without the matrices: a message of protobuf has 2 GB at most.
+        matrices: by name, for `SessionOptions.add_external_initializers`.
+    """
+
+    serialized: bytes
+    matrices: dict[str, NDArray[Any]]
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the matrices, which a step reads."""
+        return sum(matrix.nbytes for matrix in self.matrices.values())
+
+
+def step_model(causal_lm: Any, *, int8: bool) -> StepModel:
+    """The layers and heads of a step.
 
     Inputs: `states` `[rows, H]`, `slot` int64 `[1]`, and of each layer `keys_…` and `values_…`
     `[rows, heads, capacity, D]`, whose outputs `…_after` are bound to the same memory. Output:
     `logits` `[rows, K * V]`.
+
+    Args:
+        int8: round the matrices to 8 bits.
     """
-    graph = _Graph()
+    graph = _Graph(int8=int8)
     config, decoder = causal_lm.config, causal_lm.model.decoder
     hidden, heads = int(config.hidden_size), int(config.num_attention_heads)
     # The operator asks for the last position of each row, and for the number of positions.
@@ -71,15 +96,17 @@ def serialized_step(causal_lm: Any) -> bytes:
 class _Graph:
     """Nodes and constants, in the order in which they are added."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, int8: bool) -> None:
         import onnx
 
         self._onnx = onnx
+        self._int8 = int8
         self.FLOAT: int = onnx.TensorProto.FLOAT
         self.INT32: int = onnx.TensorProto.INT32
         self.INT64: int = onnx.TensorProto.INT64
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
+        self._matrices: dict[str, NDArray[Any]] = {}
         self._names = 0
 
     def add(
@@ -90,10 +117,25 @@ class _Graph:
         self._node(operator, inputs, [output], domain, more)
         return output
 
-    def constant(self, values: np.ndarray[Any, Any]) -> str:
+    def constant(self, values: NDArray[Any]) -> str:
         """Add a constant."""
         name = self._name()
         self._constants.append(self._onnx.numpy_helper.from_array(values, name))
+        return name
+
+    def matrix(self, values: Tensor) -> str:
+        """Add a constant whose values stay outside the model."""
+        name = self._name()
+        self._matrices[name] = array = _array(values)
+        tensor = self._onnx.TensorProto(
+            name=name,
+            data_type=self._onnx.helper.np_dtype_to_tensor_dtype(array.dtype),
+            dims=array.shape,
+            data_location=self._onnx.TensorProto.EXTERNAL,
+        )
+        # The operator's form asks for a place; the session gets the values by name.
+        tensor.external_data.add(key="location", value="memory")
+        self._constants.append(tensor)
         return name
 
     def ints(self, *values: int) -> str:
@@ -116,8 +158,25 @@ class _Graph:
         output: str | None = None,
     ) -> str:
         """Multiply `[rows, in]` by weights `[out, in]` side by side; add that onto `onto`."""
-        weight = self.constant(np.concatenate([_array(each) for each in weights]))
-        return self.add("Gemm", states, weight, *([onto] if onto else []), output=output, transB=1)
+        weight = weights[0] if len(weights) == 1 else torch.cat([each.detach() for each in weights])
+        if not self._int8:
+            onto_it = [onto] if onto else []
+            return self.add("Gemm", states, self.matrix(weight), *onto_it, output=output, transB=1)
+        numbers, scales = quantized(weight)
+        made = self.add(
+            "MatMulNBits",
+            states,
+            self.matrix(numbers),
+            self.matrix(scales),
+            output=None if onto else output,
+            domain=MICROSOFT,
+            N=weight.shape[0],
+            K=weight.shape[1],
+            bits=BITS,
+            block_size=BLOCK,
+            accuracy_level=INT8_SUMS,
+        )
+        return self.add("Add", made, onto, output=output) if onto else made
 
     def attend(self, fused: str, layer: int, last: str, total: str, heads: int) -> str:
         """Write key and value into the cache, and attend to all positions up to that."""
@@ -139,8 +198,8 @@ class _Graph:
         layers: int,
         cache: list[int | str],
         logits: list[int | str],
-    ) -> bytes:
-        """The graph as a serialized model."""
+    ) -> StepModel:
+        """The graph as a model."""
         helper = self._onnx.helper
         kept = [f"{name}_{layer}" for layer in range(layers) for name in ("keys", "values")]
         given = {**inputs, **dict.fromkeys(kept, (self.FLOAT, cache))}
@@ -157,8 +216,7 @@ class _Graph:
             opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)],
             ir_version=IR_VERSION,
         )
-        serialized: bytes = model.SerializeToString()
-        return serialized
+        return StepModel(model.SerializeToString(), self._matrices)
 
     def _node(
         self,
@@ -177,5 +235,6 @@ class _Graph:
         return str(self._names)
 
 
-def _array(tensor: Tensor) -> np.ndarray[Any, Any]:
-    return tensor.detach().numpy()
+def _array(tensor: Tensor) -> NDArray[Any]:
+    array: NDArray[Any] = tensor.detach().numpy()
+    return array

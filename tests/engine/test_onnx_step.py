@@ -15,7 +15,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from bridge.engine import Chunk, Engine, Request, load, onnx_step
+from bridge.engine import Chunk, Engine, Request, load, onnx_step, precision
 from bridge.engine.onnx_step import TRIAL_STEPS, OnnxDecoder, Pace
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.sampler import Sampler
@@ -23,7 +23,7 @@ from bridge.errors import Cancelled
 from tests.checkpoints import write_checkpoint
 
 pytestmark = pytest.mark.skipif(
-    not onnx_step.installed() and "MELODY_BRIDGE_REQUIRE_ALL" not in os.environ,
+    not precision.installed() and "MELODY_BRIDGE_REQUIRE_ALL" not in os.environ,
     reason="needs the extra fast",
 )
 THREADS = 2
@@ -188,7 +188,7 @@ def test_no_thread_of_a_dropped_engine_is_left(tmp_path: Path) -> None:
 def test_without_the_extra_the_steps_are_torchs_and_nothing_is_remarked(
     mono_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(onnx_step, "PACKAGES", ("no_such_package",))
+    monkeypatch.setattr(precision, "PACKAGES", ("no_such_package",))
     engine = load(mono_folder, device="cpu")
     assert not isinstance(engine.pipeline.decoder, OnnxDecoder)
     assert engine.remarks == ()
