@@ -1,9 +1,9 @@
 """The decoder's step on a CPU as one graph of ONNX Runtime: the same tokens, in less time.
 
 The graph has the products with their weights packed for the processor, and attention reads and
-writes the batch's own cache in place (`GroupQueryAttention`). Prefix, sampling and codec stay with
-torch. It needs the extra `fast`; without it the step is torch's. With weights of 8 bits it takes
-less time still, and the tokens are not the same.
+writes the batch's own cache in place (`GroupQueryAttention`). Prefix and codec stay with torch. It
+needs the extra `fast`; without it the step is torch's. With weights of 8 bits it takes less time
+still, and the tokens are not the same.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from bridge.engine.decoder import Decoder, Steps
-from bridge.engine.onnx_graph import ACTIVATIONS, HEAD_MULTIPLE, StepModel, step_model
+from bridge.engine.decoder import Decoder
+from bridge.engine.onnx_graph import ACTIVATIONS, CACHED, HEAD_MULTIPLE, StepModel, step_model
+from bridge.engine.sampler import Sampler
 
 Tensor = torch.Tensor
 
@@ -67,7 +69,7 @@ class OnnxDecoder(Decoder):
             )
         super().__init__(causal_lm, blocks=1)
         # The sessions read what they do not pack from the model's own memory.
-        self._model = step_model(causal_lm, int8=int8)
+        self._model = step_model(causal_lm, self._embeddings, int8=int8)
         # With one thread first: it is the one that no other program slows down much.
         self._sessions = [_session(self._model, number) for number in sorted(counts)]
         self._check(LARGEST_INT8_DIFFERENCE if int8 else LARGEST_DIFFERENCE)
@@ -77,9 +79,11 @@ class OnnxDecoder(Decoder):
         """Bytes of weights that a step reads."""
         return self._model.weight_bytes
 
-    def steps(self, cache: Tensor, positions: Tensor, size: int) -> OnnxSteps:
-        """The steps of a batch of `size` sequences over that cache."""
-        return OnnxSteps(self, self._sessions, cache, positions, size)
+    def drawing_steps(
+        self, cache: Tensor, positions: Tensor, noise: Tensor, sampler: Sampler
+    ) -> OnnxSteps:
+        """The steps of a batch over that cache."""
+        return OnnxSteps(self, self._sessions, cache, positions, noise, sampler)
 
     def _check(self, largest: float) -> None:
         """Compare a few steps with torch's, and with those of one sequence alone.
@@ -92,14 +96,19 @@ class OnnxDecoder(Decoder):
 
         def logits(session: Any | None, first: int, size: int) -> Tensor:
             cache = self.cache(size, rows, CHECKED_POSITIONS).zero_()
-            steps: Steps = super(OnnxDecoder, self).steps(cache, positions, size)
-            if session is not None:
-                steps = OnnxSteps(self, [session], cache, positions, size)
+            noise = torch.zeros((1, size, self.num_codebooks, self.codebook_size))
+            sampler = Sampler(size, self.codebook_size, self.device)
+            steps = OnnxSteps(self, [session], cache, positions, noise, sampler)
             made = []
             for position in range(CHECKED_POSITIONS):
                 numbers = torch.arange(first, first + size)[:, None] + 3 * position
                 tokens = (numbers + torch.arange(self.num_codebooks)) % self.codebook_size
-                made.append(steps(tokens, torch.tensor([position]), position + 1, None).clone())
+                if session is None:
+                    slot = torch.tensor([position])
+                    made.append(self.step(tokens, cache, positions, slot, position + 1, None))
+                else:
+                    steps(tokens.numpy(), position, 0)
+                    made.append(steps.logits.clone())
             return torch.cat(made, dim=3)  # [B, rows, K, positions * V]
 
         together = logits(self._sessions[0], 0, size)
@@ -115,7 +124,11 @@ class OnnxDecoder(Decoder):
 
 
 class OnnxSteps:
-    """The graph, bound to the tensors of one batch."""
+    """The graph, bound to the tensors of one batch.
+
+    Attributes:
+        logits: of the last step, float32 `[B, rows, K, V]`.
+    """
 
     def __init__(
         self,
@@ -123,35 +136,67 @@ class OnnxSteps:
         sessions: Sequence[Any],
         cache: Tensor,
         positions: Tensor,
-        size: int,
+        noise: Tensor,
+        sampler: Sampler,
     ) -> None:
-        units, rows = cache.shape[2], cache.shape[4]
-        each = units * rows // size
-        self._embed, self._positions = decoder.embed, positions
-        self._states = torch.zeros((size, each, decoder.hidden_size))
-        self._slot = torch.zeros(1, dtype=torch.int64)
-        self._logits = torch.zeros((size, each, decoder.num_codebooks, decoder.codebook_size))
-        inputs = {"states": self._states.flatten(0, 1), "slot": self._slot}
-        outputs = {"logits": self._logits.view(size * each, -1)}
+        size, codebooks, codebook_size = noise.shape[1:]
+        rows = cache.shape[2] * cache.shape[4]
+        form = (size, rows // size, codebooks, codebook_size)
+        self.logits = torch.zeros(form)
+        self._sampler, self._noise = sampler, noise
+        self._settings = {
+            "weights": torch.ones((*form[:2], 1, 1)),
+            "top_k": torch.ones(1, dtype=torch.int64),
+            "top_p": torch.ones((size, 1, 1)),
+            "sampled": torch.ones((size, 1, 1)),
+        }
+        self._draws = False
+        tokens = torch.zeros((*form[:2], codebooks), dtype=torch.int64)
+        slot, row = torch.zeros(1, dtype=torch.int64), torch.zeros((), dtype=torch.int64)
+        drawn = torch.zeros((size, codebooks), dtype=torch.int64)
+        # Each call of torch's costs more than one of numpy's, the more as the weights of a step
+        # have taken its code out of the processor's cache.
+        self._tokens, self._slot, self._row = tokens.numpy(), slot.numpy(), row.numpy()
+        self._drawn = drawn.numpy()
+        inputs = {
+            "tokens": tokens.view(rows, -1),
+            "slot": slot,
+            "positions": positions,
+            "form": torch.tensor(form),
+            "noise": noise,
+            "noise_row": row,
+            **self._settings,
+        }
+        outputs = {"logits": self.logits.view(rows, -1), "drawn": drawn}
         for layer, kept in enumerate(cache):
-            for name, part in zip(("keys", "values"), kept, strict=True):
-                part = part.view(units * rows, decoder.heads, *part.shape[-2:])
+            for name, part in zip(CACHED, kept, strict=True):
+                part = part.view(rows, decoder.heads, *part.shape[-2:])
                 inputs[f"{name}_{layer}"] = outputs[f"{name}_{layer}_after"] = part
         # The bindings have only the addresses of the tensors.
         self._held = (inputs, outputs)
-        self._runs = [_bound(session, inputs, outputs) for session in sessions]
+        self._runs = [_bound(session, inputs, outputs) for session in sessions if session]
         self._pace = Pace(len(sessions))
 
-    def __call__(self, tokens: Tensor, slot: Tensor, span: int, mask: Tensor | None) -> Tensor:
-        """As `Decoder.step`; the logits are valid until the next step."""
-        del span, mask  # The graph reads the cache up to the slot.
-        states = self._embed(tokens) + self._positions.index_select(0, slot)  # [B, H]
-        self._states.copy_(states[:, None])
-        self._slot.copy_(slot)
+    def begin(self) -> None:
+        """See `DrawingSteps`."""
+        settings = self._sampler.with_one_top_k(self.logits.shape[1])
+        self._draws = settings is not None
+        if settings is not None:
+            for name, tensor in self._settings.items():
+                tensor.copy_(getattr(settings, name))
+
+    def __call__(self, tokens: NDArray[np.int64], slot: int, row: int) -> NDArray[np.int64]:
+        """See `DrawingSteps`."""
+        self._tokens[:] = tokens[:, None]  # All rows of a sequence get the same.
+        self._slot[0], self._row[()] = slot, row
         start = time.perf_counter()
         self._runs[self._pace.way]()
         self._pace.took(time.perf_counter() - start)
-        return self._logits
+        if self._draws:
+            return self._drawn
+        drawn = self._sampler.draw(self.logits, self._noise[row], any_settings=False)
+        host: NDArray[np.int64] = drawn.numpy()
+        return host
 
 
 class Pace:

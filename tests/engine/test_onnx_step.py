@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from bridge.engine import Chunk, Engine, Request, load, onnx_step, precision
-from bridge.engine.onnx_step import TRIAL_STEPS, OnnxDecoder, Pace
+from bridge.engine.onnx_step import TRIAL_STEPS, OnnxDecoder, OnnxSteps, Pace
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.sampler import Sampler
 from bridge.errors import Cancelled
@@ -79,14 +79,21 @@ def assert_same_tokens(pair: tuple[Engine, Engine], request: Request) -> None:
     steps: list[list[tuple[torch.Tensor, torch.Tensor]]] = []
     made = []
     with pytest.MonkeyPatch.context() as patched:
-        draw = Sampler.draw
+        run, draw = OnnxSteps.__call__, Sampler.draw
 
-        def recorded(sampler: Sampler, logits: torch.Tensor, *more: Any, **flags: Any) -> Any:
-            drawn = draw(sampler, logits, *more, **flags)
-            steps[-1].append((logits.clone(), drawn))
+        def of_graph(graph: OnnxSteps, *arguments: Any) -> NDArray[np.int64]:
+            drawn = run(graph, *arguments)
+            steps[0].append((graph.logits.clone(), torch.from_numpy(drawn.copy())))
             return drawn
 
-        patched.setattr(Sampler, "draw", recorded)
+        def of_torch(sampler: Sampler, logits: torch.Tensor, *more: Any, **flags: Any) -> Any:
+            drawn = draw(sampler, logits, *more, **flags)
+            if len(steps) == 2:
+                steps[1].append((logits.clone(), drawn))
+            return drawn
+
+        patched.setattr(OnnxSteps, "__call__", of_graph)
+        patched.setattr(Sampler, "draw", of_torch)
         for engine in pair:
             steps.append([])
             made.append(codes(engine, request))

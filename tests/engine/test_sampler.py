@@ -90,21 +90,6 @@ def test_a_top_k_beyond_the_codebook_keeps_all_of_it() -> None:
     assert torch.equal(drawn[0], drawn[1]) and torch.equal(drawn[0], drawn[2])
 
 
-@pytest.mark.parametrize("top_ks", [(1, 1), (3, 3), (29, 29), (0, 0), (2, 0)])
-def test_a_draw_that_top_k_would_keep_is_the_one_that_it_keeps(top_ks: tuple[int, int]) -> None:
-    """`any_settings` filters first, always."""
-    draws = sampler(*(Sampling(True, 1.0, 1.0, top_k, 1.0) for top_k in top_ks), size=30)
-    generator = torch.Generator().manual_seed(5)
-    noise = gumbel_noise(noise_keys([1, 2], CPU), 0, 200, 4, 30)
-    for step in range(200):
-        logits = torch.randn(2, 1, 4, 30, generator=generator) * 3
-        fast, filtered = (
-            draws.draw(logits, noise[step], any_settings=any_settings)
-            for any_settings in (False, True)
-        )
-        assert torch.equal(fast, filtered)
-
-
 def test_noise_depends_only_on_seed_step_codebook_and_token() -> None:
     keys = noise_keys([7, 8, 2**63 - 1], CPU)
     noise = gumbel_noise(keys, 0, 10, 4, 64)  # [10, 3, 4, 64]
