@@ -95,7 +95,8 @@ def step_model(causal_lm: Any, embeddings: Tensor, *, int8: bool) -> StepModel:
     codebooks, size = int(config.num_codebooks), int(config.vocab_size)
     _add_draw(graph)
     kept = [f"{name}_{layer}" for layer in range(len(decoder.layers)) for name in CACHED]
-    cache = dict.fromkeys(kept, (graph.FLOAT, ["rows", heads, "capacity", hidden // heads]))
+    form: Form = (graph.FLOAT, ["rows", heads, "capacity", hidden // heads])
+    cache = dict.fromkeys(kept, form)
     return graph.model(
         inputs={
             "tokens": (graph.INT64, ["rows", codebooks]),
@@ -113,7 +114,7 @@ def step_model(causal_lm: Any, embeddings: Tensor, *, int8: bool) -> StepModel:
         outputs={
             "logits": (graph.FLOAT, ["rows", codebooks * size]),
             "drawn": (graph.INT64, ["B", codebooks]),
-            **{f"{name}_after": form for name, form in cache.items()},
+            **{f"{name}_after": form for name in kept},
         },
     )
 
