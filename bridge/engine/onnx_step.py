@@ -96,14 +96,15 @@ class OnnxDecoder(Decoder):
 
         def logits(session: Any | None, first: int, size: int) -> Tensor:
             cache = self.cache(size, rows, CHECKED_POSITIONS).zero_()
-            noise = torch.zeros((1, size, self.num_codebooks, self.codebook_size))
-            sampler = Sampler(size, self.codebook_size, self.device)
-            steps = OnnxSteps(self, [session], cache, positions, noise, sampler)
-            made = []
+            steps, made = None, []
+            if session is not None:
+                noise = torch.zeros((1, size, self.num_codebooks, self.codebook_size))
+                sampler = Sampler(size, self.codebook_size, self.device)
+                steps = OnnxSteps(self, [session], cache, positions, noise, sampler)
             for position in range(CHECKED_POSITIONS):
                 numbers = torch.arange(first, first + size)[:, None] + 3 * position
                 tokens = (numbers + torch.arange(self.num_codebooks)) % self.codebook_size
-                if session is None:
+                if steps is None:
                     slot = torch.tensor([position])
                     made.append(self.step(tokens, cache, positions, slot, position + 1, None))
                 else:
@@ -174,7 +175,7 @@ class OnnxSteps:
                 inputs[f"{name}_{layer}"] = outputs[f"{name}_{layer}_after"] = part
         # The bindings have only the addresses of the tensors.
         self._held = (inputs, outputs)
-        self._runs = [_bound(session, inputs, outputs) for session in sessions if session]
+        self._runs = [_bound(session, inputs, outputs) for session in sessions]
         self._pace = Pace(len(sessions))
 
     def begin(self) -> None:

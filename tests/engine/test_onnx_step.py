@@ -152,6 +152,18 @@ def test_a_variation_is_bit_for_bit_the_same_when_made_alone(
         assert np.array_equal(alone.samples, waveform.samples)
 
 
+def test_requests_whose_top_k_differ_are_the_same_together_as_alone(
+    pair: tuple[Engine, Engine],
+) -> None:
+    requests = [
+        Request("warm drums", None, 1.0, seed=1, top_k=5),
+        Request("warm drums", None, 1.0, seed=2, top_k=40, top_p=0.7, temperature=0.8),
+    ]
+    together = pair[0].generate(requests)
+    for request, (made,) in zip(requests, together, strict=True):
+        assert np.array_equal(made.samples, pair[0].generate(request)[0].samples)
+
+
 def test_a_batch_that_is_used_again_keeps_nothing_of_the_last_request(
     pair: tuple[Engine, Engine], melody: NDArray[np.float32]
 ) -> None:
