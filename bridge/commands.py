@@ -38,6 +38,8 @@ MelodyFrom = Literal["raw", "notes", "auto"]
 """What of a recording leads: its own chroma, or the notes that were meant."""
 Stems = Literal["auto", "on", "off"]
 """Whether a melody is followed without its drums and bass; `auto`: where it is a mix."""
+Precision = Literal["exact", "int8"]
+"""How the decoder's steps are computed: as transformers does, or with weights of 8 bits."""
 HotkeyAction = Literal["capture", "last", "play", "next", "keep", "panic"]
 HOTKEY_ACTIONS: tuple[HotkeyAction, ...] = get_args(HotkeyAction)
 """The actions that a hotkey may have."""

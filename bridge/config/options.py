@@ -21,6 +21,7 @@ from bridge.commands import (
     HotkeyAction,
     MelodyFrom,
     MelodySource,
+    Precision,
     Stems,
 )
 from bridge.config.chords import Chord, read_chord
@@ -308,6 +309,16 @@ class Options:
         metavar="MODEL",
         default_text="the model's",
         example='"~/Models/my-decoder"',
+        group="model",
+        in_sidecar=True,
+    )
+    precision: Precision = _option(
+        one_of(*get_args(Precision)),
+        "exact",
+        "how a CPU computes the decoder's steps: exact: transformers' codes; int8: weights of 8 "
+        "bits, faster, and not the same codes; needs the extra fast",
+        places=("render", "run", "file"),
+        metavar="HOW",
         group="model",
         in_sidecar=True,
     )
@@ -754,6 +765,7 @@ class RunOptions:
     )
     model: str = _shared("model")
     decoder: str | None = _shared("decoder")
+    precision: Precision = _shared("precision")
     engine: str = _shared("engine")
     engine_fallback: Literal["none", "local"] = _option(
         one_of("none", "local"),

@@ -265,6 +265,7 @@ class Renders:
             "meter": request.meter,
             "model": self._options.model,
             "decoder": self._options.decoder,
+            "precision": self._options.precision,
             "device": self._options.device,
             "out": self._folder,
             "continue_from": continued,

@@ -2,7 +2,7 @@
 
 The tensors are made once and never move. A step takes no value from the host: its position, the
 given tokens and the sampling settings are all on the device. So a step can be captured, and nothing
-is read back before the tokens are asked for.
+is read back before the tokens are asked for. On a CPU a step may be the decoder's alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bridge.engine.decoder import Decoder
+from bridge.engine.decoder import Decoder, DrawingSteps
 from bridge.engine.graph import GraphCapture, Step
 from bridge.engine.sampler import Sampler, Sampling, gumbel_noise, noise_keys
 
@@ -82,7 +82,6 @@ class Batch:
             # Masked positions are read as well, and a NaN there would reach the result.
             self._cache.zero_()
         self.positions = decoder.positions(capacity)
-        self._decode = decoder.steps(self._cache, self.positions, size)
         self._cache_positions = torch.arange(capacity, device=device)
         self._tokens = torch.zeros(
             (size, decoder.num_codebooks, columns), dtype=torch.int64, device=device
@@ -91,6 +90,11 @@ class Batch:
             (NOISE_STEPS, size, decoder.num_codebooks, decoder.codebook_size), device=device
         )
         self._sampler = Sampler(size, decoder.codebook_size, device)
+        self._drawing_steps = None
+        if capture is None:
+            self._drawing_steps = decoder.drawing_steps(
+                self._cache, self.positions, self._noise, self._sampler
+            )
         # The step's position in the cache, its column of tokens, and its row of noise.
         self._at = torch.zeros(3, dtype=torch.int64, device=device)
         self._keys = torch.zeros(size, dtype=torch.int64, device=device)
@@ -133,6 +137,8 @@ class Batch:
         self._tokens[:, :, : given.shape[2]] = torch.from_numpy(given)
         self._keys.copy_(noise_keys([plan.seed for plan in plans], self._keys.device))
         self._sampler.set([plan.sampling for plan in plans])
+        if self._drawing_steps is not None:
+            self._drawing_steps.begin()
         self._at.copy_(torch.tensor([prefix + column, column, 0]))
         self._prefix, self._column = prefix, column
         self._first_step = first_step - column
@@ -144,7 +150,9 @@ class Batch:
             self._make_noise()
         span = self._prefix + self._column + 1
         self._column += 1
-        if self._capture is None:
+        if self._drawing_steps is not None:
+            self._host_step(self._drawing_steps)
+        elif self._capture is None:
             self._step(span, captured=False)
         else:
             self._graphs[whole_blocks(span)]()
@@ -166,6 +174,15 @@ class Batch:
         self._at[2:].zero_()
         self._noise_end = self._column + NOISE_STEPS
 
+    def _host_step(self, steps: DrawingSteps) -> None:
+        """One step on the CPU, which ends before `_column`."""
+        tokens, column = self._tokens.numpy(), self._column - 1
+        drawn = steps(
+            tokens[:, :, column], self._prefix + column, column + NOISE_STEPS - self._noise_end
+        )
+        following = tokens[:, :, column + 1]
+        np.copyto(following, drawn, where=following == DRAWN)
+
     def _step(self, span: int, *, captured: bool) -> None:
         """One step, entirely on the device."""
         slot, column, noise_row = torch.split(self._at, 1)
@@ -173,7 +190,8 @@ class Batch:
         mask = None
         if captured:
             mask = (self._cache_positions[:span] <= slot)[None, None, None]
-        logits = self._decode(self._tokens.index_select(2, column)[:, :, 0], slot, span, mask)
+        tokens = self._tokens.index_select(2, column)[:, :, 0]
+        logits = self._decoder.step(tokens, self._cache, self.positions, slot, span, mask)
         drawn = self._sampler.draw(
             logits,
             self._noise.index_select(0, noise_row)[0],

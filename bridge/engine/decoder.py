@@ -10,18 +10,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
-Tensor = torch.Tensor
-Steps = Callable[[Tensor, Tensor, int, "Tensor | None"], Tensor]
-"""`Decoder.step` over the cache of one batch: tokens, slot, span and mask to logits."""
+from bridge.engine.sampler import Sampler
 
+Tensor = torch.Tensor
 CPU_BLOCKS = 4
 """Blocks of a float32 matrix on the CPU. MKL gives a product of few rows to a single core, but
 shares the blocks of a batched product among cores (README)."""
+
+
+class DrawingSteps(Protocol):
+    """Steps of a batch on the CPU, from tokens to tokens."""
+
+    def begin(self) -> None:
+        """Draw with the sampler's settings from now on."""
+
+    def __call__(self, tokens: NDArray[np.int64], slot: int, row: int) -> NDArray[np.int64]:
+        """Add one position to the cache, and draw the tokens after it.
+
+        Args:
+            tokens: int64 `[B, K]`.
+            slot: the new position.
+            row: of the noise.
+
+        Returns:
+            int64 `[B, K]`, valid until the next step.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,14 +215,18 @@ class Decoder:
             inner = layer.activation(column_parallel(layer.feed_norm(hidden), layer.feed_in))
             hidden = row_parallel(hidden, inner, layer.feed_out)
 
-    def steps(self, cache: Tensor, positions: Tensor, size: int) -> Steps:
-        """The way to run the steps of a batch of `size` sequences over that cache."""
-        del size
+    def drawing_steps(
+        self, cache: Tensor, positions: Tensor, noise: Tensor, sampler: Sampler
+    ) -> DrawingSteps | None:
+        """Steps over a batch's cache that draw as well; None: this decoder has only `step`.
 
-        def step(tokens: Tensor, slot: Tensor, span: int, mask: Tensor | None) -> Tensor:
-            return self.step(tokens, cache, positions, slot, span, mask)
-
-        return step
+        Args:
+            cache, positions: of the batch.
+            noise: float32 `[steps, B, K, V]`, of which each step takes a row.
+            sampler: of the batch; the steps draw as it does.
+        """
+        del cache, positions, noise, sampler
+        return None
 
     def step(
         self,

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from bridge.audio import Waveform
 from bridge.chroma import LONGEST_SECONDS, WINDOW_SECONDS
+from bridge.commands import Precision
 from bridge.engine.checkpoint import Location, check_transformers, find
 from bridge.engine.output import waveforms
+from bridge.engine.precision import check_place, check_precision
 from bridge.engine.request import Request
 from bridge.engine.stream import Chunk, Stream
 from bridge.errors import BadArgument, Cancelled, OutOfMemory, Unsupported
@@ -56,6 +58,7 @@ def load(
     dtype: str | torch.dtype | None = None,
     decoder: str | os.PathLike[str] | None = None,
     engine: Literal["stream", "reference"] = "stream",
+    precision: Precision = "exact",
 ) -> Engine:
     """Load a MusicGen Melody checkpoint.
 
@@ -68,14 +71,18 @@ def load(
         decoder: replaces the model's decoder; named like `model`. Either a decoder alone
             (`MusicgenMelodyForCausalLM`), or a whole checkpoint, of which the decoder is taken.
         engine: `stream`, or `reference`: transformers' `generate`, slower, and in a single chunk.
+        precision: `exact`: transformers' codes; `int8`: the decoder's steps with weights of 8 bits,
+            faster, with other codes. Needs a CPU, float32 and the extra `fast`.
 
     Raises:
-        BadArgument: the device, number type, revision or engine does not exist.
+        BadArgument: the device, number type, revision, engine or precision does not exist.
+        Unsupported: this model, device or installation has no such precision.
         CheckpointUnusable: the checkpoint is missing, not MusicGen Melody, pickled, or broken.
         OutOfMemory: the checkpoint does not fit the device.
     """
     if engine not in ENGINES:
         raise BadArgument(f"engine {engine!r}: give {' or '.join(ENGINES)}")
+    check_precision(precision, engine)
     check_transformers()
     location = find(model, revision)
     decoder_location = None if decoder is None else find(decoder)
@@ -85,27 +92,38 @@ def load(
 
     torch_device = resolve_device(device)
     torch_dtype = resolve_dtype(dtype, torch_device)
+    check_place(precision, torch_device.type, str(torch_dtype))
     checkpoint = read_checkpoint(location, decoder_location, torch_device, torch_dtype)
-    return Engine(location, checkpoint, reference=engine == "reference")
+    return Engine(location, checkpoint, reference=engine == "reference", precision=precision)
 
 
 class Engine:
     """A loaded model. Requests from several threads take turns, chunk by chunk."""
 
     def __init__(
-        self, location: Location, checkpoint: Checkpoint, *, reference: bool = False
+        self,
+        location: Location,
+        checkpoint: Checkpoint,
+        *,
+        reference: bool = False,
+        precision: Precision = "exact",
     ) -> None:
         """`load` makes it.
 
         Args:
             reference: generate with transformers.
+            precision: as for `load`.
+
+        Raises:
+            Unsupported: the checkpoint cannot run with this precision.
         """
         from bridge.engine.pipeline import Pipeline
 
         self._location = location
         self._checkpoint = checkpoint
         self._busy = threading.Lock()
-        self._pipeline = None if reference else Pipeline(checkpoint)
+        step: Literal["auto", "int8"] = "int8" if precision == "int8" else "auto"
+        self._pipeline = None if reference else Pipeline(checkpoint, step=step)
 
     def as_reference(self) -> Engine:
         """The same model in the same memory, generating with transformers. Use one at a time."""

@@ -19,9 +19,11 @@ from transformers import (
 )
 from transformers.models.musicgen_melody import MusicgenMelodyDecoderConfig
 
+from bridge.commands import Precision
 from bridge.engine.checkpoint import COMPOSITE, Location
 from bridge.engine.device import oom_as_error, resolve_device, resolve_dtype
 from bridge.engine.engine import Engine
+from bridge.engine.precision import check_place, check_precision
 from bridge.engine.weights import Checkpoint, Defaults, quiet
 from bridge.errors import BadArgument
 
@@ -38,29 +40,36 @@ WEIGHT_STD = 0.02
 
 
 def random_engine(
-    size: str, *, device: str | None = None, dtype: str | torch.dtype | None = None
+    size: str,
+    *,
+    device: str | None = None,
+    dtype: str | torch.dtype | None = None,
+    precision: Precision = "exact",
 ) -> Engine:
     """An engine with random weights of a published size.
 
     Args:
         size: one of `SIZES`.
-        device, dtype: as for `bridge.engine.load`.
+        device, dtype, precision: as for `bridge.engine.load`.
 
     Raises:
-        BadArgument: no such size, device or number type.
+        BadArgument: no such size, device, number type or precision.
+        Unsupported: not this precision, here or with this device and number type.
         OutOfMemory: the model does not fit the device.
     """
     if size not in SIZES:
         raise BadArgument(f"size {size!r}: give {', '.join(SIZES)}")
+    check_precision(precision)
     torch_device = resolve_device(device)
+    torch_dtype = resolve_dtype(dtype, torch_device)
+    check_place(precision, torch_device.type, str(torch_dtype))
     with (
         quiet(),
         oom_as_error(f"size {size!r} does not fit {torch_device}; choose a smaller type or device"),
     ):
-        checkpoint = random_checkpoint(
-            full_config(**SIZES[size]), torch_device, resolve_dtype(dtype, torch_device)
-        )
-        return Engine(Location(f"random {size}", Path(), None, COMPOSITE), checkpoint)
+        checkpoint = random_checkpoint(full_config(**SIZES[size]), torch_device, torch_dtype)
+        location = Location(f"random {size}", Path(), None, COMPOSITE)
+        return Engine(location, checkpoint, precision=precision)
 
 
 def full_config(*, channels: int, layers: int = 48, **decoder: Any) -> Any:

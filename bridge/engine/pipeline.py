@@ -21,10 +21,12 @@ from bridge.engine.batch import Batch, whole_blocks
 from bridge.engine.codec import CodecDecoder
 from bridge.engine.decoder import Decoder
 from bridge.engine.graph import GraphCapture, capture_for
-from bridge.engine.onnx_step import GraphUnusable, OnnxDecoder, installed
+from bridge.engine.onnx_step import GraphUnusable, OnnxDecoder
+from bridge.engine.precision import installed
 from bridge.engine.prefix import Conditioner
 from bridge.engine.threads import idle_threads_sleep
 from bridge.engine.weights import Checkpoint
+from bridge.errors import Unsupported
 
 Audio = NDArray[np.float32]
 IDLE_BATCHES = 2
@@ -46,18 +48,21 @@ class Pipeline:
         checkpoint: Checkpoint,
         capture: GraphCapture | None = None,
         *,
-        step: Literal["auto", "torch"] = "auto",
+        step: Literal["auto", "torch", "int8"] = "auto",
     ) -> None:
         """Fuse and fold the weights.
 
         Args:
             capture: replaces the device's own way to capture steps.
-            step: `torch` never runs the steps in ONNX Runtime.
+            step: `torch` never runs the steps in ONNX Runtime, `int8` always, with weights of 8
+                bits.
+
+        Raises:
+            Unsupported: the checkpoint cannot run with weights of 8 bits, or not here.
         """
         self.checkpoint = checkpoint
         self.remarks: tuple[str, ...] = ()
-        graph = None if capture is not None or step == "torch" else self._onnx_decoder()
-        self.decoder = graph or Decoder(checkpoint.model.decoder)
+        self.decoder = self._decoder("torch" if capture is not None else step)
         self.conditioner = Conditioner(checkpoint, self.decoder)
         self.codec = CodecDecoder(checkpoint.model.audio_encoder, checkpoint.audio_channels)
         self._capture = capture or capture_for(self.decoder.device)
@@ -65,17 +70,24 @@ class Pipeline:
         # On a GPU both share its streams, and no thread may use it while a step is captured.
         self._codec_thread = ThreadPoolExecutor(1, "codec") if self._is_in_one_thread() else None
 
-    def _onnx_decoder(self) -> Decoder | None:
-        """The decoder whose steps run in ONNX Runtime; None where only torch's can."""
+    def _decoder(self, step: str) -> Decoder:
+        """The decoder, whose steps run in ONNX Runtime where they can."""
         model = self.checkpoint.model
+        if step == "int8":
+            try:
+                return OnnxDecoder(model.decoder, int8=True)
+            except GraphUnusable as unusable:
+                raise Unsupported(
+                    f"precision int8 cannot run this model: {unusable}; leave it out"
+                ) from unusable
         # Only for the common case is it worth a remark.
-        if model.device.type != "cpu" or model.decoder.dtype != torch.float32 or not installed():
-            return None
-        try:
-            return OnnxDecoder(model.decoder)
-        except GraphUnusable as unusable:
-            self.remarks = (f"the steps run in torch, not in ONNX Runtime: {unusable}",)
-            return None
+        on_cpu = model.device.type == "cpu" and model.decoder.dtype == torch.float32
+        if step == "auto" and on_cpu and installed():
+            try:
+                return OnnxDecoder(model.decoder)
+            except GraphUnusable as unusable:
+                self.remarks = (f"the steps run in torch, not in ONNX Runtime: {unusable}",)
+        return Decoder(model.decoder)
 
     @property
     def window_steps(self) -> int:

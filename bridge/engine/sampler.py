@@ -45,6 +45,24 @@ class Sampling:
     top_p: float
 
 
+@dataclass(frozen=True)
+class WithOneTopK:
+    """The settings of a draw from as many tokens in every sequence.
+
+    Attributes:
+        weights: float32 `[B, rows, 1, 1]`; the scores are the sum of the rows' logits, so weighted.
+        top_k: int64 `[1]`: draw from this many, 1 or more.
+        top_p: float32 `[B, 1, 1]`: draw from the likeliest that add up to this share of them; over
+            1: from all of them.
+        sampled: float32 `[B, 1, 1]`: 1 adds the noise, 0 takes the likeliest token.
+    """
+
+    weights: Tensor
+    top_k: Tensor
+    top_p: Tensor
+    sampled: Tensor
+
+
 class Sampler:
     """Draws tokens for B sequences. Settings are tensors: a captured graph sees new ones."""
 
@@ -75,8 +93,28 @@ class Sampler:
         self._top_k.copy_(torch.tensor(kept)[:, None, None])
         self._most = max(kept)
         self._needs_top_p = any(one.top_p < 1 for one in drawn)
-        # Then no sorting is needed; it takes longer than finding the last score that is kept.
-        self._same_top_k = len(set(kept)) == 1 and not self._needs_top_p
+        self._same_top_k = len(set(kept)) == 1
+
+    def with_one_top_k(self, rows: int) -> WithOneTopK | None:
+        """The settings where all sequences have the same top-k; None elsewhere.
+
+        Args:
+            rows: of a sequence, 1 or 2.
+        """
+        if not self._same_top_k:
+            return None
+        guidance, temperature, kept_mass, sampled = self._settings
+        weights = torch.ones_like(guidance)
+        if rows == 2:
+            weights = torch.cat([guidance, 1 - guidance], dim=1)
+        weights = (weights / temperature)[..., None]
+        return WithOneTopK(
+            weights=weights,
+            top_k=torch.tensor([self._most]),
+            # Rounding may sum the chances to more than 1.
+            top_p=kept_mass.masked_fill(kept_mass >= 1, torch.inf),
+            sampled=sampled,
+        )
 
     def draw(self, logits: Tensor, noise: Tensor, *, any_settings: bool) -> Tensor:
         """Draw one token of each codebook.
@@ -102,7 +140,8 @@ class Sampler:
 
     def _least(self, scores: Tensor, kept_mass: Tensor, *, any_settings: bool) -> Tensor:
         """The smallest score that the filters keep, `[B, K, 1]`."""
-        if not any_settings and self._same_top_k:
+        if not any_settings and self._same_top_k and not self._needs_top_p:
+            # Sorting takes longer than finding the last score that is kept.
             return scores.topk(self._most, dim=-1, sorted=False).values.amin(dim=-1, keepdim=True)
         most = self._codebook_size if any_settings else self._most
         ordered = scores.topk(most, dim=-1).values

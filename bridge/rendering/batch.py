@@ -243,7 +243,8 @@ def _failed(results: ResultFile, job: BatchJob, error: BridgeError) -> RowResult
 
 def _model(options: Options) -> tuple[Any, ...]:
     """The options that choose what is loaded."""
-    return options.engine, options.model, options.decoder or "", options.device
+    model, decoder = options.model, options.decoder or ""
+    return options.engine, model, decoder, options.device, options.precision
 
 
 def _order(row: _Row) -> tuple[Any, ...]:

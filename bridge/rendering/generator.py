@@ -35,4 +35,9 @@ def load_generator(
 
     let_idle_threads_sleep()
     progress(f"loading {options.model}")
-    return load(options.model, device=options.device, decoder=options.decoder)
+    return load(
+        options.model,
+        device=options.device,
+        decoder=options.decoder,
+        precision=options.precision,
+    )

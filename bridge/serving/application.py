@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.commands import Precision
 from bridge.engine import Engine
 from bridge.errors import BridgeError
 from bridge.process.tasks import keep_running
@@ -35,7 +36,7 @@ class ReplicaSettings:
     """What each replica runs.
 
     Attributes:
-        model, device, decoder: as for `bridge.engine.load`.
+        model, device, decoder, precision: as for `bridge.engine.load`.
         tokens: the file of the tokens that are accepted, on the replica's machine; None: everyone
             who reaches the server may use it.
     """
@@ -43,6 +44,7 @@ class ReplicaSettings:
     model: str
     device: str | None = None
     decoder: str | None = None
+    precision: Precision = "exact"
     tokens: Path | None = None
 
     def load(self) -> Engine:
@@ -51,7 +53,7 @@ class ReplicaSettings:
         from bridge.engine.threads import let_idle_threads_sleep
 
         let_idle_threads_sleep()
-        return load(self.model, device=self.device, decoder=self.decoder)
+        return load(self.model, device=self.device, decoder=self.decoder, precision=self.precision)
 
 
 class Application:

@@ -41,7 +41,7 @@ DRAIN_SECONDS = 120.0
 """How long a replica that is replaced may finish its requests."""
 LOAD_TRIES = 2
 
-_FIELDS = {"model", "device", "decoder", "tokens", "replicas", "gpus"}
+_FIELDS = {"model", "device", "decoder", "precision", "tokens", "replicas", "gpus"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,9 @@ class EngineDeployment:
             model=OPTIONS["model"].read(arguments.get("model", OPTIONS["model"].default)),
             device=OPTIONS["device"].read(arguments.get("device", OPTIONS["device"].default)),
             decoder=arguments.get("decoder"),
+            precision=OPTIONS["precision"].read(
+                arguments.get("precision", OPTIONS["precision"].default)
+            ),
             tokens=None if tokens is None else Path(tokens).expanduser(),
         )
         gpus = None if arguments.get("gpus") is None else GPUS("gpus", arguments["gpus"])

@@ -26,7 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.chroma import STEP_SECONDS, WINDOW_SECONDS, one_hot
-from bridge.config import read_value
+from bridge.config import OPTIONS, read_value
+from bridge.config.flags import add_flag
 from bridge.errors import BadArgument
 from bridge.process import signals
 from bridge.rendering import outputs
@@ -41,7 +42,7 @@ WARM_REQUESTS = 5
 """Requests after which the memory has settled; later growth is a leak."""
 STEPS_PER_MARK = 25
 RUNS, LOOP_RUNS = 5, 20
-NOT_WITH_DAEMON = ("size", "dtype", "seconds", "variations", "requests", "plot")
+NOT_WITH_DAEMON = ("size", "dtype", "precision", "seconds", "variations", "requests", "plot")
 """What says how one checkpoint is measured."""
 Mark = tuple[int, float]
 """Decoder steps done, and seconds since the request."""
@@ -98,6 +99,7 @@ class BenchOptions:
         size: random weights of a published size instead of a model.
         device: as in `config.Options`; None: auto.
         dtype: type of the weights; None: bfloat16 on CUDA, else float32.
+        precision: as in `config.Options`; None: exact.
         seconds: length of the piece, over 0, at most `WINDOW_SECONDS`.
         runs: runs of each engine, 1 or more.
         variations: variations made at once, up to the engine's largest batch.
@@ -113,6 +115,7 @@ class BenchOptions:
     size: str | None = None
     device: str | None = None
     dtype: str | None = None
+    precision: str | None = None
     seconds: float = 10.0
     runs: int = RUNS
     variations: int = 1
@@ -142,6 +145,8 @@ class BenchOptions:
             )
         if self.device is not None:
             read_value("device", self.device)
+        if self.precision is not None:
+            read_value("precision", self.precision)
         if self.plot is not None:
             outputs.check_plot(read_value("plot", self.plot))
 
@@ -160,6 +165,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "float32", "float16", "bfloat16"),
         help="of the weights (bfloat16 on CUDA, else float32)",
     )
+    add_flag(parser, "precision")
     parser.add_argument("--seconds", type=float, default=10.0, help="of the piece (%(default)g)")
     parser.add_argument(
         "--runs",
@@ -256,7 +262,8 @@ def main(options: BenchOptions, *, as_json: bool) -> int:
 
 def as_table(figures: dict[str, Any]) -> Table:
     """The figures as a table, for people and for Markdown files."""
-    title = f"{figures['model']} on {figures['device_name']}, {figures['dtype']}, guidance 3"
+    precision = f"{figures['dtype']}, {figures['precision']}"
+    title = f"{figures['model']} on {figures['device_name']}, {precision}, guidance 3"
     table = Table("figure", "engine", "transformers", "limit", title=title, box=box.MARKDOWN)
     engine, reference, limit = (figures[name] for name in ("engine", "reference", "limit"))
     first = engine["first_audio_ms"]
@@ -296,6 +303,7 @@ class _Bench:
 
     def __init__(self, options: BenchOptions, report: Report) -> None:
         self._options, self._report = options, report
+        self._precision = read_value("precision", options.precision or OPTIONS["precision"].default)
         self.ours = self.theirs = Timed((), ())
 
     def figures(self) -> dict[str, Any]:
@@ -339,6 +347,7 @@ class _Bench:
             "device": engine.device,
             "device_name": meter.device_name(engine.device),
             "dtype": sizes.dtype,
+            "precision": self._precision,
             "model": engine.model_name,
             "seconds": options.seconds,
             "variations": options.variations,
@@ -388,10 +397,15 @@ class _Bench:
             from bridge.engine.fullsize import random_engine
 
             self._report(f"drawing random weights of size {options.size}")
-            return random_engine(options.size, device=options.device, dtype=options.dtype)
+            return random_engine(
+                options.size,
+                device=options.device,
+                dtype=options.dtype,
+                precision=self._precision,
+            )
         model = options.model or "pocket"
         self._report(f"loading {model}")
-        return load(model, device=options.device, dtype=options.dtype)
+        return load(model, device=options.device, dtype=options.dtype, precision=self._precision)
 
     def _race(self, engine: Engine, reference: Engine, request: Request) -> None:
         """Run both engines in turn, and keep their times."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from bridge import __version__
-from bridge.commands import MidiPortsChanged
+from bridge.commands import MidiPortsChanged, Precision
 from bridge.config import NO_INPUT, NO_OUTPUT, RunOptions
 from bridge.config.engine_token import engine_token
 from bridge.config.flags import add_config_flag, add_flags, run_options
@@ -78,6 +78,8 @@ def examine(options: RunOptions) -> Iterator[Finding]:
     if options.decoder is not None:
         yield check_model(options.decoder, "decoder")
     yield _device(options.device)
+    if options.precision != "exact":
+        yield _precision(options.precision)
     yield _stems()
 
 
@@ -353,6 +355,16 @@ def _device(device: str) -> Finding:
         return Finding("device", "ok", describe_device(device))
     except BridgeError as error:
         return Finding("device", "failure", str(error))
+
+
+def _precision(precision: Precision) -> Finding:
+    from bridge.engine.precision import check_precision
+
+    try:
+        check_precision(precision)
+    except BridgeError as error:
+        return Finding("precision", "failure", str(error))
+    return Finding("precision", "ok", f"{precision}, in ONNX Runtime")
 
 
 def _stems() -> Finding:

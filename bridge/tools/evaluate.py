@@ -12,9 +12,8 @@ import argparse
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +24,10 @@ from bridge.chroma import pitch_classes, similarity
 from bridge.clip import EarlyEnd, FinishedClip, finish, rank, surplus_seconds
 from bridge.clip.clicks import find_clicks
 from bridge.clip.gaps import longest_gap_seconds
+from bridge.clip.loudness import loudness_lufs
 from bridge.clip.onsets import find_onsets
-from bridge.config import Options, fill_prompt, read_value
+from bridge.config import OPTIONS, Options, fill_prompt, read_value
+from bridge.config.flags import add_flag
 from bridge.config.presets import bundled_folder, read_preset
 from bridge.melody import AlignedMelody
 from bridge.pocket.corpus import HELD_OUT_SEEDS, render
@@ -54,23 +55,6 @@ SIDE_OVER_MID_DB = (-30.0, -3.0)
 Report = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class EvaluateOptions:
-    """The options of an evaluation.
-
-    Attributes:
-        model: pocket, a folder, or a Hugging Face id.
-        engine: `"stream"`, the bridge's own, or `"reference"`, transformers' `generate`.
-        short: measure fewer clips, for rougher figures.
-        variations: clips of each melody; from 2 on, the best of them is compared with their mean.
-    """
-
-    model: str = "pocket"
-    engine: Literal["stream", "reference"] = "stream"
-    short: bool = False
-    variations: int = 1
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -81,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="stream",
         help="the bridge's own, or transformers' generate (%(default)s)",
     )
+    add_flag(parser, "precision")
     parser.add_argument(
         "--hums",
         action="store_true",
@@ -107,10 +92,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and print; return the exit status.
+    """Measure and print; return 0, also where a figure misses its floor: the table says so.
 
     Raises:
         BadArgument, UnreadableFile: the recordings or their notes cannot be read.
+        BridgeError: as `bridge.engine.load`.
     """
     if arguments.recordings is not None:
         from bridge.tools.hums import recordings
@@ -122,29 +108,30 @@ def run(arguments: argparse.Namespace) -> int:
         return measure.main(
             short=arguments.short, held_out=arguments.held_out, as_json=arguments.json
         )
-    variations = read_value("variations", arguments.variations)
-    options = EvaluateOptions(arguments.model, arguments.engine, arguments.short, variations)
-    return main(options, as_json=arguments.json)
-
-
-def main(options: EvaluateOptions, *, as_json: bool) -> int:
-    """Measure and print; return 0, also where a figure misses its floor: the table says so."""
     from bridge.engine import load
     from bridge.engine.threads import let_idle_threads_sleep
 
+    precision = read_value("precision", arguments.precision or OPTIONS["precision"].default)
+    variations = read_value("variations", arguments.variations)
     let_idle_threads_sleep()
     console = Console(stderr=True)
     figures = evaluate(
-        load(options.model, engine=options.engine),
-        clips=8 if options.short else 32,
-        variations=options.variations,
+        load(arguments.model, engine=arguments.engine, precision=precision),
+        clips=8 if arguments.short else 32,
+        variations=variations,
         report=lambda line: console.print(line, highlight=False),
     )
-    if as_json:
-        print(figures_as_json(options.model, options.engine, options.variations, figures))
+    measured = {
+        "model": arguments.model,
+        "engine": arguments.engine,
+        "precision": precision,
+        "variations": variations,
+    }
+    if arguments.json:
+        print(figures_as_json(measured, figures))
     else:
-        title = f"{options.model}, {options.engine}, guidance {GUIDANCE_SCALE:g}"
-        Console().print(as_table(title, options.variations, figures))
+        title = f"{arguments.model}, {arguments.engine}, {precision}, guidance {GUIDANCE_SCALE:g}"
+        Console().print(as_table(title, variations, figures))
     return 0
 
 
@@ -164,7 +151,8 @@ def evaluate(
     report(f"{len(cases)} melodies to follow")
     generated = [_generate_case(engine, case, variations) for case in cases]
     waveforms = [first for first, *_ in generated]
-    figures = [*_following(cases, waveforms), *_timing(cases, waveforms), _stereo(waveforms)]
+    figures = [*_following(cases, waveforms), *_timing(cases, waveforms)]
+    figures += [_stereo(waveforms), _loudness(waveforms)]
     if variations > 1:
         report(f"the best of {variations} variations")
         figures += _best_of(cases, generated)
@@ -328,6 +316,12 @@ def _stereo(waveforms: list[Waveform]) -> Figure:
     low, high = SIDE_OVER_MID_DB
     inside = [low <= measures.side_over_mid_db(waveform) <= high for waveform in waveforms]
     return Figure("side/mid within -30 and -3 dB", share(inside), 0.90, False, len(waveforms))
+
+
+def _loudness(waveforms: list[Waveform]) -> Figure:
+    """Mean loudness as made, in LUFS; of silence nothing can be measured."""
+    loud = [value for each in waveforms if (value := loudness_lufs(each)) is not None]
+    return Figure("loudness as made, LUFS", mean(loud), None, False, len(loud))
 
 
 def _drums(engine: Engine, cases: list[Case]) -> Figure:

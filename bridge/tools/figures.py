@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +39,8 @@ class Figure:
         return self.value <= self.floor if self.at_most else self.value >= self.floor
 
 
-def figures_as_json(model: str, engine: str, variations: int, figures: list[Figure]) -> str:
+def figures_as_json(measured: Mapping[str, Any], figures: list[Figure]) -> str:
     """A JSON object: what was measured, and a list of figures with `holds`; NaN becomes null."""
-    measured = {"model": model, "engine": engine, "variations": variations}
     return json.dumps({**measured, "figures": as_rows(figures)})
 
 

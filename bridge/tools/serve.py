@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 from bridge.config import OPTIONS
+from bridge.config.flags import add_flag
 from bridge.config.readers import ints
 from bridge.errors import BadArgument
 from bridge.serving.deployment import EngineDeployment, serve_engines
@@ -22,7 +23,7 @@ PORT = ints(1, 65_535)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is served, and to whom."""
-    model, device = OPTIONS["model"], OPTIONS["device"]
+    model = OPTIONS["model"]
     parser.add_argument(
         "--model",
         action="append",
@@ -30,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{model.help} ({model.limits}); again for each further model, which is then served "
         "at its name",
     )
-    parser.add_argument("--device", metavar="NAME", help=f"{device.help} ({device.limits})")
+    add_flag(parser, "device")
+    add_flag(parser, "precision")
     parser.add_argument(
         "--replicas", metavar="N|auto", default="1", help="copies of each model (%(default)s)"
     )
@@ -86,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _engines(arguments: argparse.Namespace, tokens: Path | None) -> list[EngineDeployment]:
     values = {
         "device": arguments.device,
+        "precision": arguments.precision,
         "replicas": arguments.replicas,
         "gpus": arguments.gpus,
         "tokens": tokens,

@@ -15,15 +15,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from bridge.engine import Chunk, Engine, Request, load, onnx_step
-from bridge.engine.onnx_step import TRIAL_STEPS, OnnxDecoder, Pace
+from bridge.engine import Chunk, Engine, Request, load, onnx_step, precision
+from bridge.engine.onnx_step import TRIAL_STEPS, OnnxDecoder, OnnxSteps, Pace
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.sampler import Sampler
 from bridge.errors import Cancelled
 from tests.checkpoints import write_checkpoint
 
 pytestmark = pytest.mark.skipif(
-    not onnx_step.installed() and "MELODY_BRIDGE_REQUIRE_ALL" not in os.environ,
+    not precision.installed() and "MELODY_BRIDGE_REQUIRE_ALL" not in os.environ,
     reason="needs the extra fast",
 )
 THREADS = 2
@@ -79,14 +79,21 @@ def assert_same_tokens(pair: tuple[Engine, Engine], request: Request) -> None:
     steps: list[list[tuple[torch.Tensor, torch.Tensor]]] = []
     made = []
     with pytest.MonkeyPatch.context() as patched:
-        draw = Sampler.draw
+        run, draw = OnnxSteps.__call__, Sampler.draw
 
-        def recorded(sampler: Sampler, logits: torch.Tensor, *more: Any, **flags: Any) -> Any:
-            drawn = draw(sampler, logits, *more, **flags)
-            steps[-1].append((logits.clone(), drawn))
+        def of_graph(graph: OnnxSteps, *arguments: Any) -> NDArray[np.int64]:
+            drawn = run(graph, *arguments)
+            steps[0].append((graph.logits.clone(), torch.from_numpy(drawn.copy())))
             return drawn
 
-        patched.setattr(Sampler, "draw", recorded)
+        def of_torch(sampler: Sampler, logits: torch.Tensor, *more: Any, **flags: Any) -> Any:
+            drawn = draw(sampler, logits, *more, **flags)
+            if len(steps) == 2:
+                steps[1].append((logits.clone(), drawn))
+            return drawn
+
+        patched.setattr(OnnxSteps, "__call__", of_graph)
+        patched.setattr(Sampler, "draw", of_torch)
         for engine in pair:
             steps.append([])
             made.append(codes(engine, request))
@@ -145,6 +152,18 @@ def test_a_variation_is_bit_for_bit_the_same_when_made_alone(
         assert np.array_equal(alone.samples, waveform.samples)
 
 
+def test_requests_whose_top_k_differ_are_the_same_together_as_alone(
+    pair: tuple[Engine, Engine],
+) -> None:
+    requests = [
+        Request("warm drums", None, 1.0, seed=1, top_k=5),
+        Request("warm drums", None, 1.0, seed=2, top_k=40, top_p=0.7, temperature=0.8),
+    ]
+    together = pair[0].generate(requests)
+    for request, (made,) in zip(requests, together, strict=True):
+        assert np.array_equal(made.samples, pair[0].generate(request)[0].samples)
+
+
 def test_a_batch_that_is_used_again_keeps_nothing_of_the_last_request(
     pair: tuple[Engine, Engine], melody: NDArray[np.float32]
 ) -> None:
@@ -188,7 +207,7 @@ def test_no_thread_of_a_dropped_engine_is_left(tmp_path: Path) -> None:
 def test_without_the_extra_the_steps_are_torchs_and_nothing_is_remarked(
     mono_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(onnx_step, "PACKAGES", ("no_such_package",))
+    monkeypatch.setattr(precision, "PACKAGES", ("no_such_package",))
     engine = load(mono_folder, device="cpu")
     assert not isinstance(engine.pipeline.decoder, OnnxDecoder)
     assert engine.remarks == ()

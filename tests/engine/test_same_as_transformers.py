@@ -16,6 +16,7 @@ from transformers import T5Config
 
 from bridge.engine import Chunk, Engine, Request, load
 from bridge.engine.batch import Batch, WindowPlan
+from bridge.engine.onnx_step import OnnxSteps
 from bridge.engine.piece import Piece
 from bridge.engine.process.messages import EngineFacts
 from bridge.errors import BadArgument, Unsupported
@@ -89,19 +90,21 @@ class _Steps:
         batch: Batch = piece._batch
         prefix = pipeline.conditioner.length(request.prompt)
         row = piece._rows[0]
-        step = batch._decode
+        step = pipeline.decoder.step
 
         def recorded(*arguments: Any) -> torch.Tensor:
-            self.logits.append(step(*arguments)[0].clone())
-            return self.logits[-1][None]
+            logits = step(*arguments)
+            self.logits.append(logits[0].clone())
+            return logits
 
-        batch._decode = recorded
-        with torch.inference_mode():
+        with pytest.MonkeyPatch.context() as patch, torch.inference_mode():
+            patch.setattr(pipeline.decoder, "step", recorded)
             plan = WindowPlan(tokens, row.seed, row.sampling)
             batch.begin([plan], prefix=prefix, column=0, first_step=0)
             for _ in range(tokens.shape[1] - 1):
                 batch.step()
-        # The batch is not given back: a later request would take it, with the recorder.
+                if isinstance(batch._drawing_steps, OnnxSteps):
+                    self.logits.append(batch._drawing_steps.logits[0].clone())
 
 
 def transformers_logits(

@@ -98,6 +98,14 @@ def test_a_clip_is_the_local_one_though_its_replica_is_killed(
 def test_the_arguments_of_a_config_file_are_checked() -> None:
     engine = EngineDeployment.from_arguments({"device": "cpu", "replicas": "auto", "gpus": 0.5})
     assert engine == EngineDeployment(ReplicaSettings("pocket", "cpu"), "auto", 0.5)
-    for wrong in ({"modle": "pocket"}, {"replicas": 0}, {"replicas": 1.5}, {"gpus": -1}):
+    rounded = EngineDeployment.from_arguments({"precision": "int8"})
+    assert rounded.replica.precision == "int8"
+    for wrong in (
+        {"modle": "pocket"},
+        {"precision": "int4"},
+        {"replicas": 0},
+        {"replicas": 1.5},
+        {"gpus": -1},
+    ):
         with pytest.raises(BadArgument):
             EngineDeployment.from_arguments(wrong)

@@ -15,6 +15,7 @@ import pytest
 
 from bridge.config import merge_run
 from bridge.daemon.logs import log_path
+from bridge.engine import precision
 from bridge.soundcard.permission import silence_remedy
 from bridge.tools import doctor
 from tests.peers.jack import JackServer
@@ -103,6 +104,16 @@ def test_a_checkpoint_that_was_cut_is_found(model: Path, tmp_path: Path) -> None
     finding = findings[f"model {folder}"]
     assert status == 1 and finding["verdict"] == "failure"
     assert "model.safetensors is cut" in finding["found"]
+
+
+def test_a_precision_whose_extra_is_missing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "PACKAGES", ("no_such_package",))
+    nothing = {"input": "none", "midi": "none", "osc_port": 0}
+    for name, verdict in (("exact", None), ("int8", "failure")):
+        found = doctor.examine(merge_run({**nothing, "precision": name}))
+        findings = {finding.about: finding for finding in found}
+        assert (findings["precision"].verdict if "precision" in findings else None) == verdict
+    assert "melody-bridge[fast]" in findings["precision"].found
 
 
 def test_a_finding_is_printed_as_one_line_with_the_remedy_below(

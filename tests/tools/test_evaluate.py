@@ -31,6 +31,7 @@ NAMES = [
     "tempo within 3 % before fitting",
     "bar lines within 30 ms after fitting",
     "side/mid within -30 and -3 dB",
+    "loudness as made, LUFS",
     "drums distinguished from no drums",
     "presets without clicks as made",
     "presets without clicks",
@@ -213,7 +214,7 @@ FIGURES = [
 
 
 def test_json_is_one_object_without_nan() -> None:
-    report = json.loads(figures_as_json("pocket", "stream", 1, FIGURES), parse_constant=pytest.fail)
+    report = json.loads(figures_as_json({"model": "pocket"}, FIGURES), parse_constant=pytest.fail)
     assert report["model"] == "pocket"
     assert report["figures"][0] == {
         "name": "good", "value": 0.8125, "floor": 0.7, "at_most": False, "clips": 32, "holds": True,
@@ -246,7 +247,7 @@ def test_the_best_is_a_column_and_a_field_where_there_are_variations() -> None:
     assert "best of 4" in text
     (row,) = (line for line in text.splitlines() if "melody" in line)
     assert [cell.strip() for cell in row.split("│")[2:4]] == ["0.90", "0.97"]
-    report = json.loads(figures_as_json("pocket", "stream", 4, figures))
+    report = json.loads(figures_as_json({"variations": 4}, figures))
     assert report["variations"] == 4
     assert [row["best"] for row in report["figures"]] == [None, 0.9712]
 
@@ -273,7 +274,7 @@ def test_any_checkpoint_is_measured_with_either_engine(
     assert report["variations"] == int(variations or 1)
     parts = [f"score of variations: {part}" for part in PARTS] if variations else []
     names = [row["name"] for row in report["figures"]][:-1]
-    assert names == [*NAMES[:5], *parts, *NAMES[5:]]
+    assert names == [*NAMES[:6], *parts, *NAMES[6:]]
     assert report["figures"][-1]["name"] == "times real time, 8 s clip on cpu"
     assert report["figures"][-1]["value"] > 0
 

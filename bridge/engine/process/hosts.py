@@ -34,7 +34,7 @@ def make_engine(options: RunOptions, on_state: OnState, *, queue_size: int) -> E
             options.device,
             on_state,
             queue_size=queue_size,
-            target=partial(run_engine, decoder=options.decoder),
+            target=partial(run_engine, decoder=options.decoder, precision=options.precision),
         )
 
     if options.engine == LOCAL_ENGINE:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from queue import SimpleQueue
 
+from bridge.commands import Precision
 from bridge.engine.engine import Engine
 from bridge.engine.process.messages import (
     Begin,
@@ -44,11 +45,17 @@ FETCHING_SHARE = 0.5
 """Share of a separation that fetching Demucs's weights takes, where they have to be fetched."""
 
 
-def run_engine(line: Line, model: str, device: str | None, decoder: str | None = None) -> None:
+def run_engine(
+    line: Line,
+    model: str,
+    device: str | None,
+    decoder: str | None = None,
+    precision: Precision = "exact",
+) -> None:
     """Load a model and serve requests: the target of the process.
 
     Args:
-        model, device, decoder: as for `bridge.engine.load`.
+        model, device, decoder, precision: as for `bridge.engine.load`.
     """
     if sys.platform == "win32":
         windows.lower_priority()
@@ -59,7 +66,7 @@ def run_engine(line: Line, model: str, device: str | None, decoder: str | None =
     def load_engine() -> Engine:
         from bridge.engine import load
 
-        return load(model, device=device, decoder=decoder)
+        return load(model, device=device, decoder=decoder, precision=precision)
 
     serve(line, load_engine)
 
