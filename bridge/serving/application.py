@@ -16,8 +16,8 @@ from bridge.engine import Engine
 from bridge.errors import BridgeError
 from bridge.process.tasks import keep_running
 from bridge.serving.conversation import Conversation, Receive, Scope, Send
-from bridge.serving.limits import Limiter
 from bridge.serving.replica import Replica
+from bridge.serving.shared_limits import LedgerLine, SharedLimiter
 from bridge.serving.tokens import TokenWatch
 
 BROKEN_STATUS = 70
@@ -57,15 +57,21 @@ class ReplicaSettings:
 class Application:
     """The ASGI application of one replica; its lifespan loads the model."""
 
-    def __init__(self, settings: ReplicaSettings, load: Callable[[], Engine] | None = None) -> None:
+    def __init__(
+        self,
+        settings: ReplicaSettings,
+        load: Callable[[], Engine] | None = None,
+        line: LedgerLine | None = None,
+    ) -> None:
         """Load nothing yet.
 
         Args:
             load: replaces `settings.load`.
+            line: to what all replicas count for the tokens; None: this is the only replica.
         """
         self._load = load or settings.load
         self._tokens = TokenWatch(settings.tokens) if settings.tokens is not None else None
-        self._limiter = Limiter()
+        self._limiter = SharedLimiter(line)
         self._replica: Replica | None = None
         self._refresher: asyncio.Task[None] | None = None
 
@@ -99,10 +105,12 @@ class Application:
         self._replica = replica
         if self._tokens is not None:
             self._refresher = keep_running("watching the tokens", self._watch_tokens)
+            await self._limiter.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if self._refresher is not None:
             self._refresher.cancel()
+        self._limiter.stop()
         await replica.stop()
         await send({"type": "lifespan.shutdown.complete"})
 

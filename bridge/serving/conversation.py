@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from bridge.engine.process.wire import (
@@ -26,8 +26,8 @@ from bridge.engine.process.wire import (
     to_bytes,
 )
 from bridge.errors import BadArgument, BridgeError, NotAuthorized
-from bridge.serving.limits import Limiter
 from bridge.serving.replica import Replica, ServedJob
+from bridge.serving.shared_limits import SharedLimiter
 from bridge.serving.tokens import Token
 
 Scope = MutableMapping[str, Any]
@@ -66,7 +66,7 @@ class Conversation:
         send: Send,
         *,
         tokens: Tokens | None,
-        limiter: Limiter,
+        limiter: SharedLimiter,
     ) -> None:
         """`run` does it all.
 
@@ -112,20 +112,34 @@ class Conversation:
                 message = read_client_message(frame)
             if not isinstance(message, Generate):
                 raise BadArgument("a connection begins with a request: send Generate first")
-            request, facts = message.request, self._replica.facts
-            steps = request.steps(facts.frame_rate, facts.longest_delay)
-            seconds = steps / facts.frame_rate * int(request.variations)
-            admission = (
-                self._limiter.admit(token.name, token.limits, seconds) if token else nullcontext()
-            )
-            with admission:
-                job = self._replica.submit(message, token.name if token else message.client)
+            async with self._submitted(message, token) as job:
                 await self._carry_out(job)
         except CorruptFrame as error:
             # Without an answer: the client asks again.
             _log.warning("%s", error)
         except BridgeError as error:
             await self._send_message(Failed(error))
+
+    @asynccontextmanager
+    async def _submitted(self, message: Generate, token: Token | None) -> AsyncIterator[ServedJob]:
+        """A request in the replica's queue, admitted under the limits of its token.
+
+        Raises:
+            BridgeError: as `SharedLimiter.admit` and `Replica.submit`.
+        """
+        if token is None:
+            yield self._replica.submit(message, message.client)
+            return
+        request, facts = message.request, self._replica.facts
+        steps = request.steps(facts.frame_rate, facts.longest_delay)
+        seconds = steps / facts.frame_rate * int(request.variations)
+        admission = await self._limiter.admit(token.name, token.limits, seconds)
+        job = None
+        try:
+            job = self._replica.submit(message, token.name)
+            yield job
+        finally:
+            self._limiter.close(admission, seconds * (job.share if job is not None else 0.0))
 
     async def _carry_out(self, job: ServedJob) -> None:
         """Send a job's messages, until it has ended or the client is gone."""

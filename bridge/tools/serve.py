@@ -8,12 +8,15 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from types import FrameType
 
 from bridge.config import OPTIONS
 from bridge.config.readers import ints
 from bridge.errors import BadArgument
-from bridge.serving.deployment import EngineDeployment, serve_engines
+from bridge.process import signals
+from bridge.serving.deployment import EngineDeployment
 from bridge.serving.exposure import check_port_is_free
+from bridge.serving.server import serve_engines
 from bridge.tools.serve_security import add_security_flags, security
 
 DEFAULT_PORT = 8000
@@ -61,17 +64,17 @@ def run(arguments: argparse.Namespace) -> int:
         for each in engines:
             # A mistake is found before Ray starts, which takes its time.
             find(each.replica.model)
-    stopped = threading.Event()
+    stop = _Stop()
+    stop.listen()
     with serve_engines(
         engines,
         host=allowed.address.text,
         port=port,
         tls=allowed.tls,
         address=arguments.address,
-        progress=_say,
+        progress=_Progress(stop),
     ) as urls:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda number, frame: stopped.set())
+        stop.listen()
         models = [each.replica.model for each in engines]
         if arguments.json:
             print(json.dumps({"engines": dict(zip(models, urls, strict=True))}), flush=True)
@@ -79,8 +82,53 @@ def run(arguments: argparse.Namespace) -> int:
             for model, url in zip(models, urls, strict=True):
                 print(f"{model}: melody-bridge run --engine {url}", flush=True)
             _say("Ctrl-C ends it")
-        stopped.wait()
+        stop.requested.wait()
+        _say("letting requests end; Ctrl-C again ends them")
     return 0
+
+
+class _Stop:
+    """The wish to end: the first Ctrl-C or SIGTERM lets requests end, the second does not.
+
+    Attributes:
+        requested: set by the first.
+        number: the first signal's number.
+    """
+
+    def __init__(self) -> None:
+        self.requested = threading.Event()
+        self.number = 0
+
+    def listen(self) -> None:
+        """Handle the signals from now on. Once more after Ray has taken SIGTERM for itself."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.requested.is_set():
+            # Ray's processes end with this one.
+            signals.leave(number)
+        self.number = number
+        self.requested.set()
+
+
+class _Progress:
+    """Says what is being done, each thing once, until the end is wished for."""
+
+    def __init__(self, stop: _Stop) -> None:
+        self._stop, self._said = stop, ""
+
+    def __call__(self, doing: str) -> None:
+        """Raises:
+        Interrupted: a signal came.
+        """
+        self._stop.listen()
+        if self._stop.requested.is_set():
+            _say("stopping")
+            raise signals.Interrupted(self._stop.number)
+        if doing != self._said:
+            self._said = doing
+            _say(doing)
 
 
 def _engines(arguments: argparse.Namespace, tokens: Path | None) -> list[EngineDeployment]:
@@ -89,6 +137,7 @@ def _engines(arguments: argparse.Namespace, tokens: Path | None) -> list[EngineD
         "replicas": arguments.replicas,
         "gpus": arguments.gpus,
         "tokens": tokens,
+        "insecure": arguments.insecure,
     }
     given = {name: value for name, value in values.items() if value is not None}
     models = arguments.model or [OPTIONS["model"].default]
