@@ -1,8 +1,8 @@
 """The engine on Ray Serve: replicas that Ray places, restarts, and scales with the load.
 
 `melody-bridge serve` binds `EngineDeployment`s (`server.py`); `serve deploy` uses `application` by
-its import path, `bridge.serving.deployment:application`. A connection that is lost with its replica is the client's
-to open again; Ray's router then chooses another replica.
+its import path, `bridge.serving.deployment:application`. A connection that is lost with its replica
+is the client's to open again; Ray's router then chooses another replica.
 """
 
 from __future__ import annotations

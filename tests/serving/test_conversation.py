@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +14,13 @@ from bridge.engine import Request
 from bridge.engine.process.wire import (
     ChunkMade,
     Done,
-    Facts,
     Failed,
     Generate,
     Received,
-    ServerMessage,
-    read_server_message,
     to_bytes,
 )
 from bridge.errors import (
     BadArgument,
-    BridgeError,
     Cancelled,
     LimitReached,
     NotAuthorized,
@@ -39,40 +33,10 @@ from bridge.serving.limits import Limits
 from bridge.serving.replica import CLIENT_QUEUE_SIZE
 from bridge.serving.token_changes import add_token
 from tests.engine.recorder import PATIENCE_SECONDS
+from tests.serving.client import connected
 from tests.serving.served import load_stand_in, remote_engine, served
 
 FOR_EVER = Request(prompt="for ever")
-
-
-class Client:
-    """One connection, which sends and receives what a test wants."""
-
-    def __init__(self, socket: Any) -> None:
-        self.socket = socket
-
-    async def send(self, message: Generate | Received | bytes) -> None:
-        await self.socket.send(message if isinstance(message, bytes) else to_bytes(message))
-
-    async def next(self) -> ServerMessage:
-        return read_server_message(await self.socket.recv(decode=False))
-
-    async def failure(self) -> BridgeError:
-        """The error that the request ends with."""
-        while not isinstance(message := await self.next(), Failed):
-            assert not isinstance(message, Done)
-        return message.error
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Client]:
-    """A connection that has received the facts."""
-    from websockets.asyncio.client import connect
-
-    address = url.replace("http", "ws")
-    async with connect(address, proxy=None, compression=None, max_size=None) as socket:
-        client = Client(socket)
-        assert isinstance(await client.next(), Facts)
-        yield client
 
 
 def run(test: Any) -> None:
