@@ -24,8 +24,6 @@ BROKEN_STATUS = 70
 """The exit status of a replica whose device has failed."""
 LAST_WORDS_SECONDS = 1.0
 """How long a replica whose device has failed goes on, so that the error reaches its client."""
-TOKENS_SECONDS = 2.0
-"""How often the file of tokens is looked at: a revoked one is refused after this time."""
 
 _log = logging.getLogger(__name__)
 
@@ -104,7 +102,7 @@ class Application:
             return
         self._replica = replica
         if self._tokens is not None:
-            self._refresher = keep_running("watching the tokens", self._watch_tokens)
+            self._refresher = keep_running("watching the tokens", self._tokens.follow)
             await self._limiter.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -113,12 +111,6 @@ class Application:
         self._limiter.stop()
         await replica.stop()
         await send({"type": "lifespan.shutdown.complete"})
-
-    async def _watch_tokens(self) -> None:
-        assert self._tokens is not None
-        while True:
-            await asyncio.sleep(TOKENS_SECONDS)
-            await asyncio.to_thread(self._tokens.refresh)
 
 
 async def _explain(send: Send) -> None:

@@ -86,7 +86,7 @@ class Conversation:
         if (await self._receive())["type"] != "websocket.connect":
             return
         try:
-            token = self._tokens.find(_bearer(scope["headers"])) if self._tokens else None
+            token = self._tokens.find(bearer(scope["headers"])) if self._tokens else None
         except NotAuthorized:
             # Before the handshake is accepted this is the status 403.
             await self._close(POLICY_VIOLATION)
@@ -224,7 +224,7 @@ class Conversation:
             await self._send({"type": "websocket.close", "code": code})
 
 
-def _bearer(headers: list[tuple[bytes, bytes]] | Mapping[bytes, bytes]) -> str | None:
+def bearer(headers: list[tuple[bytes, bytes]] | Mapping[bytes, bytes]) -> str | None:
     """The token in a handshake's headers; None where there is none."""
     for name, value in headers.items() if isinstance(headers, Mapping) else headers:
         if name.lower() == b"authorization":

@@ -15,6 +15,7 @@ from typing import Any
 from bridge.errors import BadArgument, BridgeError, CheckpointUnusable, EngineFailed
 from bridge.serving.deployment import AUTO, EngineDeployment, ray_serve
 from bridge.serving.exposure import Tls
+from bridge.serving.gate import proxy_layers
 from bridge.serving.proxies import check_same
 
 OBJECT_STORE_BYTES = 100 * 2**20
@@ -37,7 +38,8 @@ def serve_engines(
     """Serve engines while inside.
 
     Args:
-        engines: one is served at `/`; of several, each at its model's name.
+        engines: one is served at `/`; of several, each at its model's name. All have one file of
+            tokens.
         host: numeric.
         address: of a running cluster, as `ray.init` takes it; None: this machine alone.
         progress: called about ten times a second with what is being done, until it serves. What
@@ -65,7 +67,12 @@ def serve_engines(
     is_served = False
     try:
         progress("starting Ray Serve")
-        options: dict[str, Any] = {"host": host, "port": port}
+        tokens = engines[0].replica.tokens
+        options: dict[str, Any] = {
+            "host": host,
+            "port": port,
+            "middlewares": proxy_layers(tokens),
+        }
         if tls is not None:
             options |= {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)}
         with _as_error(EngineFailed, "Ray Serve cannot start"):
