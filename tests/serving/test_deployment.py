@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -21,33 +23,46 @@ from bridge.serving.application import ReplicaSettings
 from bridge.serving.deployment import EngineDeployment
 from bridge.serving.limits import Limits
 from bridge.serving.token_changes import add_token
+from tests.peers.daemon import memory_bytes
 from tests.processes import KILL, has_ended, watched
+from tests.serving.certificates import certificate
 from tests.serving.client import connected
 from tests.serving.ray_server import PATIENCE_SECONDS, RayServer, ray_server
 from tests.serving.served import remote_engine
 
 MELODY = np.eye(12, dtype=np.float32)[[0, 4, 7, 11, 0, 2, 2, 9]]
 PIECE = Request(prompt="warm keys", melody=MELODY, seconds=8.0, seed=7)
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: engine\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
 LONG = Request(prompt="warm keys", seconds=600.0)
 REQUESTS = 2
 """Requests at a time that the token may have."""
 
 
+class Tokens(NamedTuple):
+    """A file of two tokens, and what it knows only the hashes of."""
+
+    path: Path
+    laptop: str
+    crowd: str
+
+
 @pytest.fixture(scope="module")
-def token_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A file of tokens, and the token in it."""
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
     path = tmp_path_factory.mktemp("tokens") / "tokens.json"
     limits = Limits(requests=REQUESTS, seconds_a_minute=100_000)
-    return path, add_token(path, "laptop", limits)[0]
+    return Tokens(path, *(add_token(path, name, limits)[0] for name in ("laptop", "crowd")))
 
 
 @pytest.fixture(scope="module")
 def server(
-    token_file: tuple[Path, str], model: Path, tmp_path_factory: pytest.TempPathFactory
+    tokens: Tokens, model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RayServer]:
     """Two replicas of a tiny model, which ask for the token; at the end nothing of them is left."""
     home = tmp_path_factory.mktemp("home")
-    arguments = ("--model", str(model), "--replicas", "2", "--tokens", str(token_file[0]))
+    arguments = ("--model", str(model), "--replicas", "2", "--tokens", str(tokens.path))
     with ray_server(home, *arguments) as server:
         assert server.errors[0] == "starting Ray"
         assert server.errors[-1] == f"loading {model}: 2 of 2 replicas"
@@ -56,6 +71,19 @@ def server(
         assert server.end() == 0
         assert server.errors[said:] == ["letting requests end; Ctrl-C again ends them"]
         assert not (home / ".ray").exists(), "a token of Ray is left in the home folder"
+
+
+@contextmanager
+def most_files() -> Iterator[None]:
+    """Inside, this process may open as many files as the system lets it."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -77,19 +105,19 @@ async def admitted(stack: AsyncExitStack, url: str, token: str) -> bool:
 
 @pytest.mark.exclusive
 def test_two_replicas_count_a_tokens_requests_together_and_alone_without_the_ledger(
-    server: RayServer, token_file: tuple[Path, str]
+    server: RayServer, tokens: Tokens
 ) -> None:
     async def test() -> None:
         async with AsyncExitStack() as stack:
             # Ray sends a connection to the replica with fewer of them.
-            asked = [await admitted(stack, server.url, token_file[1]) for _ in range(5)]
+            asked = [await admitted(stack, server.url, tokens.laptop) for _ in range(5)]
             assert asked == [True, True, False, False, False]
             (ledger,) = server.processes("ray::Ledger")
             with watched(ledger) as handle:
                 os.kill(ledger, KILL)
                 assert has_ended(handle, PATIENCE_SECONDS)
             for _ in range(4 * REQUESTS):
-                if alone := await admitted(stack, server.url, token_file[1]):
+                if alone := await admitted(stack, server.url, tokens.laptop):
                     break
             assert alone, "each replica may admit as many alone, and no more were admitted"
         while not server.processes("ray::Ledger"):
@@ -97,20 +125,20 @@ def test_two_replicas_count_a_tokens_requests_together_and_alone_without_the_led
         asked = []
         while asked != [True, True, False, False, False]:
             async with AsyncExitStack() as stack:
-                asked = [await admitted(stack, server.url, token_file[1]) for _ in range(5)]
+                asked = [await admitted(stack, server.url, tokens.laptop) for _ in range(5)]
 
     run(test)
 
 
 @pytest.mark.exclusive
 def test_clips_stream_on_while_the_controller_of_serve_is_killed(
-    server: RayServer, token_file: tuple[Path, str], model: Path
+    server: RayServer, tokens: Tokens, model: Path
 ) -> None:
     expected = load(str(model), device="cpu").generate(PIECE)[0].samples.tobytes()
 
     async def test() -> None:
-        token = Secret(token_file[1])
-        async with connected(server.url, token_file[1]) as streaming:
+        token = Secret(tokens.laptop)
+        async with connected(server.url, tokens.laptop) as streaming:
             await streaming.send(Generate(LONG, "test"))
             assert isinstance(await streaming.chunk(), ChunkMade)
             (controller,) = server.processes("ray::ServeController")
@@ -126,6 +154,55 @@ def test_clips_stream_on_while_the_controller_of_serve_is_killed(
             await asyncio.sleep(0.1)
 
     run(test)
+
+
+@pytest.mark.exclusive
+@pytest.mark.parametrize("size", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_a_crowd_keeps_nobody_out(
+    server: RayServer, tokens: Tokens, model: Path, size: int
+) -> None:
+    expected = load(str(model), device="cpu").generate(PIECE)[0].samples.tobytes()
+    begun = (
+        b"",
+        b"G",
+        b"GET / HTTP/1.1\r\nHost: engine\r\n",
+        UPGRADE + b"\r\n",
+        UPGRADE + b"Authorization: Bearer " + tokens.crowd.encode() + b"\r\n\r\n",
+    )
+
+    def memory() -> int:
+        found = [*server.processes("ray::ProxyActor"), *server.processes("ServeReplica")]
+        return sum(memory_bytes(pid) for pid in found)
+
+    async def test() -> None:
+        address = urlsplit(server.url)
+        statuses: Counter[bytes] = Counter()
+
+        async def last_words(reader: asyncio.StreamReader) -> None:
+            """Read until the server closes the connection."""
+            with suppress(ConnectionError):
+                statuses[(await reader.read())[9:12]] += 1
+
+        before = memory()
+        async with AsyncExitStack() as stack:
+            ends = []
+            for number in range(size):
+                reader, writer = await asyncio.open_connection(address.hostname, address.port)
+                stack.callback(writer.close)
+                writer.write(begun[number % len(begun)])
+                ends.append(asyncio.create_task(last_words(reader)))
+            async with remote_engine(server.url, token=Secret(tokens.laptop)) as (engine, _):
+                result = await engine.submit(PIECE).result()
+                assert result.waveforms[0].samples.tobytes() == expected
+            assert memory() - before < 2**27 + size * 2**16
+            await asyncio.gather(*ends)
+        # A stranger, and a token with too many connections; the others were never answered.
+        assert statuses[b"403"] == size // len(begun)
+        assert statuses[b"503"] > 0
+        assert statuses[b"101"] + statuses[b"503"] == size // len(begun)
+
+    with most_files():
+        run(test)
 
 
 @pytest.mark.slow
@@ -167,6 +244,40 @@ def test_two_models_are_served_at_their_names(tmp_path: Path, model: Path) -> No
     with ray_server(tmp_path, "--model", "pocket", "--model", str(model)) as server:
         run(lambda: test(server))
         assert server.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.exclusive
+def test_tls_with_an_own_certificate(
+    tokens: Tokens, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crt, key = certificate(tmp_path, "localhost")
+    expected = load(str(model), device="cpu").generate(PIECE)[0].samples.tobytes()
+
+    async def test(port: int | None) -> None:
+        token = Secret(tokens.laptop)
+        url = f"https://localhost:{port}"
+        async with remote_engine(url, token=token) as (engine, recorder):
+            await recorder.until(lambda: engine.state == "failed")
+            assert "does not trust" in str(engine.failure)
+        monkeypatch.setenv("SSL_CERT_FILE", str(crt))
+        async with remote_engine(url, token=token) as (engine, _):
+            result = await engine.submit(PIECE).result()
+            assert result.waveforms[0].samples.tobytes() == expected
+        async with AsyncExitStack() as stack:
+            # Half-open: a handshake that ends in its middle.
+            for _ in range(100):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                stack.callback(writer.close)
+                writer.write(b"\x16\x03\x01")
+            async with remote_engine(url, token=token) as (engine, _):
+                await engine.submit(PIECE).result()
+
+    files = ("--tls-certificate", str(crt), "--tls-key", str(key), "--tokens", str(tokens.path))
+    with ray_server(tmp_path, "--model", str(model), *files) as server:
+        assert server.url.startswith("https://127.0.0.1:")
+        run(lambda: test(urlsplit(server.url).port))
+        assert server.end() == 0
 
 
 @pytest.mark.slow
