@@ -15,7 +15,8 @@ from pathlib import Path
 from bridge.engine import Engine
 from bridge.errors import BridgeError
 from bridge.process.tasks import keep_running
-from bridge.serving.conversation import Conversation, Receive, Scope, Send
+from bridge.serving.asgi import Receive, Scope, Send
+from bridge.serving.conversation import Conversation
 from bridge.serving.replica import Replica
 from bridge.serving.shared_limits import LedgerLine, SharedLimiter
 from bridge.serving.tokens import TokenWatch

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from bridge.engine.process.wire import (
     ChunkMade,
@@ -26,13 +26,10 @@ from bridge.engine.process.wire import (
     to_bytes,
 )
 from bridge.errors import BadArgument, BridgeError, NotAuthorized
+from bridge.serving.asgi import POLICY_VIOLATION, Receive, Scope, Send, bearer
 from bridge.serving.replica import Replica, ServedJob
 from bridge.serving.shared_limits import SharedLimiter
 from bridge.serving.tokens import Token
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 FIRST_MESSAGE_SECONDS = 10.0
 """How long a connection may say nothing before its request."""
@@ -44,7 +41,6 @@ SENT_AHEAD_BYTES = 4 * 2**20
 LARGE_BYTES = 2**16
 """A longer message is read in a thread."""
 NORMAL_CLOSURE = 1000
-POLICY_VIOLATION = 1008
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +84,6 @@ class Conversation:
         try:
             token = self._tokens.find(bearer(scope["headers"])) if self._tokens else None
         except NotAuthorized:
-            # Before the handshake is accepted this is the status 403.
             await self._close(POLICY_VIOLATION)
             return
         await self._send({"type": "websocket.accept"})
@@ -222,12 +217,3 @@ class Conversation:
     async def _close(self, code: int) -> None:
         if not self._is_gone:
             await self._send({"type": "websocket.close", "code": code})
-
-
-def bearer(headers: list[tuple[bytes, bytes]] | Mapping[bytes, bytes]) -> str | None:
-    """The token in a handshake's headers; None where there is none."""
-    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
-        if name.lower() == b"authorization":
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            return token.strip() if scheme.lower() == "bearer" else None
-    return None

@@ -14,7 +14,7 @@ from typing import Any
 
 from bridge.errors import BridgeError, NotAuthorized
 from bridge.process.tasks import keep_running
-from bridge.serving.conversation import POLICY_VIOLATION, Receive, Scope, Send, bearer
+from bridge.serving.asgi import POLICY_VIOLATION, Receive, Scope, Send, bearer
 from bridge.serving.tokens import Token, TokenWatch
 
 SPARE_CONNECTIONS = 8
@@ -61,7 +61,6 @@ class Gate:
         try:
             token = tokens.find(bearer(scope["headers"]))
         except NotAuthorized:
-            # Before the handshake is accepted this is the status 403.
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return
         if self._connections[token.name] >= _most_connections(token):

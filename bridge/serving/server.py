@@ -24,6 +24,8 @@ POLL_SECONDS = 0.1
 """How often Serve is asked how far the replicas are."""
 LOGS = "see session_latest/logs in the temporary folder of Ray"
 
+_log = logging.getLogger(__name__)
+
 
 @contextmanager
 def serve_engines(
@@ -85,9 +87,13 @@ def serve_engines(
         scheme = "http" if tls is None else "https"
         yield [f"{scheme}://{shown}:{port}{prefix.rstrip('/')}" for prefix in prefixes]
     finally:
-        if is_served:
-            _end(serve, applications)
-        ray.shutdown()
+        try:
+            if is_served:
+                _end(serve, applications)
+        except Exception as error:
+            _log.warning("Ray Serve does not end its requests: %s", _last_line(str(error)))
+        finally:
+            ray.shutdown()
 
 
 def _start_ray(ray: Any, engines: Sequence[EngineDeployment], address: str | None) -> None:

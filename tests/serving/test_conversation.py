@@ -29,6 +29,7 @@ from bridge.errors import (
 )
 from bridge.serving import conversation
 from bridge.serving.application import ReplicaSettings
+from bridge.serving.asgi import POLICY_VIOLATION
 from bridge.serving.limits import Limits
 from bridge.serving.replica import CLIENT_QUEUE_SIZE
 from bridge.serving.token_changes import add_token
@@ -117,7 +118,7 @@ def test_a_connection_that_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatc
     async def test(url: str) -> None:
         async with connected(url) as client:
             await client.socket.wait_closed()
-            assert client.socket.close_code == conversation.POLICY_VIOLATION
+            assert client.socket.close_code == POLICY_VIOLATION
 
     monkeypatch.setattr(conversation, "FIRST_MESSAGE_SECONDS", 0.05)
     run(test)
