@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ SPARE_CONNECTIONS = 8
 """Connections of a token beside the requests that it may have: those that are refused, and those
 that ask whether the engine is there."""
 WITHOUT_ROOM = 503
+CALLBACK_VARIABLE = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"
+TOKENS_VARIABLE = "MELODY_BRIDGE_SERVE_TOKENS"
 
 _log = logging.getLogger(__name__)
 
@@ -94,17 +97,22 @@ def _closing(send: Send) -> Send:
     return send_and_close
 
 
-def proxy_layers(tokens: Path | None = None) -> list[Any]:
-    """The layers for Serve's proxies, as `HTTPOptions.middlewares` takes them.
-
-    On a cluster, Serve calls it by its path in RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH.
+def proxy_environment(tokens: Path | None) -> dict[str, str]:
+    """The environment of Ray in which Serve's proxies have the gate.
 
     Args:
         tokens: the file of the tokens that are accepted; None: everyone may pass.
     """
+    layers = {CALLBACK_VARIABLE: f"{__name__}:{proxy_layers.__name__}"}
+    return layers if tokens is None else {**layers, TOKENS_VARIABLE: str(tokens.resolve())}
+
+
+def proxy_layers() -> list[Any]:
+    """The layers for Serve's proxies, which call this by its path in the environment."""
     from starlette.middleware import Middleware
 
-    return [Middleware(ProxyGate, tokens=tokens)]
+    tokens = os.environ.get(TOKENS_VARIABLE)
+    return [Middleware(ProxyGate, tokens=None if tokens is None else Path(tokens))]
 
 
 class ProxyGate(Gate):

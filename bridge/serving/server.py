@@ -15,7 +15,7 @@ from typing import Any
 from bridge.errors import BadArgument, BridgeError, CheckpointUnusable, EngineFailed
 from bridge.serving.deployment import AUTO, EngineDeployment, ray_serve
 from bridge.serving.exposure import Tls
-from bridge.serving.gate import proxy_layers
+from bridge.serving.gate import proxy_environment
 from bridge.serving.proxies import check_same
 
 OBJECT_STORE_BYTES = 100 * 2**20
@@ -69,12 +69,7 @@ def serve_engines(
     is_served = False
     try:
         progress("starting Ray Serve")
-        tokens = engines[0].replica.tokens
-        options: dict[str, Any] = {
-            "host": host,
-            "port": port,
-            "middlewares": proxy_layers(tokens),
-        }
+        options: dict[str, Any] = {"host": host, "port": port}
         if tls is not None:
             options |= {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)}
         with _as_error(EngineFailed, "Ray Serve cannot start"):
@@ -108,6 +103,7 @@ def _start_ray(ray: Any, engines: Sequence[EngineDeployment], address: str | Non
     if "RAY_AUTH_TOKEN_PATH" not in os.environ:
         # For this run's processes alone. By default Ray writes a token for all runs to ~/.ray.
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    os.environ.update(proxy_environment(engines[0].replica.tokens))
     counts = [int(each.replicas) for each in engines if each.replicas != AUTO]
     with _as_error(EngineFailed, "Ray cannot start on this machine"):
         ray.init(
