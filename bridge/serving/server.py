@@ -7,8 +7,9 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
+from io import StringIO
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -82,13 +83,15 @@ def serve_engines(
         scheme = "http" if tls is None else "https"
         yield [f"{scheme}://{shown}:{port}{prefix.rstrip('/')}" for prefix in prefixes]
     finally:
-        try:
-            if is_served:
-                _end(serve, applications)
-        except Exception as error:
-            _log.warning("Ray Serve does not end its requests: %s", _last_line(str(error)))
-        finally:
-            ray.shutdown()
+        # Serve kills the actor that was asked to end it, and Ray prints that as a failure.
+        with redirect_stdout(StringIO()):
+            try:
+                if is_served:
+                    _end(serve, applications)
+            except Exception as error:
+                _log.warning("Ray Serve does not end its requests: %s", _last_line(str(error)))
+            finally:
+                ray.shutdown()
 
 
 def _start_ray(ray: Any, engines: Sequence[EngineDeployment], address: str | None) -> None:

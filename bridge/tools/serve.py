@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 import threading
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import FrameType
 
@@ -66,21 +67,27 @@ def run(arguments: argparse.Namespace) -> int:
             find(each.replica.model)
     stop = _Stop()
     stop.listen()
-    with serve_engines(
-        engines,
-        host=allowed.address.text,
-        port=port,
-        tls=allowed.tls,
-        address=arguments.address,
-        progress=_Progress(stop),
-    ) as urls:
+    models = [each.replica.model for each in engines]
+    out = sys.stdout
+    with (
+        # Ray prints what happens to its processes on stdout.
+        redirect_stdout(sys.stderr),
+        serve_engines(
+            engines,
+            host=allowed.address.text,
+            port=port,
+            tls=allowed.tls,
+            address=arguments.address,
+            progress=_Progress(stop),
+        ) as urls,
+    ):
         stop.listen()
-        models = [each.replica.model for each in engines]
         if arguments.json:
-            print(json.dumps({"engines": dict(zip(models, urls, strict=True))}), flush=True)
+            text = json.dumps({"engines": dict(zip(models, urls, strict=True))})
+            print(text, file=out, flush=True)
         else:
             for model, url in zip(models, urls, strict=True):
-                print(f"{model}: melody-bridge run --engine {url}", flush=True)
+                print(f"{model}: melody-bridge run --engine {url}", file=out, flush=True)
             _say("Ctrl-C ends it")
         stop.requested.wait()
         _say("letting requests end; Ctrl-C again ends them")

@@ -22,6 +22,7 @@ from ray.serve.schema import ServeDeploySchema
 
 
 def main() -> None:
+    """Deploy the files that stdin names."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     ray.init(
         num_cpus=4,
@@ -32,6 +33,8 @@ def main() -> None:
         _node_ip_address="127.0.0.1",
         namespace="serve",
     )
+    # Ray prints on stdout too.
+    answers, sys.stdout = sys.stdout, sys.stderr
     has_begun = False
     for line in sys.stdin:
         text = Path(line.strip()).read_text()
@@ -42,7 +45,7 @@ def main() -> None:
             )
             has_begun = True
         _get_global_client().deploy_apps(config, _blocking=False)
-        print(json.dumps(settled()), flush=True)
+        print(json.dumps(settled()), file=answers, flush=True)
     serve.shutdown()
     ray.shutdown()
 
