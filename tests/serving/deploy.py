@@ -11,18 +11,16 @@ import logging
 import os
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import ray
 import yaml
-from ray import serve
-from ray.serve.context import _get_global_client
-from ray.serve.schema import ServeDeploySchema
 
 
 def main() -> None:
     """Deploy the files that stdin names."""
+    ray, serve, schema = map(import_module, ("ray", "ray.serve", "ray.serve.schema"))
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     ray.init(
         num_cpus=4,
@@ -38,19 +36,19 @@ def main() -> None:
     has_begun = False
     for line in sys.stdin:
         text = Path(line.strip()).read_text()
-        config = ServeDeploySchema.model_validate(yaml.safe_load(text))
+        config = schema.ServeDeploySchema.model_validate(yaml.safe_load(text))
         if not has_begun:
             serve.start(
                 proxy_location=config.proxy_location, http_options=config.http_options.model_dump()
             )
             has_begun = True
-        _get_global_client().deploy_apps(config, _blocking=False)
-        print(json.dumps(settled()), file=answers, flush=True)
+        serve.context._get_global_client().deploy_apps(config, _blocking=False)
+        print(json.dumps(settled(serve)), file=answers, flush=True)
     serve.shutdown()
     ray.shutdown()
 
 
-def settled() -> dict[str, Any]:
+def settled(serve: Any) -> dict[str, Any]:
     """The application's status, once it is no longer being deployed."""
     while True:
         (application,) = serve.status().applications.values()

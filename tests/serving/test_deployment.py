@@ -7,7 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ from bridge.serving.deployment import EngineDeployment
 from bridge.serving.limits import Limits
 from bridge.serving.token_changes import add_token
 from tests.peers.daemon import memory_bytes
-from tests.processes import KILL, has_ended, watched
+from tests.processes import KILL, has_ended, most_files, watched
 from tests.serving.certificates import certificate
 from tests.serving.client import connected
 from tests.serving.ray_server import PATIENCE_SECONDS, RayServer, ray_server
@@ -70,19 +70,6 @@ def server(
         assert server.end() == 0
         assert server.errors[-1] == "letting requests end; Ctrl-C again ends them"
         assert not (home / ".ray").exists(), "a token of Ray is left in the home folder"
-
-
-@contextmanager
-def most_files() -> Iterator[None]:
-    """Inside, this process may open as many files as the system lets it."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -83,7 +83,6 @@ def test_a_file_that_exposes_the_engine_does_not_start(
     tokens = tmp_path / "tokens.json"
     token, _ = add_token(tokens, "laptop", Limits())
     for arguments, reason in (
-        ({}, "needs tokens: make a file"),
         ({"insecure": True}, "needs tokens: make a file"),
         ({"tokens": str(tokens)}, "needs TLS: give ssl_certfile"),
     ):
