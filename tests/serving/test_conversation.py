@@ -16,6 +16,7 @@ from bridge.engine.process.wire import (
     Done,
     Failed,
     Generate,
+    Queued,
     Received,
     to_bytes,
 )
@@ -168,3 +169,27 @@ def test_tokens_are_asked_for_limited_and_revoked(tmp_path: Path) -> None:
     settings = ReplicaSettings("stand-in", tokens=file)
     with served(settings, load=load_stand_in) as url:
         asyncio.run(asyncio.wait_for(test(url), PATIENCE_SECONDS))
+
+
+def test_a_request_that_is_given_up_counts_as_what_was_made_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    limits = Limits(requests=2, seconds_a_minute=100.0)
+    tokens = {name: add_token(file, name, limits)[0] for name in ("anna", "ben")}
+
+    async def test(url: str) -> None:
+        async with connected(url, tokens["ben"]) as running:
+            await running.send(Generate(FOR_EVER, "test"))
+            assert isinstance(await running.chunk(), ChunkMade)
+            async with connected(url, tokens["anna"]) as waiting:
+                await waiting.send(Generate(Request(seconds=90.0), "test"))
+                assert isinstance(await waiting.next(), Queued)
+            refusal: object = None
+            while not isinstance(refusal, Queued):
+                # The server has to notice the end first.
+                async with connected(url, tokens["anna"]) as again:
+                    await again.send(Generate(Request(seconds=90.0), "test"))
+                    refusal = await again.next()
+
+    with served(ReplicaSettings("stand-in", tokens=file), load=load_stand_in) as url:
+        # Before the minute has passed.
+        asyncio.run(asyncio.wait_for(test(url), PATIENCE_SECONDS / 2))

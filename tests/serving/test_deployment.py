@@ -1,18 +1,16 @@
-"""`melody-bridge serve` on real processes of Ray: replicas, limits, and what is killed."""
+"""`melody-bridge serve` on real processes of Ray: limits, crowds, and what is killed."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import numpy as np
 import pytest
 
 from bridge.config.engine_token import Secret
@@ -25,13 +23,10 @@ from bridge.serving.limits import Limits
 from bridge.serving.token_changes import add_token
 from tests.peers.daemon import memory_bytes
 from tests.processes import KILL, has_ended, most_files, watched
-from tests.serving.certificates import certificate
 from tests.serving.client import connected
-from tests.serving.ray_server import PATIENCE_SECONDS, RayServer, ray_server
+from tests.serving.ray_server import PATIENCE_SECONDS, PIECE, RayServer, ray_server, run
 from tests.serving.served import remote_engine
 
-MELODY = np.eye(12, dtype=np.float32)[[0, 4, 7, 11, 0, 2, 2, 9]]
-PIECE = Request(prompt="warm keys", melody=MELODY, seconds=8.0, seed=7)
 UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: engine\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -70,11 +65,6 @@ def server(
         assert server.end() == 0
         assert server.errors[-1] == "letting requests end; Ctrl-C again ends them"
         assert not (home / ".ray").exists(), "a token of Ray is left in the home folder"
-
-
-def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a test for a limited time."""
-    asyncio.run(asyncio.wait_for(test(), PATIENCE_SECONDS))
 
 
 async def admitted(stack: AsyncExitStack, url: str, token: str) -> bool:
@@ -189,94 +179,6 @@ def test_a_crowd_keeps_nobody_out(
 
     with most_files():
         run(test)
-
-
-@pytest.mark.slow
-@pytest.mark.exclusive
-def test_a_clip_is_the_local_one_though_its_replica_is_killed(tmp_path: Path) -> None:
-    expected = load("pocket", device="cpu").generate(PIECE)[0].samples.tobytes()
-
-    async def test(server: RayServer) -> None:
-        async with remote_engine(server.url) as (engine, recorder):
-            await recorder.until(lambda: engine.state == "ready", PATIENCE_SECONDS)
-            result = await engine.submit(PIECE).result()
-            assert result.waveforms[0].samples.tobytes() == expected
-            before = server.processes("ServeReplica")
-            assert len(before) == 2
-            job = engine.submit(PIECE)
-            await job.beginning(32000)
-            now = server.processes("ServeReplica")
-            os.kill(max(now, key=lambda pid: now[pid] - before[pid]), KILL)
-            result = await job.result()
-            assert result.waveforms[0].samples.tobytes() == expected
-
-    with ray_server(tmp_path, "--replicas", "2") as server:
-        run(lambda: test(server))
-        assert server.end() == 0
-
-
-@pytest.mark.slow
-@pytest.mark.exclusive
-def test_two_models_are_served_at_their_names(tmp_path: Path, model: Path) -> None:
-    async def test(server: RayServer) -> None:
-        assert [url.rpartition("/")[2] for url in server.urls.values()] == ["pocket", model.name]
-        for name, url in server.urls.items():
-            expected = load(name, device="cpu").generate(PIECE)[0].samples.tobytes()
-            async with remote_engine(url) as (engine, _):
-                result = await engine.submit(PIECE).result()
-                assert result.waveforms[0].samples.tobytes() == expected
-                assert engine.facts is not None and engine.facts.model == name
-
-    with ray_server(tmp_path, "--model", "pocket", "--model", str(model)) as server:
-        run(lambda: test(server))
-        assert server.end(signal.SIGTERM) == 0
-
-
-@pytest.mark.slow
-@pytest.mark.exclusive
-def test_tls_with_an_own_certificate(
-    tokens: Tokens, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    crt, key = certificate(tmp_path, "localhost")
-    expected = load(str(model), device="cpu").generate(PIECE)[0].samples.tobytes()
-
-    async def test(port: int | None) -> None:
-        token = Secret(tokens.laptop)
-        url = f"https://localhost:{port}"
-        async with remote_engine(url, token=token) as (engine, recorder):
-            await recorder.until(lambda: engine.state == "failed")
-            assert "does not trust" in str(engine.failure)
-        monkeypatch.setenv("SSL_CERT_FILE", str(crt))
-        async with remote_engine(url, token=token) as (engine, _):
-            result = await engine.submit(PIECE).result()
-            assert result.waveforms[0].samples.tobytes() == expected
-        async with AsyncExitStack() as stack:
-            # Half-open: a handshake that ends in its middle.
-            for _ in range(100):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                stack.callback(writer.close)
-                writer.write(b"\x16\x03\x01")
-            async with remote_engine(url, token=token) as (engine, _):
-                await engine.submit(PIECE).result()
-
-    files = ("--tls-certificate", str(crt), "--tls-key", str(key), "--tokens", str(tokens.path))
-    with ray_server(tmp_path, "--model", str(model), *files) as server:
-        assert server.url.startswith("https://127.0.0.1:")
-        run(lambda: test(urlsplit(server.url).port))
-        assert server.end() == 0
-
-
-@pytest.mark.slow
-@pytest.mark.exclusive
-@pytest.mark.parametrize("doing", ["starting Ray", "starting Ray Serve", "loading"])
-def test_ctrl_c_during_the_start_leaves_nothing(tmp_path: Path, doing: str) -> None:
-    server = RayServer(tmp_path)
-    try:
-        server.until_says(doing)
-        assert server.end() == 130
-        assert server.errors[-1] == "stopping"
-    finally:
-        server.close()
 
 
 def test_the_arguments_of_a_config_file_are_checked() -> None:
