@@ -54,7 +54,7 @@ class ReplicaSettings:
 
 
 class Application:
-    """The ASGI application of one replica; its lifespan loads the model."""
+    """The ASGI application of one replica."""
 
     def __init__(
         self,
@@ -87,30 +87,40 @@ class Application:
         else:
             await _explain(send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
+    async def start(self) -> None:
+        """Load the model. Its lifespan does that too, where it has not been done.
+
+        Raises:
+            BridgeError: the model or the device cannot be used.
+        """
         loop = asyncio.get_running_loop()
 
         def end_soon() -> None:
             loop.call_soon_threadsafe(loop.call_later, LAST_WORDS_SECONDS, os._exit, BROKEN_STATUS)
 
         replica = Replica(self._load, end_soon)
-        try:
-            await replica.start()
-        except BridgeError as error:
-            _log.error("%s", error)
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
+        await replica.start()
         self._replica = replica
         if self._tokens is not None:
             self._refresher = keep_running("watching the tokens", self._tokens.follow)
             await self._limiter.start()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        if self._replica is None:
+            try:
+                await self.start()
+            except BridgeError as error:
+                _log.error("%s", error)
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if self._refresher is not None:
             self._refresher.cancel()
         self._limiter.stop()
-        await replica.stop()
+        if self._replica is not None:
+            await self._replica.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
 

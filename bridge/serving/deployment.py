@@ -87,17 +87,27 @@ class EngineDeployment:
         serve = ray_serve()
         settings, insecure = self.replica, self.insecure
 
+        # Of a replica's process, which has one.
+        loaded: list[Application] = []
+
         def check() -> None:
             check_proxies(has_tokens=settings.tokens is not None, insecure=insecure)
 
+        class Ingress:
+            """Loads the model, so that Serve reports why that fails."""
+
+            async def __init__(self) -> None:
+                # Again: `serve run` calls `application` before there are proxies.
+                check()
+                application = Application(settings, line=RayLedgerLine())
+                await application.start()
+                loaded.append(application)
+
         def replica() -> Application:
-            # Again: `serve run` calls `application` before there are proxies.
-            check()
-            return Application(settings, line=RayLedgerLine())
+            return loaded[0]
 
         if import_module("ray").is_initialized():
             check()
-
         options: dict[str, Any] = {
             "ray_actor_options": {"num_cpus": 1, "num_gpus": self._gpus()},
             "max_ongoing_requests": MOST_ONGOING,
@@ -116,7 +126,7 @@ class EngineDeployment:
             }
         else:
             options["num_replicas"] = self.replicas
-        return serve.deployment(name="engine", **options)(serve.ingress(replica)()).bind()
+        return serve.deployment(name="engine", **options)(serve.ingress(replica)(Ingress)).bind()
 
     def _gpus(self) -> float:
         if self.gpus is not None:

@@ -103,8 +103,10 @@ def proxy_environment(tokens: Path | None) -> dict[str, str]:
     Args:
         tokens: the file of the tokens that are accepted; None: everyone may pass.
     """
-    layers = {CALLBACK_VARIABLE: f"{__name__}:{proxy_layers.__name__}"}
-    return layers if tokens is None else {**layers, TOKENS_VARIABLE: str(tokens.resolve())}
+    return {
+        CALLBACK_VARIABLE: f"{__name__}:{proxy_layers.__name__}",
+        TOKENS_VARIABLE: "" if tokens is None else str(tokens.resolve()),
+    }
 
 
 def proxy_layers() -> list[Any]:
@@ -112,7 +114,7 @@ def proxy_layers() -> list[Any]:
     from starlette.middleware import Middleware
 
     tokens = os.environ.get(TOKENS_VARIABLE)
-    return [Middleware(ProxyGate, tokens=None if tokens is None else Path(tokens))]
+    return [Middleware(ProxyGate, tokens=Path(tokens) if tokens else None)]
 
 
 class ProxyGate(Gate):

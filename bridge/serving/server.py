@@ -13,6 +13,7 @@ from io import StringIO
 from pathlib import Path, PurePath
 from typing import Any
 
+from bridge import errors
 from bridge.errors import BadArgument, BridgeError, CheckpointUnusable, EngineFailed
 from bridge.serving.deployment import AUTO, EngineDeployment, ray_serve
 from bridge.serving.exposure import Tls
@@ -145,7 +146,7 @@ def _load(
         progress(f"loading {model}: {loaded} of {wanted} replicas")
         if status.status == "RUNNING":
             return
-        if status.status in ("DEPLOY_FAILED", "UNHEALTHY"):
+        if status.status == "DEPLOY_FAILED":
             message = status.message + "".join(each.message for each in status.deployments.values())
             raise CheckpointUnusable(
                 f"model {model!r} cannot be served ({_last_line(message)}): {LOGS}"
@@ -175,8 +176,9 @@ def _as_error(kind: type[BridgeError], what: str) -> Iterator[None]:
 
 
 def _last_line(text: str) -> str:
+    """The last line of a message, which in a traceback says what happened."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
+    return lines[-1].removeprefix(f"{errors.__name__}.") if lines else ""
 
 
 def _name(model: str) -> str:

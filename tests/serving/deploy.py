@@ -52,7 +52,7 @@ def settled(serve: Any) -> dict[str, Any]:
     """The application's status, once it is no longer being deployed."""
     while True:
         (application,) = serve.status().applications.values()
-        if application.status in ("RUNNING", "DEPLOY_FAILED", "UNHEALTHY"):
+        if application.status in ("RUNNING", "DEPLOY_FAILED"):
             deployments = [each.message for each in application.deployments.values()]
             message = "\n".join([application.message, *deployments])
             return {"status": application.status.value, "message": message}

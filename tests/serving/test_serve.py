@@ -55,7 +55,7 @@ def test_two_models_are_served_at_their_names(tmp_path: Path, model: Path) -> No
             async with remote_engine(url) as (engine, _):
                 result = await engine.submit(PIECE).result()
                 assert result.waveforms[0].samples.tobytes() == expected
-                assert engine.facts is not None and engine.facts.model == name
+                assert engine.facts is not None and engine.facts.model_name == name
 
     with ray_server(tmp_path, "--model", "pocket", "--model", str(model)) as server:
         run(lambda: test(server))

@@ -120,7 +120,7 @@ def test_no_request_is_lost_while_a_model_is_replaced(
                 result = await engine.submit(PIECE).result()
                 assert np.array_equal(result.waveforms[0].samples, expected)
                 assert engine.facts is not None
-                makers.add(engine.facts.model)
+                makers.add(engine.facts.model_name)
         return makers
 
     async def test() -> None:
