@@ -109,15 +109,21 @@ def _start_ray(ray: Any, engines: Sequence[EngineDeployment], address: str | Non
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     os.environ.update(proxy_environment(engines[0].replica.tokens))
     counts = [int(each.replicas) for each in engines if each.replicas != AUTO]
+    options: dict[str, Any] = {
+        "num_cpus": max(os.cpu_count() or 1, sum(counts) + len(engines) - len(counts)),
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "_node_ip_address": "127.0.0.1",
+    }
     with _as_error(EngineFailed, "Ray cannot start on this machine"):
-        ray.init(
-            num_cpus=max(os.cpu_count() or 1, sum(counts) + len(engines) - len(counts)),
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _node_ip_address="127.0.0.1",
-        )
+        try:
+            ray.init(**options)
+        except Exception:
+            # It gives its own processes 30 s, which a busy machine may not have had for them.
+            ray.shutdown()
+            ray.init(**options)
 
 
 def _load(

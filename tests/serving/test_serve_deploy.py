@@ -103,9 +103,8 @@ def test_a_file_that_exposes_the_engine_does_not_start(
 
 @pytest.mark.slow
 @pytest.mark.exclusive
-@pytest.mark.parametrize("replicas", [1, 2])
 def test_no_request_is_lost_while_a_model_is_replaced(
-    deployments: Deployments, model: Path, tmp_path: Path, replicas: int
+    deployments: Deployments, model: Path, tmp_path: Path
 ) -> None:
     newer = tmp_path / "newer"
     shutil.copytree(model, newer)
@@ -127,13 +126,13 @@ def test_no_request_is_lost_while_a_model_is_replaced(
         replaced = asyncio.Event()
         asking = [asyncio.create_task(ask(replaced)) for _ in range(3)]
         status, message = await asyncio.to_thread(
-            deployments.deploy, "127.0.0.1", model=str(newer), replicas=replicas
+            deployments.deploy, "127.0.0.1", model=str(newer), replicas=2
         )
         assert status == "RUNNING", message
         replaced.set()
         for makers in await asyncio.gather(*asking):
             assert str(newer) in makers
 
-    status, message = deployments.deploy("127.0.0.1", model=str(model), replicas=replicas)
+    status, message = deployments.deploy("127.0.0.1", model=str(model), replicas=2)
     assert status == "RUNNING", message
     asyncio.run(asyncio.wait_for(test(), 2 * PATIENCE_SECONDS))
