@@ -88,12 +88,14 @@ class SourceCapture(Capture):
 
     @property
     def settled(self) -> bool:
-        return self._make_take is not None
+        return self._make_take is not None or self.take is not None
 
     def cut(self) -> None:
-        if self._make_take is None:
-            raise ValueError("a capture is cut once it is settled")
-        recorded = self._make_take()
+        # What makes the take may hold this capture, and so the ring: it is used once.
+        make_take, self._make_take = self._make_take, None
+        if make_take is None:
+            raise ValueError("a capture is cut once, when it is settled")
+        recorded = make_take()
         self.remarks += recorded.remarks
         self.take, self.seconds, self.peak_db = recorded.take, recorded.seconds, recorded.peak_db
         self.state = "done"

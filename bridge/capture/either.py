@@ -129,7 +129,9 @@ def _poll(capture: Capture, now_seconds: float) -> BridgeError | None:
     try:
         capture.poll(now_seconds)
     except BridgeError as error:
-        return error
+        # A traceback's frames hold the captures, and the captures hold the error: the ring of an
+        # input that is lost would stay until that cycle is collected.
+        return error.with_traceback(None)
     return None
 
 

@@ -135,42 +135,69 @@ def heard_set(
     named = _named(clips, lines)
     placed = _first_placed(samples, named)
     for each in named:
+        if each.own + placed + each.piece_end > len(samples):
+            # The recording ends before the piece that is searched for.
+            continue
         begin = _found(samples, each, placed)
-        index = (each.own + placed if begin is None else begin) + each.position
-        index = min(len(samples) - 1, max(0, index))
+        index = max(0, (each.own + placed if begin is None else begin) + each.position)
         seconds = float(at_seconds(np.array([index]))[0])
         beat = timeline.beat_at(seconds)
         if not _is_settled(timeline, beat, each.name):
             continue
-        excused = any(-XRUN_SECONDS < xrun - seconds < 1 for xrun in xruns)
+        excused = _is_beside(xruns, seconds)
         if begin is None:
             if not excused:
                 missing.append(f"{each.name} at bar {beat / 4 + 1:.3f}")
             continue
         placed = begin - each.own
-        announced = _announced(events, each.name, seconds) if each.is_new and starts else ()
-        around = [
-            f"{event.seconds - seconds:+.3f} {event.address} {event.arguments}"
-            for event in events
-            if -EVENTS_SECONDS < event.seconds - seconds < 1 and event.address in SHOWN
-        ]
         # What enters just after its line is as far as if it had started on it.
         late_beats = each.late_frames / SAMPLE_RATE * timeline.tempo_at(beat) / 60
-        bar = (beat - late_beats) / 4 + 1
-        starts.append(SetStart(each.name, begin, placed, seconds, bar, excused, announced, around))
-    sounding = np.flatnonzero(np.abs(samples) > 1e-4)
-    gaps = np.diff(sounding)
-    silences = [
-        gaps[number] / SAMPLE_RATE
-        for number in np.flatnonzero(gaps > MOST_SILENCE_SECONDS * SAMPLE_RATE)
-        if not any(
-            -XRUN_SECONDS < xrun - seconds < 1
-            for xrun in xruns
-            for seconds in at_seconds(sounding[number : number + 1])
+        starts.append(
+            SetStart(
+                name=each.name,
+                begin=begin,
+                placed=placed,
+                seconds=seconds,
+                bar=(beat - late_beats) / 4 + 1,
+                excused=excused,
+                announced=_announced(events, each.name, seconds) if each.is_new and starts else (),
+                events=_around(events, seconds),
+            )
         )
-    ]
+    silences = _silences(samples, at_seconds, xruns)
     underflows = [line["underflows"] for line in lines if line.get("event") == "underflow"]
     return PlayedSet(starts, missing, silences, xruns, max(underflows, default=0), kills)
+
+
+def _is_beside(xruns: Sequence[float], seconds: float) -> bool:
+    """Whether an XRun may have changed what was heard at an instant."""
+    return any(-XRUN_SECONDS < xrun - seconds < 1 for xrun in xruns)
+
+
+def _silences(
+    samples: NDArray[np.float32],
+    at_seconds: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+    xruns: Sequence[float],
+) -> list[float]:
+    """The lengths of the silences in seconds, but for those beside an XRun."""
+    sounding = np.flatnonzero(np.abs(samples) > 1e-4)
+    gaps = np.diff(sounding)
+    long = np.flatnonzero(gaps > MOST_SILENCE_SECONDS * SAMPLE_RATE)
+    begins = at_seconds(sounding[long])
+    return [
+        gap / SAMPLE_RATE
+        for gap, begin in zip(gaps[long], begins, strict=True)
+        if not _is_beside(xruns, float(begin))
+    ]
+
+
+def _around(events: Sequence[Received], seconds: float) -> list[str]:
+    """What the loop published around an instant."""
+    return [
+        f"{event.seconds - seconds:+.3f} {event.address} {event.arguments}"
+        for event in events
+        if -EVENTS_SECONDS < event.seconds - seconds < 1 and event.address in SHOWN
+    ]
 
 
 @dataclass(frozen=True)
@@ -200,6 +227,11 @@ class _Named:
         """The clip's frame from which a piece of it is searched for."""
         return self.position + FIRST_FRAMES
 
+    @property
+    def piece_end(self) -> int:
+        """The clip's frame with which that piece ends."""
+        return self.first + PIECE_FRAMES
+
 
 def _named(clips: Path, lines: Sequence[dict[str, Any]]) -> list[_Named]:
     """The starts that the daemon names, of clips that sound long enough to be found.
@@ -215,8 +247,7 @@ def _named(clips: Path, lines: Sequence[dict[str, Any]]) -> list[_Named]:
         clip = soundfile.read(clips / f"{name}.wav", dtype="float32", always_2d=True)[0][:, 0]
         is_new = position == 0 and name != sounded
         start = _Named(name, clip, int(line["frame"]) - position, position, is_new)
-        piece_end = start.first + PIECE_FRAMES
-        if piece_end <= len(clip) and start.own + piece_end <= end:
+        if start.piece_end <= len(clip) and start.own + start.piece_end <= end:
             named.append(start)
         sounded = name
     return named
@@ -241,7 +272,7 @@ def _found(samples: NDArray[np.float32], start: _Named, placed: int) -> int | No
     """Where the clip's first frame is in what was heard; None: it is not there."""
     expected = start.own + placed
     low = max(0, expected + start.first - NEAR_FRAMES)
-    near = samples[low : expected + start.first + PIECE_FRAMES + NEAR_FRAMES]
+    near = samples[low : expected + start.piece_end + NEAR_FRAMES]
     if len(near) <= PIECE_FRAMES:
         return None
     found = entries(near, start.clip, start.first) + low

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +54,23 @@ def test_json_has_what_was_heard(hum: str, capsys: pytest.CaptureFixture[str]) -
     assert heard["is_melody"] is True
     assert heard["tuning_cents"] == pytest.approx(-45, abs=8)
     assert all(0 <= note["confidence"] <= 1 for note in heard["notes"])
+
+
+def test_no_report_of_its_use_is_prepared(hum: str, tmp_path: Path) -> None:
+    """ONNX Runtime writes a device id into the home folder where it reports over the network."""
+    home = tmp_path / "home"
+    home.mkdir()
+    # Each of the others keeps it from that by itself.
+    quiet = ("XDG_", "ORT_", "CI", "GITHUB_", "TF_BUILD")
+    others = {name: value for name, value in os.environ.items() if not name.startswith(quiet)}
+    ran = subprocess.run(
+        [sys.executable, "-m", "bridge", "transcribe", hum, "--out", str(tmp_path / "hum.mid")],
+        env={**others, "HOME": str(home)},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert not [path for path in home.rglob("*") if "onnx" in str(path)]
 
 
 def test_a_picture_shows_the_notes(hum: str, tmp_path: Path) -> None:

@@ -122,9 +122,9 @@ class Studio:
         self.ardour.send("/transport_play")
         self.wait_for_clock(is_playing=True)
 
-    def play_guide(self, slot: int = 0) -> None:
-        """Play from the first bar line, and return once a slot of the guide plays."""
-        self.play()
+    def play_guide(self, slot: int = 0, section: int = 0) -> None:
+        """Play from the first bar line of a section; return once a slot of the guide plays."""
+        self.play(section)
         self.ardour.send("/trigger_bang", 0, slot)
         reached(f"slot {slot} plays", lambda: tuple(self.states(0)[slot : slot + 1]) == (1,))
 
