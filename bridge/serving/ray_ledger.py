@@ -17,7 +17,7 @@ from bridge.serving.shared_limits import LedgerGone
 
 NAME, NAMESPACE = "token-ledger", "melody-bridge"
 CALL_SECONDS = 2.0
-"""How long a client waits for the ledger; one call takes about a millisecond."""
+"""How long a request waits for the ledger, before its replica counts alone."""
 CONNECT_SECONDS = 60.0
 """How long the ledger's process may take to start, on a busy machine."""
 MOST_PENDING = 1000
