@@ -43,6 +43,21 @@ def no_more_files() -> Iterator[None]:
 
 
 @contextmanager
+def most_files() -> Iterator[None]:
+    """Inside, this process may open as many files as the system lets it."""
+    if sys.platform == "win32":
+        raise NotImplementedError("needs POSIX")
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@contextmanager
 def watched(pid: int) -> Iterator[int]:
     """A handle on a running process, for `has_ended`: a process number may be used again."""
     if sys.platform != "linux":

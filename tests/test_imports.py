@@ -156,7 +156,7 @@ def test_the_package_itself_imports_nothing() -> None:
         "tools.token",
         "tools.sizing",
         "serving.application",
-        "serving.deployment",
+        "serving.server",
         "tools.serve",
     ],
 )

@@ -16,17 +16,16 @@ from bridge.commands import Precision
 from bridge.engine import Engine
 from bridge.errors import BridgeError
 from bridge.process.tasks import keep_running
-from bridge.serving.conversation import Conversation, Receive, Scope, Send
-from bridge.serving.limits import Limiter
+from bridge.serving.asgi import Receive, Scope, Send
+from bridge.serving.conversation import Conversation
 from bridge.serving.replica import Replica
+from bridge.serving.shared_limits import LedgerLine, SharedLimiter
 from bridge.serving.tokens import TokenWatch
 
 BROKEN_STATUS = 70
 """The exit status of a replica whose device has failed."""
 LAST_WORDS_SECONDS = 1.0
 """How long a replica whose device has failed goes on, so that the error reaches its client."""
-TOKENS_SECONDS = 2.0
-"""How often the file of tokens is looked at: a revoked one is refused after this time."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,17 +56,23 @@ class ReplicaSettings:
 
 
 class Application:
-    """The ASGI application of one replica; its lifespan loads the model."""
+    """The ASGI application of one replica."""
 
-    def __init__(self, settings: ReplicaSettings, load: Callable[[], Engine] | None = None) -> None:
+    def __init__(
+        self,
+        settings: ReplicaSettings,
+        load: Callable[[], Engine] | None = None,
+        line: LedgerLine | None = None,
+    ) -> None:
         """Load nothing yet.
 
         Args:
             load: replaces `settings.load`.
+            line: to what all replicas count for the tokens; None: this is the only replica.
         """
         self._load = load or settings.load
         self._tokens = TokenWatch(settings.tokens) if settings.tokens is not None else None
-        self._limiter = Limiter()
+        self._limiter = SharedLimiter(line)
         self._replica: Replica | None = None
         self._refresher: asyncio.Task[None] | None = None
 
@@ -84,35 +89,41 @@ class Application:
         else:
             await _explain(send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
+    async def start(self) -> None:
+        """Load the model. Its lifespan does that too, where it has not been done.
+
+        Raises:
+            BridgeError: the model or the device cannot be used.
+        """
         loop = asyncio.get_running_loop()
 
         def end_soon() -> None:
             loop.call_soon_threadsafe(loop.call_later, LAST_WORDS_SECONDS, os._exit, BROKEN_STATUS)
 
         replica = Replica(self._load, end_soon)
-        try:
-            await replica.start()
-        except BridgeError as error:
-            _log.error("%s", error)
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
+        await replica.start()
         self._replica = replica
         if self._tokens is not None:
-            self._refresher = keep_running("watching the tokens", self._watch_tokens)
+            self._refresher = keep_running("watching the tokens", self._tokens.follow)
+            await self._limiter.start()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        if self._replica is None:
+            try:
+                await self.start()
+            except BridgeError as error:
+                _log.error("%s", error)
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if self._refresher is not None:
             self._refresher.cancel()
-        await replica.stop()
+        self._limiter.stop()
+        if self._replica is not None:
+            await self._replica.stop()
         await send({"type": "lifespan.shutdown.complete"})
-
-    async def _watch_tokens(self) -> None:
-        assert self._tokens is not None
-        while True:
-            await asyncio.sleep(TOKENS_SECONDS)
-            await asyncio.to_thread(self._tokens.refresh)
 
 
 async def _explain(send: Send) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from contextlib import nullcontext
-from typing import Any, Protocol
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
 
 from bridge.engine.process.wire import (
     ChunkMade,
@@ -26,13 +26,10 @@ from bridge.engine.process.wire import (
     to_bytes,
 )
 from bridge.errors import BadArgument, BridgeError, NotAuthorized
-from bridge.serving.limits import Limiter
+from bridge.serving.asgi import POLICY_VIOLATION, Receive, Scope, Send, bearer
 from bridge.serving.replica import Replica, ServedJob
+from bridge.serving.shared_limits import SharedLimiter
 from bridge.serving.tokens import Token
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 FIRST_MESSAGE_SECONDS = 10.0
 """How long a connection may say nothing before its request."""
@@ -44,7 +41,6 @@ SENT_AHEAD_BYTES = 4 * 2**20
 LARGE_BYTES = 2**16
 """A longer message is read in a thread."""
 NORMAL_CLOSURE = 1000
-POLICY_VIOLATION = 1008
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +62,7 @@ class Conversation:
         send: Send,
         *,
         tokens: Tokens | None,
-        limiter: Limiter,
+        limiter: SharedLimiter,
     ) -> None:
         """`run` does it all.
 
@@ -86,9 +82,8 @@ class Conversation:
         if (await self._receive())["type"] != "websocket.connect":
             return
         try:
-            token = self._tokens.find(_bearer(scope["headers"])) if self._tokens else None
+            token = self._tokens.find(bearer(scope["headers"])) if self._tokens else None
         except NotAuthorized:
-            # Before the handshake is accepted this is the status 403.
             await self._close(POLICY_VIOLATION)
             return
         await self._send({"type": "websocket.accept"})
@@ -112,20 +107,34 @@ class Conversation:
                 message = read_client_message(frame)
             if not isinstance(message, Generate):
                 raise BadArgument("a connection begins with a request: send Generate first")
-            request, facts = message.request, self._replica.facts
-            steps = request.steps(facts.frame_rate, facts.longest_delay)
-            seconds = steps / facts.frame_rate * int(request.variations)
-            admission = (
-                self._limiter.admit(token.name, token.limits, seconds) if token else nullcontext()
-            )
-            with admission:
-                job = self._replica.submit(message, token.name if token else message.client)
+            async with self._submitted(message, token) as job:
                 await self._carry_out(job)
         except CorruptFrame as error:
             # Without an answer: the client asks again.
             _log.warning("%s", error)
         except BridgeError as error:
             await self._send_message(Failed(error))
+
+    @asynccontextmanager
+    async def _submitted(self, message: Generate, token: Token | None) -> AsyncIterator[ServedJob]:
+        """A request in the replica's queue, admitted under the limits of its token.
+
+        Raises:
+            BridgeError: as `SharedLimiter.admit` and `Replica.submit`.
+        """
+        if token is None:
+            yield self._replica.submit(message, message.client)
+            return
+        request, facts = message.request, self._replica.facts
+        steps = request.steps(facts.frame_rate, facts.longest_delay)
+        seconds = steps / facts.frame_rate * int(request.variations)
+        admission = await self._limiter.admit(token.name, token.limits, seconds)
+        job = None
+        try:
+            job = self._replica.submit(message, token.name)
+            yield job
+        finally:
+            self._limiter.close(admission, seconds * (job.share if job is not None else 0.0))
 
     async def _carry_out(self, job: ServedJob) -> None:
         """Send a job's messages, until it has ended or the client is gone."""
@@ -208,12 +217,3 @@ class Conversation:
     async def _close(self, code: int) -> None:
         if not self._is_gone:
             await self._send({"type": "websocket.close", "code": code})
-
-
-def _bearer(headers: list[tuple[bytes, bytes]] | Mapping[bytes, bytes]) -> str | None:
-    """The token in a handshake's headers; None where there is none."""
-    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
-        if name.lower() == b"authorization":
-            scheme, _, token = value.decode("latin-1").partition(" ")
-            return token.strip() if scheme.lower() == "bearer" else None
-    return None

@@ -1,35 +1,30 @@
 """The engine on Ray Serve: replicas that Ray places, restarts, and scales with the load.
 
-`melody-bridge serve` uses `serve_engines`; `serve deploy` uses `application` by its import path,
-`bridge.serving.deployment:application`. A connection that is lost with its replica is the client's
-to open again; Ray's router then chooses another replica.
+`melody-bridge serve` binds `EngineDeployment`s (`server.py`); `serve deploy` uses `application` by
+its import path, `bridge.serving.deployment:application`. A connection that is lost with its replica
+is the client's to open again; Ray's router then chooses another replica.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from bridge.config import OPTIONS
 from bridge.config.readers import numbers
-from bridge.errors import BadArgument, BridgeError, CheckpointUnusable, EngineFailed, Unsupported
+from bridge.errors import BadArgument, Unsupported
 from bridge.serving.application import Application, ReplicaSettings
-from bridge.serving.exposure import Tls
+from bridge.serving.proxies import check_proxies
+from bridge.serving.ray_ledger import RayLedgerLine
 from bridge.serving.replica import QUEUE_SIZE
 
 GPUS = numbers(0, 8)
 AUTO = "auto"
 """In place of a number of replicas: as many as the load needs."""
 MOST_REPLICAS = 1000
-OBJECT_STORE_BYTES = 100 * 2**20
-"""Ray's shared memory on this machine: the audio does not go through it."""
 MOST_ONGOING = 2 * QUEUE_SIZE
 """Connections of one replica: those that wait, and those whose audio is on its way."""
 TARGET_ONGOING = 2.0
@@ -41,7 +36,7 @@ DRAIN_SECONDS = 120.0
 """How long a replica that is replaced may finish its requests."""
 LOAD_TRIES = 2
 
-_FIELDS = {"model", "device", "decoder", "precision", "tokens", "replicas", "gpus"}
+_FIELDS = {"model", "device", "decoder", "precision", "tokens", "replicas", "gpus", "insecure"}
 
 
 @dataclass(frozen=True)
@@ -53,11 +48,13 @@ class EngineDeployment:
         replicas: how many; `auto`: 1 to as many as the cluster has room for.
         gpus: GPUs of one replica, such as 0.5; 0: it runs on processors; None: one GPU, where the
             device may be one and the cluster has any.
+        insecure: as for `listen_address`.
     """
 
     replica: ReplicaSettings
     replicas: int | str = 1
     gpus: float | None = None
+    insecure: bool = False
 
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, Any]) -> EngineDeployment:
@@ -79,16 +76,41 @@ class EngineDeployment:
             tokens=None if tokens is None else Path(tokens).expanduser(),
         )
         gpus = None if arguments.get("gpus") is None else GPUS("gpus", arguments["gpus"])
-        return cls(settings, read_replicas(arguments.get("replicas", 1)), gpus)
+        insecure = arguments.get("insecure", False)
+        if not isinstance(insecure, bool):
+            raise BadArgument(f"insecure {insecure!r}: give true or false")
+        return cls(settings, read_replicas(arguments.get("replicas", 1)), gpus, insecure)
 
     def bind(self) -> Any:
-        """The Serve application."""
-        serve = _serve()
-        settings = self.replica
+        """The Serve application.
+
+        Raises:
+            BadArgument: Serve's proxies listen where this application needs tokens or TLS.
+        """
+        serve = ray_serve()
+        settings, insecure = self.replica, self.insecure
+
+        # Of a replica's process, which has one.
+        loaded: list[Application] = []
+
+        def check() -> None:
+            check_proxies(has_tokens=settings.tokens is not None, insecure=insecure)
+
+        class Ingress:
+            """Loads the model, so that Serve reports why that fails."""
+
+            async def __init__(self) -> None:
+                # Again: `serve run` calls `application` before there are proxies.
+                check()
+                application = Application(settings, line=RayLedgerLine())
+                await application.start()
+                loaded.append(application)
 
         def replica() -> Application:
-            return Application(settings)
+            return loaded[0]
 
+        if import_module("ray").is_initialized():
+            check()
         options: dict[str, Any] = {
             "ray_actor_options": {"num_cpus": 1, "num_gpus": self._gpus()},
             "max_ongoing_requests": MOST_ONGOING,
@@ -107,7 +129,7 @@ class EngineDeployment:
             }
         else:
             options["num_replicas"] = self.replicas
-        return serve.deployment(name="engine", **options)(serve.ingress(replica)()).bind()
+        return serve.deployment(name="engine", **options)(serve.ingress(replica)(Ingress)).bind()
 
     def _gpus(self) -> float:
         if self.gpus is not None:
@@ -126,60 +148,6 @@ def application(arguments: dict[str, Any]) -> Any:
     return EngineDeployment.from_arguments(arguments).bind()
 
 
-@contextmanager
-def serve_engines(
-    engines: Sequence[EngineDeployment],
-    *,
-    host: str,
-    port: int,
-    tls: Tls | None = None,
-    address: str | None = None,
-    progress: Callable[[str], None] = lambda doing: None,
-) -> Iterator[list[str]]:
-    """Serve engines while inside: on Ray's own processes on this machine, or on a cluster.
-
-    Args:
-        engines: one is served at `/`; of several, each at its model's name.
-        host: numeric.
-        address: of a running cluster, as `ray.init` takes it; None: this machine alone.
-        progress: called with what is being done.
-
-    Yields:
-        The address of each engine.
-
-    Raises:
-        Unsupported: Ray is not installed.
-        BadArgument: the port is taken, or there is no cluster at the address.
-        CheckpointUnusable: a replica cannot load its model.
-    """
-    serve = _serve()
-    ray = import_module("ray")
-    progress("starting Ray")
-    _start_ray(ray, engines, address)
-    try:
-        options: dict[str, Any] = {"host": host, "port": port}
-        if tls is not None:
-            options |= {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)}
-        with _as_error(EngineFailed, "Ray Serve cannot start"):
-            serve.start(http_options=options)
-        names = [_name(engine.replica.model) for engine in engines]
-        prefixes = ["/"] if len(engines) == 1 else [f"/{name}" for name in names]
-        shown = f"[{host}]" if ":" in host else host
-        scheme = "http" if tls is None else "https"
-        urls = []
-        for engine, name, prefix in zip(engines, names, prefixes, strict=True):
-            progress(f"loading {engine.replica.model}")
-            with _as_error(CheckpointUnusable, f"model {engine.replica.model!r} cannot be served"):
-                serve.run(engine.bind(), name=name.replace("/", "-"), route_prefix=prefix)
-            urls.append(f"{scheme}://{shown}:{port}{prefix.rstrip('/')}")
-        yield urls
-    finally:
-        progress("stopping Ray")
-        if address is None:
-            serve.shutdown()
-        ray.shutdown()
-
-
 def read_replicas(value: object) -> int | str:
     """A number of replicas, or `auto`, from text or a config file.
 
@@ -194,51 +162,12 @@ def read_replicas(value: object) -> int | str:
     return int(text)
 
 
-def _start_ray(ray: Any, engines: Sequence[EngineDeployment], address: str | None) -> None:
-    # Ray sends statistics of use to its makers, unless this is set before it starts.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    for name in ("ray", "ray.serve"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    if address is not None:
-        with _as_error(BadArgument, f"address {address!r}: no cluster of Ray answers"):
-            ray.init(address=address, log_to_driver=False)
-        return
-    if "RAY_AUTH_TOKEN_PATH" not in os.environ:
-        # For this run's processes alone. By default Ray writes a token for all runs to ~/.ray.
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    counts = [int(each.replicas) for each in engines if each.replicas != AUTO]
-    with _as_error(EngineFailed, "Ray cannot start on this machine"):
-        ray.init(
-            num_cpus=max(os.cpu_count() or 1, sum(counts) + len(engines) - len(counts)),
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _node_ip_address="127.0.0.1",
-        )
+def ray_serve() -> Any:
+    """The module `ray.serve`.
 
-
-@contextmanager
-def _as_error(kind: type[BridgeError], what: str) -> Iterator[None]:
-    """Turn what Ray raises inside into a one-line error."""
-    try:
-        yield
-    except BridgeError:
-        raise
-    except Exception as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        reason = lines[-1].strip() if lines else type(error).__name__
-        raise kind(
-            f"{what} ({reason}): see session_latest/logs in the temporary folder of Ray"
-        ) from error
-
-
-def _name(model: str) -> str:
-    """A model's name in an address."""
-    return model if "/" in model and not Path(model).exists() else PurePath(model).name
-
-
-def _serve() -> Any:
+    Raises:
+        Unsupported: Ray is not installed.
+    """
     try:
         return import_module("ray.serve")
     except ImportError as error:

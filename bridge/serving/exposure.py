@@ -40,7 +40,35 @@ class Address:
     is_loopback: bool
 
 
-def listen_address(host: str, *, is_encrypted: bool, has_tokens: bool, insecure: bool) -> Address:
+@dataclass(frozen=True)
+class Remedies:
+    """How a place of settings names the host and what a host in a network needs.
+
+    Attributes:
+        host: the setting that the host is of.
+        tokens, tls: what to do where they are missing.
+    """
+
+    host: str
+    tokens: str
+    tls: str
+
+
+FLAGS = Remedies(
+    "--host",
+    "make one with `melody-bridge token add NAME`",
+    "give --tls-certificate and --tls-key, or --insecure in a network that you trust",
+)
+
+
+def listen_address(
+    host: str,
+    *,
+    is_encrypted: bool,
+    has_tokens: bool,
+    insecure: bool,
+    remedies: Remedies = FLAGS,
+) -> Address:
     """The address to listen on for a host, where these safeguards suffice for it.
 
     Loopback needs none. Every other address needs tokens, and TLS or the word of whoever runs the
@@ -52,14 +80,16 @@ def listen_address(host: str, *, is_encrypted: bool, has_tokens: bool, insecure:
         is_encrypted: the server speaks TLS.
         has_tokens: the server asks for tokens.
         insecure: the network is trusted to carry music and tokens that anyone in it can read.
+        remedies: words for the errors.
 
     Raises:
         BadArgument: the host is no address of one kind, or the safeguards do not suffice.
     """
-    addresses = _resolved(host)
+    shown = f"{remedies.host} {host!r}"
+    addresses = _resolved(host, shown)
     if len({address.is_loopback for address in addresses}) > 1:
         raise BadArgument(
-            f"--host {host!r} is an address of this machine alone and one of a network too: "
+            f"{shown} is an address of this machine alone and one of a network too: "
             "give the number of the one that is meant"
         )
     address = Address(str(addresses[0]), addresses[0].is_loopback)
@@ -67,13 +97,11 @@ def listen_address(host: str, *, is_encrypted: bool, has_tokens: bool, insecure:
         return address
     if not has_tokens:
         raise BadArgument(
-            f"--host {host!r} can be reached from other machines, and that needs tokens: "
-            "make one with `melody-bridge token add NAME`"
+            f"{shown} can be reached from other machines, and that needs tokens: {remedies.tokens}"
         )
     if not is_encrypted and not insecure:
         raise BadArgument(
-            f"--host {host!r} can be reached from other machines, and that needs TLS: give "
-            "--tls-certificate and --tls-key, or --insecure in a network that you trust"
+            f"{shown} can be reached from other machines, and that needs TLS: {remedies.tls}"
         )
     return address
 
@@ -102,14 +130,14 @@ def check_port_is_free(address: Address, port: int) -> None:
             ) from error
 
 
-def _resolved(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+def _resolved(host: str, shown: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     """The addresses of a host, each once; never empty."""
     try:
         found = socket.getaddrinfo(
             host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE if host else 0
         )
     except (OSError, UnicodeError) as error:
-        raise BadArgument(f"--host {host!r} has no address: {error}") from error
+        raise BadArgument(f"{shown} has no address: {error}") from error
     addresses = []
     for *_, where in found:
         # Python leaves a zone, such as %eth0, in the text.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
+from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
+from itertools import count
 
 from bridge.config.readers import ints, numbers
 from bridge.errors import LimitReached
@@ -20,6 +20,8 @@ LEAST_SECONDS = 1.0
 REQUESTS = ints(1, 256)
 SECONDS_A_MINUTE = numbers(LEAST_SECONDS, 100_000)
 _WINDOW_SECONDS = 60.0
+_SWEEP_SECONDS = 1.0
+"""How often what counts no longer is dropped, of all tokens."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Limits:
 
 
 class Limiter:
-    """Admits requests under the limits of their tokens. It belongs to one event loop.
+    """Admits requests under the limits of their tokens. It belongs to one thread.
 
     The window slides: no 60 s have more audio than the limit. A bucket that refills would let
     twice as much through in the minute after a rest.
@@ -55,9 +57,11 @@ class Limiter:
         """
         self._clock = clock
         self._uses: dict[str, _Use] = {}
+        self._numbers = count()
+        self._next_sweep = -math.inf
 
     def admit(self, name: str, limits: Limits, seconds: float) -> Admission:
-        """Admit a request, which counts until its admission is closed.
+        """Admit a request, which counts as at work until `close`.
 
         Args:
             name: the token's name.
@@ -74,11 +78,11 @@ class Limiter:
                 math.inf,
             )
         now = self._clock()
-        self._forget_idle(now)
+        self._sweep(now)
         use = self._uses.setdefault(name, _Use())
-        if use.requests >= limits.requests:
+        if (at_work := use.requests()) >= limits.requests:
             raise LimitReached(
-                f"token {name!r} has {use.requests} requests at work, and may have "
+                f"token {name!r} has {at_work} requests at work, and may have "
                 f"{limits.requests}: wait for one to end",
                 0.0,
             )
@@ -88,46 +92,81 @@ class Limiter:
                 f"wait {math.ceil(wait)} s",
                 wait,
             )
-        return Admission(use, now, counted)
+        admission = Admission(next(self._numbers), name, now, counted)
+        use.admissions.append(admission)
+        return admission
 
-    def _forget_idle(self, now: float) -> None:
-        """Drop the tokens that nothing is counted for: the memory follows the use."""
-        for name in [name for name, use in self._uses.items() if use.is_idle(now)]:
-            del self._uses[name]
+    def add(self, name: str, age_seconds: float, seconds: float, *, is_open: bool) -> Admission:
+        """Count a request that was admitted elsewhere, whatever the limits are.
+
+        Args:
+            age_seconds: how long ago it was admitted.
+            seconds: audio that it counts as.
+            is_open: it is at work.
+        """
+        began = self._clock() - age_seconds
+        admission = Admission(next(self._numbers), name, began, seconds, is_open)
+        use = self._uses.setdefault(name, _Use())
+        insort(use.admissions, admission, key=lambda each: each.began)
+        return admission
+
+    def withdraw(self, admission: Admission) -> None:
+        """Count a request as if it had never been admitted."""
+        use = self._uses.get(admission.name)
+        if use is not None and admission in use.admissions:
+            use.admissions.remove(admission)
+
+    def counted(self) -> list[Admission]:
+        """Every request that counts now, of all tokens."""
+        return [each for use in self._uses.values() for each in use.admissions if self.counts(each)]
+
+    def counts(self, admission: Admission) -> bool:
+        """Whether a request is at work, or was admitted in the last minute."""
+        return admission.is_open or self.age_seconds(admission) < _WINDOW_SECONDS
+
+    def age_seconds(self, admission: Admission) -> float:
+        """How long ago a request was admitted."""
+        return self._clock() - admission.began
+
+    def _sweep(self, now: float) -> None:
+        """Drop what counts no longer: the memory follows the use."""
+        if now < self._next_sweep:
+            return
+        self._next_sweep = now + _SWEEP_SECONDS
+        for name, use in list(self._uses.items()):
+            use.admissions = [each for each in use.admissions if self.counts(each)]
+            if not use.admissions:
+                del self._uses[name]
 
 
+@dataclass(eq=False)
 class Admission:
-    """One admitted request, as a context: it counts as at work inside."""
+    """One admitted request.
 
-    def __init__(self, use: _Use, now: float, seconds: float) -> None:
-        self._use, self._entry = use, [now, seconds]
-        self._is_open = True
-        use.requests += 1
-        use.entries.append(self._entry)
+    Attributes:
+        number: the limiter's own.
+        name: the token's.
+        began: when it was admitted, by the limiter's clock.
+        seconds: audio that it counts as, for 60 s.
+        is_open: it is at work.
+    """
 
-    def close(self, made_seconds: float | None = None) -> None:
+    number: int
+    name: str
+    began: float
+    seconds: float
+    is_open: bool = True
+
+    def close(self, made_seconds: float) -> None:
         """End the request; the second time nothing happens.
 
         Args:
-            made_seconds: audio that was made of it, where that is less than it asked for.
+            made_seconds: audio that was made of it; where that is less than it asked for, it
+                counts as that.
         """
-        if not self._is_open:
-            return
-        self._is_open = False
-        self._use.requests -= 1
-        if made_seconds is not None:
-            self._entry[1] = min(self._entry[1], max(made_seconds, LEAST_SECONDS))
-
-    def __enter__(self) -> Admission:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+        if self.is_open:
+            self.is_open = False
+            self.seconds = min(self.seconds, max(made_seconds, LEAST_SECONDS))
 
 
 @dataclass
@@ -135,29 +174,23 @@ class _Use:
     """What one token uses.
 
     Attributes:
-        requests: at work now.
-        entries: time and seconds of audio of each request of the last minute, the oldest first.
+        admissions: those at work, and those of the last minute, the oldest first.
     """
 
-    requests: int = 0
-    entries: deque[list[float]] = field(default_factory=deque)
+    admissions: list[Admission] = field(default_factory=list)
 
-    def is_idle(self, now: float) -> bool:
-        self._expire(now)
-        return not self.requests and not self.entries
+    def requests(self) -> int:
+        """Requests at work."""
+        return sum(each.is_open for each in self.admissions)
 
     def wait_seconds(self, now: float, room: float) -> float:
         """Seconds until at most `room` seconds of audio are in the window; 0: now."""
-        self._expire(now)
-        over = sum(seconds for _, seconds in self.entries) - room
-        for began, seconds in self.entries:
+        inside = [each for each in self.admissions if each.began + _WINDOW_SECONDS > now]
+        over = sum(each.seconds for each in inside) - room
+        for each in inside:
             if over <= 0:
                 break
-            over -= seconds
+            over -= each.seconds
             if over <= 0:
-                return began + _WINDOW_SECONDS - now
+                return each.began + _WINDOW_SECONDS - now
         return 0.0
-
-    def _expire(self, now: float) -> None:
-        while self.entries and self.entries[0][0] + _WINDOW_SECONDS <= now:
-            self.entries.popleft()

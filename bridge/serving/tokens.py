@@ -7,6 +7,7 @@ wrong tokens.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -27,6 +28,8 @@ MOST_TOKENS = 1000
 MOST_BYTES = 1 << 20
 """A file of 1000 tokens has a fifth of this."""
 VERSION = 1
+TOKENS_SECONDS = 2.0
+"""How often a server looks at its file: a revoked token is refused after this time."""
 _RANDOM_BYTES = 32
 _MOST_CHARACTERS = 256
 """Of a token that a client shows; a longer one is refused unread."""
@@ -135,6 +138,12 @@ class TokenWatch:
             self._book, self._failure = read_tokens(self._path), None
         except BridgeError as error:
             self._book, self._failure = TokenBook(), error
+
+    async def follow(self) -> None:
+        """Refresh for ever, so that a change counts after `TOKENS_SECONDS`."""
+        while True:
+            await asyncio.sleep(TOKENS_SECONDS)
+            await asyncio.to_thread(self.refresh)
 
     @property
     def failure(self) -> BridgeError | None:

@@ -7,14 +7,18 @@ import json
 import signal
 import sys
 import threading
+from contextlib import redirect_stdout
 from pathlib import Path
+from types import FrameType
 
 from bridge.config import OPTIONS
 from bridge.config.flags import add_flag
 from bridge.config.readers import ints
 from bridge.errors import BadArgument
-from bridge.serving.deployment import EngineDeployment, serve_engines
+from bridge.process import signals
+from bridge.serving.deployment import EngineDeployment
 from bridge.serving.exposure import check_port_is_free
+from bridge.serving.server import serve_engines
 from bridge.tools.serve_security import add_security_flags, security
 
 DEFAULT_PORT = 8000
@@ -63,26 +67,77 @@ def run(arguments: argparse.Namespace) -> int:
         for each in engines:
             # A mistake is found before Ray starts, which takes its time.
             find(each.replica.model)
-    stopped = threading.Event()
-    with serve_engines(
-        engines,
-        host=allowed.address.text,
-        port=port,
-        tls=allowed.tls,
-        address=arguments.address,
-        progress=_say,
-    ) as urls:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda number, frame: stopped.set())
-        models = [each.replica.model for each in engines]
+    stop = _Stop()
+    stop.listen()
+    models = [each.replica.model for each in engines]
+    out = sys.stdout
+    with (
+        # Ray prints what happens to its processes on stdout.
+        redirect_stdout(sys.stderr),
+        serve_engines(
+            engines,
+            host=allowed.address.text,
+            port=port,
+            tls=allowed.tls,
+            address=arguments.address,
+            progress=_Progress(stop),
+        ) as urls,
+    ):
+        stop.listen()
         if arguments.json:
-            print(json.dumps({"engines": dict(zip(models, urls, strict=True))}), flush=True)
+            text = json.dumps({"engines": dict(zip(models, urls, strict=True))})
+            print(text, file=out, flush=True)
         else:
             for model, url in zip(models, urls, strict=True):
-                print(f"{model}: melody-bridge run --engine {url}", flush=True)
+                print(f"{model}: melody-bridge run --engine {url}", file=out, flush=True)
             _say("Ctrl-C ends it")
-        stopped.wait()
+        stop.requested.wait()
+        _say("letting requests end; Ctrl-C again ends them")
     return 0
+
+
+class _Stop:
+    """The wish to end: the first Ctrl-C or SIGTERM lets requests end, the second does not.
+
+    Attributes:
+        requested: set by the first.
+        number: the first signal's number.
+    """
+
+    def __init__(self) -> None:
+        self.requested = threading.Event()
+        self.number = 0
+
+    def listen(self) -> None:
+        """Handle the signals from now on. Once more after Ray has taken SIGTERM for itself."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.requested.is_set():
+            # Ray's processes end with this one.
+            signals.leave(number)
+        self.number = number
+        self.requested.set()
+
+
+class _Progress:
+    """Says what is being done, each thing once, until the end is wished for."""
+
+    def __init__(self, stop: _Stop) -> None:
+        self._stop, self._said = stop, ""
+
+    def __call__(self, doing: str) -> None:
+        """Raises:
+        Interrupted: a signal came.
+        """
+        self._stop.listen()
+        if self._stop.requested.is_set():
+            _say("stopping")
+            raise signals.Interrupted(self._stop.number)
+        if doing != self._said:
+            self._said = doing
+            _say(doing)
 
 
 def _engines(arguments: argparse.Namespace, tokens: Path | None) -> list[EngineDeployment]:
@@ -92,6 +147,7 @@ def _engines(arguments: argparse.Namespace, tokens: Path | None) -> list[EngineD
         "replicas": arguments.replicas,
         "gpus": arguments.gpus,
         "tokens": tokens,
+        "insecure": arguments.insecure,
     }
     given = {name: value for name, value in values.items() if value is not None}
     models = arguments.model or [OPTIONS["model"].default]

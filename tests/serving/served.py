@@ -26,18 +26,22 @@ def load_stand_in() -> Engine:
 
 @contextmanager
 def served(
-    settings: ReplicaSettings = POCKET, load: Callable[[], Engine] | None = None, **options: Any
+    settings: ReplicaSettings = POCKET,
+    load: Callable[[], Engine] | None = None,
+    layer: Callable[[Any], Any] = lambda application: application,
+    **options: Any,
 ) -> Iterator[str]:
     """A replica behind uvicorn, in a thread with an event loop of its own; its address.
 
     Args:
         load: replaces the settings' model.
+        layer: puts something before the application.
         options: uvicorn's.
     """
     uvicorn = pytest.importorskip("uvicorn", reason="needs the extra `ray`")
     pytest.importorskip("websockets", reason="needs the extra `remote`")
     config = uvicorn.Config(
-        Application(settings, load),
+        layer(Application(settings, load)),
         port=options.pop("port", 0),
         lifespan="on",
         log_level="warning",

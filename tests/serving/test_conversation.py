@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +14,14 @@ from bridge.engine import Request
 from bridge.engine.process.wire import (
     ChunkMade,
     Done,
-    Facts,
     Failed,
     Generate,
+    Queued,
     Received,
-    ServerMessage,
-    read_server_message,
     to_bytes,
 )
 from bridge.errors import (
     BadArgument,
-    BridgeError,
     Cancelled,
     LimitReached,
     NotAuthorized,
@@ -35,44 +30,15 @@ from bridge.errors import (
 )
 from bridge.serving import conversation
 from bridge.serving.application import ReplicaSettings
+from bridge.serving.asgi import POLICY_VIOLATION
 from bridge.serving.limits import Limits
 from bridge.serving.replica import CLIENT_QUEUE_SIZE
 from bridge.serving.token_changes import add_token
 from tests.engine.recorder import PATIENCE_SECONDS
+from tests.serving.client import connected
 from tests.serving.served import load_stand_in, remote_engine, served
 
 FOR_EVER = Request(prompt="for ever")
-
-
-class Client:
-    """One connection, which sends and receives what a test wants."""
-
-    def __init__(self, socket: Any) -> None:
-        self.socket = socket
-
-    async def send(self, message: Generate | Received | bytes) -> None:
-        await self.socket.send(message if isinstance(message, bytes) else to_bytes(message))
-
-    async def next(self) -> ServerMessage:
-        return read_server_message(await self.socket.recv(decode=False))
-
-    async def failure(self) -> BridgeError:
-        """The error that the request ends with."""
-        while not isinstance(message := await self.next(), Failed):
-            assert not isinstance(message, Done)
-        return message.error
-
-
-@asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Client]:
-    """A connection that has received the facts."""
-    from websockets.asyncio.client import connect
-
-    address = url.replace("http", "ws")
-    async with connect(address, proxy=None, compression=None, max_size=None) as socket:
-        client = Client(socket)
-        assert isinstance(await client.next(), Facts)
-        yield client
 
 
 def run(test: Any) -> None:
@@ -153,7 +119,7 @@ def test_a_connection_that_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatc
     async def test(url: str) -> None:
         async with connected(url) as client:
             await client.socket.wait_closed()
-            assert client.socket.close_code == conversation.POLICY_VIOLATION
+            assert client.socket.close_code == POLICY_VIOLATION
 
     monkeypatch.setattr(conversation, "FIRST_MESSAGE_SECONDS", 0.05)
     run(test)
@@ -203,3 +169,27 @@ def test_tokens_are_asked_for_limited_and_revoked(tmp_path: Path) -> None:
     settings = ReplicaSettings("stand-in", tokens=file)
     with served(settings, load=load_stand_in) as url:
         asyncio.run(asyncio.wait_for(test(url), PATIENCE_SECONDS))
+
+
+def test_a_request_that_is_given_up_counts_as_what_was_made_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    limits = Limits(requests=2, seconds_a_minute=100.0)
+    tokens = {name: add_token(file, name, limits)[0] for name in ("anna", "ben")}
+
+    async def test(url: str) -> None:
+        async with connected(url, tokens["ben"]) as running:
+            await running.send(Generate(FOR_EVER, "test"))
+            assert isinstance(await running.chunk(), ChunkMade)
+            async with connected(url, tokens["anna"]) as waiting:
+                await waiting.send(Generate(Request(seconds=90.0), "test"))
+                assert isinstance(await waiting.next(), Queued)
+            refusal: object = None
+            while not isinstance(refusal, Queued):
+                # The server has to notice the end first.
+                async with connected(url, tokens["anna"]) as again:
+                    await again.send(Generate(Request(seconds=90.0), "test"))
+                    refusal = await again.next()
+
+    with served(ReplicaSettings("stand-in", tokens=file), load=load_stand_in) as url:
+        # Before the minute has passed.
+        asyncio.run(asyncio.wait_for(test(url), PATIENCE_SECONDS / 2))

@@ -1,98 +1,184 @@
-"""`melody-bridge serve` on real processes of Ray: replicas, and what happens when one is killed."""
+"""`melody-bridge serve` on real processes of Ray: limits, crowds, and what is killed."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import signal
-import subprocess
-import sys
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
-import numpy as np
 import pytest
 
+from bridge.config.engine_token import Secret
 from bridge.engine import Request, load
-from bridge.errors import BadArgument
+from bridge.engine.process.wire import ChunkMade, Failed, Generate
+from bridge.errors import BadArgument, LimitReached
 from bridge.serving.application import ReplicaSettings
 from bridge.serving.deployment import EngineDeployment
-from tests.peers.daemon import descendants
-from tests.processes import KILL
-from tests.serving.served import free_port, remote_engine
+from bridge.serving.limits import Limits
+from bridge.serving.token_changes import add_token
+from tests.peers.daemon import memory_bytes
+from tests.processes import KILL, has_ended, most_files, watched
+from tests.serving.client import connected
+from tests.serving.ray_server import PATIENCE_SECONDS, PIECE, RayServer, ray_server, run
+from tests.serving.served import remote_engine
 
-MELODY = np.eye(12, dtype=np.float32)[[0, 4, 7, 11, 0, 2, 2, 9]]
-PIECE = Request(prompt="warm keys", melody=MELODY, seconds=8.0, seed=7)
-PATIENCE_SECONDS = 240.0
-"""Ray takes half a minute to start, and a replica as long to load, on a busy machine."""
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Two replicas of pocket, and their address."""
-    pytest.importorskip("ray.serve", reason="needs the extra `ray`")
-    port = asyncio.run(free_port())
-    command = [sys.executable, "-m", "bridge", "serve", "--replicas", "2", "--json"]
-    process = subprocess.Popen(
-        [*command, "--device", "cpu", "--port", str(port)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"},
-    )
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        yield process, json.loads(line)["engines"]["pocket"]
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: engine\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+LONG = Request(prompt="warm keys", seconds=600.0)
+REQUESTS = 2
+"""Requests at a time that the token may have."""
 
 
-def replicas(server: int) -> dict[int, int]:
-    """The processor time of each replica of a server, in the system's ticks, by its process."""
-    found = {}
-    for pid in descendants(server):
-        try:
-            if b"ServeReplica" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                # The process's name may hold spaces and brackets.
-                found[pid] = int(
-                    Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11]
-                )
-        except OSError:
-            continue
-    return found
+class Tokens(NamedTuple):
+    """A file of two tokens, and what it knows only the hashes of."""
+
+    path: Path
+    laptop: str
+    crowd: str
 
 
-@pytest.mark.slow
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
+    path = tmp_path_factory.mktemp("tokens") / "tokens.json"
+    limits = Limits(requests=REQUESTS, seconds_a_minute=100_000)
+    return Tokens(path, *(add_token(path, name, limits)[0] for name in ("laptop", "crowd")))
+
+
+@pytest.fixture(scope="module")
+def server(
+    tokens: Tokens, model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RayServer]:
+    """Two replicas of a tiny model, which ask for the token; at the end nothing of them is left."""
+    home = tmp_path_factory.mktemp("home")
+    arguments = ("--model", str(model), "--replicas", "2", "--tokens", str(tokens.path))
+    with ray_server(home, *arguments) as server:
+        assert server.errors[0] == "starting Ray"
+        assert server.errors[-1] == f"loading {model}: 2 of 2 replicas"
+        yield server
+        assert server.end() == 0
+        assert server.errors[-1] == "letting requests end; Ctrl-C again ends them"
+        assert not (home / ".ray").exists(), "a token of Ray is left in the home folder"
+
+
+async def admitted(stack: AsyncExitStack, url: str, token: str) -> bool:
+    """Open a connection with a long request; whether it is admitted."""
+    client = await stack.enter_async_context(connected(url, token))
+    await client.send(Generate(LONG, "test"))
+    # The first answer of a request is a refusal or a sign of life.
+    message = await client.next()
+    if isinstance(message, Failed):
+        assert isinstance(message.error, LimitReached), message.error
+        return False
+    return True
+
+
 @pytest.mark.exclusive
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux to find processes")
-def test_a_clip_is_the_local_one_though_its_replica_is_killed(
-    server: tuple[subprocess.Popen[str], str], tmp_path: Path
+def test_two_replicas_count_a_tokens_requests_together_and_alone_without_the_ledger(
+    server: RayServer, tokens: Tokens
 ) -> None:
-    process, url = server
-    expected = load("pocket", device="cpu").generate(PIECE)[0].samples.tobytes()
+    async def test() -> None:
+        async with AsyncExitStack() as stack:
+            # Ray sends a connection to the replica with fewer of them.
+            asked = [await admitted(stack, server.url, tokens.laptop) for _ in range(5)]
+            assert asked == [True, True, False, False, False]
+            (ledger,) = server.processes("ray::Ledger")
+            with watched(ledger) as handle:
+                os.kill(ledger, KILL)
+                assert has_ended(handle, PATIENCE_SECONDS)
+            for _ in range(4 * REQUESTS):
+                if alone := await admitted(stack, server.url, tokens.laptop):
+                    break
+            assert alone, "each replica may admit as many alone, and no more were admitted"
+        while not server.processes("ray::Ledger"):
+            await asyncio.sleep(0.1)
+        asked = []
+        while asked != [True, True, False, False, False]:
+            async with AsyncExitStack() as stack:
+                asked = [await admitted(stack, server.url, tokens.laptop) for _ in range(5)]
 
-    async def main() -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS), remote_engine(url) as (engine, recorder):
-            await recorder.until(lambda: engine.state == "ready", PATIENCE_SECONDS)
-            result = await engine.submit(PIECE).result()
-            assert result.waveforms[0].samples.tobytes() == expected
-            before = replicas(process.pid)
-            assert len(before) == 2
-            job = engine.submit(PIECE)
-            await job.beginning(32000)
-            now = replicas(process.pid)
-            os.kill(max(now, key=lambda pid: now[pid] - before[pid]), KILL)
-            result = await job.result()
-            assert result.waveforms[0].samples.tobytes() == expected
+    run(test)
 
-    asyncio.run(main())
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0
-    assert replicas(process.pid) == {}
-    assert not (tmp_path / ".ray").exists(), "a token of Ray is left in the home folder"
+
+@pytest.mark.exclusive
+def test_clips_stream_on_while_the_controller_of_serve_is_killed(
+    server: RayServer, tokens: Tokens, model: Path
+) -> None:
+    expected = load(str(model), device="cpu").generate(PIECE)[0].samples.tobytes()
+
+    async def test() -> None:
+        token = Secret(tokens.laptop)
+        async with connected(server.url, tokens.laptop) as streaming:
+            await streaming.send(Generate(LONG, "test"))
+            assert isinstance(await streaming.chunk(), ChunkMade)
+            (controller,) = server.processes("ray::ServeController")
+            with watched(controller) as handle:
+                os.kill(controller, KILL)
+                assert has_ended(handle, PATIENCE_SECONDS)
+            assert isinstance(await streaming.chunk(), ChunkMade)
+            async with remote_engine(server.url, token=token) as (engine, _):
+                result = await engine.submit(PIECE).result()
+                assert result.waveforms[0].samples.tobytes() == expected
+            assert isinstance(await streaming.chunk(), ChunkMade)
+        while controller in (now := server.processes("ray::ServeController")) or not now:
+            await asyncio.sleep(0.1)
+
+    run(test)
+
+
+@pytest.mark.exclusive
+@pytest.mark.parametrize("size", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_a_crowd_keeps_nobody_out(
+    server: RayServer, tokens: Tokens, model: Path, size: int
+) -> None:
+    expected = load(str(model), device="cpu").generate(PIECE)[0].samples.tobytes()
+    begun = (
+        b"",
+        b"G",
+        b"GET / HTTP/1.1\r\nHost: engine\r\n",
+        UPGRADE + b"\r\n",
+        UPGRADE + b"Authorization: Bearer " + tokens.crowd.encode() + b"\r\n\r\n",
+    )
+
+    def memory() -> int:
+        found = [*server.processes("ray::ProxyActor"), *server.processes("ServeReplica")]
+        return sum(memory_bytes(pid) for pid in found)
+
+    async def test() -> None:
+        address = urlsplit(server.url)
+        statuses: Counter[bytes] = Counter()
+
+        async def last_words(reader: asyncio.StreamReader) -> None:
+            """Read until the server closes the connection."""
+            with suppress(ConnectionError):
+                statuses[(await reader.read())[9:12]] += 1
+
+        before = memory()
+        async with AsyncExitStack() as stack:
+            ends = []
+            for number in range(size):
+                reader, writer = await asyncio.open_connection(address.hostname, address.port)
+                stack.callback(writer.close)
+                writer.write(begun[number % len(begun)])
+                ends.append(asyncio.create_task(last_words(reader)))
+            async with remote_engine(server.url, token=Secret(tokens.laptop)) as (engine, _):
+                result = await engine.submit(PIECE).result()
+                assert result.waveforms[0].samples.tobytes() == expected
+            assert memory() - before < 2**27 + size * 2**16
+            await asyncio.gather(*ends)
+        # A stranger, and a token with too many connections; the others were never answered.
+        assert statuses[b"403"] == size // len(begun)
+        assert statuses[b"503"] > 0
+        assert statuses[b"101"] + statuses[b"503"] == size // len(begun)
+
+    with most_files():
+        run(test)
 
 
 def test_the_arguments_of_a_config_file_are_checked() -> None:
@@ -100,12 +186,14 @@ def test_the_arguments_of_a_config_file_are_checked() -> None:
     assert engine == EngineDeployment(ReplicaSettings("pocket", "cpu"), "auto", 0.5)
     rounded = EngineDeployment.from_arguments({"precision": "int8"})
     assert rounded.replica.precision == "int8"
-    for wrong in (
+    wrong: tuple[dict[str, Any], ...] = (
         {"modle": "pocket"},
         {"precision": "int4"},
         {"replicas": 0},
         {"replicas": 1.5},
         {"gpus": -1},
-    ):
+        {"insecure": "no"},
+    )
+    for each in wrong:
         with pytest.raises(BadArgument):
-            EngineDeployment.from_arguments(wrong)
+            EngineDeployment.from_arguments(each)

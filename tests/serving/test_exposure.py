@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_name_counts_as_what_it_resolves_to(monkeypatch: pytest.MonkeyPatch) -
         return [(0, 0, 0, "", (address, 0)) for address in found[host]]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    free = {"is_encrypted": False, "has_tokens": False, "insecure": False}
+    free: dict[str, Any] = {"is_encrypted": False, "has_tokens": False, "insecure": False}
     assert listen_address("here", **free) == Address("127.0.0.1", True)
     with pytest.raises(BadArgument, match="needs tokens"):
         listen_address("there", **free)

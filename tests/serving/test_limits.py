@@ -36,18 +36,34 @@ def test_one_request_too_many_waits_for_an_end(limiter: Limiter) -> None:
     with pytest.raises(LimitReached, match="'a' has 2 requests at work") as caught:
         limiter.admit("a", limits, 1)
     assert caught.value.retry_seconds == 0
-    first.close()
-    first.close()
-    with limiter.admit("a", limits, 1), pytest.raises(LimitReached):
+    first.close(1)
+    first.close(1)
+    limiter.admit("a", limits, 1)
+    with pytest.raises(LimitReached):
         limiter.admit("a", limits, 1)
-    second.close()
+    second.close(1)
+    limiter.admit("a", limits, 1)
 
 
-def test_an_error_in_a_request_ends_it(limiter: Limiter) -> None:
-    limits = Limits(requests=1)
-    with pytest.raises(ZeroDivisionError), limiter.admit("a", limits, 1):
-        raise ZeroDivisionError
-    limiter.admit("a", limits, 1).close()
+def test_what_is_withdrawn_does_not_count(limiter: Limiter) -> None:
+    limits = Limits(requests=1, seconds_a_minute=10)
+    for _ in range(2):
+        limiter.withdraw(limiter.admit("a", limits, 10))
+
+
+def test_what_was_admitted_elsewhere_counts_from_its_own_time(
+    limiter: Limiter, clock: Clock
+) -> None:
+    limits = Limits(requests=2, seconds_a_minute=30)
+    limiter.admit("a", limits, 12).close(12)
+    limiter.add("a", age_seconds=50, seconds=12, is_open=False)
+    limiter.add("a", age_seconds=500, seconds=12, is_open=True)
+    with pytest.raises(LimitReached, match="wait 10 s"):
+        limiter.admit("a", limits, 12)
+    clock.now += 10
+    limiter.admit("a", limits, 12)
+    with pytest.raises(LimitReached, match="2 requests at work"):
+        limiter.admit("a", limits, 1)
 
 
 def test_tokens_have_limits_of_their_own(limiter: Limiter) -> None:
@@ -60,9 +76,9 @@ def test_tokens_have_limits_of_their_own(limiter: Limiter) -> None:
 
 def test_the_wait_that_an_error_names_is_the_shortest(limiter: Limiter, clock: Clock) -> None:
     limits = Limits(requests=100, seconds_a_minute=30)
-    limiter.admit("a", limits, 12).close()
+    limiter.admit("a", limits, 12).close(12)
     clock.now += 20
-    limiter.admit("a", limits, 12).close()
+    limiter.admit("a", limits, 12).close(12)
     with pytest.raises(LimitReached, match="wait 40 s") as caught:
         limiter.admit("a", limits, 12)
     assert caught.value.retry_seconds == pytest.approx(40)
@@ -70,7 +86,7 @@ def test_the_wait_that_an_error_names_is_the_shortest(limiter: Limiter, clock: C
     with pytest.raises(LimitReached):
         limiter.admit("a", limits, 12)
     clock.now += 0.1
-    limiter.admit("a", limits, 12).close()
+    limiter.admit("a", limits, 12).close(12)
 
 
 def test_a_request_that_never_fits_says_so(limiter: Limiter) -> None:
@@ -81,8 +97,8 @@ def test_a_request_that_never_fits_says_so(limiter: Limiter) -> None:
 
 def test_only_what_was_made_counts(limiter: Limiter) -> None:
     limits = Limits(requests=100, seconds_a_minute=20)
-    limiter.admit("a", limits, 20).close(made_seconds=8)
-    limiter.admit("a", limits, 12).close(made_seconds=100)
+    limiter.admit("a", limits, 20).close(8)
+    limiter.admit("a", limits, 12).close(100)
     with pytest.raises(LimitReached):
         limiter.admit("a", limits, 1)
 
@@ -95,7 +111,7 @@ def test_no_minute_has_more_than_its_limit(limiter: Limiter, clock: Clock) -> No
         clock.now += draw.expovariate(1)
         seconds = draw.uniform(0.1, 40)
         try:
-            limiter.admit("a", limits, seconds).close()
+            limiter.admit("a", limits, seconds).close(seconds)
         except LimitReached as error:
             assert 0 < error.retry_seconds <= 60
         else:
@@ -108,7 +124,7 @@ def test_no_minute_has_more_than_its_limit(limiter: Limiter, clock: Clock) -> No
 
 def test_what_is_remembered_follows_the_use(limiter: Limiter, clock: Clock) -> None:
     for number in range(1000):
-        limiter.admit(f"token-{number}", Limits(), 5).close()
+        limiter.admit(f"token-{number}", Limits(), 5).close(5)
         clock.now += 10
     assert len(limiter._uses) <= 7
 
