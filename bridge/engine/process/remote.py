@@ -15,7 +15,7 @@ import time
 from bridge.commands import EngineState
 from bridge.config.engine_token import Secret
 from bridge.engine.process.arrived import Arrived, OtherPiece
-from bridge.engine.process.host import OnProgress, OnState
+from bridge.engine.process.host import BaseEngineHost, OnProgress, OnState
 from bridge.engine.process.job import Job
 from bridge.engine.process.messages import EngineFacts
 from bridge.engine.process.server_connection import Lost, Server
@@ -34,7 +34,6 @@ from bridge.errors import (
     EngineDied,
     EngineFailed,
     EngineHung,
-    QueueFull,
     Unsupported,
 )
 from bridge.process.tasks import keep_running
@@ -51,7 +50,7 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2.0
 _log = logging.getLogger(__name__)
 
 
-class RemoteEngine:
+class RemoteEngine(BaseEngineHost):
     """The `EngineHost` of a remote engine. For the thread of a running event loop."""
 
     def __init__(
@@ -79,39 +78,15 @@ class RemoteEngine:
         Raises:
             BadArgument: the address has another form.
         """
-        self._url, self._on_state, self._client = url, on_state, client
+        super().__init__(on_state, queue_size)
+        self._url, self._client = url, client
         self._server = Server(url, token)
-        self._live, self._queue_size, self._patience = live, queue_size, patience_seconds
-        self._state: EngineState = "loading"
-        self._detail = "not started"
-        self._facts: EngineFacts | None = None
-        self._failure: BridgeError | None = None
+        self._live, self._patience = live, patience_seconds
         self._round_trip_seconds: float | None = None
-        self._stopping = False
         self._waiting: set[Job] = set()
         self._tasks: dict[Job, asyncio.Task[None]] = {}
         self._watch: asyncio.Task[None] | None = None
         self._look = asyncio.Event()
-
-    @property
-    def state(self) -> EngineState:
-        """What the engine does now, as far as this machine's requests are concerned."""
-        return self._state
-
-    @property
-    def detail(self) -> str:
-        """A sentence about the state."""
-        return self._detail
-
-    @property
-    def facts(self) -> EngineFacts | None:
-        """The remote model and its device; None before the first connection."""
-        return self._facts
-
-    @property
-    def failure(self) -> BridgeError | None:
-        """Why the engine cannot be used, where trying again is no remedy; else None."""
-        return self._failure
 
     @property
     def waiting(self) -> int:
@@ -156,8 +131,7 @@ class RemoteEngine:
             Unsupported: a separation.
             Cancelled: the host is being stopped.
         """
-        if self._stopping:
-            raise Cancelled("cancelled: the engine is being stopped")
+        self._check_running()
         if isinstance(work, Separation):
             raise Unsupported(
                 "a mix is separated on this machine only, for no recording travels: give --stems "
@@ -166,10 +140,7 @@ class RemoteEngine:
         if self._failure is not None:
             self._look.set()
             raise self._failure
-        if self.waiting >= self._queue_size:
-            raise QueueFull(
-                f"{self.waiting} requests are waiting, and no more can: wait for one, or cancel one"
-            )
+        self._check_room(self.waiting)
         job = Job(work, on_progress, self._cancel)
         self._waiting.add(job)
         task = asyncio.get_running_loop().create_task(self._carry_out(job), name="remote request")
@@ -300,8 +271,3 @@ class RemoteEngine:
         where = f"{self._facts.model_name} on {self._facts.device} at {self._url}"
         is_busy = len(self._tasks) > len(self._waiting)
         self._set_state("busy" if is_busy else "ready", where)
-
-    def _set_state(self, state: EngineState, detail: str) -> None:
-        if (state, detail) != (self._state, self._detail):
-            self._state, self._detail = state, detail
-            self._on_state(state, detail)
