@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from bridge.audio import Waveform
 from bridge.clip import EarlyEnd
 from bridge.engine.process.host import OnProgress
 from bridge.engine.process.job import Job, Result
@@ -15,18 +18,29 @@ from bridge.rendering.early_ends import beginnings, frames_to_come, look
 async def enough(job: Job, ends: Sequence[EarlyEnd], on_progress: OnProgress) -> Result:
     """What the clips need, as soon as it is there; the engine makes no more.
 
+    Another engine that takes over may make another piece: then it is looked at anew.
+
     Args:
-        ends: one a variation.
+        ends: one a variation; what an earlier attempt has found is forgotten.
         on_progress: called with 1 where the engine makes less than all.
 
     Raises:
         BridgeError: as from `Job.result`. The job has ended then too.
     """
+    looked_at: Sequence[Waveform] = ()
+    for end in ends:
+        end.restart()
     try:
         while (frames := frames_to_come(ends)) is not None:
             made = await job.beginning(frames)
             # There may be no memory for all variations.
             ends = ends[: len(made.waveforms)]
+            if not await asyncio.to_thread(_continue, made.waveforms, looked_at):
+                looked_at = ()
+                for end in ends:
+                    end.restart()
+                continue
+            looked_at = made.waveforms
             if all(end.look_frames is None for end in ends):
                 on_progress(1.0)
                 break
@@ -36,3 +50,11 @@ async def enough(job: Job, ends: Sequence[EarlyEnd], on_progress: OnProgress) ->
     finally:
         job.cancel()
     return replace(made, waveforms=beginnings(made.waveforms, ends[: len(made.waveforms)]))
+
+
+def _continue(waveforms: Sequence[Waveform], beginnings: Sequence[Waveform]) -> bool:
+    """Whether each waveform begins with the samples of its beginning, as far as there is one."""
+    return all(
+        np.array_equal(whole.samples[: beginning.frames], beginning.samples)
+        for whole, beginning in zip(waveforms, beginnings, strict=False)
+    )

@@ -12,6 +12,7 @@ from typing import Protocol
 from bridge.commands import EngineState
 from bridge.engine.process.job import Job
 from bridge.engine.process.messages import EngineFacts
+from bridge.engine.process.network_figures import NetworkFigures
 from bridge.engine.separation import Work
 from bridge.errors import BridgeError, Cancelled, QueueFull
 
@@ -48,19 +49,32 @@ class EngineHost(Protocol):
     def waiting(self) -> int:
         """How many requests wait, without the one that is being generated."""
 
+    @property
+    def network(self) -> NetworkFigures | None:
+        """How far away the engine is; None: on this machine, or not measured yet."""
+
     def start(self) -> None:
         """Begin to load the model; `state` follows how that goes."""
 
     async def stop(self) -> None:
         """End the engine. Cancel the requests that wait or run."""
 
-    def submit(self, work: Work, on_progress: OnProgress = ..., *, first: bool = False) -> Job:
+    def submit(
+        self,
+        work: Work,
+        on_progress: OnProgress = ...,
+        *,
+        first: bool = False,
+        due_seconds: float | None = None,
+    ) -> Job:
         """Queue a request or a separation.
 
         Args:
             on_progress: called about ten times a second. The share rises, but starts again where
                 the engine tries fewer variations.
             first: it goes before those that wait.
+            due_seconds: when the audio is wanted, on `time.perf_counter`; None: whenever it is
+                made. A host may have another engine make what would come later.
 
         Raises:
             QueueFull: the queue is full.
@@ -83,6 +97,7 @@ class BaseEngineHost:
         self._detail = "not started"
         self._facts: EngineFacts | None = None
         self._failure: BridgeError | None = None
+        self._network: NetworkFigures | None = None
         self._stopping = False
 
     @property
@@ -104,6 +119,11 @@ class BaseEngineHost:
     def failure(self) -> BridgeError | None:
         """See `EngineHost`."""
         return self._failure
+
+    @property
+    def network(self) -> NetworkFigures | None:
+        """See `EngineHost`."""
+        return self._network
 
     def _check_running(self) -> None:
         """Raise `Cancelled` while the host is being stopped."""

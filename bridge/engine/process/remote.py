@@ -18,7 +18,8 @@ from bridge.engine.process.arrived import Arrived, OtherPiece
 from bridge.engine.process.host import BaseEngineHost, OnProgress, OnState
 from bridge.engine.process.job import Job
 from bridge.engine.process.messages import EngineFacts
-from bridge.engine.process.server_connection import Lost, Server
+from bridge.engine.process.network_figures import NetworkFigures
+from bridge.engine.process.server_connection import Connection, Lost, Server
 from bridge.engine.process.wire import (
     ChunkMade,
     Done,
@@ -63,6 +64,7 @@ class RemoteEngine(BaseEngineHost):
         live: bool = True,
         queue_size: int = 8,
         patience_seconds: float = PATIENCE_SECONDS,
+        refuses_late: bool = False,
     ) -> None:
         """Nothing is connected before `start`.
 
@@ -74,6 +76,8 @@ class RemoteEngine(BaseEngineHost):
             live: requests go before those of other clients that are not live.
             queue_size: how many requests may wait beside the one that is generated, 1 or more.
             patience_seconds: how long a request waits for an engine that cannot be reached.
+            refuses_late: a request that the server would not make in time fails with `TooLate`;
+                else it comes late.
 
         Raises:
             BadArgument: the address has another form.
@@ -82,7 +86,7 @@ class RemoteEngine(BaseEngineHost):
         self._url, self._client = url, client
         self._server = Server(url, token)
         self._live, self._patience = live, patience_seconds
-        self._round_trip_seconds: float | None = None
+        self._refuses_late = refuses_late
         self._waiting: set[Job] = set()
         self._tasks: dict[Job, asyncio.Task[None]] = {}
         self._watch: asyncio.Task[None] | None = None
@@ -92,11 +96,6 @@ class RemoteEngine(BaseEngineHost):
     def waiting(self) -> int:
         """How many of this machine's requests wait for the engine."""
         return len(self._waiting)
-
-    @property
-    def round_trip_seconds(self) -> float | None:
-        """The time of a message there and back, when last connected; None before."""
-        return self._round_trip_seconds
 
     def start(self) -> None:
         """Connect; `state` follows how that goes."""
@@ -116,7 +115,12 @@ class RemoteEngine(BaseEngineHost):
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def submit(
-        self, work: Work, on_progress: OnProgress = lambda share: None, *, first: bool = False
+        self,
+        work: Work,
+        on_progress: OnProgress = lambda share: None,
+        *,
+        first: bool = False,
+        due_seconds: float | None = None,
     ) -> Job:
         """Send a request. The server keeps the order of this machine's requests.
 
@@ -124,6 +128,7 @@ class RemoteEngine(BaseEngineHost):
             on_progress: called about ten times a second. The share rises, but starts again where
                 the connection was lost.
             first: of no effect: the server takes the clients' requests in turn.
+            due_seconds: when the audio is wanted, on `time.perf_counter`.
 
         Raises:
             QueueFull: `queue_size` requests wait already.
@@ -143,7 +148,9 @@ class RemoteEngine(BaseEngineHost):
         self._check_room(self.waiting)
         job = Job(work, on_progress, self._cancel)
         self._waiting.add(job)
-        task = asyncio.get_running_loop().create_task(self._carry_out(job), name="remote request")
+        task = asyncio.get_running_loop().create_task(
+            self._carry_out(job, due_seconds), name="remote request"
+        )
         self._tasks[job] = task
         task.add_done_callback(lambda task: self._forget(job))
         return job
@@ -158,10 +165,10 @@ class RemoteEngine(BaseEngineHost):
         del self._tasks[job]
         self._show_work()
 
-    async def _carry_out(self, job: Job) -> None:
+    async def _carry_out(self, job: Job, due_seconds: float | None) -> None:
         """Have replicas do a job until it ends."""
         try:
-            arrived = await self._until_done(job)
+            arrived = await self._until_done(job, due_seconds if self._refuses_late else None)
         except BridgeError as error:
             job.fail(error)
         except Exception as error:
@@ -171,12 +178,12 @@ class RemoteEngine(BaseEngineHost):
             if not job.ended:
                 job.finish(arrived.waveforms)
 
-    async def _until_done(self, job: Job) -> Arrived:
+    async def _until_done(self, job: Job, due_seconds: float | None) -> Arrived:
         arrived = Arrived(job)
         pause, losses, steps = FIRST_PAUSE_SECONDS, 0, 0
         while True:
             try:
-                await self._attempt(job, arrived)
+                await self._attempt(job, arrived, due_seconds)
                 return arrived
             except OtherPiece:
                 # Another device or version: its samples do not continue the first one's.
@@ -193,7 +200,7 @@ class RemoteEngine(BaseEngineHost):
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 self._waiting.add(job)
 
-    async def _attempt(self, job: Job, arrived: Arrived) -> None:
+    async def _attempt(self, job: Job, arrived: Arrived, due_seconds: float | None) -> None:
         """Have one replica do what is left of a job.
 
         Raises:
@@ -204,12 +211,21 @@ class RemoteEngine(BaseEngineHost):
         async with self._server.connected() as connection:
             self._learn(connection.facts)
             message = Generate(
-                arrived.request, self._client, self._live, received_steps=arrived.steps
+                arrived.request,
+                self._client,
+                self._live,
+                self._deadline_seconds(due_seconds),
+                received_steps=arrived.steps,
             )
             await connection.send(message)
+            sent_seconds = time.perf_counter()
+            round_trip_seconds: float | None = None
             while True:
                 reply = await connection.next()
                 arrived.alive_seconds = time.perf_counter()
+                if round_trip_seconds is None:
+                    round_trip_seconds = arrived.alive_seconds - sent_seconds
+                    self._measured(round_trip_seconds, connection)
                 match reply:
                     case Progressed() | ChunkMade():
                         self._waiting.discard(job)
@@ -219,6 +235,7 @@ class RemoteEngine(BaseEngineHost):
                         job.report_progress(reply.share)
                     case ChunkMade():
                         arrived.add(reply, connection.facts)
+                        self._measured(round_trip_seconds, connection)
                         await connection.send(Received(arrived.steps))
                     case Done():
                         arrived.check_complete()
@@ -228,6 +245,20 @@ class RemoteEngine(BaseEngineHost):
                         raise Lost(str(error))
                     case Failed():
                         raise reply.error
+
+    def _deadline_seconds(self, due_seconds: float | None) -> float | None:
+        """How long the server has, from its first look at the request to its last message."""
+        if due_seconds is None:
+            return None
+        away_seconds = 0.0 if self._network is None else self._network.round_trip_seconds
+        return max(0.0, due_seconds - time.perf_counter() - away_seconds)
+
+    def _measured(self, round_trip_seconds: float, connection: Connection) -> None:
+        """Take in what a request has shown of the network."""
+        rate = connection.bytes_per_second
+        if rate is None and self._network is not None:
+            rate = self._network.bytes_per_second
+        self._network = NetworkFigures(round_trip_seconds, rate)
 
     async def _watch_engine(self) -> None:
         """Follow whether the engine is there; run until cancelled."""
@@ -239,7 +270,7 @@ class RemoteEngine(BaseEngineHost):
                     await self._ask()
             except (Lost, EngineHung) as lost:
                 state: EngineState = "loading" if self._facts is None else "restarting"
-                self._round_trip_seconds = None
+                self._network = None
                 self._set_state(state, f"{lost}; trying again")
             except BridgeError as error:
                 self._failure = error
@@ -254,8 +285,8 @@ class RemoteEngine(BaseEngineHost):
     async def _ask(self) -> None:
         async with self._server.connected() as connection:
             self._learn(connection.facts)
-            if self._round_trip_seconds is None:
-                self._round_trip_seconds = await connection.round_trip_seconds()
+            if self._network is None:
+                self._measured(await connection.round_trip_seconds(), connection)
 
     def _learn(self, facts: EngineFacts) -> None:
         if facts != self._facts:

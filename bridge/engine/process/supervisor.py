@@ -127,6 +127,7 @@ class Supervisor(BaseEngineHost):
         on_progress: OnProgress = lambda share: None,
         *,
         first: bool = False,
+        due_seconds: float | None = None,
     ) -> Job:
         """Queue a request or a separation.
 
@@ -134,6 +135,7 @@ class Supervisor(BaseEngineHost):
             on_progress: called about ten times a second. The share rises, but starts again where
                 fewer variations are tried.
             first: it goes before those that wait.
+            due_seconds: of no effect: what comes late is made all the same.
 
         Raises:
             QueueFull: `queue_size` requests wait already.
