@@ -30,31 +30,33 @@ async def enough(job: Job, ends: Sequence[EarlyEnd], on_progress: OnProgress) ->
     looked_at: Sequence[Waveform] = ()
     for end in ends:
         end.restart()
+    made_ends = ends
     try:
-        while (frames := frames_to_come(ends)) is not None:
-            made = await job.beginning(frames)
+        while True:
+            frames = frames_to_come(made_ends)
+            made = await (job.result() if frames is None else job.beginning(frames))
             # There may be no memory for all variations.
-            ends = ends[: len(made.waveforms)]
+            made_ends = ends[: len(made.waveforms)]
             if not await asyncio.to_thread(_continue, made.waveforms, looked_at):
                 looked_at = ()
                 for end in ends:
                     end.restart()
                 continue
             looked_at = made.waveforms
-            if all(end.look_frames is None for end in ends):
+            if frames is None:
+                break
+            if all(end.look_frames is None for end in made_ends):
                 on_progress(1.0)
                 break
-            await asyncio.to_thread(look, made.waveforms, ends)
-        else:
-            made = await job.result()
+            await asyncio.to_thread(look, made.waveforms, made_ends)
     finally:
         job.cancel()
-    return replace(made, waveforms=beginnings(made.waveforms, ends[: len(made.waveforms)]))
+    return replace(made, waveforms=beginnings(made.waveforms, made_ends))
 
 
-def _continue(waveforms: Sequence[Waveform], beginnings: Sequence[Waveform]) -> bool:
-    """Whether each waveform begins with the samples of its beginning, as far as there is one."""
+def _continue(waveforms: Sequence[Waveform], earlier: Sequence[Waveform]) -> bool:
+    """Whether each waveform begins with the samples of its earlier one, where there is one."""
     return all(
-        np.array_equal(whole.samples[: beginning.frames], beginning.samples)
-        for whole, beginning in zip(waveforms, beginnings, strict=False)
+        np.array_equal(now.samples[: before.frames], before.samples)
+        for now, before in zip(waveforms, earlier, strict=False)
     )

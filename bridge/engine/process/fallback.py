@@ -1,5 +1,7 @@
-"""A remote engine with one on this machine to fall back on: while the first is gone, or has no time,
-the second renders, and a remark says so."""
+"""A remote engine with one on this machine to fall back on.
+
+While the first is gone, or has no time, the second renders, and a remark says so.
+"""
 
 from __future__ import annotations
 
