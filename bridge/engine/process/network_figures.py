@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.commands import NetworkChanged
+
 LEAST_BYTES = 2**16
 """The rate of fewer bytes is not measured: they come in one piece."""
 
@@ -20,6 +22,11 @@ class NetworkFigures:
 
     round_trip_seconds: float
     bytes_per_second: float | None = None
+
+    def as_event(self) -> NetworkChanged:
+        """The figures as they are published: more digits are noise."""
+        rate = float(f"{(self.bytes_per_second or 0.0) / 1e6:.3g}")
+        return NetworkChanged(round(1000 * self.round_trip_seconds, 1), rate)
 
 
 class TransferMeter:

@@ -27,6 +27,7 @@ from bridge.engine.process.wire import (
     Generate,
     Progressed,
     Received,
+    ServerMessage,
 )
 from bridge.engine.separation import Separation, Work
 from bridge.errors import (
@@ -168,23 +169,20 @@ class RemoteEngine(BaseEngineHost):
     async def _carry_out(self, job: Job, due_seconds: float | None) -> None:
         """Have replicas do a job until it ends."""
         try:
-            arrived = await self._until_done(job, due_seconds if self._refuses_late else None)
+            await self._until_done(job, due_seconds if self._refuses_late else None)
         except BridgeError as error:
             job.fail(error)
         except Exception as error:
             _log.exception("a request to the remote engine failed")
             job.fail(EngineFailed(f"the request failed ({type(error).__name__}); please report it"))
-        else:
-            if not job.ended:
-                job.finish(arrived.waveforms)
 
-    async def _until_done(self, job: Job, due_seconds: float | None) -> Arrived:
+    async def _until_done(self, job: Job, due_seconds: float | None) -> None:
         arrived = Arrived(job)
         pause, losses, steps = FIRST_PAUSE_SECONDS, 0, 0
         while True:
             try:
                 await self._attempt(job, arrived, due_seconds)
-                return arrived
+                return
             except OtherPiece:
                 # Another device or version: its samples do not continue the first one's.
                 arrived.forget()
@@ -219,32 +217,40 @@ class RemoteEngine(BaseEngineHost):
             )
             await connection.send(message)
             sent_seconds = time.perf_counter()
-            round_trip_seconds: float | None = None
-            while True:
-                reply = await connection.next()
-                arrived.alive_seconds = time.perf_counter()
-                if round_trip_seconds is None:
-                    round_trip_seconds = arrived.alive_seconds - sent_seconds
-                    self._measured(round_trip_seconds, connection)
-                match reply:
-                    case Progressed() | ChunkMade():
-                        self._waiting.discard(job)
-                        self._show_work()
-                match reply:
-                    case Progressed() if reply.share > 0:
-                        job.report_progress(reply.share)
-                    case ChunkMade():
-                        arrived.add(reply, connection.facts)
-                        self._measured(round_trip_seconds, connection)
-                        await connection.send(Received(arrived.steps))
-                    case Done():
-                        arrived.check_complete()
-                        return
-                    case Failed(Cancelled() as error):
-                        # Its replica is being stopped, such as for a new version.
-                        raise Lost(str(error))
-                    case Failed():
-                        raise reply.error
+            reply = await connection.next()
+            round_trip_seconds = time.perf_counter() - sent_seconds
+            try:
+                await self._take_in(reply, job, arrived, connection)
+            finally:
+                self._measured(round_trip_seconds, connection)
+
+    async def _take_in(
+        self, reply: ServerMessage, job: Job, arrived: Arrived, connection: Connection
+    ) -> None:
+        """Take in a request's first reply and all that follow, until its audio is complete."""
+        while True:
+            arrived.alive_seconds = time.perf_counter()
+            match reply:
+                case Progressed() | ChunkMade():
+                    self._waiting.discard(job)
+                    self._show_work()
+            match reply:
+                case Progressed() if reply.share > 0:
+                    job.report_progress(reply.share)
+                case ChunkMade():
+                    arrived.add(reply, connection.facts)
+                    await connection.send(Received(arrived.steps))
+                case Done():
+                    arrived.check_complete()
+                    # Before the connection is closed, which takes another round trip.
+                    job.finish(arrived.waveforms)
+                    return
+                case Failed(Cancelled() as error):
+                    # Its replica is being stopped, such as for a new version.
+                    raise Lost(str(error))
+                case Failed():
+                    raise reply.error
+            reply = await connection.next()
 
     def _deadline_seconds(self, due_seconds: float | None) -> float | None:
         """How long the server has, from its first look at the request to its last message."""
