@@ -166,8 +166,8 @@ async def _measure(options: EngineBenchOptions, console: Console) -> dict[str, A
             for name in _in_turn(engines, run):
                 times[name].append(await _timed(engines[name], _request(options, seed=run + 1)))
             report(
-                f"run {run + 1} of {options.runs}: {times['local'][-1].whole_seconds:.3f} s on this "
-                f"machine, {times['remote'][-1].whole_seconds:.3f} s remote"
+                f"run {run + 1} of {options.runs}: local {times['local'][-1].whole_seconds:.3f} s, "
+                f"remote {times['remote'][-1].whole_seconds:.3f} s"
             )
         together: dict[str, list[float]] = {"local": [], "remote": []}
         for round_ in range(TOGETHER_ROUNDS):
