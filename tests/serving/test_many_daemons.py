@@ -1,4 +1,4 @@
-"""Eight players at one server: each request ends once, and none has more of the engine than others."""
+"""Eight players at one server: each request ends once, and none has more than another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from bridge.engine import Chunk, Engine, Request
 from tests.engine.process.stand_in import StandIn
-from tests.peers.daemon import Client, running
+from tests.peers.daemon import Client, Received, running
 from tests.serving.served import served
 
 DAEMONS = 8
@@ -69,7 +69,7 @@ class Player:
             each.seconds - self._sent_seconds[str(each.arguments[0])] for each in self._events()
         ]
 
-    def _events(self) -> list:
+    def _events(self) -> list[Received]:
         return [each for each in list(self._client.events) if each.address in ENDS]
 
 

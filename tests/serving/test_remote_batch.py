@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from bridge.cli import main
-from bridge.engine.process import remote
 from bridge.serving.application import ReplicaSettings
 from tests.peers.wait import until
 from tests.processes import KILL
@@ -66,9 +65,8 @@ def test_rows_with_mistakes_cost_no_other_row(
 
 
 def test_a_server_that_is_gone_stops_the_batch_and_costs_no_row(
-    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(remote, "PATIENCE_SECONDS", 0.5)
     jobs = write_rows(tmp_path, 3)
     command = ["render", "--batch", str(jobs), "--out", str(tmp_path / "clips"), "--engine"]
     assert main([*command, "http://127.0.0.1:9"]) == 1
