@@ -768,7 +768,8 @@ class RunOptions:
     engine_fallback: Literal["none", "local"] = _option(
         one_of("none", "local"),
         "none",
-        "what makes clips while the server is gone: nothing, or `model` on this machine",
+        "what makes clips while the server is gone or has no time: nothing, or `model` on this "
+        "machine",
         places=("run", "file"),
         metavar="none|local",
     )
