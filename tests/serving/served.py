@@ -124,7 +124,9 @@ class Network:
         there, back = await asyncio.open_connection("127.0.0.1", self._port)
         requests = asyncio.create_task(self._carry_requests(reader, back))
         try:
-            await self._carry_replies(there, writer)
+            if await self._carry_replies(there, writer):
+                # Until the client gives the connection up.
+                await asyncio.wait([requests])
         except ConnectionError:
             pass
         finally:
@@ -148,7 +150,8 @@ class Network:
 
     async def _carry_replies(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    ) -> bool:
+        """Carry the server's direction; return whether the other one goes on."""
         carried, flip_at = 0, self.flip_at
         cut_after, silent_after, half_closed_after = self._faults()
         async for piece in self._pieces(reader):
@@ -159,21 +162,19 @@ class Network:
             carried += len(data)
             if cut_after is not None and carried > cut_after:
                 self.cuts += 1
-                return
+                return False
             if silent_after is not None and carried > silent_after:
                 self.cuts += 1
-                # Until the client gives the connection up.
-                await writer.wait_closed()
-                return
+                return True
             if half_closed_after is not None and carried > half_closed_after:
                 self.cuts += 1
                 writer.write_eof()
-                await writer.wait_closed()
-                return
+                return True
             writer.write(data)
             await writer.drain()
             if self.bytes_per_second is not None:
                 await asyncio.sleep(len(data) / self.bytes_per_second)
+        return False
 
     def _faults(self) -> tuple[int | None, int | None, int | None]:
         """What a new connection suffers."""

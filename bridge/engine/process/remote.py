@@ -21,6 +21,7 @@ from bridge.engine.process.messages import EngineFacts
 from bridge.engine.process.network_figures import NetworkFigures
 from bridge.engine.process.server_connection import Connection, Lost, Server
 from bridge.engine.process.wire import (
+    LONGEST_DEADLINE_SECONDS,
     ChunkMade,
     Done,
     Failed,
@@ -257,7 +258,8 @@ class RemoteEngine(BaseEngineHost):
         if due_seconds is None:
             return None
         away_seconds = 0.0 if self._network is None else self._network.round_trip_seconds
-        return max(0.0, due_seconds - time.perf_counter() - away_seconds)
+        left = due_seconds - time.perf_counter() - away_seconds
+        return min(max(left, 0.0), LONGEST_DEADLINE_SECONDS)
 
     def _measured(self, round_trip_seconds: float, connection: Connection) -> None:
         """Take in what a request has shown of the network."""
