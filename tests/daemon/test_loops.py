@@ -269,7 +269,7 @@ def test_each_loop_enters_on_the_frame_of_a_bar_line(tmp_path: Path) -> None:
         CaptureLast("loop:set-1.5", BARS),
     ]
     assert band.commands[1] == Generate(
-        "loop:set-1.2", ClipSettings(bars=BARS, prompt="keys"), "loop:set-1.1"
+        "loop:set-1.2", ClipSettings(bars=BARS, prompt="keys", due_bars=BARS), "loop:set-1.1"
     )
 
 
