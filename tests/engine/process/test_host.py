@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_a_host_has_every_member_of_the_protocol(kind: type) -> None:
 
 
 @pytest.mark.parametrize("make", [local, remote, both])
-def test_before_its_start_a_host_knows_nothing(make: type) -> None:
-    host: EngineHost = make()
+def test_before_its_start_a_host_knows_nothing(make: Callable[[], EngineHost]) -> None:
+    host = make()
     assert (host.state, host.detail, host.waiting) == ("loading", "not started", 0)
     assert (host.facts, host.failure, host.network) == (None, None, None)
