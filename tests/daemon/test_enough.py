@@ -1,36 +1,25 @@
-"""A piece that another engine takes over is looked at anew: no clip has one piece's grid and
-another's sound."""
+"""A piece that another engine takes over is looked at anew, before it becomes a clip."""
 
 from __future__ import annotations
 
 import asyncio
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform
-from bridge.clip import EarlyEnd, surplus_seconds
+from bridge.clip import EarlyEnd
 from bridge.daemon.enough import enough
 from bridge.engine.process.job import Job
 from bridge.engine.request import Request
-from bridge.timing import Meter, bars_to_seconds
-from tests.clip.material import drums, stereo
+from bridge.timing import Meter
+from tests.clip.test_early_end import BARS, MELODY, PIECE_SECONDS, TEMPO_BPM, music
 
-BARS, TEMPO_BPM = 2, Fraction(120)
-PIECE_SECONDS = float(bars_to_seconds(BARS, Meter(), TEMPO_BPM)) + surplus_seconds(
-    BARS, TEMPO_BPM, Meter()
-)
 PATIENCE_SECONDS = 60.0
 
 
-def piece(first_bar_seconds: float, seed: int) -> NDArray[np.float32]:
-    beat = drums(120.0, PIECE_SECONDS, first_bar_seconds=first_bar_seconds, seed=seed)
-    return stereo(beat).samples
-
-
 def end() -> EarlyEnd:
-    return EarlyEnd(BARS, TEMPO_BPM, Meter(), None, PIECE_SECONDS)
+    return EarlyEnd(BARS, TEMPO_BPM, Meter(), MELODY, PIECE_SECONDS)
 
 
 def read(samples: NDArray[np.float32], frames: int | None = None) -> list[Waveform]:
@@ -57,7 +46,7 @@ async def settled(first: NDArray[np.float32], second: NDArray[np.float32]) -> tu
 
 
 def test_another_piece_is_looked_at_anew_and_the_same_one_is_not() -> None:
-    one, other = piece(0.0, seed=1), piece(0.3, seed=2)
+    one, other = music().samples, music(first_bar_seconds=0.3, seed=2).samples
 
     async def main() -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):

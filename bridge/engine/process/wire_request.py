@@ -28,7 +28,7 @@ def write_request(request: Request) -> Written:
         BadArgument: the codes to continue from do not fit a message.
     """
     arrays: list[NDArray[Any]] = []
-    header = {
+    header: dict[str, Any] = {
         "prompt": request.prompt,
         "seconds": float(request.seconds),
         "seed": int(request.seed),
