@@ -183,7 +183,7 @@ class Replica:
             return
         waiting = self._queue.in_order()
         work = sum(each.work for each in waiting[: waiting.index(job)]) if job in waiting else 0
-        if self._active is not None:
+        if self._active is not None and not self._active.cancelled.is_set():
             work += round(self._active.work * (1 - self._active.share))
         needed = (work + job.work) * self._seconds_a_step
         left = deadline - (time.perf_counter() - job.submitted_seconds)
