@@ -43,8 +43,9 @@ from bridge.process.tasks import keep_running
 
 PATIENCE_SECONDS = 60.0
 """A request is tried again for so long after its last sign of life: time for a replica to load."""
-MOST_LOSSES = 60
-"""So many connections in a row may be lost without a new step."""
+MOST_LOSSES = 5
+"""So many connections in a row may be lost without a new step, however long a queue they waited in;
+more only within the patience."""
 WATCH_SECONDS = 5.0
 """How often an engine that nobody uses is asked whether it is there."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2.0
@@ -180,6 +181,7 @@ class RemoteEngine(BaseEngineHost):
     async def _until_done(self, job: Job, due_seconds: float | None) -> None:
         arrived = Arrived(job)
         pause, losses, steps = FIRST_PAUSE_SECONDS, 0, 0
+        first_loss_seconds = 0.0
         while True:
             try:
                 await self._attempt(job, arrived, due_seconds)
@@ -190,10 +192,15 @@ class RemoteEngine(BaseEngineHost):
                 _log.warning("another replica makes other samples: the request begins again")
             except (EngineHung, Lost) as lost:
                 self._look.set()
-                losses = 1 if arrived.steps > steps else losses + 1
-                steps = max(steps, arrived.steps)
-                silent_seconds = time.perf_counter() - arrived.alive_seconds
-                if silent_seconds > self._patience or losses > MOST_LOSSES:
+                now_seconds = time.perf_counter()
+                if losses == 0 or arrived.steps > steps:
+                    losses, first_loss_seconds = 0, now_seconds
+                losses, steps = losses + 1, max(steps, arrived.steps)
+                is_silent = now_seconds - arrived.alive_seconds > self._patience
+                is_stuck = (
+                    losses > MOST_LOSSES and now_seconds - first_loss_seconds > self._patience
+                )
+                if is_silent or is_stuck:
                     raise EngineDied(f"{lost}: see whether the server runs") from lost
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
