@@ -87,7 +87,10 @@ class ServedJob:
 
     def _post(self, message: ServerMessage) -> None:
         if isinstance(message, Progressed):
-            self.share = message.share
+            self.share = max(self.share, message.share)
+        elif isinstance(message, ChunkMade):
+            variations, _, steps = message.codes.shape
+            self.share = max(self.share, (message.first_step + steps) * variations / self.work)
         self.messages.put_nowait(message)
 
 
@@ -262,6 +265,8 @@ class Replica:
                 end = step + chunk.codes.shape[2]
                 known = end <= job.message.received_steps
                 job.post(ChunkMade(step, chunk.codes, None if known else chunk.audio))
+                # The chunk says how far the request is, and each message costs Ray time.
+                reported_seconds = time.perf_counter()
                 step = end
         return step * int(job.message.request.variations)
 

@@ -48,6 +48,9 @@ MOST_LOSSES = 5
 more only within the patience."""
 WATCH_SECONDS = 5.0
 """How often an engine that nobody uses is asked whether it is there."""
+ACKNOWLEDGED_BYTES = 2**20
+"""After so much audio the server learns that it has arrived. It waits only where four times as much
+is on its way, and each message costs Ray's proxy some milliseconds."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2.0
 """Pauses between attempts; each is twice as long as the one before."""
 
@@ -236,6 +239,7 @@ class RemoteEngine(BaseEngineHost):
         self, reply: ServerMessage, job: Job, arrived: Arrived, connection: Connection
     ) -> None:
         """Take in a request's first reply and all that follow, until its audio is complete."""
+        unacknowledged_bytes, share = 0, 0.0
         while True:
             arrived.alive_seconds = time.perf_counter()
             match reply:
@@ -244,10 +248,16 @@ class RemoteEngine(BaseEngineHost):
                     self._show_work()
             match reply:
                 case Progressed() if reply.share > 0:
-                    job.report_progress(reply.share)
+                    share = max(share, reply.share)
+                    job.report_progress(share)
                 case ChunkMade():
                     arrived.add(reply, connection.facts)
-                    await connection.send(Received(arrived.steps))
+                    share = max(share, arrived.share)
+                    job.report_progress(share)
+                    unacknowledged_bytes += 0 if reply.audio is None else reply.audio.nbytes
+                    if unacknowledged_bytes >= ACKNOWLEDGED_BYTES:
+                        unacknowledged_bytes = 0
+                        await connection.send(Received(arrived.steps))
                 case Done():
                     arrived.check_complete()
                     # Before the connection is closed, which takes another round trip.
