@@ -47,7 +47,7 @@ def test_engines_that_differ_have_no_overhead(
         (["--engine", "local"], "give the address of a server"),
         (["--engine", "http://box:8000", "--runs", "1"], "--runs 1: give 2 or more"),
         (["--engine", "http://box:8000", "--seconds", "0"], "--seconds 0"),
-        (["--engine", "box"], "give local, or an address"),
+        (["--engine", "box"], "write local, or an address"),
         (["--engine-token-file", "x.token"], "give --engine too"),
     ],
 )
