@@ -135,6 +135,9 @@ def heard_set(
     named = _named(clips, lines)
     placed = _first_placed(samples, named)
     for each in named:
+        if each.own + placed + each.piece_end > len(samples):
+            # The recording ends before the piece that is searched for.
+            continue
         begin = _found(samples, each, placed)
         index = (each.own + placed if begin is None else begin) + each.position
         index = min(len(samples) - 1, max(0, index))
@@ -200,6 +203,11 @@ class _Named:
         """The clip's frame from which a piece of it is searched for."""
         return self.position + FIRST_FRAMES
 
+    @property
+    def piece_end(self) -> int:
+        """The clip's frame with which that piece ends."""
+        return self.first + PIECE_FRAMES
+
 
 def _named(clips: Path, lines: Sequence[dict[str, Any]]) -> list[_Named]:
     """The starts that the daemon names, of clips that sound long enough to be found.
@@ -215,8 +223,7 @@ def _named(clips: Path, lines: Sequence[dict[str, Any]]) -> list[_Named]:
         clip = soundfile.read(clips / f"{name}.wav", dtype="float32", always_2d=True)[0][:, 0]
         is_new = position == 0 and name != sounded
         start = _Named(name, clip, int(line["frame"]) - position, position, is_new)
-        piece_end = start.first + PIECE_FRAMES
-        if piece_end <= len(clip) and start.own + piece_end <= end:
+        if start.piece_end <= len(clip) and start.own + start.piece_end <= end:
             named.append(start)
         sounded = name
     return named
@@ -241,7 +248,7 @@ def _found(samples: NDArray[np.float32], start: _Named, placed: int) -> int | No
     """Where the clip's first frame is in what was heard; None: it is not there."""
     expected = start.own + placed
     low = max(0, expected + start.first - NEAR_FRAMES)
-    near = samples[low : expected + start.first + PIECE_FRAMES + NEAR_FRAMES]
+    near = samples[low : expected + start.piece_end + NEAR_FRAMES]
     if len(near) <= PIECE_FRAMES:
         return None
     found = entries(near, start.clip, start.first) + low

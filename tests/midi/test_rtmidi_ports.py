@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.midi.observed_ports import RTMIDI_ON_JACK, observed_ports
-from tests.peers.jack import LONG_PERIOD, JackServer
+from tests.peers.jack import LONG_PERIOD, JackServer, excusing_xruns
 from tests.peers.midi import receiving, sending, sending_by_rtmidi
 
 if sys.platform == "win32":
@@ -47,7 +47,7 @@ def test_all_inputs_are_heard_each_once_and_a_port_is_there_for_other_programs(
                 await observed.until(lambda: len(observed.messages) == 2, "both")
                 assert {message.port for message in observed.messages} == {synth.port, VIRTUAL}
 
-    asyncio.run(receives())
+    excusing_xruns(jack_server, lambda: asyncio.run(receives()))
 
 
 @pytest.fixture(params=["python-rtmidi", "rtmidi2"])
@@ -82,7 +82,8 @@ def test_sysex_clock_and_a_flood_are_whole(jack_server: JackServer) -> None:
                 now = time.perf_counter()
                 assert all(before < message.seconds < now for message in observed.messages)
 
-    asyncio.run(receives())
+    # In a period that the server misses, a reader loses what came, or gets it twice.
+    excusing_xruns(jack_server, lambda: asyncio.run(receives()))
 
 
 def test_a_device_that_is_unplugged_is_reported_and_heard_again_when_it_is_back(
@@ -119,4 +120,4 @@ def test_lights_go_to_the_named_output_also_when_it_is_back(jack_server: JackSer
                     await asyncio.to_thread(device.wait_for, MIDDLE_C)
                 await observed.until(lambda: not observed.ports.outputs, "no output")
 
-    asyncio.run(sends())
+    excusing_xruns(jack_server, lambda: asyncio.run(sends()))
