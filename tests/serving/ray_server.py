@@ -9,16 +9,21 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from bridge.engine import Request
 from tests.peers.daemon import alive, descendants
 from tests.processes import has_ended, watched
 from tests.serving.served import free_port
 
+MELODY = np.eye(12, dtype=np.float32)[[0, 4, 7, 11, 0, 2, 2, 9]]
+PIECE = Request(prompt="warm keys", melody=MELODY, seconds=8.0, seed=7)
 PATIENCE_SECONDS = 240.0
 """Ray takes half a minute to start, and a replica as long to load, on a busy machine."""
 
@@ -128,3 +133,8 @@ def ray_server(home: Path, *arguments: str) -> Iterator[RayServer]:
         yield server
     finally:
         server.close()
+
+
+def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a test for a limited time."""
+    asyncio.run(asyncio.wait_for(test(), PATIENCE_SECONDS))
