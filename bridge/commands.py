@@ -611,6 +611,32 @@ class EngineChanged:
 
 
 @dataclass(frozen=True)
+class NetworkChanged:
+    """How far away a remote engine is, as its requests have shown.
+
+    Attributes:
+        round_trip_ms: from a request to its first answer; -1: not known, such as of an engine on
+            this machine.
+        megabytes_per_second: at which audio arrives; 0: not known.
+    """
+
+    round_trip_ms: float = -1.0
+    megabytes_per_second: float = 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything was measured."""
+        return self.round_trip_ms >= 0
+
+    def text(self) -> str:
+        """The figures for people; empty: none are known."""
+        if not self.is_known:
+            return ""
+        rate = self.megabytes_per_second
+        return f"{self.round_trip_ms:.1f} ms away and back" + (f", {rate:.3g} MB/s" if rate else "")
+
+
+@dataclass(frozen=True)
 class InputChanged:
     """The input's state and device.
 
@@ -975,6 +1001,7 @@ Event = (
     Hello
     | Pong
     | EngineChanged
+    | NetworkChanged
     | InputChanged
     | MidiPortsChanged
     | LinkPeersChanged

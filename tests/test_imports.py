@@ -109,6 +109,7 @@ def test_the_engine_runs_on_a_bare_gpu_box() -> None:
             extra = {
                 "engine.compose": {"peft"},
                 "engine.stems": STEMS_NEED,
+                "engine.process.metered_socket": {"websockets"},
                 "engine.process.server_connection": {"websockets"},
             }.get(module, set())
             assert third_party(path) <= ENGINE_NEEDS | ENGINE_TAKES | extra, module
@@ -152,6 +153,8 @@ def test_the_package_itself_imports_nothing() -> None:
         "tools.clip_changes",
         "tools.again",
         "rendering.again",
+        "rendering.batch",
+        "tools.bench_engine",
         "serving.tokens",
         "tools.token",
         "tools.sizing",

@@ -419,6 +419,16 @@ class Options:
         group="model",
         in_sidecar=True,
     )
+    due_bars: int = _option(
+        ints(0, 1000),
+        0,
+        "bars from the melody's end until a clip is wanted; what the server would bring later, "
+        "`engine_fallback` makes",
+        places=("file", "osc"),
+        metavar="N",
+        default_text="whenever it is made; of a loop its own length",
+        group="model",
+    )
     sample_rate: int = _option(
         ints(8000, 192_000),
         44_100,
@@ -770,7 +780,8 @@ class RunOptions:
     engine_fallback: Literal["none", "local"] = _option(
         one_of("none", "local"),
         "none",
-        "what makes clips while the server is gone: nothing, or `model` on this machine",
+        "what makes clips while the server is gone or has no time: nothing, or `model` on this "
+        "machine",
         places=("run", "file"),
         metavar="none|local",
     )

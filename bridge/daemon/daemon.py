@@ -37,6 +37,7 @@ from bridge.commands import (
     InputOverflowed,
     Level,
     MidiPortsChanged,
+    NetworkChanged,
     Pong,
     QueueChanged,
     Remark,
@@ -444,6 +445,7 @@ class Daemon:
                 self._publish_level()
                 self._publish_clock(now)
                 self._publish_queue()
+                self._publish_network()
             if now >= next_level:
                 next_level = max(now, next_level + LEVEL_SECONDS)
             interval = RECORDING_SECONDS if self._captures.recording else LEVEL_SECONDS
@@ -485,6 +487,12 @@ class Daemon:
     def _publish_queue(self) -> None:
         if self._engine.waiting != self._snapshot.waiting:
             self._publish(QueueChanged(self._engine.waiting))
+
+    def _publish_network(self) -> None:
+        figures = self._engine.network
+        network = NetworkChanged() if figures is None else figures.as_event()
+        if network != self._snapshot.network:
+            self._publish(network)
 
 
 def _ardour(options: RunOptions, publish: Callable[[Event], None]) -> Control:

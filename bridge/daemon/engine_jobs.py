@@ -23,13 +23,16 @@ class EngineJobs:
     def __init__(self, engine: EngineHost, publish_remark: PublishRemark) -> None:
         self._engine, self._publish_remark = engine, publish_remark
 
-    def submit(self, work: Work, on_progress: OnProgress) -> Job:
+    def submit(self, work: Work, on_progress: OnProgress, due_seconds: float | None = None) -> Job:
         """Queue work.
+
+        Args:
+            due_seconds: as for `EngineHost.submit`.
 
         Raises:
             BridgeError: as `EngineHost.submit`.
         """
-        return self._engine.submit(work, on_progress)
+        return self._engine.submit(work, on_progress, due_seconds=due_seconds)
 
     async def result(
         self, id: str, job: Job, on_progress: OnProgress, wait: WaitFor | None = None

@@ -93,10 +93,10 @@ class LoopRequests:
         roles: dict[str, Role] = {take: "take"}
         if is_quick and bars > QUICK_BARS:
             quick = new_id(self._loop, "quick")
-            commands.append(Generate(quick, ClipSettings(bars=QUICK_BARS).over(settings), take))
+            commands.append(Generate(quick, _of_length(QUICK_BARS, settings), take))
             roles[quick] = "quick"
         whole = new_id(self._loop)
-        commands.append(Generate(whole, ClipSettings(bars=bars).over(settings), take))
+        commands.append(Generate(whole, _of_length(bars, settings), take))
         roles[whole] = "whole"
         self._rounds[number] = Round(roles, take, settings, begun_seconds)
         for command in commands:
@@ -108,7 +108,7 @@ class LoopRequests:
         Raises:
             BridgeError: the session refuses it.
         """
-        settings = ClipSettings(bars=bars).over(ClipSettings(seed=RANDOM_SEED).over(settings))
+        settings = _of_length(bars, ClipSettings(seed=RANDOM_SEED).over(settings))
         return self._render(number, Recipe(self.melody, settings), "whole")
 
     def again(self, number: int, clip: KnownClip, recipe: Recipe) -> Round:
@@ -117,8 +117,7 @@ class LoopRequests:
         Raises:
             BridgeError: the session refuses it.
         """
-        own = ClipSettings(seed=clip.seed, bars=clip.bars)
-        settings = own.over(recipe.settings)
+        settings = _of_length(clip.bars, ClipSettings(seed=clip.seed).over(recipe.settings))
         return self._render(number, Recipe(recipe.melody, settings), "again")
 
     def find(self, id: str) -> tuple[int, Round] | None:
@@ -151,3 +150,8 @@ class LoopRequests:
         self._rounds[number] = round_
         self._stage.perform(Generate(id, recipe.settings, recipe.melody))
         return round_
+
+
+def _of_length(bars: int, settings: ClipSettings) -> ClipSettings:
+    """Settings for a clip of that length, which is wanted when as many bars have been played."""
+    return ClipSettings(bars=bars).over(settings.over(ClipSettings(due_bars=bars)))

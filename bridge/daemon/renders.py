@@ -55,7 +55,14 @@ from bridge.rendering.render import (
     request_for,
     write_clips,
 )
-from bridge.timing import FALLBACK_METER, FALLBACK_TEMPO_BPM, Meter, Take, first_tempo
+from bridge.timing import (
+    FALLBACK_METER,
+    FALLBACK_TEMPO_BPM,
+    Meter,
+    Take,
+    bars_to_seconds,
+    first_tempo,
+)
 
 MOST_ADMITTED = 9
 """Requests for clips whose audio is not complete: one at work, and 8 that wait."""
@@ -223,6 +230,7 @@ class Renders:
         if request.melody is not None:
             # Shielded: cancelling this request does not cancel its melody.
             await asyncio.shield(request.melody.take)
+        begun_seconds = time.perf_counter()
         continued = None
         if (named := request.command.continue_from) is not None:
             continued = await continued_path(named, self._clips, self._roots)
@@ -230,16 +238,16 @@ class Renders:
             plan = await asyncio.to_thread(self._plan, request, continued)
             plan, done = await self._stems.applied(id, plan)
             engine_request, ends = request_for(plan), early_ends(plan)
-            time_left = TimeLeft(
-                self._finishing_times, engine_request.seconds * engine_request.variations
-            )
+            sound_seconds = engine_request.seconds * engine_request.variations
+            time_left = TimeLeft(self._finishing_times, sound_seconds)
+            due_seconds = self._due_seconds(plan, begun_seconds, sound_seconds)
 
             def on_progress(share: float) -> None:
                 self._publish_progress(id, time_left, done, share_of_needed(ends, share))
 
             # Once more: it is planned, and from now on the engine has it.
             self._requests.publish(Progress(id, done, UNKNOWN_SECONDS))
-            job = self._jobs.submit(engine_request, on_progress)
+            job = self._jobs.submit(engine_request, on_progress, due_seconds)
         self._publish_remarks(id, plan.remarks)
 
         def enough_of(job: Job) -> Awaitable[Result]:
@@ -282,6 +290,24 @@ class Renders:
             settled["unconditional"] = True
         options = self._defaults.options_for(request.command.settings, request.defaults, settled)
         return prepare(options, take, request.corrected)
+
+    def _due_seconds(
+        self, plan: RenderPlan, begun_seconds: float, sound_seconds: float
+    ) -> float | None:
+        """When the engine has to be done, so that the clips are there when they are wanted.
+
+        Args:
+            begun_seconds: when the melody was there; the result is on the same clock.
+            sound_seconds: audio to be finished, all variations together.
+
+        Returns:
+            None: they are wanted whenever they are made.
+        """
+        bars = plan.options.due_bars
+        if not bars:
+            return None
+        wanted_seconds = begun_seconds + float(bars_to_seconds(bars, plan.meter, plan.tempo_bpm))
+        return wanted_seconds - self._finishing_times.expected(sound_seconds)
 
     def _write_notes(self, plan: RenderPlan) -> None:
         """Write the notes that led beside their recording, if that is in the folder for takes."""

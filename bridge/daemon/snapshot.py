@@ -28,6 +28,7 @@ from bridge.commands import (
     LoopChanged,
     MetronomeChanged,
     MidiPortsChanged,
+    NetworkChanged,
     OutputChanged,
     OutputUnderflowed,
     Pitch,
@@ -74,6 +75,7 @@ class Snapshot:
         port: the daemon's UDP port; 0: not yet open.
         clock, beat: the DAW's time; None before it is known.
         link_peers: other programs in the Ableton Link session.
+        network: between the daemon and a remote engine.
         waiting: requests in the engine's queue.
         pitch: of the input; None: no voice is there, or nobody has subscribed.
         overflows: times that the input lost audio.
@@ -92,6 +94,7 @@ class Snapshot:
 
     port: int = 0
     engine: EngineChanged = field(default_factory=lambda: EngineChanged("loading", ""))
+    network: NetworkChanged = field(default_factory=NetworkChanged)
     waiting: int = 0
     input: InputChanged = field(default_factory=lambda: InputChanged("none", "", 0))
     level: Level = field(default_factory=lambda: Level(LOWEST_DB, LOWEST_DB))
@@ -121,6 +124,8 @@ class Snapshot:
                 self.port = port
             case EngineChanged():
                 self.engine = event
+            case NetworkChanged():
+                self.network = event
             case QueueChanged(waiting):
                 self.waiting = waiting
             case InputChanged():
@@ -176,6 +181,8 @@ class Snapshot:
     def state_events(self) -> Iterator[Event]:
         """The events that bring a client that connects late up to date."""
         yield self.engine
+        if self.network.is_known:
+            yield self.network
         yield self.input
         if self.output is not None:
             yield self.output

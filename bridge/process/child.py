@@ -237,3 +237,19 @@ def _signals_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_reason(exit_code: int) -> str:
+    """How a process ended, to follow its name in a sentence.
+
+    Args:
+        exit_code: its status; negative: the number of the signal that ended it.
+    """
+    if exit_code >= 0:
+        return f"ended by itself with status {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    oom = " (the system does so when memory runs out)" if name == "SIGKILL" else ""
+    return f"was ended by {name}{oom}"

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.config import Options
-from bridge.errors import BridgeError, DiskFull, NotWritable
+from bridge.config.readers import LOCAL_ENGINE
+from bridge.engine.process.remote_generator import RemoteGenerator
+from bridge.errors import (
+    BridgeError,
+    DiskFull,
+    EngineDied,
+    EngineFailed,
+    NotAuthorized,
+    NotWritable,
+)
 from bridge.process import signals
 from bridge.rendering import outputs
 from bridge.rendering.batch_jobs import BatchJob
@@ -18,20 +29,22 @@ from bridge.rendering.batch_results import KEY_FIELD, ResultFile, RowResult
 from bridge.rendering.early_ends import early_ends, generated
 from bridge.rendering.generator import load_generator
 from bridge.rendering.plan import RenderPlan, prepare
-from bridge.rendering.render import finish_clips, request_for, write_clips
+from bridge.rendering.render import RankedClip, finish_clips, request_for, write_clips
 from bridge.rendering.stems import StemsCache, with_stems
 from bridge.timing import first_meter, first_tempo
 
 if TYPE_CHECKING:
-    from bridge.audio import Waveform
-    from bridge.clip import EarlyEnd
     from bridge.engine import Engine
-    from bridge.engine.process.remote_generator import RemoteGenerator
 
 TOGETHER = 8
 """Variations that are generated together: the engine's largest batch. On a CPU too: eight clips of
 3 s of pocket took 8.2 s of processor time one by one and 4.2 s all together, in ONNX Runtime 6.1
 and 3.5 s, and their wall time fell alike (docs/models.md, Batches)."""
+MOST_IN_FLIGHT = 32
+"""Variations that a server has at a time: two for each of sixteen replicas. The audio of all may be
+in memory at once."""
+ATTEMPTS = 2
+"""How often a row is sent to a server that is lost with it."""
 OnProgress = Callable[[str, float | None, int], None]
 """Called with the stage of the work, the share of it that is done, and the rows that are done."""
 OnResult = Callable[[RowResult, tuple[str, ...]], None]
@@ -88,7 +101,8 @@ def run_batch(
     """Render every row that has no result yet. A row with a mistake gets an error, and is skipped.
 
     As many rows as make eight variations are generated together; rows of equal length follow each
-    other for that. Where they do not fit the memory, they are generated one by one.
+    other for that. Where they do not fit the memory, they are generated one by one. A server gets
+    many rows at once, of any length, for all its replicas.
 
     Args:
         flags: raw values for rows that leave an option open.
@@ -96,6 +110,7 @@ def run_batch(
 
     Raises:
         NotWritable, DiskFull: no further clip can be written; the results so far are kept.
+        EngineDied, NotAuthorized: the server is gone, or admits this machine no more; likewise.
         signals.Interrupted: a signal came while a row was written.
     """
     start = time.perf_counter()
@@ -139,6 +154,8 @@ def run_batch(
             try:
                 engine = load_generator(first)
             except BridgeError as error:
+                if first.engine != LOCAL_ENGINE and _is_of_server(error):
+                    raise
                 for row in group:
                     end_row(_failed(results, row.job, error))
                 loaded = None
@@ -149,6 +166,11 @@ def run_batch(
                 loads=summary.loads + 1,
             )
         assert engine is not None
+        if isinstance(engine, RemoteGenerator):
+            _render_remotely(
+                group, engine, results, end_row, lambda d, s: on_progress(d, s, done), stems
+            )
+            continue
         pending = group
         together = max(1, TOGETHER // first.variations)
         while pending:
@@ -199,7 +221,8 @@ def _render_part(
         return
     for (row, plan), waveforms, of_row in zip(plans, made, ends, strict=True):
         try:
-            result, remarks = _write(row.job, plan, waveforms, of_row, engine, results)
+            finished = finish_clips(plan, waveforms, of_row)
+            result, remarks = _write(row.job, plan, finished, engine, results)
         except (NotWritable, DiskFull):
             raise
         except BridgeError as error:
@@ -207,16 +230,84 @@ def _render_part(
         end_row(result, remarks)
 
 
+def _render_remotely(
+    rows: Sequence[_Row],
+    engine: RemoteGenerator,
+    results: ResultFile,
+    end_row: Callable[..., None],
+    on_progress: Callable[[str, float | None], None],
+    stems: StemsCache,
+) -> None:
+    """Render rows at a server, many at once. This thread alone plans and writes.
+
+    Raises:
+        NotWritable, DiskFull, EngineDied, NotAuthorized: the rows that are left cannot be rendered.
+    """
+    waiting = deque(rows)
+    made: dict[Future[list[RankedClip]], tuple[_Row, RenderPlan]] = {}
+    pool = ThreadPoolExecutor(MOST_IN_FLIGHT, "row")
+    try:
+        while waiting or made:
+            in_flight = sum(plan.options.variations for _, plan in made.values())
+            has_room = not made or (
+                waiting and in_flight + waiting[0].options.variations <= MOST_IN_FLIGHT
+            )
+            if waiting and has_room:
+                row = waiting.popleft()
+                try:
+                    plan = with_stems(prepare(row.options), on_progress, stems)
+                    made[pool.submit(_finished_remotely, plan, engine)] = row, plan
+                except DiskFull:
+                    raise
+                except BridgeError as error:
+                    end_row(_failed(results, row.job, error))
+            on_progress(f"{len(made)} rows at {rows[0].options.engine}", None)
+            # Without waiting, while more rows can be sent.
+            done, _ = wait(made, 0 if waiting and has_room else None, FIRST_COMPLETED)
+            for future in done:
+                row, plan = made.pop(future)
+                try:
+                    result, remarks = _write(row.job, plan, future.result(), engine, results)
+                except (NotWritable, DiskFull):
+                    raise
+                except BridgeError as error:
+                    if _is_of_server(error):
+                        raise
+                    result, remarks = _failed(results, row.job, error), ()
+                end_row(result, remarks)
+    finally:
+        engine.stop()
+        pool.shutdown(cancel_futures=True)
+
+
+def _finished_remotely(plan: RenderPlan, engine: RemoteGenerator) -> list[RankedClip]:
+    """The finished clips of a row; in a thread of its own."""
+    for attempt in range(ATTEMPTS):
+        ends = early_ends(plan)
+        try:
+            (waveforms,) = generated(engine, [request_for(plan)], [ends], lambda share: None)
+        except BridgeError as error:
+            if attempt + 1 == ATTEMPTS or not _is_of_server(error):
+                raise
+        else:
+            return finish_clips(plan, waveforms, ends)
+    raise AssertionError
+
+
+def _is_of_server(error: BridgeError) -> bool:
+    """Whether a server's error says nothing about the row, which can be rendered later."""
+    is_defect = isinstance(error, EngineFailed)
+    return isinstance(error, (EngineDied, NotAuthorized)) and not is_defect
+
+
 def _write(
     job: BatchJob,
     plan: RenderPlan,
-    waveforms: Sequence[Waveform],
-    ends: Sequence[EarlyEnd],
+    finished: Sequence[RankedClip],
     engine: Engine | RemoteGenerator,
     results: ResultFile,
 ) -> tuple[RowResult, tuple[str, ...]]:
-    """Finish and write a row's clips, then its result: all of them or none."""
-    finished = finish_clips(plan, waveforms, ends)
+    """Write a row's clips, then its result: all of them or none."""
     with signals.held():
         with outputs.all_or_nothing() as written:
             clips = write_clips(
@@ -257,6 +348,8 @@ def _order(row: _Row) -> tuple[Any, ...]:
 def _group(row: _Row) -> tuple[Any, ...]:
     """What rows that are generated together have in common."""
     options = row.options
+    if options.engine != LOCAL_ENGINE:
+        return _model(options)
     # A MIDI file's own tempo and meter are not read yet: such rows may differ in length.
     beats = options.bars * first_meter(options.meter).beats_per_bar
     seconds = options.raw_seconds or float(beats * 60 / first_tempo(options.asked_tempo_bpm))

@@ -109,8 +109,9 @@ class Screen(logging.Handler):
         status = f" on 127.0.0.1:{snapshot.port}" if snapshot.port else " is starting"
         yield 5, Text(f"Melody Bridge{status}", style="bold")
         queue = f", {snapshot.waiting} waiting" if snapshot.waiting else ""
+        away = f", {snapshot.network.text()}" if snapshot.network.is_known else ""
         engine = snapshot.engine
-        yield 2, _row("engine", _state(engine.state, engine.detail + queue))
+        yield 2, _row("engine", _state(engine.state, engine.detail + away + queue))
         yield 4, _row("input", _state(snapshot.input.state, snapshot.input.detail))
         if snapshot.input.state == "ready":
             lost = f"   {snapshot.overflows} overflows" if snapshot.overflows else ""

@@ -87,7 +87,10 @@ class ServedJob:
 
     def _post(self, message: ServerMessage) -> None:
         if isinstance(message, Progressed):
-            self.share = message.share
+            self.share = max(self.share, message.share)
+        elif isinstance(message, ChunkMade):
+            variations, _, steps = message.codes.shape
+            self.share = max(self.share, (message.first_step + steps) * variations / self.work)
         self.messages.put_nowait(message)
 
 
@@ -183,7 +186,7 @@ class Replica:
             return
         waiting = self._queue.in_order()
         work = sum(each.work for each in waiting[: waiting.index(job)]) if job in waiting else 0
-        if self._active is not None:
+        if self._active is not None and not self._active.cancelled.is_set():
             work += round(self._active.work * (1 - self._active.share))
         needed = (work + job.work) * self._seconds_a_step
         left = deadline - (time.perf_counter() - job.submitted_seconds)
@@ -262,6 +265,8 @@ class Replica:
                 end = step + chunk.codes.shape[2]
                 known = end <= job.message.received_steps
                 job.post(ChunkMade(step, chunk.codes, None if known else chunk.audio))
+                # The chunk says how far the request is, and each message costs Ray time.
+                reported_seconds = time.perf_counter()
                 step = end
         return step * int(job.message.request.variations)
 

@@ -44,6 +44,7 @@ STEPS_PER_MARK = 25
 RUNS, LOOP_RUNS = 5, 20
 NOT_WITH_DAEMON = ("size", "dtype", "precision", "seconds", "variations", "requests", "plot")
 """What says how one checkpoint is measured."""
+NOT_WITH_ENGINE = ("size", "dtype", "precision", "requests", "plot")
 Mark = tuple[int, float]
 """Decoder steps done, and seconds since the request."""
 Report = Callable[[str], None]
@@ -170,7 +171,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs",
         type=int,
-        help=f"of each engine ({RUNS}); with --loop or --trigger of each kind ({LOOP_RUNS})",
+        help=f"of each engine ({RUNS}); with --loop, --trigger or --engine of each kind "
+        f"({LOOP_RUNS})",
     )
     parser.add_argument("--variations", type=int, default=1, help="made at once (%(default)s)")
     parser.add_argument(
@@ -188,6 +190,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure a daemon on a JACK server instead: message to clip, idle and busy",
     )
     parser.add_argument(
+        "--engine",
+        metavar="URL",
+        help="measure a remote engine and the local one in turn instead: whole requests",
+    )
+    parser.add_argument("--engine-token-file", metavar="FILE", help="as for render, with --engine")
+    parser.add_argument(
         "--sketch", action="store_true", help="measure the screen of `sketch` instead: its keys"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -198,6 +206,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure and print; return the exit status."""
     if arguments.loop or arguments.trigger:
         return _run_daemon(arguments)
+    if arguments.engine is not None:
+        return _run_remote(arguments)
+    if arguments.engine_token_file is not None:
+        raise BadArgument("--engine-token-file is for a remote engine: give --engine too")
     if arguments.runs is None:
         arguments.runs = RUNS
     if arguments.sketch:
@@ -213,6 +225,26 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.plot is not None:
         given["plot"] = read_value("plot", arguments.plot)
     return main(BenchOptions(**given), as_json=arguments.json)
+
+
+def _run_remote(arguments: argparse.Namespace) -> int:
+    from bridge.tools import bench_engine
+
+    for name in NOT_WITH_ENGINE:
+        if getattr(arguments, name) != arguments.unset[name]:
+            raise BadArgument(f"--{name} is for a checkpoint alone: leave it out with --engine")
+    options = bench_engine.EngineBenchOptions(
+        url=arguments.engine,
+        token_file=read_value("engine_token_file", arguments.engine_token_file)
+        if arguments.engine_token_file is not None
+        else None,
+        model=arguments.model or OPTIONS["model"].default,
+        device=arguments.device,
+        seconds=arguments.seconds,
+        variations=arguments.variations,
+        runs=LOOP_RUNS if arguments.runs is None else arguments.runs,
+    )
+    return bench_engine.main(options, as_json=arguments.json)
 
 
 def _run_daemon(arguments: argparse.Namespace) -> int:

@@ -7,9 +7,11 @@ import asyncio
 import json
 import os
 import platform
+import secrets
 import shutil
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -23,7 +25,7 @@ from bridge.config import NO_INPUT, NO_OUTPUT, RunOptions
 from bridge.config.engine_token import engine_token
 from bridge.config.flags import add_config_flag, add_flags, run_options
 from bridge.config.readers import LOCAL_ENGINE
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, EngineDied, EngineHung, LimitReached, QueueFull, TooLate
 from bridge.midi import MidiPorts, names
 from bridge.rendering import outputs
 
@@ -31,6 +33,8 @@ Verdict = Literal["ok", "warning", "failure"]
 
 LISTENING_SECONDS = 1.0
 OPENING_SECONDS = 5.0
+TRIAL_PROMPT, TRIAL_SECONDS = "electric piano", 10.0
+"""A remote engine is asked for a second of sound within this time."""
 LITTLE_ROOM_BYTES = 1 << 30
 """A clip of 8 s at 44.1 kHz takes 2 MB."""
 PACKAGES = ("torch", "transformers", "numpy", "sounddevice", "soundfile", "soxr", "mido", "rich")
@@ -326,26 +330,53 @@ def check_model(model: str, kind: str = "model") -> Finding:
 
 
 def check_engine(options: RunOptions) -> Finding:
-    """Ask a remote engine what it is, as the daemon does."""
-    from bridge.engine.process.server_connection import Connection, Lost, Server
-
-    async def ask() -> tuple[Connection, float]:
-        server = Server(options.engine, engine_token(options.engine_token_file))
-        async with server.connected() as connection:
-            return connection, await connection.round_trip_seconds()
-
+    """Have a remote engine make a second of sound, as the daemon does."""
     about = f"engine {options.engine}"
     try:
-        connection, seconds = asyncio.run(ask())
-    except BridgeError as error:
-        return Finding(about, "failure", str(error))
-    except Lost as lost:
+        return Finding(about, "ok", asyncio.run(_try_engine(options)))
+    except EngineDied as error:
         falls_back = options.engine_fallback == LOCAL_ENGINE
         remedy = "see whether `melody-bridge serve` runs there, and whether a firewall is between"
-        return Finding(about, "warning" if falls_back else "failure", str(lost), remedy)
-    facts = connection.facts
-    found = f"{facts.model_name} on {facts.device}, {1000 * seconds:.1f} ms away and back"
-    return Finding(about, "ok", found)
+        return Finding(about, "warning" if falls_back else "failure", str(error), remedy)
+    except (QueueFull, TooLate, LimitReached) as error:
+        return Finding(about, "warning", str(error), "other players use it: try again later")
+    except BridgeError as error:
+        return Finding(about, "failure", str(error))
+
+
+async def _try_engine(options: RunOptions) -> str:
+    """What a second of sound shows of the remote engine and of the network.
+
+    Raises:
+        EngineDied: the server cannot be reached.
+        EngineHung: the sound does not come.
+        BridgeError: it refuses the request, or has no time for it.
+    """
+    from bridge.engine.process.remote import RemoteEngine
+    from bridge.engine.request import Request
+
+    engine = RemoteEngine(
+        options.engine,
+        lambda state, detail: None,
+        client=secrets.token_hex(8),
+        token=engine_token(options.engine_token_file),
+        patience_seconds=0.0,
+        refuses_late=True,
+    )
+    try:
+        start = time.perf_counter()
+        request = Request(prompt=TRIAL_PROMPT, seconds=1.0)
+        async with asyncio.timeout(2 * TRIAL_SECONDS):
+            await engine.submit(request, due_seconds=start + TRIAL_SECONDS).result()
+        seconds = time.perf_counter() - start
+    except TimeoutError as error:
+        raise EngineHung(f"a second of sound is not there after {2 * TRIAL_SECONDS:g} s") from error
+    finally:
+        await engine.stop()
+    facts, network = engine.facts, engine.network
+    assert facts is not None and network is not None
+    figures = network.as_event().text()
+    return f"{facts.model_name} on {facts.device}, {figures}, a second of sound in {seconds:.1f} s"
 
 
 def _device(device: str) -> Finding:

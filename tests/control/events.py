@@ -22,6 +22,7 @@ from bridge.commands import (
     Level,
     LoopChanged,
     MetronomeChanged,
+    NetworkChanged,
     NoteListed,
     OutputChanged,
     Pitch,
@@ -49,6 +50,7 @@ ONE_OF_EACH: list[tuple[Event, tuple[int | float | str, ...]]] = [
         EngineChanged("loading", "reading pocket, 80 %"),
         ("/bridge/engine", "loading", "reading pocket, 80 %"),
     ),
+    (NetworkChanged(12.5, 3.25), ("/bridge/network", 12.5, 3.25)),
     (
         InputChanged("ready", "Scarlett 2i2 USB", 48_000, "2 channels"),
         ("/bridge/input", "ready", "Scarlett 2i2 USB", 48_000, "2 channels"),

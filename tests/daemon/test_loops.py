@@ -269,7 +269,7 @@ def test_each_loop_enters_on_the_frame_of_a_bar_line(tmp_path: Path) -> None:
         CaptureLast("loop:set-1.5", BARS),
     ]
     assert band.commands[1] == Generate(
-        "loop:set-1.2", ClipSettings(bars=BARS, prompt="keys"), "loop:set-1.1"
+        "loop:set-1.2", ClipSettings(bars=BARS, prompt="keys", due_bars=BARS), "loop:set-1.1"
     )
 
 
@@ -325,9 +325,9 @@ def test_settings_hold_from_the_next_round_on(tmp_path: Path) -> None:
 
     band = perform(tmp_path / "Clips", test)
     first, second, *_ = [each for each in band.commands if isinstance(each, Generate)]
-    assert first.settings == ClipSettings(bars=BARS, preset="techno")
+    assert first.settings == ClipSettings(bars=BARS, preset="techno", due_bars=BARS)
     # A new variation of the first melody.
-    assert second.settings == ClipSettings(bars=1, prompt="strings", seed=-1)
+    assert second.settings == ClipSettings(bars=1, prompt="strings", seed=-1, due_bars=1)
     assert (first.melody, second.melody) == ("loop:set-1.1", "loop:set-1.1")
 
 
@@ -554,7 +554,7 @@ def test_a_tempo_that_is_far_from_the_clips_has_it_made_again(tmp_path: Path) ->
     band = perform(tmp_path / "Clips", test)
     first, second = [each for each in band.commands if isinstance(each, Generate)]
     assert second.melody == first.melody == "loop:set-1.1"
-    assert second.settings == ClipSettings(bars=8, prompt="keys", seed=1)
+    assert second.settings == ClipSettings(bars=8, prompt="keys", seed=1, due_bars=8)
     assert band.remarks() == [
         "the tempo is 140 bpm now: what was made at 120 plays stretched, and is made again"
     ]

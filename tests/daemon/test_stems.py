@@ -35,9 +35,9 @@ class CountingJobs(EngineJobs):
 
     count = 0
 
-    def submit(self, work: Work, on_progress: OnProgress) -> Job:
+    def submit(self, work: Work, on_progress: OnProgress, due_seconds: float | None = None) -> Job:
         self.count += 1
-        return super().submit(work, on_progress)
+        return super().submit(work, on_progress, due_seconds)
 
 
 def test_auto_looks_for_demucs_again_only_after_a_while(

@@ -29,6 +29,7 @@ from bridge.commands import (
     Listening,
     LoopChanged,
     MidiPortsChanged,
+    NetworkChanged,
     OutputChanged,
     OutputUnderflowed,
     Progress,
@@ -96,6 +97,14 @@ def test_input_transport_clients_requests_and_clips_are_shown() -> None:
         assert words in text
     assert text.index("clip 2.wav") < text.index("clip 1.wav")
     assert "-1.00" not in text
+
+
+def test_how_far_away_a_remote_engine_is_is_shown_while_it_is_known() -> None:
+    ready = EngineChanged("ready", "pocket on cuda:0 at http://box:8000")
+    text = drawn(after(ready, NetworkChanged(12.5, 3.25)), width=120)
+    assert "http://box:8000, 12.5 ms away and back, 3.25 MB/s" in text
+    assert "12.5 ms away and back\n" in drawn(after(ready, NetworkChanged(12.5)), width=120)
+    assert "away" not in drawn(after(ready, NetworkChanged(12.5), NetworkChanged()), width=120)
 
 
 def test_the_output_and_its_layers_are_shown_where_there_is_one() -> None:

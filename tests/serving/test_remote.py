@@ -89,8 +89,8 @@ def test_states_facts_progress_and_the_result_are_as_of_a_local_engine() -> None
         assert recorder.shares[-1] == 1.0
         await recorder.until(lambda: engine.state == "ready")
         assert recorder.names == ["loading", "ready", "busy", "ready"]
-        assert engine.round_trip_seconds is not None
-        assert engine.round_trip_seconds > 0
+        assert engine.network is not None
+        assert engine.network.round_trip_seconds > 0
 
     with_stand_in(test)
 

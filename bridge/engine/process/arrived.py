@@ -77,6 +77,12 @@ class Arrived:
         self.steps = end
         self._job.set_written(end * hop, self._read)
 
+    @property
+    def share(self) -> float:
+        """The share of the steps that have arrived, 0…1."""
+        total = self._codes.shape[2]
+        return self.steps / total if total else 0.0
+
     def forget(self) -> None:
         """Begin anew: the next replica makes the whole piece."""
         self.steps, self._facts = 0, None

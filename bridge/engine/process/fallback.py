@@ -1,5 +1,7 @@
-"""A remote engine with one on this machine to fall back on: while the first is gone, the second
-renders, and a remark says so."""
+"""A remote engine with one on this machine to fall back on.
+
+While the first is gone, or has no time, the second renders, and a remark says so.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from bridge.commands import EngineState
 from bridge.engine.process.host import EngineHost, OnProgress, OnState
 from bridge.engine.process.job import Job, Result
 from bridge.engine.process.messages import EngineFacts
+from bridge.engine.process.network_figures import NetworkFigures
 from bridge.engine.separation import Separation, Work
 from bridge.errors import (
     BridgeError,
@@ -71,6 +74,11 @@ class FallbackEngine:
         """How many requests wait for either engine."""
         return self._remote.waiting + self._local.waiting
 
+    @property
+    def network(self) -> NetworkFigures | None:
+        """How far away the remote engine is; None: not measured, or gone."""
+        return self._remote.network
+
     def start(self) -> None:
         """Connect to the one, and load the other, so that it is there at once when needed."""
         self._remote.start()
@@ -82,7 +90,12 @@ class FallbackEngine:
         await self._local.stop()
 
     def submit(
-        self, work: Work, on_progress: OnProgress = lambda share: None, *, first: bool = False
+        self,
+        work: Work,
+        on_progress: OnProgress = lambda share: None,
+        *,
+        first: bool = False,
+        due_seconds: float | None = None,
     ) -> Job:
         """Queue a request at the remote engine while that can be used, else on this machine.
 
@@ -97,7 +110,7 @@ class FallbackEngine:
             return on_this_machine()
         if self._current is self._remote:
             try:
-                job = self._remote.submit(work, on_progress, first=first)
+                job = self._remote.submit(work, on_progress, first=first, due_seconds=due_seconds)
             except _FELL as error:
                 return _FallbackJob(on_this_machine(), on_this_machine, str(error))
             return _FallbackJob(job, on_this_machine)

@@ -52,6 +52,8 @@ def make_engine(options: RunOptions, on_state: OnState, *, queue_size: int) -> E
             token=token,
             queue_size=queue_size,
             patience_seconds=FALLBACK_PATIENCE_SECONDS if with_fallback else PATIENCE_SECONDS,
+            # Without another engine a late clip is better than none.
+            refuses_late=with_fallback,
         )
 
     return FallbackEngine(remote, local, on_state) if with_fallback else remote(on_state)

@@ -15,17 +15,20 @@ import time
 from bridge.commands import EngineState
 from bridge.config.engine_token import Secret
 from bridge.engine.process.arrived import Arrived, OtherPiece
-from bridge.engine.process.host import OnProgress, OnState
+from bridge.engine.process.host import BaseEngineHost, OnProgress, OnState
 from bridge.engine.process.job import Job
 from bridge.engine.process.messages import EngineFacts
-from bridge.engine.process.server_connection import Lost, Server
+from bridge.engine.process.network_figures import NetworkFigures
+from bridge.engine.process.server_connection import Connection, Lost, Server
 from bridge.engine.process.wire import (
+    LONGEST_DEADLINE_SECONDS,
     ChunkMade,
     Done,
     Failed,
     Generate,
     Progressed,
     Received,
+    ServerMessage,
 )
 from bridge.engine.separation import Separation, Work
 from bridge.errors import (
@@ -34,24 +37,27 @@ from bridge.errors import (
     EngineDied,
     EngineFailed,
     EngineHung,
-    QueueFull,
     Unsupported,
 )
 from bridge.process.tasks import keep_running
 
 PATIENCE_SECONDS = 60.0
 """A request is tried again for so long after its last sign of life: time for a replica to load."""
-MOST_LOSSES = 60
-"""So many connections in a row may be lost without a new step."""
+MOST_LOSSES = 5
+"""So many connections in a row may be lost without a new step, however long a queue they waited in;
+more only within the patience."""
 WATCH_SECONDS = 5.0
 """How often an engine that nobody uses is asked whether it is there."""
+ACKNOWLEDGED_BYTES = 2**20
+"""After so much audio the server learns that it has arrived. It waits only where four times as much
+is on its way, and each message costs Ray's proxy some milliseconds."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2.0
 """Pauses between attempts; each is twice as long as the one before."""
 
 _log = logging.getLogger(__name__)
 
 
-class RemoteEngine:
+class RemoteEngine(BaseEngineHost):
     """The `EngineHost` of a remote engine. For the thread of a running event loop."""
 
     def __init__(
@@ -64,6 +70,7 @@ class RemoteEngine:
         live: bool = True,
         queue_size: int = 8,
         patience_seconds: float = PATIENCE_SECONDS,
+        refuses_late: bool = False,
     ) -> None:
         """Nothing is connected before `start`.
 
@@ -75,53 +82,26 @@ class RemoteEngine:
             live: requests go before those of other clients that are not live.
             queue_size: how many requests may wait beside the one that is generated, 1 or more.
             patience_seconds: how long a request waits for an engine that cannot be reached.
+            refuses_late: a request that the server would not make in time fails with `TooLate`;
+                else it comes late.
 
         Raises:
             BadArgument: the address has another form.
         """
-        self._url, self._on_state, self._client = url, on_state, client
+        super().__init__(on_state, queue_size)
+        self._url, self._client = url, client
         self._server = Server(url, token)
-        self._live, self._queue_size, self._patience = live, queue_size, patience_seconds
-        self._state: EngineState = "loading"
-        self._detail = "not started"
-        self._facts: EngineFacts | None = None
-        self._failure: BridgeError | None = None
-        self._round_trip_seconds: float | None = None
-        self._stopping = False
+        self._live, self._patience = live, patience_seconds
+        self._refuses_late = refuses_late
         self._waiting: set[Job] = set()
         self._tasks: dict[Job, asyncio.Task[None]] = {}
         self._watch: asyncio.Task[None] | None = None
         self._look = asyncio.Event()
 
     @property
-    def state(self) -> EngineState:
-        """What the engine does now, as far as this machine's requests are concerned."""
-        return self._state
-
-    @property
-    def detail(self) -> str:
-        """A sentence about the state."""
-        return self._detail
-
-    @property
-    def facts(self) -> EngineFacts | None:
-        """The remote model and its device; None before the first connection."""
-        return self._facts
-
-    @property
-    def failure(self) -> BridgeError | None:
-        """Why the engine cannot be used, where trying again is no remedy; else None."""
-        return self._failure
-
-    @property
     def waiting(self) -> int:
         """How many of this machine's requests wait for the engine."""
         return len(self._waiting)
-
-    @property
-    def round_trip_seconds(self) -> float | None:
-        """The time of a message there and back, when last connected; None before."""
-        return self._round_trip_seconds
 
     def start(self) -> None:
         """Connect; `state` follows how that goes."""
@@ -141,7 +121,12 @@ class RemoteEngine:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def submit(
-        self, work: Work, on_progress: OnProgress = lambda share: None, *, first: bool = False
+        self,
+        work: Work,
+        on_progress: OnProgress = lambda share: None,
+        *,
+        first: bool = False,
+        due_seconds: float | None = None,
     ) -> Job:
         """Send a request. The server keeps the order of this machine's requests.
 
@@ -149,6 +134,7 @@ class RemoteEngine:
             on_progress: called about ten times a second. The share rises, but starts again where
                 the connection was lost.
             first: of no effect: the server takes the clients' requests in turn.
+            due_seconds: when the audio is wanted, on `time.perf_counter`.
 
         Raises:
             QueueFull: `queue_size` requests wait already.
@@ -156,8 +142,7 @@ class RemoteEngine:
             Unsupported: a separation.
             Cancelled: the host is being stopped.
         """
-        if self._stopping:
-            raise Cancelled("cancelled: the engine is being stopped")
+        self._check_running()
         if isinstance(work, Separation):
             raise Unsupported(
                 "a mix is separated on this machine only, for no recording travels: give --stems "
@@ -166,13 +151,12 @@ class RemoteEngine:
         if self._failure is not None:
             self._look.set()
             raise self._failure
-        if self.waiting >= self._queue_size:
-            raise QueueFull(
-                f"{self.waiting} requests are waiting, and no more can: wait for one, or cancel one"
-            )
+        self._check_room(self.waiting)
         job = Job(work, on_progress, self._cancel)
         self._waiting.add(job)
-        task = asyncio.get_running_loop().create_task(self._carry_out(job), name="remote request")
+        task = asyncio.get_running_loop().create_task(
+            self._carry_out(job, due_seconds), name="remote request"
+        )
         self._tasks[job] = task
         task.add_done_callback(lambda task: self._forget(job))
         return job
@@ -187,42 +171,45 @@ class RemoteEngine:
         del self._tasks[job]
         self._show_work()
 
-    async def _carry_out(self, job: Job) -> None:
+    async def _carry_out(self, job: Job, due_seconds: float | None) -> None:
         """Have replicas do a job until it ends."""
         try:
-            arrived = await self._until_done(job)
+            await self._until_done(job, due_seconds if self._refuses_late else None)
         except BridgeError as error:
             job.fail(error)
         except Exception as error:
             _log.exception("a request to the remote engine failed")
             job.fail(EngineFailed(f"the request failed ({type(error).__name__}); please report it"))
-        else:
-            if not job.ended:
-                job.finish(arrived.waveforms)
 
-    async def _until_done(self, job: Job) -> Arrived:
+    async def _until_done(self, job: Job, due_seconds: float | None) -> None:
         arrived = Arrived(job)
         pause, losses, steps = FIRST_PAUSE_SECONDS, 0, 0
+        first_loss_seconds = 0.0
         while True:
             try:
-                await self._attempt(job, arrived)
-                return arrived
+                await self._attempt(job, arrived, due_seconds)
+                return
             except OtherPiece:
                 # Another device or version: its samples do not continue the first one's.
                 arrived.forget()
                 _log.warning("another replica makes other samples: the request begins again")
             except (EngineHung, Lost) as lost:
                 self._look.set()
-                losses = 1 if arrived.steps > steps else losses + 1
-                steps = max(steps, arrived.steps)
-                silent_seconds = time.perf_counter() - arrived.alive_seconds
-                if silent_seconds > self._patience or losses > MOST_LOSSES:
+                now_seconds = time.perf_counter()
+                if losses == 0 or arrived.steps > steps:
+                    losses, first_loss_seconds = 0, now_seconds
+                losses, steps = losses + 1, max(steps, arrived.steps)
+                is_silent = now_seconds - arrived.alive_seconds > self._patience
+                is_stuck = (
+                    losses > MOST_LOSSES and now_seconds - first_loss_seconds > self._patience
+                )
+                if is_silent or is_stuck:
                     raise EngineDied(f"{lost}: see whether the server runs") from lost
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
                 self._waiting.add(job)
 
-    async def _attempt(self, job: Job, arrived: Arrived) -> None:
+    async def _attempt(self, job: Job, arrived: Arrived, due_seconds: float | None) -> None:
         """Have one replica do what is left of a job.
 
         Raises:
@@ -233,30 +220,70 @@ class RemoteEngine:
         async with self._server.connected() as connection:
             self._learn(connection.facts)
             message = Generate(
-                arrived.request, self._client, self._live, received_steps=arrived.steps
+                arrived.request,
+                self._client,
+                self._live,
+                self._deadline_seconds(due_seconds),
+                received_steps=arrived.steps,
             )
             await connection.send(message)
-            while True:
-                reply = await connection.next()
-                arrived.alive_seconds = time.perf_counter()
-                match reply:
-                    case Progressed() | ChunkMade():
-                        self._waiting.discard(job)
-                        self._show_work()
-                match reply:
-                    case Progressed() if reply.share > 0:
-                        job.report_progress(reply.share)
-                    case ChunkMade():
-                        arrived.add(reply, connection.facts)
+            sent_seconds = time.perf_counter()
+            reply = await connection.next()
+            round_trip_seconds = time.perf_counter() - sent_seconds
+            try:
+                await self._take_in(reply, job, arrived, connection)
+            finally:
+                self._measured(round_trip_seconds, connection)
+
+    async def _take_in(
+        self, reply: ServerMessage, job: Job, arrived: Arrived, connection: Connection
+    ) -> None:
+        """Take in a request's first reply and all that follow, until its audio is complete."""
+        unacknowledged_bytes, share = 0, 0.0
+        while True:
+            arrived.alive_seconds = time.perf_counter()
+            match reply:
+                case Progressed() | ChunkMade():
+                    self._waiting.discard(job)
+                    self._show_work()
+            match reply:
+                case Progressed() if reply.share > 0:
+                    share = max(share, reply.share)
+                    job.report_progress(share)
+                case ChunkMade():
+                    arrived.add(reply, connection.facts)
+                    share = max(share, arrived.share)
+                    job.report_progress(share)
+                    unacknowledged_bytes += 0 if reply.audio is None else reply.audio.nbytes
+                    if unacknowledged_bytes >= ACKNOWLEDGED_BYTES:
+                        unacknowledged_bytes = 0
                         await connection.send(Received(arrived.steps))
-                    case Done():
-                        arrived.check_complete()
-                        return
-                    case Failed(Cancelled() as error):
-                        # Its replica is being stopped, such as for a new version.
-                        raise Lost(str(error))
-                    case Failed():
-                        raise reply.error
+                case Done():
+                    arrived.check_complete()
+                    # Before the connection is closed, which takes another round trip.
+                    job.finish(arrived.waveforms)
+                    return
+                case Failed(Cancelled() as error):
+                    # Its replica is being stopped, such as for a new version.
+                    raise Lost(str(error))
+                case Failed():
+                    raise reply.error
+            reply = await connection.next()
+
+    def _deadline_seconds(self, due_seconds: float | None) -> float | None:
+        """How long the server has, from its first look at the request to its last message."""
+        if due_seconds is None:
+            return None
+        away_seconds = 0.0 if self._network is None else self._network.round_trip_seconds
+        left = due_seconds - time.perf_counter() - away_seconds
+        return min(max(left, 0.0), LONGEST_DEADLINE_SECONDS)
+
+    def _measured(self, round_trip_seconds: float, connection: Connection) -> None:
+        """Take in what a request has shown of the network."""
+        rate = connection.bytes_per_second
+        if rate is None and self._network is not None:
+            rate = self._network.bytes_per_second
+        self._network = NetworkFigures(round_trip_seconds, rate)
 
     async def _watch_engine(self) -> None:
         """Follow whether the engine is there; run until cancelled."""
@@ -268,7 +295,7 @@ class RemoteEngine:
                     await self._ask()
             except (Lost, EngineHung) as lost:
                 state: EngineState = "loading" if self._facts is None else "restarting"
-                self._round_trip_seconds = None
+                self._network = None
                 self._set_state(state, f"{lost}; trying again")
             except BridgeError as error:
                 self._failure = error
@@ -283,8 +310,8 @@ class RemoteEngine:
     async def _ask(self) -> None:
         async with self._server.connected() as connection:
             self._learn(connection.facts)
-            if self._round_trip_seconds is None:
-                self._round_trip_seconds = await connection.round_trip_seconds()
+            if self._network is None:
+                self._measured(await connection.round_trip_seconds(), connection)
 
     def _learn(self, facts: EngineFacts) -> None:
         if facts != self._facts:
@@ -300,8 +327,3 @@ class RemoteEngine:
         where = f"{self._facts.model_name} on {self._facts.device} at {self._url}"
         is_busy = len(self._tasks) > len(self._waiting)
         self._set_state("busy" if is_busy else "ready", where)
-
-    def _set_state(self, state: EngineState, detail: str) -> None:
-        if (state, detail) != (self._state, self._detail):
-            self._state, self._detail = state, detail
-            self._on_state(state, detail)

@@ -1,10 +1,12 @@
-"""A remote engine for programs without an event loop, such as `render`."""
+"""A remote engine for programs without an event loop, such as `render`, in any of their threads."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from bridge.engine.process.messages import EngineFacts
 from bridge.engine.process.remote import RemoteEngine
 from bridge.engine.process.server_connection import Lost, Server
 from bridge.engine.request import Request
-from bridge.errors import EngineDied, LimitReached, QueueFull
+from bridge.errors import Cancelled, EngineDied, LimitReached, QueueFull
 
 PAUSE_SECONDS = 1.0
 """After this time a request for which the server had no room is sent again."""
@@ -34,6 +36,9 @@ class RemoteGenerator:
         """
         self._url, self._token = url, token
         self._client = secrets.token_hex(8)
+        self._lock = threading.Lock()
+        self._calls: set[asyncio.Task[list[list[Waveform]]]] = set()
+        self._is_stopped = False
         try:
             self._facts = asyncio.run(self._ask())
         except Lost as lost:
@@ -70,9 +75,38 @@ class RemoteGenerator:
 
         Raises:
             EngineDied: the server was lost for too long.
+            Cancelled: `stop` was called.
             BridgeError: as `Engine.generate`.
         """
-        return asyncio.run(self._generate(requests, progress, on_audio))
+        try:
+            return asyncio.run(self._stoppable(requests, progress, on_audio))
+        except asyncio.CancelledError as error:
+            raise Cancelled("cancelled before it was done") from error
+
+    def stop(self) -> None:
+        """Cancel what other threads generate, now and from now on."""
+        with self._lock:
+            self._is_stopped = True
+            for task in self._calls:
+                with suppress(RuntimeError):  # Its event loop has just been closed.
+                    task.get_loop().call_soon_threadsafe(task.cancel)
+
+    async def _stoppable(
+        self,
+        requests: Sequence[Request],
+        progress: Callable[[float], None],
+        on_audio: Callable[[Sequence[int], NDArray[np.float32]], bool],
+    ) -> list[list[Waveform]]:
+        task = asyncio.ensure_future(self._generate(requests, progress, on_audio))
+        with self._lock:
+            self._calls.add(task)
+            if self._is_stopped:
+                task.cancel()
+        try:
+            return await task
+        finally:
+            with self._lock:
+                self._calls.discard(task)
 
     async def _ask(self) -> EngineFacts:
         async with Server(self._url, self._token).connected() as connection:

@@ -25,12 +25,16 @@ from bridge.engine.process.wire import (
 from bridge.errors import BadArgument, EngineHung, NotAuthorized, QueueFull, Unsupported
 
 if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
+    from bridge.engine.process.metered_socket import MeteredSocket
 
 CONNECT_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
 SILENT_SECONDS = 10.0
 """A server sends a sign of life each second."""
+SLOWEST_BYTES = 2**15
+"""A message may take longer than that while so many bytes of it arrive in that time. It is more
+than the signs of life have: where a byte of a message's length was changed, they fill it for ever.
+"""
 WITHOUT_ACCESS = (401, 403)
 WITHOUT_ROOM = 503
 
@@ -49,7 +53,7 @@ class Connection:
         facts: the model and the device of this connection's replica.
     """
 
-    def __init__(self, socket: ClientConnection, url: str, facts: EngineFacts) -> None:
+    def __init__(self, socket: MeteredSocket, url: str, facts: EngineFacts) -> None:
         """`Server.connected` makes it."""
         self._socket, self._url, self.facts = socket, url, facts
 
@@ -73,10 +77,15 @@ class Connection:
         """The server's next message.
 
         Raises:
-            EngineHung: none came in time.
+            EngineHung: nothing came for too long.
             Lost: what came is no message.
         """
         return await _next(self._socket, self._url)
+
+    @property
+    def bytes_per_second(self) -> float | None:
+        """How fast messages have arrived; None: too few bytes came for that."""
+        return self._socket.meter.bytes_per_second
 
     async def round_trip_seconds(self) -> float:
         """The time of a ping to the web server and back."""
@@ -129,10 +138,12 @@ class Server:
         finally:
             await socket.close()
 
-    async def _connect(self) -> ClientConnection:
+    async def _connect(self) -> MeteredSocket:
         try:
             from websockets.asyncio.client import connect
             from websockets.exceptions import InvalidStatus, WebSocketException
+
+            from bridge.engine.process.metered_socket import MeteredSocket
         except ImportError as error:
             raise Unsupported(
                 f"engine {self._url!r} needs websockets: pip install 'melody-bridge[remote]'"
@@ -141,15 +152,17 @@ class Server:
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token.reveal()}"
         try:
-            return await connect(
+            socket = await connect(
                 self._address,
+                create_connection=MeteredSocket,
                 additional_headers=headers,
                 # Audio and codes do not shrink, and the engine's machine has better to do.
                 compression=None,
                 max_size=MOST_REPLY_BYTES,
                 open_timeout=CONNECT_SECONDS,
                 close_timeout=CLOSE_SECONDS,
-                ping_timeout=SILENT_SECONDS,
+                # A pong would wait behind the audio: on a slow network longer than any limit.
+                ping_interval=None,
                 proxy=None,
             )
         except InvalidStatus as error:
@@ -162,6 +175,8 @@ class Server:
         except (OSError, WebSocketException) as error:
             reason = str(error) or type(error).__name__
             raise Lost(f"{self._url} cannot be reached ({reason})") from error
+        assert isinstance(socket, MeteredSocket)
+        return socket
 
 
 def travels_openly(address: str) -> bool:
@@ -178,12 +193,19 @@ def travels_openly(address: str) -> bool:
         return True
 
 
-async def _next(socket: ClientConnection, url: str) -> ServerMessage:
-    try:
-        async with asyncio.timeout(SILENT_SECONDS):
-            frame = await socket.recv(decode=False)
-    except TimeoutError as error:
-        raise EngineHung(f"the engine at {url} sent nothing for {SILENT_SECONDS:g} s") from error
+async def _next(socket: MeteredSocket, url: str) -> ServerMessage:
+    while True:
+        before = socket.meter.bytes_received
+        try:
+            async with asyncio.timeout(SILENT_SECONDS):
+                frame = await socket.recv(decode=False)
+            break
+        except TimeoutError as error:
+            if socket.meter.bytes_received < before + SLOWEST_BYTES:
+                raise EngineHung(
+                    f"the engine at {url} sent nothing for {SILENT_SECONDS:g} s"
+                ) from error
+    socket.meter.message_ended()
     try:
         return read_server_message(frame)
     except BadArgument as error:

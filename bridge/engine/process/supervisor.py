@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,16 +15,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from bridge.audio import Waveform
-from bridge.commands import EngineState
 from bridge.engine.process.active_job import ActiveJob
-from bridge.engine.process.host import OnProgress, OnState
+from bridge.engine.process.host import BaseEngineHost, OnProgress, OnState
 from bridge.engine.process.job import Job
 from bridge.engine.process.messages import (
     Begin,
     BufferOpened,
     Cancel,
-    EngineFacts,
     Failed,
     Finished,
     FramesWritten,
@@ -45,9 +41,8 @@ from bridge.errors import (
     EngineFailed,
     EngineHung,
     OutOfMemory,
-    QueueFull,
 )
-from bridge.process.child import Child, Heartbeat
+from bridge.process.child import Child, Heartbeat, end_reason
 from bridge.process.tasks import keep_running
 
 DEATHS_IN_A_ROW = 3
@@ -61,7 +56,7 @@ such as CUDA's 1 GB, it holds Python's lock, and so stops the heartbeat."""
 _log = logging.getLogger(__name__)
 
 
-class Supervisor:
+class Supervisor(BaseEngineHost):
     """The `EngineHost` that runs the engine in a child process.
 
     Make and use it in the thread of a running event loop.
@@ -87,11 +82,9 @@ class Supervisor:
                 0.5 s.
             target: the process calls it with its `Line`, the model and the device.
         """
-        self._model, self._device, self._on_state = model, device, on_state
-        self._queue_size, self._hung_seconds, self._target = queue_size, hung_seconds, target
-        self._state: EngineState = "loading"
-        self._detail = "not started"
-        self._facts: EngineFacts | None = None
+        super().__init__(on_state, queue_size)
+        self._model, self._device = model, device
+        self._hung_seconds, self._target = hung_seconds, target
         self._queue: deque[Job] = deque()
         self._active: ActiveJob | None = None
         self._number = 0
@@ -99,31 +92,9 @@ class Supervisor:
         self._ready = False
         self._kill_reason: str | None = None
         self._deaths = 0
-        self._failure: BridgeError | None = None
         self._failed_seconds = 0.0
         self._counters = WorkCounters(0, 0.0)
-        self._stopping = False
         self._watch: asyncio.Task[None] | None = None
-
-    @property
-    def state(self) -> EngineState:
-        """What the engine does now."""
-        return self._state
-
-    @property
-    def detail(self) -> str:
-        """A sentence about the state."""
-        return self._detail
-
-    @property
-    def facts(self) -> EngineFacts | None:
-        """The model and the device of the last process that was ready; None before the first."""
-        return self._facts
-
-    @property
-    def failure(self) -> BridgeError | None:
-        """Why the engine has failed; None while it has not."""
-        return self._failure
 
     @property
     def pid(self) -> int | None:
@@ -156,6 +127,7 @@ class Supervisor:
         on_progress: OnProgress = lambda share: None,
         *,
         first: bool = False,
+        due_seconds: float | None = None,
     ) -> Job:
         """Queue a request or a separation.
 
@@ -163,6 +135,7 @@ class Supervisor:
             on_progress: called about ten times a second. The share rises, but starts again where
                 fewer variations are tried.
             first: it goes before those that wait.
+            due_seconds: of no effect: what comes late is made all the same.
 
         Raises:
             QueueFull: `queue_size` requests wait already.
@@ -170,17 +143,13 @@ class Supervisor:
                 the supervisor try again, and waits for the engine.
             Cancelled: the supervisor is being stopped.
         """
-        if self._stopping:
-            raise Cancelled("cancelled: the engine is being stopped")
+        self._check_running()
         if self._failure is not None and self._may_try_again():
             self._failure, self._deaths = None, 0
             self._load()
         if self._failure is not None:
             raise self._failure
-        if self.waiting >= self._queue_size:
-            raise QueueFull(
-                f"{self.waiting} requests are waiting, and no more can: wait for one, or cancel one"
-            )
+        self._check_room(self.waiting)
         job = Job(work, on_progress, self._cancel)
         if first:
             self._queue.appendleft(job)
@@ -266,10 +235,10 @@ class Supervisor:
                 assert self._facts is not None
                 self._active = None
                 if active.job.ended:
-                    _free(active.audio)
+                    active.audio.close_soon()
                 else:
                     active.job.finish(
-                        partial(_copy_and_close, active.audio, self._facts.rate(active.work))
+                        partial(active.audio.take_waveforms, self._facts.rate(active.work))
                     )
                 self._begin_next()
             case Failed():
@@ -279,7 +248,7 @@ class Supervisor:
 
     def _on_request_failed(self, active: ActiveJob, error: BridgeError) -> None:
         self._active = None
-        _free(active.audio)
+        active.audio.close_soon()
         self._retry_or_fail(active.job, active.work, error)
 
     def _retry_or_fail(self, job: Job, work: Work, error: BridgeError) -> None:
@@ -375,12 +344,12 @@ class Supervisor:
         self._set_restarting(reason)
 
     def _on_exit(self, exit_code: int) -> None:
-        reason = self._kill_reason or _end_reason(exit_code)
+        reason = self._kill_reason or end_reason(exit_code)
         active, self._active = self._active, None
         self._child, self._ready, self._kill_reason = None, False, None
         if active is not None:
             # Not earlier: a process that lives might still open it.
-            _free(active.audio)
+            active.audio.close_soon()
         if self._stopping or self._failure is not None:
             return
         if active is not None:
@@ -410,35 +379,3 @@ class Supervisor:
         self._queue.clear()
         for job in jobs:
             job.fail(error)
-
-    def _set_state(self, state: EngineState, detail: str) -> None:
-        if (state, detail) != (self._state, self._detail):
-            self._state, self._detail = state, detail
-            self._on_state(state, detail)
-
-
-def _copy_and_close(audio: SharedAudio, sample_rate: int) -> list[Waveform]:
-    """The waveforms of shared audio, which is then closed."""
-    try:
-        return audio.waveforms(sample_rate)
-    except MemoryError as error:
-        raise OutOfMemory("out of memory: ask for less, or for fewer variations") from error
-    finally:
-        audio.close()
-
-
-def _free(audio: SharedAudio) -> None:
-    audio.unlink()
-    # The system takes 0.2 s to free 1 GB.
-    asyncio.get_running_loop().run_in_executor(None, audio.close)
-
-
-def _end_reason(exit_code: int) -> str:
-    if exit_code >= 0:
-        return f"ended by itself with status {exit_code}"
-    try:
-        name = signal.Signals(-exit_code).name
-    except ValueError:
-        name = f"signal {-exit_code}"
-    oom = " (the system does so when memory runs out)" if name == "SIGKILL" else ""
-    return f"was ended by {name}{oom}"

@@ -21,12 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge import errors
-from bridge.audio import Waveform
-from bridge.chroma import LONGEST_SECONDS, MOST_TOKENS
+from bridge.chroma import MOST_TOKENS
 from bridge.config.readers import MAX_VARIATIONS
 from bridge.engine.process.messages import EngineFacts
-from bridge.engine.process.wire_fields import Fields
-from bridge.engine.request import LARGEST_SEED, LONGEST_MELODY_STEPS, PITCH_CLASSES, Request
+from bridge.engine.process.wire_fields import Fields, Written
+from bridge.engine.process.wire_request import (
+    LARGEST_SAMPLE_RATE,
+    MOST_CODEBOOKS,
+    read_request,
+    write_request,
+)
+from bridge.engine.request import Request
 from bridge.errors import BadArgument, BridgeError, EngineFailed, LimitReached, Unsupported
 
 VERSION = 1
@@ -35,11 +40,7 @@ MOST_REQUEST_BYTES = 12 * 2**20
 MOST_REPLY_BYTES = 2**28
 """The largest frame from a server: more than 8 variations come in one chunk."""
 MOST_HEADER_BYTES = 2**16
-MOST_CODEBOOKS, MOST_CODE = 16, 2**16 - 1
 MOST_CLIENT_LETTERS, MOST_SENTENCE_LETTERS, MOST_REMARKS = 80, 2000, 32
-LARGEST_SAMPLE_RATE = 192_000
-LARGEST_VALUE = 1e6
-"""Limit for guidance, temperature and top-k: far over what means anything."""
 LONGEST_DEADLINE_SECONDS = 86_400.0
 
 _MAGIC = b"MBE"
@@ -219,85 +220,15 @@ def _read(frame: bytes, most_bytes: int, *, from_client: bool) -> ClientMessage 
     return message
 
 
-Written = tuple[dict[str, Any], list[NDArray[Any]]]
-
-
 def _write_generate(message: Generate) -> Written:
-    request = message.request
-    arrays: list[NDArray[Any]] = []
-    header = {
-        "client": message.client,
-        "live": message.live,
-        "deadline_seconds": message.deadline_seconds,
-        "received_steps": message.received_steps,
-        "prompt": request.prompt,
-        "seconds": float(request.seconds),
-        "seed": int(request.seed),
-        "guidance_scale": _float(request.guidance_scale),
-        "temperature": _float(request.temperature),
-        "top_k": int(request.top_k),
-        "top_p": _float(request.top_p),
-        "do_sample": request.do_sample,
-        "variations": int(request.variations),
-        "overlap_steps": int(request.overlap_steps),
-        "max_new_tokens": None if request.max_new_tokens is None else int(request.max_new_tokens),
-        "melody": None,
-        "codes": None,
-        "audio": None,
-    }
-    if request.melody is not None:
-        header["melody"] = [len(request.melody)]
-        arrays.append(request.melody.argmax(axis=1).astype("u1"))
-    continued = request.continue_from
-    if isinstance(continued, Waveform):
-        header["audio"] = list(continued.samples.shape)
-        header["audio_sample_rate"] = continued.sample_rate
-        arrays.append(continued.samples.astype("<f4", copy=False))
-    elif continued is not None:
-        if continued.max() > MOST_CODE or len(continued) > MOST_CODEBOOKS:
-            raise BadArgument(
-                f"codes to continue from, {list(continued.shape)} up to {int(continued.max())}, do "
-                "not fit a remote engine's messages; continue another clip"
-            )
-        header["codes"] = list(continued.shape)
-        arrays.append(continued.astype("<u2"))
-    return header, arrays
+    header, arrays = write_request(message.request)
+    of_message = {name: value for name, value in vars(message).items() if name != "request"}
+    return {**of_message, **header}, arrays
 
 
 def _read_generate(fields: Fields) -> Generate:
-    melody: NDArray[np.float32] | None = None
-    if fields.has("melody"):
-        classes = fields.array("u1", fields.shape("melody", (LONGEST_MELODY_STEPS,)))
-        if classes.max() >= PITCH_CLASSES:
-            raise BadArgument(f"pitch class {int(classes.max())}: there are {PITCH_CLASSES}")
-        melody = np.eye(PITCH_CLASSES, dtype=np.float32)[classes]
-    continued: NDArray[np.int64] | Waveform | None = None
-    if fields.has("audio"):
-        rate = fields.integer("audio_sample_rate", 1, LARGEST_SAMPLE_RATE)
-        shape = fields.shape("audio", (MOST_REQUEST_BYTES, 2))
-        continued = Waveform(fields.array("<f4", shape), rate)
-    if fields.has("codes"):
-        if continued is not None:
-            raise BadArgument("a message has codes and audio to continue from: send one of them")
-        shape = fields.shape("codes", (MOST_CODEBOOKS, MOST_TOKENS))
-        continued = fields.array("<u2", shape).astype(np.int64)
-    request = Request(
-        prompt=fields.optional("prompt", fields.text, MOST_HEADER_BYTES),
-        melody=melody,
-        seconds=fields.number("seconds", 0, LONGEST_SECONDS),
-        seed=fields.integer("seed", 0, LARGEST_SEED),
-        guidance_scale=fields.optional("guidance_scale", fields.number, 1, LARGEST_VALUE),
-        temperature=fields.optional("temperature", fields.number, 0, LARGEST_VALUE),
-        top_k=fields.integer("top_k", 0, int(LARGEST_VALUE)),
-        top_p=fields.optional("top_p", fields.number, 0, 1),
-        do_sample=fields.optional("do_sample", fields.boolean),
-        variations=fields.integer("variations", 1, MAX_VARIATIONS),
-        continue_from=continued,
-        overlap_steps=fields.integer("overlap_steps", 0, MOST_TOKENS),
-        max_new_tokens=fields.optional("max_new_tokens", fields.integer, 1, MOST_TOKENS),
-    )
     return Generate(
-        request,
+        read_request(fields, MOST_REQUEST_BYTES),
         client=fields.text("client", MOST_CLIENT_LETTERS),
         live=fields.boolean("live"),
         deadline_seconds=fields.optional(
@@ -305,10 +236,6 @@ def _read_generate(fields: Fields) -> Generate:
         ),
         received_steps=fields.integer("received_steps", 0, MOST_TOKENS),
     )
-
-
-def _float(value: float | None) -> float | None:
-    return None if value is None else float(value)
 
 
 def _write_facts(message: Facts) -> Written:

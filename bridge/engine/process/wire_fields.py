@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from bridge.errors import BadArgument
 
+Written = tuple[dict[str, Any], list[NDArray[Any]]]
+"""A header, and the arrays after it in their order."""
+
 
 class Fields:
     """The fields of a header, and the arrays after it.
