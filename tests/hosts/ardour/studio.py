@@ -247,7 +247,6 @@ class Studio:
         periods = min(round(off / LONG_PERIOD), MOST_PERIODS_OFF)
         return float(correlation), abs(off - periods * LONG_PERIOD)
 
-
     def repeated(self, performance: JackRecording) -> float:
         """How much the last whole bar of a recording is like the one before it: a correlation."""
         samples, transport = performance.samples_and_transport()
