@@ -18,6 +18,7 @@ import torch
 
 from bridge.engine.decoder import Decoder, Steps
 from bridge.engine.onnx_graph import ACTIVATIONS, HEAD_MULTIPLE, serialized_step
+from bridge.process.onnx_runtime import keep_reports_home
 
 Tensor = torch.Tensor
 
@@ -212,6 +213,7 @@ def _refuse_unsuitable(causal_lm: Any) -> None:
 
 def _session(model: bytes, threads: int) -> Any:
     """A session on the CPU; its threads sleep between two steps."""
+    keep_reports_home()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
