@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bridge.engine.decoder import Decoder
 from bridge.engine.onnx_graph import ACTIVATIONS, CACHED, HEAD_MULTIPLE, StepModel, step_model
 from bridge.engine.sampler import Sampler
+from bridge.process.onnx_runtime import keep_reports_home
 
 Tensor = torch.Tensor
 
@@ -270,6 +271,7 @@ def _refuse_unsuitable(causal_lm: Any) -> None:
 
 def _session(model: StepModel, threads: int) -> Any:
     """A session on the CPU; its threads sleep between two steps."""
+    keep_reports_home()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform
+from bridge.process.onnx_runtime import keep_reports_home
 
 if TYPE_CHECKING:
     from swift_f0 import PitchResult, SwiftF0
@@ -71,6 +72,7 @@ class PitchTrack:
 
 def track_pitch(waveform: Waveform) -> PitchTrack | None:
     """Follow the pitch of a recording; None where it is silent."""
+    keep_reports_home()
     from swift_f0 import PitchResult, concat
 
     mono = waveform.mono().resampled(SAMPLE_RATE).samples[:, 0]

@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,8 +110,8 @@ class Studio:
             self.ardour.lua(f'Session:route_by_name ("{TRACK}"):set_name ("{name}")')
             self._placed = 0
 
-    def play(self, section: int = 0, *, bar: int = 0) -> None:
-        """Play from a bar line of a section, counted from its own first one."""
+    def play(self, section: int = 0, *, bar: float = 0) -> None:
+        """Play from a bar of a section, counted from its own first bar line."""
         self.section = self.ardour.sections[section]
         if self.clock().is_playing:
             self.halt()
@@ -147,7 +148,13 @@ class Studio:
         passage = self.section.passage
         meter = (passage.meter.numerator, passage.meter.denominator)
         state = ClockChanged(source, passage.tempo_bpm, *meter, is_playing)
-        reached(f"the daemon's clock is {state}", lambda: self.clock() == state)
+
+        def is_right() -> bool:
+            # Ardour gives JACK a tempo that its ramp has moved by a millionth.
+            clock = self.clock()
+            return replace(clock, tempo_bpm=round(clock.tempo_bpm, 3)) == state
+
+        reached(f"the daemon's clock is {state}", is_right)
 
     def wait_for_bar(self, bar: float) -> None:
         """Wait until the playhead has passed a bar line of the section, from 0."""
@@ -223,12 +230,12 @@ class Studio:
             image.save(Path(folder) / "ardour.png")
 
     def heard(
-        self, performance: JackRecording, clip: Path, *, rounds: int = 1
+        self, performance: JackRecording, clip: Path, *, bars: int | None = None
     ) -> tuple[float, float]:
         """How a clip sounded: the best place of it in a recording of Ardour's Master.
 
         Args:
-            rounds: how often it is looked for in a row.
+            bars: so many are looked for, of the clip again and again; None: the clip once.
 
         Returns:
             The correlation there, and how far from a bar line that place is, in frames.
@@ -236,11 +243,13 @@ class Studio:
         samples, transport = performance.samples_and_transport()
         wanted, rate = soundfile.read(clip, dtype="float32", always_2d=True)
         assert rate == SAMPLE_RATE
-        wanted = np.tile(wanted, (rounds, 1))
+        bar_frames = self.section.bar_frames
+        if bars is not None:
+            frames = round(bars * bar_frames)
+            wanted = np.resize(wanted, (frames, wanted.shape[1]))
         start = best_place(np.nan_to_num(samples[:, 0]), wanted[:, 0])
         part = samples[start : start + len(wanted)]
         correlation = np.corrcoef(part.ravel(), wanted.ravel())[0, 1]
-        bar_frames = self.section.bar_frames
         bars = (transport[start] + LATENCY_FRAMES - self.section.frame) / bar_frames
         off = abs(bars - round(bars)) * bar_frames
         # An XRun moves Ardour against JACK's transport by whole periods.
