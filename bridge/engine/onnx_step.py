@@ -32,9 +32,9 @@ TRIAL_STEPS = 16
 """Several threads are given up within the time that one takes for so many steps."""
 LONGEST_HOLD_STEPS = 1024
 """One thread is kept for 32 steps, and twice as long each time that several are still slower."""
-LARGEST_DIFFERENCE, LARGEST_INT8_DIFFERENCE = 1e-3, 0.1
-"""Logits of the graph and of torch differ by 1e-5, and by more where one is wrong; with weights of
-8 bits by LARGESTINT8 of the largest."""
+LARGEST_DIFFERENCE, LARGEST_INT8_DIFFERENCE = 1e-3, 0.25
+"""Logits of the graph and of torch differ by 1e-5, and by more where one is wrong. With weights of
+8 bits pocket's differ by 3 % of the largest, and rounding adds up over more layers."""
 FATAL_ONLY = 4
 """ONNX Runtime's log level: errors come as exceptions, and warnings would reach the screen."""
 
