@@ -14,6 +14,7 @@ from bridge.hosts.ardour.install import config_folders, install
 NEXT_STEPS = """\
 Two things remain, in Ardour:
 1. Edit, Lua Scripts, Script Manager, Action Hooks: New Hook, choose Melody Bridge, Add.
+   If Ardour runs already, press Refresh there first.
 2. To have clips launched: Preferences, Control Surfaces: switch on Open Sound Control (OSC).
 Then start `melody-bridge run --host ardour`."""
 

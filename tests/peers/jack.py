@@ -118,20 +118,21 @@ class JackServer:
 
         Until then the ports of the next stream have other names than `INPUT_PORTS`.
         """
-        self._forget(INPUT_PORTS)
+        self.forget(INPUT_PORTS)
 
     def forget_outputs(self) -> None:
         """Wait until the server has noticed that earlier output streams are gone."""
-        self._forget(OUTPUT_PORTS)
+        self.forget(OUTPUT_PORTS)
+
+    def forget(self, ports: tuple[str, ...]) -> None:
+        """Wait until the server has noticed that a program with these ports is gone."""
+        until(lambda: not set(ports) & set(self.ports()), f"{', '.join(ports)} are forgotten")
 
     def connect(self, output: str, input_: str) -> None:
         """Wait for two ports, and connect them."""
         until(lambda: {output, input_} <= set(self.ports()), f"{output} and {input_} are there")
         connect = ["jack_connect", output, input_]
         until(lambda: subprocess.run(connect).returncode == 0, f"{output} plays into {input_}")
-
-    def _forget(self, ports: tuple[str, ...]) -> None:
-        until(lambda: not set(ports) & set(self.ports()), "no earlier stream is left")
 
     def _end(self, number: int) -> None:
         if self._server is not None:

@@ -247,6 +247,16 @@ class Studio:
         periods = min(round(off / LONG_PERIOD), MOST_PERIODS_OFF)
         return float(correlation), abs(off - periods * LONG_PERIOD)
 
+    def repeated(self, performance: JackRecording) -> float:
+        """How much the last whole bar of a recording is like the one before it: a correlation."""
+        samples, transport = performance.samples_and_transport()
+        mono = np.nan_to_num(samples[:, 0])
+        frames = round(self.section.bar_frames)
+        bars = (transport + LATENCY_FRAMES - self.section.frame) / self.section.bar_frames
+        first, second = (int(np.searchsorted(bars, int(bars[-1]) - back)) for back in (2, 1))
+        before, after = mono[first : first + frames], mono[second : second + frames]
+        return float(np.corrcoef(before, after)[0, 1])
+
 
 def reached(what: str, condition: Callable[[], object]) -> None:
     """Wait for what Ardour does within a second, unless an XRun has disturbed it."""
