@@ -99,7 +99,7 @@ class EngineDeployment:
         class Ingress:
             """Loads the model, so that Serve reports why that fails."""
 
-            async def __init__(self) -> None:
+            async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits it.
                 # Again: `serve run` calls `application` before there are proxies.
                 check()
                 application = Application(settings, line=RayLedgerLine())

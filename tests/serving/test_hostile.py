@@ -9,6 +9,7 @@ import random
 import ssl
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -54,7 +55,7 @@ def test_an_own_certificate_encrypts_and_another_is_refused(
             assert "does not trust" in str(engine.failure)
             assert token not in str(engine.failure)
 
-    files = {"ssl_certfile": str(crt), "ssl_keyfile": str(key)}
+    files: dict[str, Any] = {"ssl_certfile": str(crt), "ssl_keyfile": str(key)}
     with served(settings, load=load_stand_in, **files) as url:
         port = urlsplit(url).port
         asyncio.run(asyncio.wait_for(test(f"https://localhost:{port}"), PATIENCE_SECONDS))
