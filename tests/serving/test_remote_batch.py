@@ -110,6 +110,7 @@ def test_each_row_has_one_result_though_a_replica_and_the_batch_are_killed(
         before = results.read_text().splitlines()[:10]
         assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
     assert sorted(results_of(jobs)) == list(range(1, ROWS + 1))
-    assert results.read_text().splitlines()[:10] == before
+    # A batch that ends puts its results in the order of the rows.
+    assert set(before) < set(results.read_text().splitlines())
     assert all(result["error"] is None for result in results_of(jobs).values())
     assert sounds(tmp_path / "clips") == sounds(local)
