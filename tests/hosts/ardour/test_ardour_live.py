@@ -96,7 +96,7 @@ def studio(
     daemon: DaemonProcess,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Studio]:
-    """A studio; the first slot of the guide has clicks at 135 bpm."""
+    """A studio; the first slot of the guide has clicks at 96 bpm."""
     # While the model is loaded.
     ardour = start_ardour(passages=PASSAGES, daemon_port=daemon.port, inbox=inbox_path())
     daemon.ready()
@@ -110,9 +110,9 @@ def studio(
 
 def write_clicks(folder: Path) -> Path:
     """Four bars of clicks, in a file that Ardour reads right."""
-    path = folder / f"the clicks {FAST_BPM:g}bpm.wav"
-    played = clicks(Timeline(0.0, (0, FAST_BPM)), 4, FALLBACK_METER, SAMPLE_RATE)
-    frames = round(4 * 4 * 60 / FAST_BPM * SAMPLE_RATE)
+    path = folder / f"the clicks {TEMPO_BPM:g}bpm.wav"
+    played = clicks(Timeline(0.0, (0, TEMPO_BPM)), 4, FALLBACK_METER, SAMPLE_RATE)
+    frames = round(4 * 4 * 60 / TEMPO_BPM * SAMPLE_RATE)
     soundfile.write(path, played[:frames], SAMPLE_RATE, subtype="FLOAT")
     return path
 
@@ -126,7 +126,7 @@ def test_ardours_transport_is_followed_and_its_clicks_are_cut_on_the_bar_line(
     def attempt() -> None:
         ids: list[str] = []
         studio.make_room()
-        studio.play_guide(0, FAST)
+        studio.play_guide()
         try:
             for source in sources:
                 client.send(CLOCK, source)
