@@ -96,6 +96,7 @@ def test_the_written_file_has_every_option_with_a_valid_value_and_its_default(
         "metronome_gain_db": -9.0,
         "takes_days": 30,
         "model": "pocket",
+        "due_bars": 0,
         "precision": "exact",
         "engine": "local",
         "engine_fallback": "none",

@@ -13,6 +13,7 @@ SOURCE = SCRIPT_FILE.read_text(encoding="utf-8")
 IGNORED = {
     *("/bridge/pong", "/bridge/clock", "/bridge/pitch", "/bridge/metronome", "/bridge/mark"),
     *("/bridge/request", "/bridge/output", "/bridge/layer", "/bridge/beat", "/bridge/queue"),
+    "/bridge/network",
 }
 """The device subscribes again instead of pinging, and sends the clock that the daemon follows. Live
 has a metronome of its own; what else is left out is for screens that show the whole session."""
