@@ -28,6 +28,11 @@ PATIENCE_SECONDS = 240.0
 """Ray takes half a minute to start, and a replica as long to load, on a busy machine."""
 
 
+def _require_linux() -> None:
+    if sys.platform != "linux":
+        pytest.skip("needs Linux to find processes")
+
+
 class RayServer:
     """A server that runs.
 
@@ -40,8 +45,7 @@ class RayServer:
     def __init__(self, home: Path, *arguments: str) -> None:
         """Start it; `wait` waits until it serves."""
         pytest.importorskip("ray.serve", reason="needs the extra `ray`")
-        if sys.platform != "linux":
-            pytest.skip("needs Linux to find processes")
+        _require_linux()
         self.urls: dict[str, str] = {}
         self.errors: list[str] = []
         port = str(asyncio.run(free_port()))
