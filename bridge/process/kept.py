@@ -60,7 +60,7 @@ class KeptChild:
         on_ended: called in the event loop after each process has ended: frees what was made for it.
         watch: says whether the process does its work: returns a sentence when it does not,
             `NO_FAULT` when it does, whatever its heartbeat says, and None where only the heartbeat
-            can tell.
+            shows it.
         stuck: the sentence for a process that a driver blocks; empty: the usual one.
         """
         self._target, self._arguments, self._name = target, arguments, name

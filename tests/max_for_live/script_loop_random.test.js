@@ -140,15 +140,15 @@ class Chaos {
   }
 
   check(happened) {
-    const told = happened.join(' ');
-    assert.equal(this.song.isPlaying, this.wanted.plays, told);
+    const record = happened.join(' ');
+    assert.equal(this.song.isPlaying, this.wanted.plays, record);
     const mine = this.slots().filter(({ clip }) => clip?.file_path === this.mine);
-    assert.equal(mine.length, this.wanted.mine, told);
+    assert.equal(mine.length, this.wanted.mine, record);
     // Two at a swap, and what the musician has moved, or was left by a loop that is over.
-    assert.ok(this.loopClips().length <= 2 + this.wanted.left, told);
+    assert.ok(this.loopClips().length <= 2 + this.wanted.left, record);
     const playing = this.track?.playingClip;
     const isLoops = Boolean(playing) && LOOP_FILE.test(playing.file_path);
-    assert.ok(isLoops || !this.isUndisturbed, `a gap: ${told}`);
+    assert.ok(isLoops || !this.isUndisturbed, `a gap: ${record}`);
   }
 
   /** Whether the loop plays, and nothing has been done to it: from now on there must be no gap. */
