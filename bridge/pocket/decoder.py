@@ -36,7 +36,7 @@ from bridge.pocket.batches import BOS, CHANNELS, IGNORED, Batch, make_batch
 from bridge.pocket.codec import CODEBOOK_SIZE, CODEBOOKS, codec_config
 from bridge.pocket.dataset import BEAT_PHASES, REST, Example, read
 from bridge.pocket.text import build_tokenizer, tempo_tokens
-from bridge.training.loop import RunningMean, save_state
+from bridge.training.loop import RunningMean, autocast, save_state
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def train_decoder(folder: Path, training: DecoderTraining) -> Path:
                 group["lr"] = group["peak"] * share
         is_long = step % 3 == 2
         batch = make_batch(pools[is_long], is_long, tokenizer, rng).to(device)
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with autocast(device):
             answers = follower(batch)
         loss, figures = losses(answers, batch)
         follower.zero_grad(set_to_none=True)

@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+
+_BFLOAT16 = ("amx_bf16", "avx512_bf16", "bf16")
+"""Instruction sets that multiply in bfloat16: Intel's, AMD's and Intel's, Arm's."""
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """The number type of a training's products: bfloat16 where the device multiplies in it.
+
+    Without such instructions a CPU emulates bfloat16: a step then takes 6 times as long as in
+    float32, with them 0.8 of it (a decoder of 256 channels, one thread, measured).
+    """
+    is_fast = device.type != "cpu" or any(cpu_capabilities().get(name) for name in _BFLOAT16)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_fast)
+
+
+def cpu_capabilities() -> Mapping[str, Any]:
+    """The instruction sets of this CPU, by torch's names; empty with a torch that has no list."""
+    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return capabilities
 
 
 def save_state(path: Path, state: dict[str, object]) -> None:

@@ -22,7 +22,7 @@ from bridge.engine.checkpoint import Location
 from bridge.errors import BadArgument
 from bridge.training.batches import Batch, cross_entropy, make_batch
 from bridge.training.examples import Example
-from bridge.training.loop import RunningMean, cosine, save_state
+from bridge.training.loop import RunningMean, autocast, cosine, save_state
 from bridge.training.trainee import Trainee
 
 log = logging.getLogger(__name__)
@@ -186,7 +186,7 @@ class TuningRun:
         return batch.to(checkpoint.model.device)
 
     def _loss(self, batch: Batch) -> torch.Tensor:
-        with torch.autocast(self._checkpoint.model.device.type, dtype=torch.bfloat16):
+        with autocast(self._checkpoint.model.device):
             logits = self.trainee(batch)
         return cross_entropy(logits, batch.targets)
 

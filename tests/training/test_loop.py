@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bridge.training.loop import RunningMean, cosine, save_state
+from bridge.training.loop import RunningMean, autocast, cosine, save_state
 
 
 def test_the_mean_starts_at_the_first_value_and_moves_slowly() -> None:
@@ -48,3 +48,20 @@ def test_a_failed_write_keeps_the_old_state(tmp_path: Path) -> None:
     with pytest.raises((RuntimeError, TypeError, AttributeError)):
         save_state(path, {"step": lambda: None})
     assert torch.load(path, weights_only=True) == {"step": 1}
+
+
+@pytest.mark.parametrize(
+    ("instructions", "number_type"),
+    [
+        ("avx2", torch.float32),
+        ("avx512_bf16", torch.bfloat16),
+        ("amx_bf16", torch.bfloat16),
+        ("bf16", torch.bfloat16),
+    ],
+)
+def test_a_cpu_multiplies_in_bfloat16_only_where_it_has_the_instructions(
+    instructions: str, number_type: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.training.loop.cpu_capabilities", lambda: {instructions: True})
+    with autocast(torch.device("cpu")):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == number_type

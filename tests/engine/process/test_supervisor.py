@@ -469,19 +469,22 @@ def test_a_nan_of_the_model_is_a_defect_and_no_mistake_of_the_user() -> None:
 
 def test_a_request_that_goes_first_is_generated_before_those_that_wait() -> None:
     async def test(supervisor: Supervisor, recorder: Recorder) -> None:
-        ended: list[int] = []
+        running = await recorder.until_generating(supervisor, FOR_EVER)
+        begun: list[int] = []
 
-        async def ends(seed: int, first: bool) -> None:
-            job = supervisor.submit(Request(seed=seed), first=first)
-            await job.result()
-            ended.append(seed)
+        def submitted(seed: int, *, first: bool = False) -> Job:
+            def progressed(share: float) -> None:
+                if seed not in begun:
+                    begun.append(seed)
 
-        running = supervisor.submit(Request(prompt="for ever"))
-        waiting = [asyncio.create_task(ends(*each)) for each in ((2, False), (3, False), (1, True))]
-        await asyncio.sleep(0)
+            # The order of progress, not of results: each result is copied in its own thread.
+            return supervisor.submit(Request(seed=seed), progressed, first=first)
+
+        jobs = [submitted(2), submitted(3), submitted(1, first=True)]
         running.cancel()
-        await asyncio.wait(waiting)
-        assert ended == [1, 2, 3]
+        for job in jobs:
+            await job.result()
+        assert begun == [1, 2, 3]
 
     run(test)
 
