@@ -151,6 +151,15 @@ def shortest_tempo(tempo_bpm: Fraction) -> Fraction:
     return short
 
 
+def tempo_meant(measured_bpm: float, error_bpm: float) -> Fraction:
+    """The shortest decimal within the error of a measurement, of three decimals at most."""
+    for decimals in range(3):
+        tempo_bpm = round(Fraction(measured_bpm), decimals)
+        if abs(tempo_bpm - measured_bpm) <= error_bpm:
+            return Fraction(tempo_bpm)
+    return round(Fraction(measured_bpm), 3)
+
+
 def beats_to_seconds(beats: Fraction | int, tempo_bpm: Fraction) -> Fraction:
     """Exact duration of a number of quarter notes, in seconds."""
     return Fraction(beats) * 60 / tempo_bpm

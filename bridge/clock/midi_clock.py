@@ -15,7 +15,7 @@ from typing import Protocol
 from bridge.clock.tick_line import TICKS_PER_BEAT, TickLine
 from bridge.commands import Transport
 from bridge.midi.messages import MidiMessage
-from bridge.timing import FALLBACK_METER, MAX_TEMPO_BPM, MIN_TEMPO_BPM, first_tempo
+from bridge.timing import FALLBACK_METER, MAX_TEMPO_BPM, MIN_TEMPO_BPM, first_tempo, tempo_meant
 
 SILENCE_SECONDS = 0.5
 """A clock that sends no tick for this long has stopped."""
@@ -212,17 +212,8 @@ class MidiClock:
         error_bpm = measured_bpm * max(error, _CRYSTALS_APART)
         if self._tempo_bpm is not None and abs(measured_bpm - self._tempo_bpm) <= error_bpm:
             return
-        tempo_bpm = _tempo_meant(measured_bpm, error_bpm)
+        tempo_bpm = tempo_meant(measured_bpm, error_bpm)
         if tempo_bpm != self._tempo_bpm and MIN_TEMPO_BPM <= tempo_bpm <= MAX_TEMPO_BPM:
             self._tempo_bpm = tempo_bpm
             since_seconds = line.seconds_at(line.first_number - 0.5)
             self._steady_since_seconds = since_seconds + self._offset_seconds
-
-
-def _tempo_meant(measured_bpm: float, error_bpm: float) -> Fraction:
-    """The shortest decimal within the error, of three decimals at most."""
-    for decimals in range(3):
-        tempo_bpm = round(Fraction(measured_bpm), decimals)
-        if abs(tempo_bpm - measured_bpm) <= error_bpm:
-            return Fraction(tempo_bpm)
-    return round(Fraction(measured_bpm), 3)

@@ -81,6 +81,71 @@ def test_quarter_notes_need_no_movement() -> None:
     assert position == SongPosition(Fraction(120), Meter(3, 4), 2.0, 2.0)
 
 
+@dataclass(frozen=True)
+class Ramp:
+    """A leader whose tempo changes evenly, and that gives another one all the time.
+
+    Attributes:
+        first_bpm, last_bpm: from the start to `seconds`, and from then on.
+    """
+
+    given_bpm: float
+    first_bpm: float
+    last_bpm: float
+    seconds: float
+
+    def tempo_bpm(self, seconds: float) -> float:
+        share = min(seconds / self.seconds, 1.0)
+        return self.first_bpm + share * (self.last_bpm - self.first_bpm)
+
+    def quarters(self, frame: int) -> float:
+        seconds = frame / RATE
+        ramped = min(seconds, self.seconds)
+        quarters = ramped * (self.first_bpm + self.tempo_bpm(ramped)) / 2
+        return (quarters + (seconds - ramped) * self.last_bpm) / 60
+
+    def at(self, frame: int) -> BarsBeatsTicks:
+        bar, beat = divmod(self.quarters(frame), 4)
+        tick = int(beat % 1 * TICKS)
+        return BarsBeatsTicks(
+            frame, RATE, int(bar) + 1, int(beat) + 1, tick, 4, 4, TICKS, self.given_bpm
+        )
+
+
+def test_a_tempo_that_the_beats_contradict_is_measured() -> None:
+    # As Ardour 7.3 does after a ramp of two bars.
+    leader, positions = Ramp(96.0, 96.0, 135.0, 4.2), SongPositions()
+    for frame in range(0, 12 * RATE, STEP):
+        position = positions.read(leader.at(frame))
+        assert position is not None
+        assert position.beat == pytest.approx(leader.quarters(frame), abs=0.002)
+        seconds = frame / RATE
+        off = 0.015 if seconds > 4.4 else 0.06
+        assert position.tempo_bpm == pytest.approx(leader.tempo_bpm(seconds), rel=off)
+        if seconds > 6:
+            assert position.tempo_bpm == 135
+    positions.restart()
+    assert (position := positions.read(leader.at(0))) is not None
+    assert position.tempo_bpm == 96
+
+
+def test_a_given_tempo_that_changes_at_once_is_believed_at_once() -> None:
+    slow, fast = Leader(Meter(4, 4), 96.0, 1, 1), Leader(Meter(4, 4), 135.0, 1, 1)
+    positions = SongPositions()
+    for frame in range(0, 4 * RATE, STEP):
+        positions.read(slow.at(frame))
+    for frame in range(4 * RATE, 8 * RATE, STEP):
+        assert (position := positions.read(fast.at(frame))) is not None
+        assert position.tempo_bpm == 135
+
+
+def test_a_program_that_adds_up_rounded_ticks_has_the_tempo_that_it_gives() -> None:
+    leader, positions = Ramp(120.0, 118.5, 118.5, 1.0), SongPositions()
+    for frame in range(0, 8 * RATE, STEP):
+        assert (position := positions.read(leader.at(frame))) is not None
+        assert position.tempo_bpm == 120
+
+
 def test_the_rounding_of_ticks_is_evened_out() -> None:
     leader = Leader(Meter(4, 4), 93.7, 1, 1)
     read = read_all(leader, 5)[20:]
