@@ -66,10 +66,14 @@ class EarlyEnd:
     takes_all: bool = False
     sample_rate: int = MODEL_SAMPLE_RATE
     look_frames: int | None = field(init=False)
-    frames: int | None = field(init=False, default=None)
-    grid: PlayedGrid | None = field(init=False, default=None)
+    frames: int | None = field(init=False)
+    grid: PlayedGrid | None = field(init=False)
 
     def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all looks: the piece begins again, maybe as another one."""
         self._clip_seconds = float(bars_to_seconds(self.bars, self.meter, self.tempo_bpm))
         covered_seconds = self._clip_seconds + BEAT_FADE_SECONDS + AFTER_SECONDS
         lengths = (
@@ -83,6 +87,7 @@ class EarlyEnd:
             if seconds < self.piece_seconds and not self.takes_all
         ]
         self.look_frames = self._looks[0] if self._looks else None
+        self.frames, self.grid = None, None
 
     def look(self, waveform: Waveform) -> None:
         """Look once, in the first `look_frames` of the piece; takes about a tenth of a second.
