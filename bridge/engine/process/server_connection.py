@@ -136,7 +136,12 @@ class Server:
         except (OSError, ConnectionClosed) as error:
             raise Lost(f"the connection to {self._url} was lost ({error})") from error
         finally:
-            await socket.close()
+            try:
+                await socket.close()
+            except asyncio.CancelledError:
+                # A second cancel, as of a request that is cancelled and whose host then stops.
+                socket.transport.abort()
+                raise
 
     async def _connect(self) -> MeteredSocket:
         try:
