@@ -37,9 +37,8 @@ check: $(VENV)/installed-dev ## ruff (format and lint) and strict mypy for Linux
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@# mypy drops a cache that another platform wrote, so each platform has its own.
-	for platform in linux darwin win32; do \
-		$(BIN)/python -m mypy --platform $$platform --cache-dir .mypy_cache/$$platform || exit 1; \
-	done
+	printf '%s\n' linux darwin win32 | xargs -P 3 -I PLATFORM \
+		$(BIN)/python -m mypy --platform PLATFORM --cache-dir .mypy_cache/PLATFORM
 
 eval: $(VENV)/installed ## measure how well hums become notes, and how well the embedded checkpoint follows
 	$(BIN)/melody-bridge eval --hums

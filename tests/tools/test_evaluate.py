@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -253,9 +254,14 @@ def test_the_best_is_a_column_and_a_field_where_there_are_variations() -> None:
 
 
 @pytest.fixture
-def short_clips() -> Iterator[None]:
+def short_clips(tmp_path: Path) -> Iterator[None]:
+    """Clips of a bar, and two presets."""
+    for preset in sorted(evaluate.bundled_folder().glob("*.toml"))[:2]:
+        shutil.copy(preset, tmp_path)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "bundled_folder", lambda: tmp_path)
         patch.setattr(evaluate, "BARS", 1)
+        patch.setattr(evaluate, "CLICK_BARS", 1)
         patch.setattr(evaluate, "LONG_SECONDS", 1.0)
         patch.setattr(evaluate, "SPEED_SECONDS", 1.0)
         yield
