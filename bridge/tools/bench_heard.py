@@ -35,6 +35,11 @@ class Heard:
     start_seconds: float
     xruns: int
 
+    @property
+    def end_seconds(self) -> float:
+        """When the frame after the last one was handed over."""
+        return self.start_seconds + len(self.samples) / SAMPLE_RATE
+
     def index_at(self, seconds: float) -> int:
         """The index into `samples` at an instant; 0 if that is before the first."""
         return max(0, round((seconds - self.start_seconds) * SAMPLE_RATE))

@@ -263,12 +263,14 @@ def _placed(
 ) -> tuple[Heard, list[_Placed]]:
     """What was heard, and where; nowhere, if a clip was not heard within `SOUND_SECONDS`."""
     clips = [soundfile.read(path, dtype="float32", always_2d=True)[0][:, 0] for path in paths]
+    # Until then only what resembles the last clip may have been heard: the quick one before it.
+    heard_until = time.perf_counter() + (FIRST_FRAMES + PIECE_FRAMES) / SAMPLE_RATE
     deadline = time.monotonic() + SOUND_SECONDS
     while True:
         heard = stage.heard()
         from_index = heard.index_at(pressed_seconds)
         found = [entries(heard.samples[from_index:, 0], clip) for clip in clips]
-        if all(len(each) for each in found):
+        if heard.end_seconds >= heard_until and all(len(each) for each in found):
             break
         if time.monotonic() > deadline:
             return heard, []

@@ -60,7 +60,7 @@ def test_link_is_on_only_while_it_is_chosen_and_says_so() -> None:
                 await session.plays()
                 assert session.clocks.current.tempo_bpm == Fraction(1337, 10)
                 assert LINK_IS_ON in session.remarks
-                assert LinkPeersChanged(1) in session.events
+                await session.until(lambda: LinkPeersChanged(1) in session.events, "peer")
                 session.clocks.select("osc", time.perf_counter())
                 await session.readers.poll()
                 assert session.events[-1] == LinkPeersChanged(0)

@@ -288,12 +288,17 @@ def recording(folder: Path, ports: tuple[str, ...] = OUTPUT_PORTS) -> Iterator[J
         close(recorder)
 
 
-def without_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
+def without_xruns(
+    server: JackServer, attempt: Callable[[], Result], *, fresh: bool = False
+) -> Result:
     """Repeat an attempt until the server misses no period in it; return or raise its result.
 
     Skips the test after `ATTEMPTS` attempts with missed periods: the machine is too busy.
+
+    Args:
+        fresh: each further attempt has a server that was started anew.
     """
-    return _attempted(server, attempt, xruns_fail=True)
+    return _attempted(server, attempt, xruns_fail=True, fresh=fresh)
 
 
 def excusing_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
@@ -304,8 +309,13 @@ def excusing_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
     return _attempted(server, attempt, xruns_fail=False)
 
 
-def _attempted(server: JackServer, attempt: Callable[[], Result], *, xruns_fail: bool) -> Result:
-    for _ in range(ATTEMPTS):
+def _attempted(
+    server: JackServer, attempt: Callable[[], Result], *, xruns_fail: bool, fresh: bool = False
+) -> Result:
+    for number in range(ATTEMPTS):
+        if number and fresh:
+            server.stop()
+            server.start()
         before = server.xruns()
         try:
             result = attempt()
