@@ -92,14 +92,18 @@ class Stage:
 def band(
     daemon: DaemonProcess, folder: Path, *, bars: int, silent_from: int | None = None
 ) -> Iterator[tuple[Stage, JackRecording]]:
-    """Play the tune to a DAW for so many bars, and begin once two bars are played."""
+    """Play the tune to a DAW, and begin once two bars are played.
+
+    Args:
+        bars: after so many it ends, if the block has not ended.
+    """
     start = time.perf_counter() + LEAD_SECONDS
     id = f"set-{time.monotonic_ns()}"
     with (
         Client(daemon.port, "stage") as client,
         recording(folder) as recorded,
         Daw(daemon.port, start_seconds=start, tempo_bpm=TEMPO_BPM),
-        playing(tune(bars, silent_from), at_seconds=start, folder=folder),
+        playing(tune(bars, silent_from), at_seconds=start, to_the_end=False, folder=folder),
     ):
         until(lambda: time.perf_counter() > start + 2.3 * BAR_SECONDS, "two bars are played")
         yield Stage(client, id), recorded

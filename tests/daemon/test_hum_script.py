@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from tests.peers.daemon import PATIENCE_SECONDS, running
-from tests.peers.jack import SAMPLE_RATE, JackServer, playing, without_xruns
+from tests.peers.jack import LONG_PERIOD, SAMPLE_RATE, JackServer, playing, without_xruns
 from tests.peers.wait import until
 
 if sys.platform == "win32":
@@ -23,6 +23,12 @@ if sys.platform == "win32":
 
 HOSTS = Path(__file__).parents[2] / "docs" / "hosts.md"
 PRESSED_AFTER_SECONDS = 3.0
+
+
+@pytest.fixture(scope="module")
+def jack_period() -> int:
+    """A period that a busy machine seldom misses."""
+    return LONG_PERIOD
 
 
 def test_a_hum_is_whole_though_the_key_is_pressed_seconds_after_it(

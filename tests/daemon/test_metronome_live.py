@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tests.peers.daemon import Client, DaemonProcess, running
 from tests.peers.jack import (
     INPUT_PORTS,
+    LONG_PERIOD,
     OUTPUT_PORTS,
     SAMPLE_RATE,
     JackRecording,
@@ -29,6 +30,12 @@ TEMPO_BPM = 120
 BEAT_FRAMES = SAMPLE_RATE // 2
 MOST_OFF_SECONDS = 5 * 0.002
 """A gap between two clicks may differ by 2 ms, where the sound card's drift is made up."""
+
+
+@pytest.fixture(scope="module")
+def jack_period() -> int:
+    """A period that a busy machine seldom misses."""
+    return LONG_PERIOD
 
 
 @pytest.fixture(scope="module")

@@ -154,11 +154,10 @@ def playing(
     *,
     at_seconds: float = 0.0,
     work_seconds: float = 0.0,
+    to_the_end: bool = True,
     folder: Path,
 ) -> Iterator[subprocess.Popen[str]]:
     """Play as a sound card would: the sound of a period comes in the cycle after it.
-
-    The end of the block waits until all is played.
 
     Args:
         samples: `[frames, channels]`, a channel for each port.
@@ -166,6 +165,7 @@ def playing(
             from now; 0: as soon as possible. After an XRun the server's clock, and so the player,
             is wrong by some milliseconds for `XRUN_SECONDS`.
         work_seconds: how long the player works in each cycle before its sound is there.
+        to_the_end: the end of the block waits until all is played; otherwise it ends the player.
         folder: where the player finds the samples.
     """
     path = folder / "playing.npy"
@@ -176,7 +176,7 @@ def playing(
         assert player.stdout is not None
         assert player.stdout.readline() == "ready\n"
         yield player
-        if player.stdout.readline() != "done\n":
+        if to_the_end and player.stdout.readline() != "done\n":
             raise PlayerDropped("JACK dropped the player: the machine is too busy")
     finally:
         close(player)
