@@ -130,7 +130,10 @@ class JackServer:
 
     def connect(self, output: str, input_: str) -> None:
         """Wait for two ports, and connect them."""
-        until(lambda: {output, input_} <= set(self.ports()), f"{output} and {input_} are there")
+        try:
+            until(lambda: {output, input_} <= set(self.ports()), f"{output} and {input_} are there")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; there are {self.ports()}") from error
         connect = ["jack_connect", output, input_]
         until(lambda: subprocess.run(connect).returncode == 0, f"{output} plays into {input_}")
 
