@@ -19,6 +19,7 @@ from rich.console import Console
 
 from bridge import cli
 from bridge.audio import Waveform
+from bridge.config.presets import bundled_folder
 from bridge.engine import Engine, Request
 from bridge.pocket import corpus
 from bridge.pocket.music.score import KEY_NAMES
@@ -256,7 +257,7 @@ def test_the_best_is_a_column_and_a_field_where_there_are_variations() -> None:
 @pytest.fixture
 def short_clips(tmp_path: Path) -> Iterator[None]:
     """Clips of a bar, and two presets."""
-    for preset in sorted(evaluate.bundled_folder().glob("*.toml"))[:2]:
+    for preset in sorted(bundled_folder().glob("*.toml"))[:2]:
         shutil.copy(preset, tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluate, "bundled_folder", lambda: tmp_path)
