@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from bridge.chroma import one_hot
@@ -31,6 +33,15 @@ def mono(mono_folder: Path) -> Engine:
 @pytest.fixture(scope="session")
 def stereo(stereo_folder: Path) -> Engine:
     return load(stereo_folder, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def two_threads() -> Iterator[None]:
+    """Two threads of torch, whatever the machine: a step in ONNX Runtime then has two sessions."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

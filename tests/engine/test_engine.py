@@ -24,23 +24,10 @@ from bridge.engine.codec import encode
 from bridge.engine.engine import LARGEST_BATCH
 from bridge.engine.piece import Piece
 from bridge.errors import BadArgument, Cancelled, OutOfMemory, Unsupported
+from tests.engine.chunks import codes, joined_chunks
 
 GREEDY = Request(prompt="warm rhodes", seconds=0.5, do_sample=False)
 SAMPLED = Request(prompt="lo-fi drums bass", seconds=0.5, seed=11, do_sample=True)
-
-
-def joined_chunks(engine: Engine, request: Request) -> Chunk:
-    """All chunks of a request, joined."""
-    with engine.stream(request) as stream:
-        chunks = list(stream)
-    return Chunk(
-        np.concatenate([chunk.codes for chunk in chunks], axis=2),
-        np.concatenate([chunk.audio for chunk in chunks], axis=2),
-    )
-
-
-def codes(engine: Engine, request: Request) -> NDArray[np.int64]:
-    return joined_chunks(engine, request).codes
 
 
 def same(first: list[Waveform], second: list[Waveform]) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 
 from bridge import cli
 from bridge.config import merge_run
-from bridge.engine import Chunk, Engine, Request, load, precision
+from bridge.engine import Engine, Request, load, precision
 from bridge.engine.checkpoint import COMPOSITE, Location
 from bridge.engine.fullsize import full_config, random_checkpoint, random_engine
 from bridge.engine.int8 import BLOCK, ZERO, quantized
@@ -25,12 +23,10 @@ from bridge.engine.process.hosts import make_engine
 from bridge.engine.sampler import Sampler
 from bridge.errors import BadArgument, Unsupported
 from tests.checkpoints import write_checkpoint
+from tests.engine.chunks import codes, needs_fast
 from tests.engine.recorder import Recorder
 
-needs_fast = pytest.mark.skipif(
-    not precision.installed() and "MELODY_BRIDGE_REQUIRE_ALL" not in os.environ,
-    reason="needs the extra fast",
-)
+pytestmark = pytest.mark.usefixtures("two_threads")
 SHAPES: dict[str, dict[str, int]] = {
     "mono": {"channels": 1},
     "odd": {"channels": 2, "hidden_size": 48, "num_attention_heads": 3, "num_hidden_layers": 3},
@@ -38,18 +34,9 @@ SHAPES: dict[str, dict[str, int]] = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def threads() -> Iterator[None]:
-    """More than one, whatever the machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module", params=["pocket", *SHAPES])
 def pair(
-    request: pytest.FixtureRequest, threads: None, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, two_threads: None, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Engine, Engine]:
     """Two engines of one checkpoint: with weights of 8 bits, and exact."""
     model: str | Path = "pocket"
@@ -57,11 +44,6 @@ def pair(
         folder = tmp_path_factory.mktemp(f"int8-{request.param}")
         model = write_checkpoint(folder, seed=4, **SHAPES[request.param])
     return load(model, device="cpu", precision="int8"), load(model, device="cpu")
-
-
-def codes(engine: Engine, request: Request) -> NDArray[np.int64]:
-    with engine.stream(request) as stream:
-        return Chunk.joined(list(stream)).codes
 
 
 def last_logits(engine: Engine, tokens: torch.Tensor) -> torch.Tensor:

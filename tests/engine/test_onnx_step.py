@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from bridge.engine import Chunk, Engine, Request, load, onnx_step, precision
+from bridge.engine import Engine, Request, load, onnx_step, precision
 from bridge.engine.onnx_step import TRIAL_STEPS, OnnxDecoder, OnnxSteps, Pace
 from bridge.engine.pipeline import Pipeline
 from bridge.engine.sampler import Sampler
 from bridge.errors import Cancelled
 from tests.checkpoints import write_checkpoint
+from tests.engine.chunks import codes, needs_fast
 
-pytestmark = pytest.mark.skipif(
-    not precision.installed() and "MELODY_BRIDGE_REQUIRE_ALL" not in os.environ,
-    reason="needs the extra fast",
-)
-THREADS = 2
+pytestmark = [pytest.mark.usefixtures("two_threads"), needs_fast]
 TIE = 1e-4
 """Logits closer than this are the same: float32 rounding depends on the order of sums."""
 FEWEST_STEPS_TO_A_TIE = 160
@@ -39,18 +35,9 @@ SHAPES: dict[str, dict[str, int]] = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def threads() -> Iterator[None]:
-    """More than one, whatever the machine: the graph then has two sessions."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module", params=["pocket", *SHAPES])
 def pair(
-    request: pytest.FixtureRequest, threads: None, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, two_threads: None, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Engine, Engine]:
     """Two engines of one checkpoint: steps in ONNX Runtime, and in torch."""
     model: str | Path = "pocket"
@@ -63,11 +50,6 @@ def pair(
     assert not isinstance(plain.pipeline.decoder, OnnxDecoder)
     assert graph.remarks == ()
     return graph, plain
-
-
-def codes(engine: Engine, request: Request) -> NDArray[np.int64]:
-    with engine.stream(request) as stream:
-        return Chunk.joined(list(stream)).codes
 
 
 def assert_same_tokens(pair: tuple[Engine, Engine], request: Request) -> None:

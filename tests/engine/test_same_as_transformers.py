@@ -14,13 +14,14 @@ import torch
 from numpy.typing import NDArray
 from transformers import T5Config
 
-from bridge.engine import Chunk, Engine, Request, load
+from bridge.engine import Engine, Request, load
 from bridge.engine.batch import Batch, WindowPlan
 from bridge.engine.onnx_step import OnnxSteps
 from bridge.engine.piece import Piece
 from bridge.engine.process.messages import EngineFacts
 from bridge.errors import BadArgument, Unsupported
 from tests.checkpoints import VOCABULARY, write_checkpoint, write_parts
+from tests.engine.chunks import codes, joined_chunks
 
 STEPS = 200
 TIE = 1e-4
@@ -65,15 +66,6 @@ def flan_t5(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     folder: Path = tmp_path_factory.mktemp("small")
     yield load(write_checkpoint(folder, channels=2, seed=4), device="cpu")
-
-
-def joined_chunks(engine: Engine, request: Request) -> Chunk:
-    with engine.stream(request) as stream:
-        return Chunk.joined(list(stream))
-
-
-def codes(engine: Engine, request: Request) -> NDArray[np.int64]:
-    return joined_chunks(engine, request).codes
 
 
 class _Steps:
