@@ -12,7 +12,7 @@ import pytest
 
 from bridge.midi import MidiPorts
 from tests.clock.midi_master import Receiver
-from tests.peers.jack import LONG_PERIOD, JackServer, without_xruns
+from tests.peers.jack import LONG_PERIOD, JackServer, excusing_xruns
 from tests.peers.midi import Timed, midi_clock, sending
 from tests.peers.timeline import Timeline
 from tests.peers.wait import PATIENCE_SECONDS
@@ -42,7 +42,7 @@ def test_beats_through_a_port_are_right_to_3_ms_with_2_ms_of_jitter(
         assert receiver.clock.tempo_bpm == pytest.approx(Fraction(140), abs=0.1)
         assert receiver.clock.bars_ending(timeline.seconds_of(BEATS - 1), 5).broken == ""
 
-    without_xruns(jack_server, attempt)
+    excusing_xruns(jack_server, attempt)
 
 
 async def _performance(jack_server: JackServer) -> tuple[Receiver, Timeline]:

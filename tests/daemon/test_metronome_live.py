@@ -20,9 +20,9 @@ from tests.peers.jack import (
     SAMPLE_RATE,
     JackRecording,
     JackServer,
+    excusing_xruns,
     playing,
     recording,
-    without_xruns,
 )
 from tests.peers.wait import until
 
@@ -100,7 +100,7 @@ def test_clicks_are_evenly_spaced_to_the_sample_and_end_when_they_are_switched_o
         assert np.median(off) == 0 and off.max() <= MOST_OFF_SECONDS * SAMPLE_RATE
         assert np.abs(samples).max() == pytest.approx(10 ** (-12 / 20), rel=0.01)
 
-    without_xruns(jack_server, attempt)
+    excusing_xruns(jack_server, attempt)
 
 
 def test_a_recording_is_counted_in_and_begins_on_the_beat_after_the_last_click(
@@ -129,7 +129,7 @@ def test_a_recording_is_counted_in_and_begins_on_the_beat_after_the_last_click(
         )
         assert length == pytest.approx(2.0, abs=1e-3)
 
-    without_xruns(jack_server, attempt)
+    excusing_xruns(jack_server, attempt)
 
 
 def test_the_take_has_no_click_of_the_count_in_though_the_input_hears_the_output(
@@ -148,7 +148,7 @@ def test_the_take_has_no_click_of_the_count_in_though_the_input_hears_the_output
             for output, input_ in zip(OUTPUT_PORTS, INPUT_PORTS, strict=True):
                 subprocess.run(["jack_disconnect", output, input_], check=True)
 
-    without_xruns(jack_server, attempt)
+    excusing_xruns(jack_server, attempt)
 
 
 def test_without_an_output_the_metronome_is_an_error_with_the_remedy(

@@ -291,25 +291,25 @@ def recording(folder: Path, ports: tuple[str, ...] = OUTPUT_PORTS) -> Iterator[J
         close(recorder)
 
 
-def without_xruns(
-    server: JackServer, attempt: Callable[[], Result], *, fresh: bool = False
-) -> Result:
+def without_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
     """Repeat an attempt until the server misses no period in it; return or raise its result.
 
     Skips the test after `ATTEMPTS` attempts with missed periods: the machine is too busy.
+    """
+    return _attempted(server, attempt, xruns_fail=True)
+
+
+def excusing_xruns(
+    server: JackServer, attempt: Callable[[], Result], *, fresh: bool = False
+) -> Result:
+    """Repeat an attempt that fails while the server misses a period; return or raise its result.
+
+    Skips the test after `ATTEMPTS` such failures: the machine is too busy.
 
     Args:
         fresh: each further attempt has a server that was started anew.
     """
-    return _attempted(server, attempt, xruns_fail=True, fresh=fresh)
-
-
-def excusing_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
-    """Repeat an attempt that fails while the server misses a period; return or raise its result.
-
-    Skips the test after `ATTEMPTS` such failures: the machine is too busy.
-    """
-    return _attempted(server, attempt, xruns_fail=False)
+    return _attempted(server, attempt, xruns_fail=False, fresh=fresh)
 
 
 def _attempted(
