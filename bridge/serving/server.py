@@ -163,10 +163,8 @@ def _load(
             status = serve.status().applications[name]
         states = [each.replica_states for each in status.deployments.values()]
         loaded = sum(int(each.get("RUNNING", 0)) for each in states)
-        # The application may be counted as running before its replicas are.
-        is_loaded = status.status == "RUNNING"
-        progress(f"loading {model}: {max(loaded, wanted * is_loaded)} of {wanted} replicas")
-        if is_loaded:
+        progress(f"loading {model}: {loaded} of {wanted} replicas")
+        if status.status == "RUNNING":
             return
         if status.status == "DEPLOY_FAILED":
             message = status.message + "".join(each.message for each in status.deployments.values())

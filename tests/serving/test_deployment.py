@@ -59,8 +59,8 @@ def server(
     home = tmp_path_factory.mktemp("home")
     arguments = ("--model", str(model), "--replicas", "2", "--tokens", str(tokens.path))
     with ray_server(home, *arguments) as server:
+        server.until_says(f"loading {model}: 2 of 2 replicas")
         assert server.errors[0] == "starting Ray"
-        assert server.errors[-1] == f"loading {model}: 2 of 2 replicas"
         yield server
         assert server.end() == 0
         assert server.errors[-1] == "letting requests end; Ctrl-C again ends them"
