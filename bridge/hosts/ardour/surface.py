@@ -22,9 +22,10 @@ TRIGGER_GRID = 1 << 15
 SHOWN_COLUMNS = 8
 """Columns of the Cue page, and slots in each, that Ardour reports; it launches others too."""
 EMPTY = -1
-FRESH_SECONDS = 5.0
-"""States that are older count for nothing: two reports of an Ardour at rest are missing."""
-_QUIET_SECONDS = 3.0
+FRESH_SECONDS = 3.0
+"""States that are older count for nothing. An Ardour at rest reports every 2.1 s, and one that is
+started anew, with other clips in its slots, takes longer than this."""
+_QUIET_SECONDS = 2.5
 _ASK_SECONDS = 1.0
 """How long after the last report, and after the last time, Ardour is asked again."""
 _MOST_DATAGRAMS = 1000
@@ -88,6 +89,8 @@ class Surface:
             elif state is None:
                 others.append(event)
             else:
+                if not self._has_heard_for(FRESH_SECONDS):
+                    self._columns = {}
                 self._heard_seconds = time.monotonic()
                 # Before the slots comes the progress of the one that plays.
                 self._columns[int(state.group(1))] = tuple(
