@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config import OPTIONS
-from bridge.config.readers import ints, numbers
+from bridge.config.readers import numbers
 from bridge.errors import BadArgument, Unsupported
 from bridge.serving.application import Application, ReplicaSettings
 from bridge.serving.proxies import check_proxies
@@ -22,7 +22,6 @@ from bridge.serving.ray_ledger import RayLedgerLine
 from bridge.serving.replica import QUEUE_SIZE
 
 GPUS = numbers(0, 8)
-CPUS = ints(1, 1024)
 AUTO = "auto"
 """In place of a number of replicas: as many as the load needs."""
 MOST_REPLICAS = 1000
@@ -37,10 +36,7 @@ DRAIN_SECONDS = 120.0
 """How long a replica that is replaced may finish its requests."""
 LOAD_TRIES = 2
 
-_FIELDS = {
-    *("model", "device", "decoder", "precision", "tokens"),
-    *("replicas", "gpus", "cpus", "insecure"),
-}
+_FIELDS = {"model", "device", "decoder", "precision", "tokens", "replicas", "gpus", "insecure"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,6 @@ class EngineDeployment:
         replicas: how many; `auto`: 1 to as many as the cluster has room for.
         gpus: GPUs of one replica, such as 0.5; 0: it runs on processors; None: one GPU, where the
             device may be one and the cluster has any.
-        cpus: processors of one replica. Ray gives it so many threads.
         insecure: as for `listen_address`.
     """
 
@@ -60,7 +55,6 @@ class EngineDeployment:
     replicas: int | str = 1
     gpus: float | None = None
     insecure: bool = False
-    cpus: int = 1
 
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, Any]) -> EngineDeployment:
@@ -85,8 +79,7 @@ class EngineDeployment:
         insecure = arguments.get("insecure", False)
         if not isinstance(insecure, bool):
             raise BadArgument(f"insecure {insecure!r}: give true or false")
-        cpus = CPUS("cpus", arguments.get("cpus", 1))
-        return cls(settings, read_replicas(arguments.get("replicas", 1)), gpus, insecure, cpus)
+        return cls(settings, read_replicas(arguments.get("replicas", 1)), gpus, insecure)
 
     def bind(self) -> Any:
         """The Serve application.
@@ -119,7 +112,7 @@ class EngineDeployment:
         if import_module("ray").is_initialized():
             check()
         options: dict[str, Any] = {
-            "ray_actor_options": {"num_cpus": self.cpus, "num_gpus": self._gpus()},
+            "ray_actor_options": {"num_cpus": 1, "num_gpus": self._gpus()},
             "max_ongoing_requests": MOST_ONGOING,
             "max_queued_requests": MOST_ONGOING,
             "health_check_period_s": HEALTH_SECONDS,

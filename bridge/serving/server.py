@@ -8,7 +8,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import replace
 from importlib import import_module
 from io import StringIO
 from pathlib import Path, PurePath
@@ -69,8 +68,6 @@ def serve_engines(
         raise BadArgument(f"two models have one name: {', '.join(names)}; rename a folder")
     progress("starting Ray")
     _start_ray(ray, engines, address)
-    if address is None:
-        engines = _with_all_processors(engines)
     is_served = False
     try:
         progress("starting Ray Serve")
@@ -96,17 +93,6 @@ def serve_engines(
                 _log.warning("Ray Serve does not end its requests: %s", _last_line(str(error)))
             finally:
                 ray.shutdown()
-
-
-def _with_all_processors(engines: Sequence[EngineDeployment]) -> list[EngineDeployment]:
-    """The engines with this machine's processors in equal parts; an `auto` one counts as one."""
-    replicas = sum(1 if each.replicas == AUTO else int(each.replicas) for each in engines)
-    share = max(1, (os.cpu_count() or 1) // replicas)
-    return [
-        # More replicas of that one need room.
-        each if each.replicas == AUTO else replace(each, cpus=share)
-        for each in engines
-    ]
 
 
 def _start_ray(ray: Any, engines: Sequence[EngineDeployment], address: str | None) -> None:

@@ -15,7 +15,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +24,7 @@ from bridge.control.packets import write_message
 from bridge.hosts.ardour.install import SCRIPTS, install
 from bridge.timing import FALLBACK_METER, Meter
 from tests.peers.display import Display
-from tests.peers.jack import SAMPLE_RATE, JackServer
+from tests.peers.jack import SAMPLE_RATE
 from tests.peers.wait import until
 from tests.processes import KILL
 
@@ -33,9 +32,6 @@ OSC_PORT = 3819
 """Where Ardour's OSC surface listens; no configuration changes it."""
 MASTER = ("ardour:Master/audio_out 1", "ardour:Master/audio_out 2")
 SCREEN = "1280x800x24"
-STARTS = 3
-START_SECONDS = 20.0
-"""It takes 3 on an idle machine."""
 LIBRARY = Path("/usr/lib/ardour7")
 BINARY = "ardour-7*"
 SIGNALS = 49
@@ -146,7 +142,6 @@ class Ardour:
         home: Path,
         screen: Display,
         *,
-        server: JackServer,
         passages: Sequence[Passage],
         daemon_port: int,
         inbox: Path,
@@ -155,12 +150,10 @@ class Ardour:
 
         Args:
             home: an empty folder.
-            server: in whose environment it starts.
             passages: of the session's timeline; one or more.
             daemon_port, inbox: for the scripts.
         """
         self.home, self.screen, self.sections = home, screen, sections(passages)
-        self._server = server
         self._process: subprocess.Popen[bytes] | None = None
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         configuration = home / ".config" / "ardour7"
@@ -181,27 +174,7 @@ class Ardour:
         self.start()
 
     def start(self) -> None:
-        """Start the program, and wait until its outputs are there.
-
-        Ardour 7.3 hangs now and then before it has loaded the session: then it is started again.
-        """
-        for _ in range(STARTS):
-            self._spawn()
-            if self._has_outputs():
-                return
-            self.kill()
-        raise AssertionError(f"Ardour has no outputs after {STARTS} starts: {self.log()[-2000:]}")
-
-    def _has_outputs(self) -> bool:
-        """Wait until the Master's outputs are there; false: they do not come."""
-        with suppress(AssertionError):
-            until(
-                lambda: set(MASTER) <= set(self._server.ports()), "Ardour's outputs", START_SECONDS
-            )
-            return True
-        return False
-
-    def _spawn(self) -> None:
+        """Start the program, and wait until its outputs are there."""
         # A saved session has the surface twice, the second time switched off.
         shutil.copy(self.home / "session.ardour", self._session / "session.ardour")
         # What it saves by itself every two minutes: after a kill it asks what to do with it.
@@ -217,17 +190,17 @@ class Ardour:
             )
 
     def kill(self) -> None:
-        """Kill the program, and wait until JACK has noticed.
-
-        It registers no port while another client has its name.
-        """
+        """Kill the program."""
         self._end(KILL)
-        self._server.forget(MASTER)
+
+    def stop(self) -> None:
+        """End the program."""
+        # On SIGTERM it asks whether to save the session.
+        self._end(KILL)
 
     def close(self) -> None:
         """End the program and free what this holds."""
-        # On SIGTERM it asks whether to save the session.
-        self._end(KILL)
+        self.stop()
         self._socket.close()
 
     def send(self, address: str, *arguments: int | float | str) -> None:
@@ -368,9 +341,7 @@ def _tempo_map(timeline: Sequence[Section]) -> str:
 
 @pytest.fixture(scope="module")
 def start_ardour(
-    module_jack_server: JackServer,
-    require_program: Callable[[str], str],
-    tmp_path_factory: pytest.TempPathFactory,
+    require_program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Ardour]]:
     """A function that starts Ardour, one at a time; it ends with the module's tests."""
     for program in ("ardour7-new_session", "Xvfb", "setpriv"):
@@ -380,8 +351,7 @@ def start_ardour(
 
     def start(**arguments: Any) -> Ardour:
         end()
-        home = tmp_path_factory.mktemp("ardour")
-        running.append(Ardour(home, screen, server=module_jack_server, **arguments))
+        running.append(Ardour(tmp_path_factory.mktemp("ardour"), screen, **arguments))
         return running[-1]
 
     def end() -> None:

@@ -280,6 +280,8 @@ def test_slots_that_have_a_clip_are_kept_and_the_remedy_for_full_ones_is_named(
 
 def test_ardour_may_be_killed_and_started_again(studio: Studio) -> None:
     studio.ardour.kill()
+    # Ardour registers no port while another client has its name.
+    studio.server.forget(MASTER)
     studio.ardour.start()
     studio.section = studio.ardour.sections[SLOW]
     studio.connect()
