@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from fractions import Fraction
 from statistics import median
 
@@ -13,7 +14,7 @@ from bridge.commands import Transport
 from bridge.timing import Meter
 from tests.clock.observed_reader import ObservedReader, observed_reader
 from tests.peers.jack import SAMPLE_RATE, JackServer
-from tests.peers.transport import TransportLeader, leading
+from tests.peers.transport import TransportLeader, klick, leading
 
 EXACT_SECONDS = 0.002
 """The peer pairs the clocks once, and JACK's estimate of a cycle's begin moves by this much."""
@@ -59,6 +60,28 @@ def test_positions_are_the_leaders_whatever_its_tempo_counts(
                 for reading in readings:
                     bar_beats = float(meter.beats_per_bar)
                     assert reading.beat_in_bar == pytest.approx(reading.beat % bar_beats)
+
+    asyncio.run(follows())
+
+
+@pytest.mark.parametrize("meter", [Meter(3, 4), Meter(7, 8)], ids=str)
+def test_klick_leads(
+    jack_server: JackServer, require_program: Callable[[str], str], meter: Meter
+) -> None:
+    # It takes quarter notes a minute, and gives JACK beats of the meter a minute.
+    tempo_bpm = 93.5
+    words = f"{meter.numerator}/{meter.denominator}", str(tempo_bpm)
+
+    async def follows() -> None:
+        with leading(120.0, unit="none") as playhead, klick(require_program("klick"), *words):
+            async with observed_reader("jack") as observed:
+                playhead.start()
+                await plays(observed)
+                first = len(observed.readings)
+                assert abs(await seconds_late(observed, playhead, tempo_bpm)) < EXACT_SECONDS
+                readings = observed.readings[first:]
+                assert {float(reading.tempo_bpm) for reading in readings} == {tempo_bpm}
+                assert {reading.meter for reading in readings} == {meter}
 
     asyncio.run(follows())
 

@@ -1,4 +1,4 @@
-"""JACK transport led by another program, and `jack_midi_clock`, which makes a clock of it."""
+"""JACK transport that another program leads, and `jack_midi_clock`, which makes a clock of it."""
 
 from __future__ import annotations
 
@@ -79,6 +79,27 @@ def leading(
     words = repr(tempo_bpm), f"{meter.numerator}/{meter.denominator}", unit
     with program("tests.peers.transport_leader", *words) as peer:
         yield TransportLeader(peer, tempo_bpm)
+
+
+@contextmanager
+def klick(executable: str, *arguments: str) -> Iterator[None]:
+    """Run the metronome klick, which leads the transport.
+
+    Args:
+        executable: the program's path.
+        arguments: such as `"7/8", "120"`.
+    """
+    process = subprocess.Popen(
+        [executable, "-T", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield
+    finally:
+        close(process)
 
 
 @contextmanager

@@ -43,6 +43,9 @@ latency of the dummy server's playback."""
 ROLL_IN = range(4 * LONG_PERIOD)
 """How far the playhead is beyond the place of a locate: it, too, is ahead of what is heard."""
 MOST_PERIODS_OFF = 2
+GOOD_CORRELATION = 0.99
+MOST_BARS_LATE = 1
+"""A clip that is launched just before a bar line begins on the next one."""
 CLOCK, REMARK = "/bridge/clock", "/bridge/remark"
 PATIENCE_SECONDS = 15.0
 SCREENSHOTS = "MELODY_BRIDGE_SCREENSHOTS"
@@ -62,8 +65,8 @@ class Studio:
         self.server, self.daemon, self.ardour, self.client = server, daemon, ardour, client
         self.section = ardour.sections[0]
         self._number = self._mark = self._tracks = self._placed = 0
-        self._surface = Surface(OSC_PORT)
         self.connect()
+        self._surface = Surface(OSC_PORT)
 
     def close(self) -> None:
         """Leave Ardour's surface."""
@@ -123,11 +126,16 @@ class Studio:
         self.ardour.send("/transport_play")
         self.wait_for_clock(is_playing=True)
 
-    def play_guide(self, slot: int = 0, section: int = 0) -> None:
-        """Play from the first bar line of a section; return once a slot of the guide plays."""
+    def play_guide(self, slot: int = 0, section: int = 0) -> int:
+        """Play from the first bar line of a section, and launch a slot of the guide.
+
+        Returns:
+            The number of the bar line, from 0, from which on the slot is sure to play.
+        """
         self.play(section)
         self.ardour.send("/trigger_bang", 0, slot)
         reached(f"slot {slot} plays", lambda: tuple(self.states(0)[slot : slot + 1]) == (1,))
+        return self.next_bar()
 
     def halt(self) -> None:
         """Stop the transport and what it plays; Ardour starts again if a clip is launched now."""
@@ -229,29 +237,35 @@ class Studio:
         if folder := os.environ.get(SCREENSHOTS):
             image.save(Path(folder) / "ardour.png")
 
-    def heard(
-        self, performance: JackRecording, clip: Path, *, bars: int | None = None
-    ) -> tuple[float, float]:
-        """How a clip sounded: the best place of it in a recording of Ardour's Master.
+    def heard(self, performance: JackRecording, clip: Path, *, bars: int) -> tuple[float, float]:
+        """Wait until a clip that has just been launched is heard in a recording of Ardour's Master.
 
         Args:
-            bars: so many are looked for, of the clip again and again; None: the clip once.
+            bars: so many are looked for, of the clip again and again.
 
         Returns:
-            The correlation there, and how far from a bar line that place is, in frames.
+            The best correlation, and how far from a bar line that place is, in frames.
         """
+        line = self.next_bar()
+        for bars_late in range(MOST_BARS_LATE + 1):
+            self.wait_for_bar(line + bars_late + bars + 0.1)
+            correlation, off = self._best(performance, clip, bars)
+            if correlation > GOOD_CORRELATION:
+                break
+        return correlation, off
+
+    def _best(self, performance: JackRecording, clip: Path, bars: int) -> tuple[float, float]:
+        """The best place of a clip so far: what `heard` returns."""
         samples, transport = performance.samples_and_transport()
         wanted, rate = soundfile.read(clip, dtype="float32", always_2d=True)
         assert rate == SAMPLE_RATE
         bar_frames = self.section.bar_frames
-        if bars is not None:
-            frames = round(bars * bar_frames)
-            wanted = np.resize(wanted, (frames, wanted.shape[1]))
+        wanted = np.resize(wanted, (round(bars * bar_frames), wanted.shape[1]))
         start = best_place(np.nan_to_num(samples[:, 0]), wanted[:, 0])
         part = samples[start : start + len(wanted)]
         correlation = np.corrcoef(part.ravel(), wanted.ravel())[0, 1]
-        bars = (transport[start] + LATENCY_FRAMES - self.section.frame) / bar_frames
-        off = abs(bars - round(bars)) * bar_frames
+        place = (transport[start] + LATENCY_FRAMES - self.section.frame) / bar_frames
+        off = abs(place - round(place)) * bar_frames
         # An XRun moves Ardour against JACK's transport by whole periods.
         periods = min(round(off / LONG_PERIOD), MOST_PERIODS_OFF)
         return float(correlation), abs(off - periods * LONG_PERIOD)
