@@ -94,11 +94,22 @@ def load(
     torch_dtype = resolve_dtype(dtype, torch_device)
     check_place(precision, torch_device.type, str(torch_dtype))
     checkpoint = read_checkpoint(location, decoder_location, torch_device, torch_dtype)
-    return Engine(location, checkpoint, reference=engine == "reference", precision=precision)
+    return Engine(
+        location,
+        checkpoint,
+        reference=engine == "reference",
+        precision=precision,
+        decoder=None if decoder_location is None else decoder_location.name,
+    )
 
 
 class Engine:
-    """A loaded model. Requests from several threads take turns, chunk by chunk."""
+    """A loaded model. Requests from several threads take turns, chunk by chunk.
+
+    Attributes:
+        precision: as for `load`.
+        decoder: the name of the decoder that replaced the model's own; None: none did.
+    """
 
     def __init__(
         self,
@@ -107,12 +118,14 @@ class Engine:
         *,
         reference: bool = False,
         precision: Precision = "exact",
+        decoder: str | None = None,
     ) -> None:
         """`load` makes it.
 
         Args:
             reference: generate with transformers.
             precision: as for `load`.
+            decoder: the name of the decoder that replaced the model's own.
 
         Raises:
             Unsupported: the checkpoint cannot run with this precision.
@@ -121,13 +134,14 @@ class Engine:
 
         self._location = location
         self._checkpoint = checkpoint
+        self.precision, self.decoder = precision, decoder
         self._busy = threading.Lock()
         step: Literal["auto", "int8"] = "int8" if precision == "int8" else "auto"
         self._pipeline = None if reference else Pipeline(checkpoint, step=step)
 
     def as_reference(self) -> Engine:
         """The same model in the same memory, generating with transformers. Use one at a time."""
-        return Engine(self._location, self._checkpoint, reference=True)
+        return Engine(self._location, self._checkpoint, reference=True, decoder=self.decoder)
 
     def warm_up(self) -> None:
         """Do the one-time work now, so that the first request does not wait for it."""

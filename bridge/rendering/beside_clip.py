@@ -52,6 +52,9 @@ def sidecar_fields(
         # The exact tempo: `RenderedClip` has the nearest float.
         "tempo_bpm": plan.tempo_bpm,
         **options.sidecar_values(),
+        # A remote engine's own, whatever the options say.
+        "decoder": engine.decoder and _absolute_model(engine.decoder),
+        "precision": engine.precision,
         "separated": plan.is_separated,
         "revision": engine.revision,
         "device": engine.device,

@@ -26,6 +26,7 @@ from bridge.timing import bars_text
 
 if TYPE_CHECKING:
     from bridge.clip import EarlyEnd, FinishedClip
+    from bridge.commands import Precision
     from bridge.engine import Request
 
 OnStage = Callable[[str, float | None], None]
@@ -185,6 +186,14 @@ class EngineDescription(Protocol):
     @property
     def device(self) -> str:
         """The device that the model runs on."""
+
+    @property
+    def precision(self) -> Precision:
+        """How its steps are computed."""
+
+    @property
+    def decoder(self) -> str | None:
+        """The name of the decoder that replaced the model's own."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,11 +30,14 @@ def test_a_render_makes_the_same_clips(url: str, model: Path, tmp_path: Path) ->
     request = ["render", "--prompt", "warm keys", "--bars", "1", "--seed", "7", "--variations", "2"]
     local = ["--model", str(model), "--device", "cpu", "--out", str(tmp_path / "local")]
     assert main([*request, *local]) == 0
-    assert main([*request, "--engine", url, "--out", str(tmp_path / "remote")]) == 0
+    remote = ["--engine", url, "--precision", "int8", "--out", str(tmp_path / "remote")]
+    assert main([*request, *remote]) == 0
     assert len(sounds(tmp_path / "local")) == 2
     assert sounds(tmp_path / "remote") == sounds(tmp_path / "local")
     (sidecar, _) = sorted((tmp_path / "remote").glob("*.json"))
-    assert json.loads(sidecar.read_text())["model"] == str(model)
+    recorded = json.loads(sidecar.read_text())
+    # As the server was started.
+    assert (recorded["model"], recorded["precision"]) == (str(model), "exact")
 
 
 def test_a_batch_has_one_result_a_row(url: str, model: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.commands import Precision
 from bridge.engine.process.shared_audio import BufferRef, Shape
 from bridge.engine.separation import Separation, Work
 from bridge.errors import BridgeError
@@ -45,6 +46,7 @@ class EngineFacts:
         frame_rate: codec steps a second.
         remarks: what a person should know of the way in which it generates, a sentence each.
         longest_delay: steps by which the last codebook is behind the first; 3 in Meta's models.
+        precision, decoder: as for `bridge.engine.load`.
     """
 
     model_name: str
@@ -55,6 +57,8 @@ class EngineFacts:
     frame_rate: int
     remarks: tuple[str, ...] = ()
     longest_delay: int = 3
+    precision: Precision = "exact"
+    decoder: str | None = None
 
     def shape(self, work: Work) -> Shape:
         """The shape of the audio of a request or a separation."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import Waveform
+from bridge.commands import Precision
 from bridge.config.engine_token import Secret
 from bridge.engine.process.job import Job
 from bridge.engine.process.messages import EngineFacts
@@ -58,6 +59,16 @@ class RemoteGenerator:
     def device(self) -> str:
         """As of `Engine`, on the server's machine."""
         return self._facts.device
+
+    @property
+    def precision(self) -> Precision:
+        """As of `Engine`."""
+        return self._facts.precision
+
+    @property
+    def decoder(self) -> str | None:
+        """As of `Engine`, on the server's machine."""
+        return self._facts.decoder
 
     @property
     def remarks(self) -> tuple[str, ...]:

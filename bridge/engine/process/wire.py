@@ -15,13 +15,14 @@ import struct
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bridge import errors
 from bridge.chroma import MOST_TOKENS
+from bridge.commands import Precision
 from bridge.config.readers import MAX_VARIATIONS
 from bridge.engine.process.messages import EngineFacts
 from bridge.engine.process.wire_fields import Fields, Written
@@ -34,7 +35,7 @@ from bridge.engine.process.wire_request import (
 from bridge.engine.request import Request
 from bridge.errors import BadArgument, BridgeError, EngineFailed, LimitReached, Unsupported
 
-VERSION = 1
+VERSION = 2
 MOST_REQUEST_BYTES = 12 * 2**20
 """The largest frame from a client. The web server of Ray Serve takes 16 MiB."""
 MOST_REPLY_BYTES = 2**28
@@ -254,6 +255,8 @@ def _read_facts(fields: Fields) -> Facts:
         frame_rate=fields.integer("frame_rate", 1, LARGEST_SAMPLE_RATE),
         remarks=fields.texts("remarks", MOST_REMARKS, MOST_SENTENCE_LETTERS),
         longest_delay=fields.integer("longest_delay", 0, MOST_CODEBOOKS),
+        precision=cast(Precision, fields.word("precision", *get_args(Precision))),
+        decoder=fields.optional("decoder", fields.text, MOST_SENTENCE_LETTERS),
     )
     return Facts(engine, fields.integer("waiting", 0, MOST_REPLY_BYTES))
 

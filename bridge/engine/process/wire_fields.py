@@ -61,6 +61,13 @@ class Fields:
         """Text of so many letters at most."""
         return _text(name, self._get(name), most)
 
+    def word(self, name: str, *words: str) -> str:
+        """One of some words."""
+        value = self._get(name)
+        if value not in words:
+            raise _mistake(name, value, " or ".join(words))
+        return str(value)
+
     def texts(self, name: str, most: int, most_letters: int) -> tuple[str, ...]:
         """A list of texts, of so many at most."""
         values = self._list(name, most)

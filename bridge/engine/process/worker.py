@@ -100,6 +100,8 @@ def facts_of(engine: Engine) -> EngineFacts:
         engine.frame_rate,
         engine.remarks,
         engine.longest_delay,
+        engine.precision,
+        engine.decoder,
     )
 
 

@@ -85,6 +85,8 @@ class StandIn:
     frame_rate = FRAME_RATE
     longest_delay = 1
     remarks = ()
+    precision = "exact"
+    decoder = None
     audio_channels = 2
 
     def __init__(self, model: str, device: str) -> None:

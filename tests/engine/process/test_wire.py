@@ -58,7 +58,7 @@ REQUEST = Request(
     do_sample=True,
     variations=4,
 )
-FACTS = EngineFacts("pocket", None, "cpu", 32000, 2, 50, ("a remark",), 3)
+FACTS = EngineFacts("pocket", None, "cpu", 32000, 2, 50, ("a remark",), 3, "int8", "a-decoder")
 FROM_CLIENT: list[ClientMessage] = [
     Generate(REQUEST, "anna"),
     Generate(replace(REQUEST, continue_from=CODES, overlap_steps=2), "b", False, 1.5, 200),
@@ -111,7 +111,7 @@ def test_no_message_goes_in_the_other_direction() -> None:
 def test_another_version_is_named_with_the_remedy() -> None:
     frame = bytearray(to_bytes(Received(1)))
     frame[3] = VERSION + 1
-    with pytest.raises(Unsupported, match=r"version 2 .* install the same version"):
+    with pytest.raises(Unsupported, match=rf"version {VERSION + 1} .* install the same version"):
         read_client_message(bytes(frame))
 
 
