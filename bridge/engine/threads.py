@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 _POLICY = "OMP_WAIT_POLICY"
+_NUMBER = "OMP_NUM_THREADS"
 
 
 def let_idle_threads_sleep() -> None:
@@ -17,6 +18,19 @@ def let_idle_threads_sleep() -> None:
     they spin through its turns: a clip took up to ten times as long (measured).
     """
     os.environ.setdefault(_POLICY, "passive")
+
+
+def use_threads(number: int | None) -> None:
+    """Set the number of torch's threads, whatever the environment says; call it before torch is
+    imported.
+
+    Args:
+        number: 1 or more; None: as many as torch takes for itself, one for each core.
+    """
+    if number is None:
+        os.environ.pop(_NUMBER, None)
+    else:
+        os.environ[_NUMBER] = str(number)
 
 
 def idle_threads_sleep() -> bool:

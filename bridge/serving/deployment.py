@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config import OPTIONS
-from bridge.config.readers import numbers
+from bridge.config.readers import ints, numbers
+from bridge.engine.threads import use_threads
 from bridge.errors import BadArgument, Unsupported
 from bridge.serving.application import Application, ReplicaSettings
 from bridge.serving.proxies import check_proxies
@@ -36,7 +37,11 @@ DRAIN_SECONDS = 120.0
 """How long a replica that is replaced may finish its requests."""
 LOAD_TRIES = 2
 
-_FIELDS = {"model", "device", "decoder", "precision", "tokens", "replicas", "gpus", "insecure"}
+THREADS = ints(1, 1024)
+_FIELDS = {
+    *("model", "device", "decoder", "precision", "threads"),
+    *("tokens", "replicas", "gpus", "insecure"),
+}
 
 
 @dataclass(frozen=True)
@@ -49,12 +54,14 @@ class EngineDeployment:
         gpus: GPUs of one replica, such as 0.5; 0: it runs on processors; None: one GPU, where the
             device may be one and the cluster has any.
         insecure: as for `listen_address`.
+        threads: with which a replica computes on processors; None: as many as torch takes.
     """
 
     replica: ReplicaSettings
     replicas: int | str = 1
     gpus: float | None = None
     insecure: bool = False
+    threads: int | None = 1
 
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, Any]) -> EngineDeployment:
@@ -66,6 +73,7 @@ class EngineDeployment:
         if unknown := set(arguments) - _FIELDS:
             raise BadArgument(f"args {sorted(unknown)}: the names are {', '.join(sorted(_FIELDS))}")
         tokens = arguments.get("tokens")
+        threads = arguments.get("threads", 1)
         settings = ReplicaSettings(
             model=OPTIONS["model"].read(arguments.get("model", OPTIONS["model"].default)),
             device=OPTIONS["device"].read(arguments.get("device", OPTIONS["device"].default)),
@@ -79,7 +87,13 @@ class EngineDeployment:
         insecure = arguments.get("insecure", False)
         if not isinstance(insecure, bool):
             raise BadArgument(f"insecure {insecure!r}: give true or false")
-        return cls(settings, read_replicas(arguments.get("replicas", 1)), gpus, insecure)
+        return cls(
+            settings,
+            read_replicas(arguments.get("replicas", 1)),
+            gpus,
+            insecure,
+            None if threads == AUTO else THREADS("threads", threads),
+        )
 
     def bind(self) -> Any:
         """The Serve application.
@@ -88,7 +102,7 @@ class EngineDeployment:
             BadArgument: Serve's proxies listen where this application needs tokens or TLS.
         """
         serve = ray_serve()
-        settings, insecure = self.replica, self.insecure
+        settings, insecure, threads = self.replica, self.insecure, self.threads
 
         # Of a replica's process, which has one.
         loaded: list[Application] = []
@@ -102,6 +116,7 @@ class EngineDeployment:
             async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits it.
                 # Again: `serve run` calls `application` before there are proxies.
                 check()
+                use_threads(threads)
                 application = Application(settings, line=RayLedgerLine())
                 await application.start()
                 loaded.append(application)

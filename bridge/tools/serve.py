@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -16,7 +17,7 @@ from bridge.config.flags import add_flag
 from bridge.config.readers import ints
 from bridge.errors import BadArgument
 from bridge.process import signals
-from bridge.serving.deployment import EngineDeployment
+from bridge.serving.deployment import AUTO, EngineDeployment, read_replicas
 from bridge.serving.exposure import check_port_is_free
 from bridge.serving.server import serve_engines
 from bridge.tools.serve_security import add_security_flags, security
@@ -149,11 +150,22 @@ def _engines(arguments: argparse.Namespace, tokens: Path | None) -> list[EngineD
         "tokens": tokens,
         "insecure": arguments.insecure,
     }
-    given = {name: value for name, value in values.items() if value is not None}
     models = arguments.model or [OPTIONS["model"].default]
+    if arguments.address is None:
+        values["threads"] = _threads(arguments.replicas, len(models))
+    given = {name: value for name, value in values.items() if value is not None}
     if len(set(models)) < len(models):
         raise BadArgument(f"model {', '.join(models)}: name each model once")
     return [EngineDeployment.from_arguments({**given, "model": model}) for model in models]
+
+
+def _threads(replicas: str, models: int) -> int | str:
+    """The threads of each replica on a machine that they share; Ray would give each of them one."""
+    number = read_replicas(replicas)
+    if number == AUTO:
+        return 1
+    copies = int(number) * models
+    return AUTO if copies == 1 else max(1, (os.cpu_count() or 1) // copies)
 
 
 def _say(doing: str) -> None:

@@ -48,6 +48,31 @@ def test_idle_threads_sleep_in_a_command_unless_the_user_says_otherwise(
     assert ran.stdout.split() == [kept, "False"]
 
 
+def test_the_number_of_threads_does_not_come_from_the_environment() -> None:
+    """Ray gives a replica one thread, whatever the machine has."""
+    alone = torch_threads("", OMP_NUM_THREADS=None)
+    assert torch_threads("use_threads(None)", OMP_NUM_THREADS="1") == alone
+    assert torch_threads("use_threads(1)", OMP_NUM_THREADS=str(alone)) == 1
+
+
+def torch_threads(before: str, **variables: str | None) -> int:
+    """The number that torch has in a process which does something before it imports it."""
+    program = (
+        "from bridge.engine.threads import use_threads\n"
+        f"{before}\n"
+        "import torch\n"
+        "print(torch.get_num_threads())\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(ran.stdout)
+
+
 @pytest.mark.slow
 @pytest.mark.exclusive
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX's CPU times of a child")
