@@ -116,7 +116,9 @@ class SoundSource(Source):
         if not span.bars:
             return by_clock
         bar_seconds = (span.end_seconds - span.start_seconds) / span.bars
-        stop_frame = self.frame_at(span.end_seconds)
+        # Where the take ends. The clock's end is some blocks off, as its seconds are not the
+        # sound card's.
+        stop_frame = self._stop_frame(self.frame_at(span.start_seconds), self._frames_of(span))
         earliest, why = self.continuous_until(stop_frame)
         available = self.ring.seconds_at(stop_frame) - self.ring.seconds_at(earliest)
         bars = int(available / bar_seconds + _ROUNDING_BARS)
@@ -153,9 +155,7 @@ class SoundSource(Source):
         ring = self.ring
         samples = np.zeros((frames, ring.channels), np.float32)
         begin = ring.seconds_at(start_frame)
-        stop = min(ring.frames_written, start_frame + frames)
-        if ring.continuous_from(stop - 1) > start_frame:
-            stop = min(ring.frames_written, round(ring.frame_at(begin + frames / ring.sample_rate)))
+        stop = self._stop_frame(start_frame, frames)
         filled = 0
         while stop > max(start_frame, ring.oldest_frame):
             first = max(start_frame, ring.continuous_from(stop - 1))
@@ -191,6 +191,18 @@ class SoundSource(Source):
         if earliest <= ring.oldest_frame:
             return earliest, f"only the last {seconds} are kept"
         return earliest, f"the input was interrupted {seconds} before their end"
+
+    def _stop_frame(self, start_frame: int, frames: int) -> int:
+        """The frame before which a take ends that lasts so many frames, lost ones included.
+
+        It is written: a take ends with the input at the latest.
+        """
+        ring = self.ring
+        stop = min(ring.frames_written, start_frame + frames)
+        if stop > 0 and ring.continuous_from(stop - 1) > start_frame:
+            end_seconds = ring.seconds_at(start_frame) + frames / ring.sample_rate
+            stop = min(ring.frames_written, round(ring.frame_at(end_seconds)))
+        return stop
 
     def _frames_of(self, span: Span) -> int:
         """Frames in a span: its bars exactly, unless it ends within a bar or changes tempo."""

@@ -145,11 +145,10 @@ class SongPositions:
         None while tempo and ticks have more than one meaning.
 
         Raises:
-            BadArgument: a tempo, meter or tick that this program does not know.
+            BadArgument: a tempo, meter, beat or tick that this program does not know.
         """
         meter = _meter(given)
-        if not given.ticks_per_beat > 0:
-            raise BadArgument(f"{given.ticks_per_beat:g} ticks a beat")
+        _check_place(given, meter)
         if meter != self._meter:
             self._change_meter(given, meter)
         self._meanings = self._fitting(given) or _meanings(meter)
@@ -213,6 +212,20 @@ class SongPositions:
 def _meter(given: BarsBeatsTicks) -> Meter:
     numbers = f"{given.beats_per_bar:g}/{given.beat_type:g}"
     return Meter.parse(numbers)
+
+
+def _check_place(given: BarsBeatsTicks, meter: Meter) -> None:
+    """Raise BadArgument for a beat outside its bar or a tick outside its beat.
+
+    JACK 1.9.21 gives such places after `jack_transport` has moved the playhead while it rolls.
+    """
+    if not given.ticks_per_beat > 0:
+        raise BadArgument(f"{given.ticks_per_beat:g} ticks a beat")
+    if not 1 <= given.beat <= meter.numerator:
+        raise BadArgument(f"beat {given.beat} in a bar of {meter}")
+    longest_beat = given.ticks_per_beat * max(1, 4 / meter.denominator)
+    if not 0 <= given.tick <= longest_beat:
+        raise BadArgument(f"tick {given.tick} in a beat of {longest_beat:g}")
 
 
 def _meanings(meter: Meter) -> set[_Meaning]:

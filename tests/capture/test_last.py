@@ -38,6 +38,21 @@ def test_last_takes_the_bars_that_end_at_the_last_bar_line(
     assert abs(seconds_late(studio, capture, daw.seconds_of(end - 8)[0])) < 0.006
 
 
+@pytest.mark.parametrize("drift", [-0.004, 0.004])
+def test_last_takes_all_bars_though_the_input_runs_faster_or_slower_than_the_clock(
+    make_studio: MakeStudio, drift: float
+) -> None:
+    # Eight seconds of it are two blocks more or less, and two polls come while two blocks do.
+    daw = playing(24)
+    studio = make_studio(daw, 0.04, rate=RATE * (1 + drift))
+    studio.click_on_beats()
+    studio.run(daw.seconds_of(15.5)[0])
+    capture = studio.last(4)
+    studio.run(daw.seconds_of(21)[0], capture)
+    assert len(audio(capture.take)) == 8 * RATE
+    assert abs(seconds_late(studio, capture, daw.seconds_of(0)[0])) < 0.006
+
+
 def test_last_goes_back_through_a_loop(make_studio: MakeStudio) -> None:
     daw = playing(16)
     for _ in range(3):

@@ -70,7 +70,7 @@ def test_klick_leads(
 ) -> None:
     # It takes quarter notes a minute, and gives JACK beats of the meter a minute.
     tempo_bpm = 93.5
-    words = f"{meter.numerator}/{meter.denominator}", str(tempo_bpm)
+    words = "-T", f"{meter.numerator}/{meter.denominator}", str(tempo_bpm)
 
     async def follows() -> None:
         with leading(120.0, unit="none") as playhead, klick(require_program("klick"), *words):

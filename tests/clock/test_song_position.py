@@ -166,6 +166,14 @@ def test_a_change_of_meter_keeps_counting_beats() -> None:
     assert positions.read(waltz.at(0)) == SongPosition(Fraction(120), Meter(3, 4), 2.0, 0.0)
 
 
+def test_a_half_note_has_the_ticks_of_two_quarter_notes_where_ticks_count_these() -> None:
+    leader, positions = Leader(Meter(3, 2), 100.0, 1, 1), SongPositions()
+    for frame in range(0, 4 * RATE, STEP):
+        position = positions.read(leader.at(frame))
+    assert position is not None
+    assert position.beat == pytest.approx(leader.quarters(frame), abs=0.002)
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [
@@ -174,6 +182,10 @@ def test_a_change_of_meter_keeps_counting_beats() -> None:
         ({"beats_per_minute": 0.0}, "0"),
         ({"beats_per_minute": float("nan")}, "nan"),
         ({"ticks_per_beat": 0.0}, "ticks"),
+        ({"beat": 0}, "beat 0 in a bar of 4/4"),
+        ({"beat": 5}, "beat 5"),
+        ({"tick": -1}, "tick -1"),
+        ({"tick": 32_767}, "tick 32767 in a beat of 1920"),
     ],
 )
 def test_unusable_time_is_named(values: dict[str, float], named: str) -> None:

@@ -1,30 +1,26 @@
 """Ardour, on a JACK server and a display of its own: one at a time, started without a click.
 
-Its session, its configuration and the scripts that a user would have added are files, written here
-as Ardour 7.3 writes them.
+The scripts that a user would have added are a file, written here as Ardour 7.3 writes it.
 """
 
 from __future__ import annotations
 
 import base64
-import math
-import os
-import re
-import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from bridge.control.packets import write_message
 from bridge.hosts.ardour.install import SCRIPTS, install
-from bridge.timing import FALLBACK_METER, Meter
+from tests.peers.ardour_home import ArdourHome, Passage
 from tests.peers.display import Display
-from tests.peers.jack import SAMPLE_RATE, JackServer
+from tests.peers.jack import JackServer
 from tests.peers.wait import until
 from tests.processes import KILL
 
@@ -32,8 +28,6 @@ OSC_PORT = 3819
 """Where Ardour's OSC surface listens; no configuration changes it."""
 MASTER = ("ardour:Master/audio_out 1", "ardour:Master/audio_out 2")
 SCREEN = "1280x800x24"
-LIBRARY = Path("/usr/lib/ardour7")
-BINARY = "ardour-7*"
 SIGNALS = 49
 TIMER_SIGNAL = 47
 """LuaTimerDS, ten times a second, of 49 signals (gtk2_ardour/luasignal_syms.h)."""
@@ -42,18 +36,6 @@ HUM_ACTION, SELECTION_ACTION, TEST_ACTION = 1, 2, 3
 HUM_BARS = 2
 """What a user has entered as the action's *Bars*."""
 
-_CONFIG = """<?xml version="1.0" encoding="UTF-8"?>
-<Ardour>
-  <Config/>
-  <TransportMasters current="JACK Transport">
-    <TransportMaster type="Engine" name="JACK Transport" collect="1" removeable="0"/>
-    <TransportMaster type="MTC" name="MTC" collect="1" removeable="0"/>
-    <TransportMaster type="LTC" name="LTC" collect="1" removeable="0"/>
-    <TransportMaster type="MIDIClock" name="MIDI Clock" collect="1" removeable="0"/>
-  </TransportMasters>
-</Ardour>
-"""
-"""By default the master is MIDI Clock, and play does nothing."""
 _TEST_ACTION = """ardour { ["type"] = "EditorAction", name = "Test" }
 function factory () return function ()
 	local file = io.open (%s)
@@ -76,74 +58,14 @@ _HALTED = "JACK HALTED"
 thread asks to lead the transport while its thread "autoconnect" names the port of the virtual
 keyboard, and their requests mix on one socket. The name is kept for the next start."""
 _MOST_STARTS = 4
-SUPERCLOCKS = 282_240_000
-"""Ardour's units of time in a second."""
-
-
-class Passage(NamedTuple):
-    """A part of the session's timeline.
-
-    Attributes:
-        bars: its length; the last passage has no end.
-        tempo_bpm: at its start.
-        end_bpm: at its end, where the tempo changes evenly; None: it is constant.
-    """
-
-    bars: int
-    tempo_bpm: float
-    meter: Meter = FALLBACK_METER
-    end_bpm: float | None = None
-
-
-class Section(NamedTuple):
-    """A passage, and where it begins.
-
-    Attributes:
-        clock: in Ardour's units of time.
-        bar: from 0.
-        beat: in quarter notes.
-        omega: the rate of its change of tempo, as Ardour counts it.
-    """
-
-    passage: Passage
-    clock: int
-    bar: int
-    beat: float
-    omega: float
-
-    @property
-    def frame(self) -> float:
-        """The frame of the transport at which it begins."""
-        return self.clock * SAMPLE_RATE / SUPERCLOCKS
-
-    @property
-    def bar_frames(self) -> float:
-        """The length of a bar at the tempo at its start."""
-        beats = float(self.passage.meter.beats_per_bar)
-        return beats * 60 / self.passage.tempo_bpm * SAMPLE_RATE
-
-
-def sections(passages: Sequence[Passage]) -> list[Section]:
-    """The passages one after the other (`TempoPoint` in Ardour 7.3's libs/temporal/tempo.cc)."""
-    found: list[Section] = []
-    clock, bar, beat = 0, 0, 0.0
-    for passage in passages:
-        beats = float(passage.bars * passage.meter.beats_per_bar)
-        quarter = SUPERCLOCKS * 60 / passage.tempo_bpm
-        omega, length = 0.0, beats * quarter
-        if passage.end_bpm is not None:
-            omega = (passage.end_bpm / passage.tempo_bpm - 1) / (quarter * beats)
-            length = math.log1p(quarter * omega * beats) / omega
-        found.append(Section(passage, clock, bar, beat, omega))
-        clock, bar, beat = clock + round(length), bar + passage.bars, beat + beats
-    return found
+_TIED = ("setpriv", "--pdeathsig", "KILL")
+"""The program ends with this process."""
 
 
 class Ardour:
     """A running Ardour with a session of its own. Make it with the fixture `start_ardour`.
 
     Attributes:
-        home: the home folder that it has for itself; its log is `ardour.log` in there.
         screen: the display that it draws on.
         sections: of the session's timeline.
     """
@@ -166,15 +88,12 @@ class Ardour:
             passages: of the session's timeline; one or more.
             daemon_port, inbox: for the scripts.
         """
-        self.home, self.screen, self.sections = home, screen, sections(passages)
-        self._server, self._log_start = server, 0
+        self._home = ArdourHome(home, passages)
+        self.screen, self.sections = screen, self._home.sections
+        self._server, self._log_path, self._log_start = server, home / "ardour.log", 0
         self._process: subprocess.Popen[bytes] | None = None
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        configuration = home / ".config" / "ardour7"
-        configuration.mkdir(parents=True)
-        (configuration / ".a7").touch()
-        (configuration / "instant.xml").write_text("<instant><no-memory-warning/></instant>\n")
-        (configuration / "config").write_text(_CONFIG)
+        configuration = self._home.configuration
         install([configuration], osc_port=daemon_port, inbox=inbox)
         scripts = [(configuration / "scripts" / name).read_text() for name in SCRIPTS]
         self._question, self._answer = home / "question.lua", home / "answer"
@@ -182,9 +101,6 @@ class Ardour:
         paths = (self._question, self._question, unfinished, unfinished, self._answer)
         scripts.append(_TEST_ACTION % tuple(_lua_text(str(path)) for path in paths))
         (configuration / "ui_scripts").write_text(_ui_scripts(*scripts))
-        self._write_backends()
-        self._session = home / "session"
-        self._new_session(_tempo_map(self.sections))
         self.start()
 
     def start(self) -> None:
@@ -200,18 +116,14 @@ class Ardour:
         # Ardour registers no port while another client has its name.
         self._server.forget(MASTER)
         self._log_start = len(self.log())
-        # A saved session has the surface twice, the second time switched off.
-        shutil.copy(self.home / "session.ardour", self._session / "session.ardour")
-        # What it saves by itself every two minutes: after a kill it asks what to do with it.
-        (self._session / "session.pending").unlink(missing_ok=True)
-        (binary,) = LIBRARY.glob(BINARY)
-        with (self.home / "ardour.log").open("ab") as log:
+        self._home.restore_session()
+        with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", binary, "-n", "-a", "-d", str(self._session)],
+                [*_TIED, self._home.program, "-n", "-a", "-d", self._home.session],
                 stdout=log,
                 stderr=log,
-                env=self._environment(),
-                cwd=self.home,
+                env=self._home.environment | {"DISPLAY": self.screen.name},
+                cwd=self._home.path,
             )
         self._ask("return 0")
         until(lambda: self._is_halted() or self._is_ready(), "Ardour answers")
@@ -269,8 +181,7 @@ class Ardour:
 
     def log(self) -> str:
         """What it has printed."""
-        path = self.home / "ardour.log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
@@ -278,49 +189,41 @@ class Ardour:
             self._process.wait()
         self._process = None
 
-    def _environment(self) -> dict[str, str]:
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("XDG_")
-        }
-        return environment | {
-            "HOME": str(self.home),
-            "DISPLAY": self.screen.name,
-            "XDG_RUNTIME_DIR": str(self.home),
-            "GTK_PATH": f"/etc/ardour7:{LIBRARY}",
-            "LD_LIBRARY_PATH": str(LIBRARY),
-            "ARDOUR_DATA_PATH": "/usr/share/ardour7",
-            "ARDOUR_CONFIG_PATH": "/etc/ardour7",
-            "ARDOUR_SURFACES_PATH": str(LIBRARY / "surfaces"),
-            "ARDOUR_DLL_PATH": str(self.home / "library"),
-        }
 
-    def _write_backends(self) -> None:
-        """A library folder whose only backend is JACK: with a choice, Ardour asks."""
-        library = self.home / "library"
-        library.mkdir()
-        for entry in LIBRARY.iterdir():
-            if entry.name != "backends":
-                (library / entry.name).symlink_to(entry)
-        (library / "backends").mkdir()
-        jack = "libjack_audiobackend.so"
-        (library / "backends" / jack).symlink_to(LIBRARY / "backends" / jack)
+@contextmanager
+def hardour(
+    path: Path, server: JackServer, passages: Sequence[Passage], leads: Callable[[], bool]
+) -> Iterator[None]:
+    """Run Ardour without a window, which leads the transport of the server in the environment.
 
-    def _new_session(self, tempo_map: str) -> None:
-        subprocess.run(
-            # The name is the folder's: else Ardour asks.
-            ["ardour7-new_session", "-s", str(SAMPLE_RATE), self._session, self._session.name],
-            check=True,
-            capture_output=True,
-            env=self._environment(),
-        )
-        file = self._session / f"{self._session.name}.ardour"
-        text = file.read_text()
-        text = re.sub(r"<TempoMap.*?</TempoMap>", tempo_map, text, flags=re.DOTALL)
-        text = re.sub(r"<EngineHints.*?/>", "", text)
-        text = text.replace('"external-sync" value="0"', '"external-sync" value="1"')
-        surface = 'name="Open Sound Control (OSC)" active='
-        text = text.replace(f'{surface}"0"', f'{surface}"1"')
-        (self.home / file.name).write_text(text)
+    Args:
+        path: an empty folder for its home; its log is `hardour.log` in there.
+        passages: of its session's timeline.
+        leads: whether the transport has the session's time, and not another.
+    """
+    home, log = ArdourHome(path, passages), path / "hardour.log"
+    for _ in range(_MOST_STARTS):
+        home.restore_session()
+        server.forget(MASTER)
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*_TIED, home.headless_program, home.session, home.session.name],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=home.environment,
+                cwd=path,
+            )
+        try:
+            until(lambda: _HALTED in log.read_text() or leads(), "hardour leads the transport")
+            if _HALTED not in log.read_text():
+                yield
+                return
+        finally:
+            process.kill()
+            process.wait()
+            server.forget(MASTER)
+    raise AssertionError(f"{_MOST_STARTS} starts, and each time hardour loses JACK")
 
 
 def _ui_scripts(hook: str, *actions: str) -> str:
@@ -362,30 +265,6 @@ def _lua_text(text: str) -> str:
 
 def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
-
-
-def _tempo_map(timeline: Sequence[Section]) -> str:
-    """A session's tempo and meter (`TempoPoint::get_state` in Ardour 7.3's libs/temporal)."""
-    tempi, meters = "", ""
-    for passage, clock, bar, beat, omega in timeline:
-        place = (
-            f'sclock="{clock}" quarters="{int(beat)}:{round(beat % 1 * 1920)}" bbt="{bar + 1}|1|0"'
-        )
-        kind = "Ramped" if omega else "Constant"
-        end_bpm = passage.tempo_bpm if passage.end_bpm is None else passage.end_bpm
-        tempi += (
-            f'<Tempo npm="{passage.tempo_bpm}" enpm="{end_bpm}" note-type="4" '
-            f'type="Tempo::{kind}" active="1" locked-to-meter="0" continuing="0" {place} '
-            f'omega="{omega!r}"/>'
-        )
-        meters += (
-            f'<Meter note-value="{passage.meter.denominator}" '
-            f'divisions-per-bar="{passage.meter.numerator}" {place}/>'
-        )
-    return (
-        f'<TempoMap superclocks-per-second="{SUPERCLOCKS}"><Tempos>{tempi}</Tempos>'
-        f"<Meters>{meters}</Meters><MusicTimes/></TempoMap>"
-    )
 
 
 @pytest.fixture(scope="module")

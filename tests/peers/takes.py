@@ -16,14 +16,17 @@ LOUD = 0.2
 """A click of `tests.peers.timeline` is louder, and silence is not."""
 
 
-def recorded(client: Client, melody: str) -> tuple[NDArray[np.float32], int]:
+def recorded(client: Client, melody: str, bars: int = 1) -> tuple[NDArray[np.float32], int]:
     """The samples of a capture and their rate, from the file that a clip's sidecar names.
+
+    Args:
+        bars: of the clip; something sounds in as many bars of the capture.
 
     Returns:
         samples: `[frames, channels]`.
     """
     id = f"{client.name}-{time.monotonic_ns()}"
-    client.send("/bridge/generate", id, *("melody", melody, "bars", 1))
+    client.send("/bridge/generate", id, *("melody", melody, "bars", bars))
     (clip,) = client.done(id)
     sidecar = json.loads(Path(str(clip.arguments[3])).with_suffix(".json").read_text())
     samples, rate = soundfile.read(sidecar["melody"], dtype="float32", always_2d=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import median
 
@@ -14,6 +14,7 @@ from tests.peers.timeline import Timeline
 from tests.peers.wait import until
 
 MIDI_CLOCK_PORT = "jack_midi_clock:mclk_out"
+KLICK_PORT = "klick:out"
 _CYCLES = 9
 """The times of so many cycles are compared: on a busy machine a single one is off by 1 ms."""
 
@@ -63,6 +64,11 @@ class TransportLeader:
         state, frame, seconds = self._peer.ask("where")
         return state == "rolling", int(frame), float(seconds)
 
+    def given_bpm(self) -> float:
+        """What JACK's transport gives as beats a minute, of whoever leads; 0 when nobody does."""
+        (answer,) = self._peer.ask("given")
+        return float(answer)
+
 
 @contextmanager
 def leading(
@@ -83,14 +89,14 @@ def leading(
 
 @contextmanager
 def klick(executable: str, *arguments: str) -> Iterator[None]:
-    """Run the metronome klick, which leads the transport.
+    """Run the metronome klick, until the block ends.
 
     Args:
         executable: the program's path.
-        arguments: such as `"7/8", "120"`.
+        arguments: such as `"-T", "7/8", "120"` to lead the transport, or `"-j"` to follow it.
     """
     process = subprocess.Popen(
-        [executable, "-T", *arguments],
+        [executable, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -98,6 +104,33 @@ def klick(executable: str, *arguments: str) -> Iterator[None]:
     )
     try:
         yield
+    finally:
+        close(process)
+
+
+@contextmanager
+def jack_transport(executable: str) -> Iterator[Callable[[str], None]]:
+    """Run JACK's own jack_transport, and give what sends it a command, such as `tempo 97`.
+
+    Args:
+        executable: the program's path.
+    """
+    process = subprocess.Popen(
+        [executable],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    stdin = process.stdin
+    assert stdin is not None
+
+    def say(command: str) -> None:
+        stdin.write(f"{command}\n")
+        stdin.flush()
+
+    try:
+        yield say
     finally:
         close(process)
 

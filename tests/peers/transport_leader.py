@@ -2,11 +2,12 @@
 
 `METER` is such as `7/8`. `UNIT` says what JACK's `beats_per_minute` counts: `quarter` (as in
 Ardour; the default) or `beat` (as in JACK's example client); or it is `none`: the client leads
-without telling bars and beats.
+without bars and beats.
 
-Commands on stdin: `start`, `stop`, `locate FRAME`, `tempo TEMPO`, `meter METER`, and `where`, which
+Commands on stdin: `start`, `stop`, `locate FRAME`, `tempo TEMPO`, `meter METER`; `where`, which
 answers `STATE FRAME SECONDS`: `rolling` or `stopped`, the transport's frame at the beginning of
-a cycle, and the `time.perf_counter` of that moment.
+a cycle, and the `time.perf_counter` of that moment; and `given`, which answers the
+`beats_per_minute` of whoever leads, 0 when nobody does.
 """
 
 from __future__ import annotations
@@ -91,6 +92,10 @@ def main(tempo_bpm: str, meter: str, unit: str = "quarter") -> None:
                     music.change_tempo(float(words[0]), frame, client.samplerate)
                 case "meter":
                     music.set_meter(words[0])
+                case "given":
+                    _, position = client.transport_query_struct()
+                    is_led = position.valid & jack.POSITION_BBT
+                    print(position.beats_per_minute if is_led else 0.0, flush=True)
                 case "where":
                     print(*where, flush=True)
         client.release_timebase()

@@ -32,8 +32,8 @@ from tests.peers.ardour import (
     MASTER,
     SELECTION_ACTION,
     Ardour,
-    Passage,
 )
+from tests.peers.ardour_home import Passage
 from tests.peers.daemon import Client, DaemonProcess, running
 from tests.peers.jack import (
     LONG_PERIOD,
