@@ -55,7 +55,7 @@ def generated(
         pieces = engine.generate(
             requests,
             progress=lambda share: progress(share_of_needed(of_all, share)),
-            on_audio=listening.on_audio,
+            on_audio=listening,
         )
     return [
         beginnings(waveforms, of_request)
@@ -135,11 +135,20 @@ class _Listening:
                 looking.result()
             look([self._waveform(number) for number in range(len(self._ends))], self._ends)
 
-    def on_audio(self, numbers: Sequence[int], audio: NDArray[np.float32]) -> bool:
+    def __call__(self, numbers: Sequence[int], audio: NDArray[np.float32]) -> bool:
         """Take in audio; return whether these variations have enough. The engine's `OnAudio`."""
         for number, samples in zip(numbers, audio, strict=True):
             self._audio[number].append(samples)
-        return all(self._has_enough(number) for number in numbers)
+        # Each one is asked, as this begins its looks.
+        enough = [self._has_enough(number) for number in numbers]
+        return all(enough)
+
+    def frames_to_come(self, numbers: Sequence[int]) -> int | None:
+        """See `Listener`."""
+        for number in numbers:
+            if (looking := self._looking.get(number)) is not None:
+                looking.result()
+        return frames_to_come([self._ends[number] for number in numbers])
 
     def _has_enough(self, number: int) -> bool:
         """Whether a variation has enough; begins the next look where there is audio for it."""

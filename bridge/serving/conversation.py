@@ -22,6 +22,7 @@ from bridge.engine.process.wire import (
     Generate,
     Received,
     ServerMessage,
+    Wanted,
     read_client_message,
     to_bytes,
 )
@@ -140,7 +141,7 @@ class Conversation:
         """Send a job's messages, until it has ended or the client is gone."""
         tasks = {
             asyncio.create_task(self._send_messages(job)),
-            asyncio.create_task(self._read_messages()),
+            asyncio.create_task(self._read_messages(job)),
         }
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -155,10 +156,8 @@ class Conversation:
     async def _send_messages(self, job: ServedJob) -> None:
         await self._send_message(self._replica.heartbeat(job))
         while True:
-            try:
-                async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    message = await job.messages.get()
-            except TimeoutError:
+            message = await job.outbox.next(HEARTBEAT_SECONDS)
+            if message is None:
                 await self._send_message(self._replica.heartbeat(job))
                 continue
             if isinstance(message, ChunkMade) and message.audio is not None:
@@ -186,19 +185,22 @@ class Conversation:
                     f"no audio was received for {STALLED_SECONDS:g} s: use a faster network"
                 ) from error
 
-    async def _read_messages(self) -> None:
-        """Read what the client has received, until it is gone.
+    async def _read_messages(self, job: ServedJob) -> None:
+        """Read what the client has received and waits for, until it is gone.
 
         Raises:
             BadArgument: it sends anything else.
         """
         while (frame := await self._frame()) is not None:
-            message = read_client_message(frame)
-            if not isinstance(message, Received):
-                raise BadArgument("a connection has one request: open another for the next")
-            while self._on_the_way and self._on_the_way[0][0] <= message.steps:
-                self._on_the_way.popleft()
-            self._acknowledged.set()
+            match read_client_message(frame):
+                case Received(steps):
+                    while self._on_the_way and self._on_the_way[0][0] <= steps:
+                        self._on_the_way.popleft()
+                    self._acknowledged.set()
+                case Wanted(steps):
+                    job.outbox.want(steps)
+                case Generate():
+                    raise BadArgument("a connection has one request: open another for the next")
 
     async def _frame(self) -> bytes | None:
         """The client's next frame; None: it is gone."""

@@ -27,6 +27,7 @@ from bridge.engine.process.wire import (
 from bridge.engine.process.worker import defect, facts_of
 from bridge.errors import BridgeError, Cancelled, OutOfMemory, TooLate
 from bridge.serving.fair_queue import FairQueue
+from bridge.serving.outbox import Outbox
 
 QUEUE_SIZE = 32
 """Requests of all clients that may wait at one replica."""
@@ -51,13 +52,13 @@ class ServedJob:
         client: whose turn it is.
         work: steps of all variations.
         share: the share done, 0…1.
-        messages: what the client is to be sent, in order; the last is `Done` or `Failed`.
+        outbox: what the client is to be sent.
     """
 
     def __init__(self, message: Generate, client: str, work: int) -> None:
         self.message, self.client, self.work = message, client, work
         self.share = 0.0
-        self.messages: asyncio.Queue[ServerMessage] = asyncio.Queue()
+        self.outbox = Outbox(message.wanted_steps)
         self.cancelled = threading.Event()
         self.submitted_seconds = time.perf_counter()
         self._loop = asyncio.get_running_loop()
@@ -70,7 +71,7 @@ class ServedJob:
         with self._changed:
             self._changed.notify_all()
 
-    def post(self, message: ServerMessage) -> None:
+    def post(self, message: ChunkMade | Progressed | Done | Failed) -> None:
         """Add a message. In the engine's thread; waits while too much audio is unsent."""
         with self._changed:
             self._changed.wait_for(
@@ -85,13 +86,13 @@ class ServedJob:
             self._unsent_bytes -= _audio_bytes(message)
             self._changed.notify_all()
 
-    def _post(self, message: ServerMessage) -> None:
+    def _post(self, message: ChunkMade | Progressed | Done | Failed) -> None:
         if isinstance(message, Progressed):
             self.share = max(self.share, message.share)
         elif isinstance(message, ChunkMade):
             variations, _, steps = message.codes.shape
             self.share = max(self.share, (message.first_step + steps) * variations / self.work)
-        self.messages.put_nowait(message)
+        self.outbox.put(message)
 
 
 class Replica:
@@ -265,14 +266,12 @@ class Replica:
                 end = step + chunk.codes.shape[2]
                 known = end <= job.message.received_steps
                 job.post(ChunkMade(step, chunk.codes, None if known else chunk.audio))
-                # The chunk says how far the request is, and each message costs Ray time.
-                reported_seconds = time.perf_counter()
                 step = end
         return step * int(job.message.request.variations)
 
 
 def _fail(job: ServedJob, error: BridgeError) -> None:
-    job.messages.put_nowait(Failed(error))
+    job.outbox.put(Failed(error))
 
 
 def _audio_bytes(message: ServerMessage) -> int:

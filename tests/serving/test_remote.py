@@ -26,6 +26,7 @@ from bridge.errors import (
     QueueFull,
     Unsupported,
 )
+from bridge.serving import outbox
 from tests.engine.process.stand_in import StandIn
 from tests.engine.recorder import PATIENCE_SECONDS, Recorder
 from tests.serving.served import (
@@ -129,6 +130,22 @@ def test_the_beginning_comes_before_the_end_and_a_cancel_frees_the_engine() -> N
             await job.result()
         assert value(await second.result()) == [0.003]
 
+    with_stand_in(test)
+
+
+def test_audio_that_somebody_waits_for_comes_at_once_and_the_rest_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test(engine: RemoteEngine, recorder: Recorder) -> None:
+        job = engine.submit(FOR_EVER)
+        # The first is known when the request is sent, the others are not.
+        for frames in (1000, 2000, 100_000):
+            assert (await job.beginning(frames)).waveforms[0].frames == frames
+        job.cancel()
+
+    # For ever, in the time of a test.
+    monkeypatch.setattr(outbox, "PAUSE_SECONDS", 10 * PATIENCE_SECONDS)
+    monkeypatch.setattr(outbox, "MESSAGE_BYTES", 2**40)
     with_stand_in(test)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bridge.audio import Waveform
@@ -46,6 +47,9 @@ class Job:
         self._read: Callable[[int], list[Waveform]] = lambda frames: []
         # Set at every change of the frames, and at the end.
         self._news = asyncio.Event()
+        # What callers of `beginning` wait for, and an event that is set at every change of it.
+        self._wanted: list[int] = []
+        self._wanted_changed = asyncio.Event()
         self._error: BridgeError | None = None
         self._waveforms: asyncio.Future[list[Waveform]] | None = None
         self._remarks: tuple[str, ...] = ()
@@ -54,11 +58,6 @@ class Job:
     def ended(self) -> bool:
         """Whether the job has finished or failed."""
         return self._ended.is_set()
-
-    @property
-    def written_frames(self) -> int:
-        """How many frames of each variation are made, as far as the host has said so."""
-        return self._frames
 
     async def result(self) -> Result:
         """The audio, once it is complete. Any number of tasks may wait, any number of times.
@@ -85,15 +84,16 @@ class Job:
         Raises:
             BridgeError: as from `result`.
         """
-        while not self.ended:
-            if self._frames >= frames:
-                try:
-                    return Result(await asyncio.to_thread(self._read, frames), self._remarks)
-                except Cancelled:
-                    # The job has ended meanwhile, or begins again.
-                    continue
-            self._news.clear()
-            await self._news.wait()
+        with self._waiting_for(frames):
+            while not self.ended:
+                if self._frames >= frames:
+                    try:
+                        return Result(await asyncio.to_thread(self._read, frames), self._remarks)
+                    except Cancelled:
+                        # The job has ended meanwhile, or begins again.
+                        continue
+                self._news.clear()
+                await self._news.wait()
         whole = await self.result()
         return Result(
             [
@@ -111,7 +111,29 @@ class Job:
         if not self.ended:
             self._on_cancel(self)
 
+    @contextmanager
+    def _waiting_for(self, frames: int) -> Iterator[None]:
+        self._wanted.append(frames)
+        self._wanted_changed.set()
+        try:
+            yield
+        finally:
+            self._wanted.remove(frames)
+            self._wanted_changed.set()
+
     # The methods below are for the host.
+
+    @property
+    def wanted_frames(self) -> int:
+        """The fewest frames that somebody waits for and that are not written; 0: nobody waits."""
+        return min((frames for frames in self._wanted if frames > self._frames), default=0)
+
+    async def wanted_other_than(self, frames: int) -> int:
+        """Wait until `wanted_frames` is another number, and return it."""
+        while self.wanted_frames == frames:
+            self._wanted_changed.clear()
+            await self._wanted_changed.wait()
+        return self.wanted_frames
 
     def report_progress(self, share: float) -> None:
         """Pass on the share done, unless the job has ended."""

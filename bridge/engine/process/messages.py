@@ -68,6 +68,11 @@ class EngineFacts:
         frames = steps * (self.sample_rate // self.frame_rate)
         return int(work.variations), self.audio_channels, frames
 
+    def steps(self, work: Work, frames: int) -> int:
+        """The codec steps that hold the first frames of a request's audio, or all of it."""
+        hop = self.sample_rate // self.frame_rate
+        return -(-min(frames, self.shape(work)[2]) // hop)
+
     def rate(self, work: Work) -> int:
         """The sample rate of that audio, in Hz."""
         return work.mix.sample_rate if isinstance(work, Separation) else self.sample_rate

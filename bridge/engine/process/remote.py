@@ -29,6 +29,7 @@ from bridge.engine.process.wire import (
     Progressed,
     Received,
     ServerMessage,
+    Wanted,
 )
 from bridge.engine.separation import Separation, Work
 from bridge.errors import (
@@ -131,7 +132,7 @@ class RemoteEngine(BaseEngineHost):
         """Send a request. The server keeps the order of this machine's requests.
 
         Args:
-            on_progress: called about ten times a second. The share rises, but starts again where
+            on_progress: called about four times a second. The share rises, but starts again where
                 the connection was lost.
             first: of no effect: the server takes the clients' requests in turn.
             due_seconds: when the audio is wanted, on `time.perf_counter`.
@@ -219,21 +220,28 @@ class RemoteEngine(BaseEngineHost):
         """
         async with self._server.connected() as connection:
             self._learn(connection.facts)
+            wanted_frames = job.wanted_frames
             message = Generate(
                 arrived.request,
                 self._client,
                 self._live,
                 self._deadline_seconds(due_seconds),
                 received_steps=arrived.steps,
+                wanted_steps=connection.facts.steps(job.work, wanted_frames),
             )
             await connection.send(message)
             sent_seconds = time.perf_counter()
-            reply = await connection.next()
-            round_trip_seconds = time.perf_counter() - sent_seconds
+            wanting = asyncio.create_task(_send_wanted(job, wanted_frames, connection))
             try:
-                await self._take_in(reply, job, arrived, connection)
+                reply = await connection.next()
+                round_trip_seconds = time.perf_counter() - sent_seconds
+                try:
+                    await self._take_in(reply, job, arrived, connection)
+                finally:
+                    self._measured(round_trip_seconds, connection)
             finally:
-                self._measured(round_trip_seconds, connection)
+                wanting.cancel()
+                await asyncio.gather(wanting, return_exceptions=True)
 
     async def _take_in(
         self, reply: ServerMessage, job: Job, arrived: Arrived, connection: Connection
@@ -327,3 +335,16 @@ class RemoteEngine(BaseEngineHost):
         where = f"{self._facts.model_name} on {self._facts.device} at {self._url}"
         is_busy = len(self._tasks) > len(self._waiting)
         self._set_state("busy" if is_busy else "ready", where)
+
+
+async def _send_wanted(job: Job, wanted_frames: int, connection: Connection) -> None:
+    """Say what is waited for each time that this changes, until cancelled.
+
+    Args:
+        wanted_frames: what the server knows of.
+    """
+    while True:
+        wanted_frames = await job.wanted_other_than(wanted_frames)
+        # What has come needs no word, and each message costs the server's proxy time.
+        if wanted_frames:
+            await connection.send(Wanted(connection.facts.steps(job.work, wanted_frames)))

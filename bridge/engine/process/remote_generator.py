@@ -7,6 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,19 @@ from bridge.errors import Cancelled, EngineDied, LimitReached, QueueFull
 
 PAUSE_SECONDS = 1.0
 """After this time a request for which the server had no room is sent again."""
+
+
+class Listener(Protocol):
+    """Hears what is made, and knows how much of it is needed."""
+
+    def __call__(self, numbers: Sequence[int], audio: NDArray[np.float32]) -> bool:
+        """Hear more audio, maybe none; return whether it is enough. The `OnAudio` of an engine."""
+
+    def frames_to_come(self, numbers: Sequence[int]) -> int | None:
+        """How many frames of these variations are needed next, in all; None: all that are made.
+
+        For a thread: it waits until what was heard is looked at.
+        """
 
 
 class RemoteGenerator:
@@ -80,7 +94,7 @@ class RemoteGenerator:
         requests: Sequence[Request],
         *,
         progress: Callable[[float], None],
-        on_audio: Callable[[Sequence[int], NDArray[np.float32]], bool],
+        on_audio: Listener,
     ) -> list[list[Waveform]]:
         """The audio of some requests, as `Engine.generate` gives it.
 
@@ -106,7 +120,7 @@ class RemoteGenerator:
         self,
         requests: Sequence[Request],
         progress: Callable[[float], None],
-        on_audio: Callable[[Sequence[int], NDArray[np.float32]], bool],
+        on_audio: Listener,
     ) -> list[list[Waveform]]:
         task = asyncio.ensure_future(self._generate(requests, progress, on_audio))
         with self._lock:
@@ -127,7 +141,7 @@ class RemoteGenerator:
         self,
         requests: Sequence[Request],
         progress: Callable[[float], None],
-        on_audio: Callable[[Sequence[int], NDArray[np.float32]], bool],
+        on_audio: Listener,
     ) -> list[list[Waveform]]:
         shares = [0.0] * len(requests)
 
@@ -167,7 +181,7 @@ async def _made(
     request: Request,
     numbers: Sequence[int],
     report: Callable[[float], None],
-    on_audio: Callable[[Sequence[int], NDArray[np.float32]], bool],
+    on_audio: Listener,
 ) -> list[Waveform]:
     """One request's audio, as far as it is needed; waits until the server has room for it."""
     while True:
@@ -181,26 +195,24 @@ async def _made(
             await asyncio.sleep(max(limit.retry_seconds, PAUSE_SECONDS))
 
 
-async def _heard(
-    job: Job,
-    numbers: Sequence[int],
-    on_audio: Callable[[Sequence[int], NDArray[np.float32]], bool],
-) -> list[Waveform]:
+async def _heard(job: Job, numbers: Sequence[int], on_audio: Listener) -> list[Waveform]:
     heard: list[Waveform] = []
     while True:
         frames = heard[0].frames if heard else 0
-        await job.beginning(frames + 1)
-        made = (await job.beginning(max(job.written_frames, frames + 1))).waveforms
+        needed = await asyncio.to_thread(on_audio.frames_to_come, numbers)
+        # The last look may show that less is needed than was heard.
+        waiting = job.result() if needed is None else job.beginning(max(needed, frames))
+        made = (await waiting).waveforms
         for before, now in zip(heard, made, strict=False):
             if not np.array_equal(before.samples, now.samples[:frames]):
                 raise EngineDied(
                     "another replica of the server makes other samples, so that the beginning that "
                     "was heard does not fit: render again"
                 )
-        if made[0].frames == frames:
-            return made
         new = np.stack([each.samples[frames:].T for each in made])
         if on_audio(numbers, new):
             job.cancel()
+            return made
+        if needed is None:
             return made
         heard = made

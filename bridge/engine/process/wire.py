@@ -35,7 +35,7 @@ from bridge.engine.process.wire_request import (
 from bridge.engine.request import Request
 from bridge.errors import BadArgument, BridgeError, EngineFailed, LimitReached, Unsupported
 
-VERSION = 2
+VERSION = 3
 MOST_REQUEST_BYTES = 12 * 2**20
 """The largest frame from a client. The web server of Ray Serve takes 16 MiB."""
 MOST_REPLY_BYTES = 2**28
@@ -68,6 +68,7 @@ class Generate:
         deadline_seconds: the audio is wanted within this time; None: whenever it is made.
         received_steps: codec steps that the client has from another replica. Their codes come
             again, without audio.
+        wanted_steps: the client waits for so many codec steps, as in `Wanted`.
     """
 
     request: Request
@@ -75,11 +76,22 @@ class Generate:
     live: bool = True
     deadline_seconds: float | None = None
     received_steps: int = 0
+    wanted_steps: int = 0
 
 
 @dataclass(frozen=True)
 class Received:
     """From the client: it has this many codec steps, so that the server may send more."""
+
+    steps: int
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """From the client: it waits for this many codec steps, and takes them as soon as they are made.
+
+    Other steps may come later, many in one message. 0: it waits for none.
+    """
 
     steps: int
 
@@ -141,7 +153,7 @@ class Failed:
     error: BridgeError
 
 
-ClientMessage = Generate | Received
+ClientMessage = Generate | Received | Wanted
 ServerMessage = Facts | Queued | Progressed | ChunkMade | Done | Failed
 
 
@@ -236,6 +248,7 @@ def _read_generate(fields: Fields) -> Generate:
             "deadline_seconds", fields.number, 0, LONGEST_DEADLINE_SECONDS
         ),
         received_steps=fields.integer("received_steps", 0, MOST_TOKENS),
+        wanted_steps=fields.integer("wanted_steps", 0, MOST_TOKENS),
     )
 
 
@@ -305,6 +318,10 @@ def _read_received(fields: Fields) -> Received:
     return Received(fields.integer("steps", 0, MOST_TOKENS))
 
 
+def _read_wanted(fields: Fields) -> Wanted:
+    return Wanted(fields.integer("steps", 0, MOST_TOKENS))
+
+
 @dataclass(frozen=True)
 class _Kind:
     """How one kind of message is written and read."""
@@ -321,6 +338,7 @@ _BY_NUMBER = {
     for kind in (
         _Kind(1, Generate, _read_generate, _write_generate, from_client=True),
         _Kind(2, Received, _read_received, from_client=True),
+        _Kind(3, Wanted, _read_wanted, from_client=True),
         _Kind(11, Facts, _read_facts, _write_facts),
         _Kind(12, Queued, lambda fields: Queued(fields.integer("ahead", 0, MOST_REPLY_BYTES))),
         _Kind(13, Progressed, lambda fields: Progressed(fields.number("share", 0, 1))),

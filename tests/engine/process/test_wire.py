@@ -30,6 +30,7 @@ from bridge.engine.process.wire import (
     Queued,
     Received,
     ServerMessage,
+    Wanted,
     read_client_message,
     read_server_message,
     to_bytes,
@@ -61,9 +62,10 @@ REQUEST = Request(
 FACTS = EngineFacts("pocket", None, "cpu", 32000, 2, 50, ("a remark",), 3, "int8", "a-decoder")
 FROM_CLIENT: list[ClientMessage] = [
     Generate(REQUEST, "anna"),
-    Generate(replace(REQUEST, continue_from=CODES, overlap_steps=2), "b", False, 1.5, 200),
+    Generate(replace(REQUEST, continue_from=CODES, overlap_steps=2), "b", False, 1.5, 200, 350),
     Generate(Request(continue_from=SOUND, max_new_tokens=50), "c"),
     Received(17),
+    Wanted(18),
 ]
 FROM_SERVER: list[ServerMessage] = [
     Facts(FACTS, 3),
