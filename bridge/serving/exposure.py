@@ -130,6 +130,19 @@ def check_port_is_free(address: Address, port: int) -> None:
             ) from error
 
 
+def host_for_others(host: str) -> str:
+    """The host in the address at which others reach a server.
+
+    Args:
+        host: the numeric address that it listens on. Where that is every address of this machine,
+            others need the machine's name.
+    """
+    address = ipaddress.ip_address(host)
+    if address.is_unspecified:
+        return socket.gethostname()
+    return f"[{host}]" if address.version == 6 else host
+
+
 def _resolved(host: str, shown: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     """The addresses of a host, each once; never empty."""
     try:

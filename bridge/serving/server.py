@@ -16,7 +16,7 @@ from typing import Any
 from bridge import errors
 from bridge.errors import BadArgument, BridgeError, CheckpointUnusable, EngineFailed
 from bridge.serving.deployment import AUTO, EngineDeployment, ray_serve
-from bridge.serving.exposure import Tls
+from bridge.serving.exposure import Tls, host_for_others
 from bridge.serving.gate import proxy_environment
 from bridge.serving.proxies import check_same
 
@@ -80,9 +80,9 @@ def serve_engines(
         is_served = True
         for engine, name, prefix in zip(engines, applications, prefixes, strict=True):
             _load(serve, engine, name, prefix, progress)
-        shown = f"[{host}]" if ":" in host else host
         scheme = "http" if tls is None else "https"
-        yield [f"{scheme}://{shown}:{port}{prefix.rstrip('/')}" for prefix in prefixes]
+        server = f"{scheme}://{host_for_others(host)}:{port}"
+        yield [server + prefix.rstrip("/") for prefix in prefixes]
     finally:
         # Serve kills the actor that was asked to end it, and Ray prints that as a failure.
         with redirect_stdout(StringIO()):

@@ -152,14 +152,14 @@ def _engines(arguments: argparse.Namespace, tokens: Path | None) -> list[EngineD
     }
     models = arguments.model or [OPTIONS["model"].default]
     if arguments.address is None:
-        values["threads"] = _threads(arguments.replicas, len(models))
+        values["threads"] = threads_each(arguments.replicas, len(models))
     given = {name: value for name, value in values.items() if value is not None}
     if len(set(models)) < len(models):
         raise BadArgument(f"model {', '.join(models)}: name each model once")
     return [EngineDeployment.from_arguments({**given, "model": model}) for model in models]
 
 
-def _threads(replicas: str, models: int) -> int | str:
+def threads_each(replicas: str, models: int) -> int | str:
     """The threads of each replica on a machine that they share; Ray would give each of them one."""
     number = read_replicas(replicas)
     if number == AUTO:

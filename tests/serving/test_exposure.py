@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from bridge.errors import BadArgument, UnreadableFile
-from bridge.serving.exposure import Address, check_port_is_free, listen_address, read_tls
+from bridge.serving.exposure import (
+    Address,
+    check_port_is_free,
+    host_for_others,
+    listen_address,
+    read_tls,
+)
 from tests.serving.certificates import certificate, openssl
 
 NETWORK = ("0.0.0.0", "192.168.1.7", "169.254.0.1", "::", "fe80::1", "::ffff:10.0.0.1")
@@ -40,6 +46,19 @@ def test_a_network_needs_tokens_and_tls_or_the_word_insecure(
     lacking = "TLS" if has_tokens else "needs tokens"
     with pytest.raises(BadArgument, match=lacking):
         listen_address(host, is_encrypted=is_encrypted, has_tokens=has_tokens, insecure=insecure)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("192.168.1.7", "192.168.1.7"),
+        ("fe80::1", "[fe80::1]"),
+        ("0.0.0.0", socket.gethostname()),
+        ("::", socket.gethostname()),
+    ],
+)
+def test_others_reach_every_address_by_the_machines_name(host: str, expected: str) -> None:
+    assert host_for_others(host) == expected
 
 
 def test_a_name_counts_as_what_it_resolves_to(monkeypatch: pytest.MonkeyPatch) -> None:
