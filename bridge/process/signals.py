@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
@@ -36,6 +36,39 @@ def install() -> None:
     """From now on Ctrl-C ends the process with status 130, and SIGTERM with 143."""
     for number in _SIGNALS:
         signal.signal(number, _handle)
+
+
+@contextmanager
+def raised() -> Iterator[Callable[[], None]]:
+    """Let the first signal raise `Interrupted` inside, so that other processes can be ended.
+
+    Inside `held` it waits as usual. The second one ends this process at once.
+
+    Yields:
+        Handles the signals again, after a library has taken them.
+    """
+    has_come = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal has_come
+        if has_come:
+            leave(number)
+        has_come = True
+        if not _held:
+            raise Interrupted(number)
+        _handle(number, frame)
+
+    def listen() -> None:
+        for number in _SIGNALS:
+            signal.signal(number, interrupt)
+
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    listen()
+    try:
+        yield listen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

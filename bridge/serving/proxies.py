@@ -50,10 +50,13 @@ def check_proxies(*, has_tokens: bool, insecure: bool) -> None:
         )
 
 
-def check_same(*, host: str, port: int, tls: Tls | None) -> None:
+def check_same(*, host: str, port: int, tls: Tls | None, remedy: str) -> None:
     """Check that the proxies of a running Serve listen where this program wants them to.
 
     Serve keeps the options of its first start, and only warns of others.
+
+    Args:
+        remedy: what to do where they do not.
 
     Raises:
         BadArgument: they do not.
@@ -70,7 +73,7 @@ def check_same(*, host: str, port: int, tls: Tls | None) -> None:
     scheme = "https" if options.ssl_certfile else "http"
     raise BadArgument(
         f"Ray Serve runs on this cluster already, at {scheme}://{options.host}:{options.port}: "
-        "give that --host, --port and its TLS, or end it first with `serve shutdown`"
+        f"{remedy}, or end it first with `serve shutdown`"
     )
 
 

@@ -37,6 +37,7 @@ def serve_engines(
     port: int,
     tls: Tls | None = None,
     address: str | None = None,
+    elsewhere: str = "give that --host, --port and its TLS",
     progress: Callable[[str], None] = lambda doing: None,
 ) -> Iterator[list[str]]:
     """Serve engines while inside.
@@ -46,6 +47,7 @@ def serve_engines(
             tokens.
         host: numeric.
         address: of a running cluster, as `ray.init` takes it; None: this machine alone.
+        elsewhere: the remedy where a Serve of the cluster listens at another place.
         progress: called about ten times a second with what is being done, until it serves. What
             it raises ends the start.
 
@@ -76,7 +78,7 @@ def serve_engines(
             options |= {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)}
         with _as_error(EngineFailed, "Ray Serve cannot start"):
             serve.start(http_options=options)
-            check_same(host=host, port=port, tls=tls)
+            check_same(host=host, port=port, tls=tls, remedy=elsewhere)
         is_served = True
         for engine, name, prefix in zip(engines, applications, prefixes, strict=True):
             _load(serve, engine, name, prefix, progress)

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, TypeVar
 
 from bridge.control.packets import Argument, InvalidPacket, read_packet, write_message
@@ -249,7 +248,7 @@ def running(folder: Path, *arguments: str) -> Iterator[Stage]:
         "XDG_STATE_HOME": str(folder),
         "PYTHONUNBUFFERED": "1",
     }
-    with _interruptible(), ExitStack() as stack:
+    with signals.raised(), ExitStack() as stack:
 
         def start(command: Sequence[str], **more: Any) -> subprocess.Popen[str]:
             return stack.enter_context(program(command, environment, **more))
@@ -323,22 +322,3 @@ def program(
 
 def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM raise `signals.Interrupted` inside, so that all processes end."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        for each in before:
-            signal.signal(each, signal.SIG_IGN)
-        raise signals.Interrupted(number)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -13,6 +13,7 @@ from bridge.config.files import render_defaults
 from bridge.config.flags import add_flags, given_flags
 from bridge.config.presets import find_preset
 from bridge.errors import BadArgument
+from bridge.tools.render_ray import PLACES
 
 if TYPE_CHECKING:
     from bridge.rendering.plan import RenderPlan
@@ -34,6 +35,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the batch's result file, from which it goes on after a stop "
         "(default: beside the batch file, .results.jsonl)",
     )
+    group.add_argument(
+        "--ray",
+        metavar="|".join(PLACES),
+        help="render on replicas of the batch's own, which end with it: local is Ray on this "
+        "machine alone, auto the cluster of Ray whose head this machine is",
+    )
+    group.add_argument(
+        "--replicas",
+        metavar="N|auto",
+        help="how many, with --ray (default: auto, as many as the rows keep busy)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,10 +59,16 @@ def run(arguments: argparse.Namespace) -> int:
         from bridge.tools.render_batch import run_and_print
 
         return run_and_print(
-            arguments.batch, arguments.results, flags=flags, as_json=arguments.json
+            arguments.batch,
+            arguments.results,
+            flags=flags,
+            as_json=arguments.json,
+            ray=arguments.ray,
+            replicas=arguments.replicas,
         )
-    if arguments.results is not None:
-        raise BadArgument("--results is the result file of a batch: name that with --batch")
+    for name in ("results", "ray", "replicas"):
+        if getattr(arguments, name) is not None:
+            raise BadArgument(f"--{name} belongs to a batch: name its file with --batch")
     preset = {} if arguments.preset is None else find_preset(arguments.preset).values
     return render_and_print(merge(flags, preset, render_defaults()), as_json=arguments.json)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from bridge.cli import main
 from bridge.serving.application import ReplicaSettings
+from tests.peers.daemon import alive, descendants
 from tests.peers.wait import until
 from tests.processes import KILL
 from tests.serving.ray_server import ray_server
@@ -114,3 +116,72 @@ def test_each_row_has_one_result_though_a_replica_and_the_batch_are_killed(
     assert set(before) < set(results.read_text().splitlines())
     assert all(result["error"] is None for result in results_of(jobs).values())
     assert sounds(tmp_path / "clips") == sounds(local)
+
+
+@pytest.mark.slow
+@pytest.mark.exclusive
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux to find processes")
+def test_a_batch_on_its_own_replicas_ends_them_and_goes_on_after_ctrl_c(
+    model: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("ray.serve", reason="needs the extra `ray`")
+    jobs = write_rows(tmp_path, ROWS)
+    results = tmp_path / "jobs.results.jsonl"
+    again = tmp_path / "again.jsonl"
+    again.write_text(jobs.read_text())
+    arguments = ["--model", str(model), "--device", "cpu", "--out"]
+    assert main(["render", "--batch", str(again), *arguments, str(tmp_path / "local")]) == 0
+    command = [sys.executable, "-m", "bridge", "render", "--batch", str(jobs), *arguments]
+    command += [str(tmp_path / "clips"), "--ray", "local", "--replicas", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    batch = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+    until(
+        lambda: results.exists() and results.read_text().count("\n") >= 3,
+        "three rows are rendered",
+        ROW_SECONDS,
+    )
+    replicas = descendants(batch.pid)
+    assert replicas
+    batch.send_signal(signal.SIGINT)
+    assert batch.wait(ROW_SECONDS) == 130
+    until(lambda: not any(map(alive, replicas)), "every process of Ray has ended", ROW_SECONDS)
+    before = results_of(jobs)
+    assert 3 <= len(before) < ROWS
+    assert all(Path(path).exists() for result in before.values() for path in result["paths"])
+    made = subprocess.run([*command, "--json"], capture_output=True, text=True, env=environment)
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["made"] == ROWS - len(before)
+    assert sounds(tmp_path / "clips") == sounds(tmp_path / "local")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--ray", "local"], "--ray belongs to a batch"),
+        (["--replicas", "2"], "--replicas belongs to a batch"),
+        (["--batch", "jobs.jsonl", "--replicas", "2"], "--replicas belongs to --ray"),
+        (["--batch", "jobs.jsonl", "--ray", "there"], "ray 'there': give local"),
+        (["--batch", "jobs.jsonl", "--ray", "local", "--replicas", "0"], "replicas '0'"),
+        (
+            ["--batch", "jobs.jsonl", "--ray", "local", "--engine", "http://there:8000"],
+            "leave --engine out",
+        ),
+        (["--batch", "models.jsonl", "--ray", "local"], "the rows have 2 models"),
+    ],
+)
+def test_mistakes_with_replicas_of_its_own_are_named_before_ray_starts(
+    arguments: list[str],
+    named: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("ray.serve", reason="needs the extra `ray`")
+    write_rows(tmp_path, 2)
+    rows = [{"prompt": "keys", "model": name} for name in ("pocket", "other/model")]
+    (tmp_path / "models.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.chdir(tmp_path)
+    assert main(["render", *arguments]) == 2
+    errors = capsys.readouterr().err
+    assert named in errors
+    assert "starting Ray" not in errors

@@ -70,8 +70,8 @@ class EngineHost(Protocol):
         """Queue a request or a separation.
 
         Args:
-            on_progress: called about ten times a second. The share rises, but starts again where
-                the engine tries fewer variations.
+            on_progress: called about ten times a second, by a remote engine four times. The share
+                rises, but starts again where the engine tries fewer variations.
             first: it goes before those that wait.
             due_seconds: when the audio is wanted, on `time.perf_counter`; None: whenever it is
                 made. A host may have another engine make what would come later.
