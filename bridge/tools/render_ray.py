@@ -65,7 +65,6 @@ def own_replicas(
         # Ray prints what happens to its processes on stdout.
         redirect_stdout(sys.stderr),
     ):
-
         shown = ""
 
         def show(doing: str) -> None:
