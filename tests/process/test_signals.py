@@ -36,6 +36,34 @@ except signals.Interrupted as interrupted:
 """
 
 
+ENDER = """
+import signal
+import sys
+from bridge.process import signals
+
+def say(what):
+    print(what, flush=True)
+    sys.stdin.readline()
+
+signals.install()
+try:
+    with signals.raised() as listen:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        listen()
+        try:
+            if sys.argv[1] == "held":
+                with signals.held():
+                    say("held")
+                    print("written", flush=True)
+                    signals.check()
+            say("running")
+        finally:
+            say("ending")
+except signals.Interrupted as interrupted:
+    signals.leave(interrupted.number)
+"""
+
+
 def start(folder: Path, kind: str = "checks") -> subprocess.Popen[str]:
     """A process that writes two files, and waits for a line on stdin after each."""
     return subprocess.Popen(
@@ -88,3 +116,46 @@ def test_a_failure_while_writing_removes_only_the_new_files(tmp_path: Path) -> N
         written.file(path)
         raise OSError("disk")
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def ending(kind: str) -> subprocess.Popen[str]:
+    """A process that a signal lets end others, and that waits for a line on stdin meanwhile."""
+    return subprocess.Popen(
+        [sys.executable, "-c", ENDER, kind],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+@pytest.mark.parametrize("is_impatient", [False, True])
+def test_a_signal_lets_other_processes_be_ended_and_a_second_one_does_not_wait(
+    number: signal.Signals, status: int, is_impatient: bool
+) -> None:
+    process = ending("not held")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "running\n"
+    process.send_signal(number)
+    assert process.stdout.readline() == "ending\n"
+    if is_impatient:
+        process.send_signal(number)
+        assert process.wait() == status
+    _, stderr = process.communicate(None if is_impatient else "\n")
+    assert process.returncode == status
+    assert stderr == ""
+
+
+def test_a_signal_that_others_wait_for_waits_for_files() -> None:
+    process = ending("held")
+    assert process.stdout is not None and process.stdin is not None
+    assert process.stdout.readline() == "held\n"
+    process.send_signal(signal.SIGTERM)
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert [process.stdout.readline() for _ in range(2)] == ["written\n", "ending\n"]
+    process.communicate("\n")
+    assert process.returncode == 143
