@@ -24,7 +24,9 @@ from tests.control.peers import PATIENCE_SECONDS, Client, Served, message
 from tests.control.test_packets import BOMBS
 
 COUNT = int(os.environ.get("MELODY_BRIDGE_HOSTILE_PACKETS", "50000"))
-WORST_PARSE_SECONDS = 0.005
+WORST_PARSE_SECONDS = 0.025
+"""Five times the limit of `read_packet`, as other load slows a processor too. What the limit keeps
+out took 65 ms."""
 PACKETS_BETWEEN_PINGS = 100
 FLOOD_SECONDS = 2
 FLOOD_PACKETS_A_SECOND = 20_000
