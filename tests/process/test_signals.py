@@ -66,8 +66,18 @@ except signals.Interrupted as interrupted:
 
 def start(folder: Path, kind: str = "checks") -> subprocess.Popen[str]:
     """A process that writes two files, and waits for a line on stdin after each."""
+    return python(WRITER, str(folder), kind)
+
+
+def ending(kind: str) -> subprocess.Popen[str]:
+    """A process that a signal lets end others, and that waits for a line on stdin meanwhile."""
+    return python(ENDER, kind)
+
+
+def python(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """A process that runs some code."""
     return subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(folder), kind],
+        [sys.executable, "-c", code, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -116,17 +126,6 @@ def test_a_failure_while_writing_removes_only_the_new_files(tmp_path: Path) -> N
         written.file(path)
         raise OSError("disk")
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
-
-
-def ending(kind: str) -> subprocess.Popen[str]:
-    """A process that a signal lets end others, and that waits for a line on stdin meanwhile."""
-    return subprocess.Popen(
-        [sys.executable, "-c", ENDER, kind],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 @pytest.mark.parametrize(

@@ -82,9 +82,9 @@ def test_much_audio_does_not_wait(endless_pause: None, monkeypatch: pytest.Monke
             messages.put(chunk(number))
         assert steps(await messages.next(ENDLESS)) == (0, 3 * STEPS)
 
-    size = chunk(0).audio
-    assert size is not None
-    monkeypatch.setattr(outbox, "MESSAGE_BYTES", 3 * size.nbytes)
+    audio = chunk(0).audio
+    assert audio is not None
+    monkeypatch.setattr(outbox, "MESSAGE_BYTES", 3 * audio.nbytes)
     run(test)
 
 
