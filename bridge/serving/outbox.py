@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from itertools import takewhile
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from bridge.engine.process.wire import ChunkMade, Done, Failed, Progressed, Serv
 PAUSE_SECONDS = 0.25
 """Between two messages, where the client waits for none."""
 MESSAGE_BYTES = 2**20
-"""Audio that is sent at once."""
+"""So much audio leaves at once, and no message of several chunks has more."""
 
 
 class Outbox:
@@ -72,7 +71,7 @@ class Outbox:
     def _due(self, is_late: bool) -> ServerMessage | None:
         if self._chunks:
             wanted, end = self.wanted_steps, _end_of(self._chunks[-1])
-            size = sum(chunk.audio.nbytes for chunk in self._chunks if chunk.audio is not None)
+            size = sum(_audio_bytes(chunk) for chunk in self._chunks)
             is_wanted = 0 < wanted <= end
             if is_late or is_wanted or size >= MESSAGE_BYTES or self._end is not None:
                 return self._joined()
@@ -85,9 +84,14 @@ class Outbox:
         return None
 
     def _joined(self) -> ChunkMade:
-        """The chunks in one; those that come without audio by themselves."""
-        has_audio = self._chunks[0].audio is not None
-        parts = list(takewhile(lambda each: (each.audio is not None) is has_audio, self._chunks))
+        """The first chunks in one, up to `MESSAGE_BYTES`; those without audio by themselves."""
+        parts, size = self._chunks[:1], _audio_bytes(self._chunks[0])
+        for chunk in self._chunks[1:]:
+            size += _audio_bytes(chunk)
+            is_alike = (chunk.audio is None) is (parts[0].audio is None)
+            if not is_alike or size > MESSAGE_BYTES:
+                break
+            parts.append(chunk)
         del self._chunks[: len(parts)]
         if _end_of(parts[-1]) >= self.wanted_steps:
             self.wanted_steps = 0
@@ -102,3 +106,7 @@ class Outbox:
 def _end_of(chunk: ChunkMade) -> int:
     """The step after the chunk's last."""
     return chunk.first_step + int(chunk.codes.shape[2])
+
+
+def _audio_bytes(chunk: ChunkMade) -> int:
+    return 0 if chunk.audio is None else chunk.audio.nbytes

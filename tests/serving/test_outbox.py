@@ -88,6 +88,23 @@ def test_much_audio_does_not_wait(endless_pause: None, monkeypatch: pytest.Monke
     run(test)
 
 
+def test_no_message_of_several_chunks_is_larger_than_the_limit(
+    endless_pause: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        messages = Outbox(5 * STEPS)
+        for number in range(5):
+            messages.put(chunk(number))
+        sent = [steps(await messages.next(ENDLESS)) for _ in range(3)]
+        assert sent == [(0, 2 * STEPS), (2 * STEPS, 4 * STEPS), (4 * STEPS, 5 * STEPS)]
+        assert messages.wanted_steps == 0
+
+    audio = chunk(0).audio
+    assert audio is not None
+    monkeypatch.setattr(outbox, "MESSAGE_BYTES", int(2.5 * audio.nbytes))
+    run(test)
+
+
 def test_the_end_sends_what_waits_and_comes_last(endless_pause: None) -> None:
     async def test() -> None:
         for end in (Done(), Failed(Cancelled("stopped"))):

@@ -31,8 +31,11 @@ def ring() -> Iterator[Ring]:
 
 
 def numbered(start: int, frames: int) -> NDArray[np.float32]:
-    """Frames with their own number on the left channel, and its negative on the right."""
-    numbers = np.arange(start, start + frames, dtype=np.float32)
+    """Frames with their own number on the left channel, and its negative on the right.
+
+    The number begins again at 2^23, as float32 holds no greater ones exactly.
+    """
+    numbers = (np.arange(start, start + frames) % 2**23).astype(np.float32)
     return np.stack([numbers, -numbers], axis=1)
 
 
@@ -93,6 +96,9 @@ def test_a_reader_never_gets_frames_that_were_overwritten_during_the_copy(ring: 
         while not done.is_set():
             fill(ring, 500, block=100)
 
+    # By default threads take turns every 5 ms, and the writer hardly ever writes during a copy.
+    switch_seconds = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
     writer = threading.Thread(target=write)
     writer.start()
     read = refused = 0
@@ -110,6 +116,7 @@ def test_a_reader_never_gets_frames_that_were_overwritten_during_the_copy(ring: 
     finally:
         done.set()
         writer.join()
+        sys.setswitchinterval(switch_seconds)
 
 
 def test_frames_and_instants_convert_into_each_other(ring: Ring) -> None:
