@@ -13,7 +13,7 @@ import pytest
 import bridge
 
 PACKAGE = Path(bridge.__file__).parent
-VOCABULARY = {"audio", "timing", "chroma", "spectrum", "commands", "errors"}
+VOCABULARY = {"audio", "timing", "chroma", "spectrum", "commands", "errors", "events"}
 GROUND = {
     "config": set[str](),
     "process": set[str](),

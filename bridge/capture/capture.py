@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from bridge.capture.source import MakeTake, Source
-from bridge.commands import CaptureState
 from bridge.errors import NoInput
+from bridge.events import CaptureState
 from bridge.soundcard.level import LOWEST_DB
 from bridge.timing import Span, Take
 

@@ -11,7 +11,8 @@ from bridge.clock.exact_clock import ExactClock
 from bridge.clock.internal_clock import InternalClock
 from bridge.clock.osc_clock import OscClock
 from bridge.clock.session_time import changed_meter
-from bridge.commands import ClipSettings, ClockChanged, ClockSource, Transport
+from bridge.commands import ClipSettings, ClockSource, Transport
+from bridge.events import ClockChanged
 from bridge.timing import first_meter, first_tempo
 
 ClockChoice = ClockSource | Literal["auto"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from bridge.commands import Command, Event
+from bridge.commands import Command
+from bridge.events import Event
 
 OnCommand = Callable[[Command], None]
 """Handles a command in the event loop; raises `BridgeError` when it cannot be carried out."""

@@ -10,26 +10,28 @@ from bridge.commands import (
     CaptureLast,
     CaptureStart,
     CaptureStop,
-    ClipMarked,
-    ClipReady,
     ClipSettings,
-    ClockChanged,
     Command,
-    DefaultsChanged,
-    Done,
-    Event,
-    Failed,
     Generate,
     HotkeyAction,
     Keep,
-    LayerChanged,
     Panic,
     Play,
-    RequestBegun,
     StopPlaying,
 )
 from bridge.control.control import OnCommand
 from bridge.errors import BridgeError, UnknownId
+from bridge.events import (
+    ClipMarked,
+    ClipReady,
+    ClockChanged,
+    DefaultsChanged,
+    Done,
+    Event,
+    Failed,
+    LayerChanged,
+    RequestBegun,
+)
 
 CLIENT = "hotkeys"
 """The client in the ids of its requests."""

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Literal, cast
 
-from bridge.commands import Event, Failed, HotkeyAction, Remark
+from bridge.commands import HotkeyAction
 from bridge.config.chords import Chord
 from bridge.control.addresses import NO_ID
 from bridge.control.control import OnCommand
 from bridge.control.hotkey_actions import HotkeyActions
 from bridge.control.notifier import Notifier
 from bridge.errors import BridgeError, Internal
+from bridge.events import Event, Failed, Remark
 from bridge.hotkeys import Hotkeys
 from bridge.hotkeys.messages import KeyMoved
 

@@ -13,17 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bridge.commands import (
-    ClockChanged,
-    Command,
-    DefaultsChanged,
-    Event,
-    Failed,
-    LoopChanged,
-    MidiPortsChanged,
-    OutputChanged,
-    Remark,
-)
+from bridge.commands import Command
 from bridge.config.presets import preset_names
 from bridge.control.addresses import NO_ID, read_command, request_id
 from bridge.control.control import OnCommand
@@ -35,6 +25,16 @@ from bridge.control.midi_touch import DATA_CCS, Kind, ParameterSequences, Touch,
 from bridge.control.packets import Argument
 from bridge.control.pedal import Gesture
 from bridge.errors import BadArgument, BridgeError, Internal
+from bridge.events import (
+    ClockChanged,
+    DefaultsChanged,
+    Event,
+    Failed,
+    LoopChanged,
+    MidiPortsChanged,
+    OutputChanged,
+    Remark,
+)
 from bridge.midi import MidiMessage
 from bridge.process.tasks import keep_running
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from bridge.commands import CaptureChanged, ClockChanged, Done, Event, Failed, LoopChanged, Progress
 from bridge.control.midi_map import Entry, LedSettings, LedState
+from bridge.events import CaptureChanged, ClockChanged, Done, Event, Failed, LoopChanged, Progress
 
 BLINK_HZ = 2.0
 """How often a light that blinks goes on."""

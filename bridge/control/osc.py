@@ -22,12 +22,7 @@ from bridge.commands import (
     Cancel,
     CaptureNotes,
     CaptureStop,
-    ClipReady,
     Command,
-    Done,
-    Event,
-    Failed,
-    Hello,
     ListClips,
     ListPresets,
     LoopClear,
@@ -35,8 +30,6 @@ from bridge.commands import (
     LoopStop,
     Panic,
     Ping,
-    Pong,
-    PresetListed,
     SetDefaults,
     StopPlaying,
     Subscribe,
@@ -56,6 +49,7 @@ from bridge.control.packets import (
 from bridge.control.ports import dropped, holder
 from bridge.control.replies import Allowance, Replies
 from bridge.errors import BadArgument, BridgeError, Internal, QueueFull, UnknownAddress
+from bridge.events import ClipReady, Done, Event, Failed, Hello, Pong, PresetListed
 
 HOST = "127.0.0.1"
 SUBSCRIPTION_SECONDS = 30.0

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from bridge.commands import ClientsChanged, Event, Hello, Listening, Pong
 from bridge.control.addresses import is_carried
 from bridge.control.control import OnCommand
 from bridge.control.osc import OscEndpoint
+from bridge.events import ClientsChanged, Event, Hello, Listening, Pong
 from bridge.process.tasks import keep_running
 
 WATCH_SECONDS = 0.5

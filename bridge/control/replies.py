@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from bridge.commands import Event
+from bridge.events import Event
 
 SENT_A_SECOND = 4000.0
 """Datagrams of all answers together. A client in Python reads 20,000 a second."""

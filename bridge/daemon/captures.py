@@ -15,18 +15,7 @@ from typing import Any
 from bridge.audio import Waveform
 from bridge.capture.begin import Capture
 from bridge.clock.session_time import SessionTime
-from bridge.commands import (
-    CaptureChanged,
-    CaptureFile,
-    CaptureLast,
-    CaptureNotes,
-    CaptureStart,
-    CaptureState,
-    Done,
-    Failed,
-    Remark,
-    Stems,
-)
+from bridge.commands import CaptureFile, CaptureLast, CaptureNotes, CaptureStart, Stems
 from bridge.daemon.bounded import Bounded
 from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.melody_files import MelodyFiles
@@ -41,6 +30,7 @@ from bridge.errors import (
     SilentMelody,
     UnknownMelody,
 )
+from bridge.events import CaptureChanged, CaptureState, Done, Failed, Remark
 from bridge.melody import TranscribedNote
 from bridge.rendering.meant import notes_in_seconds
 from bridge.soundcard.level import LOWEST_DB, peak_db

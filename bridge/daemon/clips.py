@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from bridge.commands import ClipMark, ClipMarked, ClipReady, Discard, Done, Keep, Remark, Restore
+from bridge.commands import Discard, Keep, Restore
 from bridge.daemon.bounded import Bounded
 from bridge.daemon.requests import MOST_ENDED, RequestRegistry
 from bridge.delivery import History, KnownClip
 from bridge.delivery.clip_files import MovedClip
 from bridge.errors import BadArgument, UnknownId
+from bridge.events import ClipMark, ClipMarked, ClipReady, Done, Remark
 from bridge.rendering.plan import RenderPlan
 from bridge.rendering.render import RenderedClip
 

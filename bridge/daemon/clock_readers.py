@@ -14,8 +14,9 @@ from bridge.clock.clocks import Clocks
 from bridge.clock.reader import ClockReader, ReadSource, SourceState
 from bridge.clock.session_time import changed_meter
 from bridge.clock.source import SessionTempo
-from bridge.commands import ClipSettings, Event, LinkPeersChanged, Remark
+from bridge.commands import ClipSettings
 from bridge.daemon.session import NO_ID
+from bridge.events import Event, LinkPeersChanged, Remark
 from bridge.process.tasks import all_of
 
 LINK_IS_ON = (

@@ -25,23 +25,7 @@ from bridge.capture.played import PlayedNotes
 from bridge.clock.clocks import Clocks
 from bridge.clock.midi_clock import MidiClock
 from bridge.clock.session_time import SessionTime
-from bridge.commands import (
-    PROTOCOL,
-    BeatReached,
-    ClipReady,
-    EngineChanged,
-    EngineState,
-    Event,
-    Hello,
-    InputChanged,
-    InputOverflowed,
-    Level,
-    MidiPortsChanged,
-    NetworkChanged,
-    Pong,
-    QueueChanged,
-    Remark,
-)
+from bridge.commands import PROTOCOL
 from bridge.config import NO_INPUT, NO_OUTPUT, OPTIONS, RunOptions
 from bridge.control import Control, HotkeyControl, MidiControl, OscControl
 from bridge.daemon.capture_sources import CaptureSources
@@ -63,6 +47,22 @@ from bridge.daemon.snapshot import GENERATE, Snapshot
 from bridge.delivery import History, takes_folder
 from bridge.engine.process.hosts import make_engine
 from bridge.errors import BadArgument
+from bridge.events import (
+    BeatReached,
+    ClipReady,
+    EngineChanged,
+    EngineState,
+    Event,
+    Hello,
+    InputChanged,
+    InputOverflowed,
+    Level,
+    MidiPortsChanged,
+    NetworkChanged,
+    Pong,
+    QueueChanged,
+    Remark,
+)
 from bridge.melody import usual_roots
 from bridge.midi import MidiMessage, MidiPorts
 from bridge.midi.names import NONE as NO_MIDI

@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 from bridge import __version__
-from bridge.commands import (
+from bridge.control.addresses import event_message
+from bridge.daemon.logs import log_fields
+from bridge.events import (
     CaptureChanged,
     ClipReady,
     Done,
@@ -22,8 +24,6 @@ from bridge.commands import (
     OutputUnderflowed,
     Remark,
 )
-from bridge.control.addresses import event_message
-from bridge.daemon.logs import log_fields
 
 LOSS_LINE_SECONDS = 60.0
 """Lost audio is logged so often at most."""

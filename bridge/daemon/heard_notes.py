@@ -10,9 +10,10 @@ from pathlib import Path
 
 from bridge.audio import Waveform
 from bridge.clock.session_time import SessionTime
-from bridge.commands import ClipSettings, Done, Event, NoteListed, Remark
+from bridge.commands import ClipSettings
 from bridge.daemon.captures import CaptureRegistry
 from bridge.daemon.defaults import SessionDefaults
+from bridge.events import Done, Event, NoteListed, Remark
 from bridge.rendering.meant import BEAT_DECIMALS, MOST_NOTES, TAIL_SECONDS, listed_notes
 from bridge.timing import Take, bars_to_seconds, first_meter, first_tempo
 

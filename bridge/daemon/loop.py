@@ -12,18 +12,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bridge.commands import (
-    CaptureChanged,
-    ClipSettings,
-    Done,
-    Event,
-    Failed,
-    LoopChanged,
-    LoopPlaying,
-    LoopSet,
-    LoopStart,
-    Remark,
-)
+from bridge.commands import ClipSettings, LoopPlaying, LoopSet, LoopStart
 from bridge.daemon.loop_actions import Action, Again, GiveUp, Play, Stop, Take, Vary
 from bridge.daemon.loop_file import SavedLoop
 from bridge.daemon.loop_grid import Grid
@@ -34,6 +23,7 @@ from bridge.daemon.loop_state import LoopState
 from bridge.daemon.loop_tempo import TempoWatch
 from bridge.delivery import KnownClip
 from bridge.errors import BadArgument, BridgeError, Cancelled, SilentMelody
+from bridge.events import CaptureChanged, Done, Event, Failed, LoopChanged, Remark
 
 LIVE_LAYER = 0
 """The layer of a loop that the output does not play."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from bridge.commands import Event, Remark
 from bridge.daemon.loop_file import LoopFile, SavedLoops
+from bridge.events import Event, Remark
 
 SPACING_SECONDS = 1.0
 """The file is written so often at most; a crash costs what changed since."""

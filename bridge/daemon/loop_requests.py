@@ -6,14 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Literal
 
-from bridge.commands import (
-    RANDOM_SEED,
-    Cancel,
-    CaptureLast,
-    ClipSettings,
-    Command,
-    Generate,
-)
+from bridge.commands import RANDOM_SEED, Cancel, CaptureLast, ClipSettings, Command, Generate
 from bridge.daemon.loop_stage import LoopStage
 from bridge.delivery import KnownClip
 from bridge.errors import BridgeError

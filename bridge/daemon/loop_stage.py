@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Protocol
 
-from bridge.commands import Command, Event
+from bridge.commands import Command
 from bridge.daemon.clips import ClipRegistry
 from bridge.daemon.loop_grid import Grid, Line, LoopPace
 from bridge.daemon.loop_players import LoopPlayer
+from bridge.events import Event
 
 
 class LoopStage(Protocol):

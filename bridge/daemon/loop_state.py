@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.commands import LoopComing, LoopSounding
 from bridge.daemon.loop_actions import Action, Again, GiveUp, Play, Stop, Take, Vary
 from bridge.daemon.loop_grid import Grid, Line
 from bridge.daemon.loop_history import Arrangement, LoopHistory
 from bridge.daemon.loop_rounds import LAST_QUARTER, LoopRounds
+from bridge.events import LoopComing, LoopSounding
 
 SEEN_SECONDS = 0.5
 """After a line, the output reports within this time what it plays."""

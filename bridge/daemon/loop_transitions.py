@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bridge.commands import LoopComing, LoopSounding
+from bridge.events import LoopComing, LoopSounding
 
 
 class Sounding(NamedTuple):

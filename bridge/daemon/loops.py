@@ -14,9 +14,6 @@ from bridge.commands import (
     LAYERS,
     ClipSettings,
     Command,
-    DefaultsChanged,
-    Event,
-    LayerChanged,
     LoopClear,
     LoopCommand,
     LoopFreeze,
@@ -40,6 +37,7 @@ from bridge.daemon.playing import NO_OUTPUT_CHOSEN
 from bridge.delivery import KnownClip
 from bridge.delivery.playback import Playback
 from bridge.errors import BadArgument, NoOutput, NotEnoughBars, UnknownId
+from bridge.events import DefaultsChanged, Event, LayerChanged
 from bridge.timing import Quantum
 
 PREFIX = "loop:"

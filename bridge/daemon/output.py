@@ -6,13 +6,13 @@ import logging
 from collections.abc import Callable
 
 from bridge.clock.beat_clock import BeatClock
-from bridge.commands import Event, OutputChanged, OutputUnderflowed, Remark
 from bridge.config import RunOptions
 from bridge.daemon.logs import log_fields
 from bridge.daemon.session import NO_ID
 from bridge.daemon.stretcher import Stretcher
 from bridge.delivery.metronome import Metronome
 from bridge.delivery.playback import ClipStarted, Playback
+from bridge.events import Event, OutputChanged, OutputUnderflowed, Remark
 from bridge.soundcard.player import Player
 
 _log = logging.getLogger(__name__)

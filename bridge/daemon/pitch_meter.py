@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from bridge.commands import NO_PITCH, Pitch
+from bridge.events import NO_PITCH, Pitch
 from bridge.soundcard.listener import Listener
 from bridge.soundcard.pitch import pitch
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from bridge.commands import Done, MuteLayer, Play, SetLayerGain, SetMetronome, StopPlaying
+from bridge.commands import MuteLayer, Play, SetLayerGain, SetMetronome, StopPlaying
 from bridge.daemon.clips import ClipRegistry
 from bridge.delivery.metronome import Metronome
 from bridge.delivery.playable import read_clip
 from bridge.delivery.playback import Playback
 from bridge.errors import NoOutput
+from bridge.events import Done
 
 NO_OUTPUT_CHOSEN = (
     "no output is chosen: start with --output NAME; `melody-bridge devices` lists them"

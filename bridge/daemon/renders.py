@@ -22,7 +22,7 @@ import numpy as np
 from bridge.audio import MODEL_SAMPLE_RATE, Waveform
 from bridge.clip import EarlyEnd
 from bridge.clock.session_time import SessionTime
-from bridge.commands import FROM_MELODY, ClipSettings, Generate, Progress, Remark, Stems
+from bridge.commands import FROM_MELODY, ClipSettings, Generate, Stems
 from bridge.config import RunOptions
 from bridge.daemon.captures import CaptureEntry, CaptureRegistry, client_of
 from bridge.daemon.clips import ClipRegistry
@@ -44,6 +44,7 @@ from bridge.errors import (
     Internal,
     QueueFull,
 )
+from bridge.events import Progress, Remark
 from bridge.melody import TranscribedNote, transcribe, usual_roots
 from bridge.rendering import outputs
 from bridge.rendering.early_ends import early_ends, share_of_needed

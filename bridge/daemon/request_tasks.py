@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bridge.commands import Failed
 from bridge.daemon.requests import DEFECT, RequestRegistry
 from bridge.errors import BridgeError, Cancelled, Internal
+from bridge.events import Failed
 
 Work = Callable[[str], Coroutine[Any, Any, None]]
 """Called with the request's id; publishes what it does, and its end where that is no error."""

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from bridge.commands import (
+from bridge.commands import ClipSettings, Command, value_text
+from bridge.daemon.bounded import Bounded
+from bridge.errors import BadArgument, QueueFull, UnknownId
+from bridge.events import (
     CaptureChanged,
     ClipMarked,
     ClipReady,
-    ClipSettings,
-    Command,
     Done,
     Event,
     Failed,
@@ -24,10 +25,7 @@ from bridge.commands import (
     Progress,
     Remark,
     RequestBegun,
-    value_text,
 )
-from bridge.daemon.bounded import Bounded
-from bridge.errors import BadArgument, QueueFull, UnknownId
 
 MOST_ENDED = 1000
 """Ended requests that can still be replayed."""

@@ -25,11 +25,7 @@ from bridge.commands import (
     CaptureStop,
     ClipSettings,
     Command,
-    DefaultsChanged,
     Discard,
-    Done,
-    Event,
-    Failed,
     Generate,
     HaltClock,
     Hotkey,
@@ -44,8 +40,6 @@ from bridge.commands import (
     MuteLayer,
     Panic,
     Play,
-    PresetListed,
-    Remark,
     ResetDefaults,
     Restore,
     SelectClock,
@@ -80,6 +74,7 @@ from bridge.errors import (
     Cancelled,
     UnknownId,
 )
+from bridge.events import DefaultsChanged, Done, Event, Failed, PresetListed, Remark
 
 NO_ID = "-"
 """The id of an event that answers no request."""

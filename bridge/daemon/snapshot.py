@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from bridge.commands import (
+from bridge.commands import ClipSettings
+from bridge.events import (
     NO_PITCH,
     BeatReached,
     CaptureChanged,
     ClientsChanged,
     ClipMarked,
     ClipReady,
-    ClipSettings,
     ClockChanged,
     DefaultsChanged,
     Done,

@@ -6,12 +6,12 @@ import asyncio
 import time
 
 from bridge.audio import Waveform
-from bridge.commands import Progress
 from bridge.daemon.engine_jobs import EngineJobs
 from bridge.daemon.eta import UNKNOWN_SECONDS
 from bridge.daemon.requests import RequestRegistry
 from bridge.engine.separation import Separation
 from bridge.errors import BridgeError
+from bridge.events import Progress
 from bridge.rendering.plan import RenderPlan
 from bridge.rendering.stems import (
     MISSING,

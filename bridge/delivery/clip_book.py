@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bridge.commands import ClipMark
 from bridge.delivery.clip_files import DISCARDED
 from bridge.delivery.notes_file import notes_path
 from bridge.delivery.sidecar import (
@@ -28,6 +27,7 @@ from bridge.delivery.sidecar import (
 from bridge.delivery.takes import linked_take
 from bridge.delivery.wav import SIDECAR
 from bridge.errors import BadArgument, UnknownId
+from bridge.events import ClipMark
 
 NEWEST = "last"
 """In place of an id: the newest clip."""

@@ -12,8 +12,8 @@ from itertools import islice
 from bridge.audio import db_to_amplitude
 from bridge.clock.beat_clock import BeatClock
 from bridge.clock.quantum import GridLine, next_line
-from bridge.commands import MetronomeChanged
 from bridge.delivery.playback import AHEAD_SECONDS, SOONEST_SECONDS
+from bridge.events import MetronomeChanged
 from bridge.soundcard.clicks import MOST_CLICKS, Click, SetClicks, Tick
 from bridge.soundcard.output_report import OutputStatus
 from bridge.soundcard.player import Player

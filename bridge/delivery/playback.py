@@ -16,11 +16,12 @@ from fractions import Fraction
 
 from bridge.clock.beat_clock import BeatClock
 from bridge.clock.quantum import GridLine, next_line
-from bridge.commands import LAYERS, LayerChanged, LayerState
+from bridge.commands import LAYERS
 from bridge.delivery.clip_stream import ClipStream
 from bridge.delivery.playable import PlayableClip, Stretch, at_tempo, for_output
 from bridge.delivery.played_layer import BarLine, LoadedClip, PlayedLayer
 from bridge.errors import BridgeError, Cancelled, NoOutput
+from bridge.events import LayerChanged, LayerState
 from bridge.soundcard.clip_memory import ClipMemory
 from bridge.soundcard.mixer import Silence
 from bridge.soundcard.output_report import OutputStatus

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from bridge.commands import MidiPortsChanged
+from bridge.events import MidiPortsChanged
 from bridge.midi.library import EXTRA
 from bridge.midi.messages import MidiMessage
 from bridge.midi.names import JACK, NONE

@@ -16,9 +16,9 @@ from rich.control import Control
 from rich.segment import ControlType, Segment, Segments
 from rich.text import Text
 
-from bridge.commands import CaptureChanged, LayerChanged, LoopChanged
 from bridge.daemon.logs import FIELDS, plain
 from bridge.daemon.snapshot import GENERATE, OpenRequest, Snapshot
+from bridge.events import CaptureChanged, LayerChanged, LoopChanged
 
 REFRESHES_PER_SECOND = 8
 METER_WIDTH = 24

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bridge.commands import InputChanged, InputState
 from bridge.errors import NoInput
+from bridge.events import InputChanged, InputState
 from bridge.soundcard.audio_host import AudioHost, OutputPart
 from bridge.soundcard.channels import Channels
 from bridge.soundcard.input import InputFound, InputRequest, InputRunning, InputWaiting

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import db_to_power
-from bridge.commands import Pitch
+from bridge.events import Pitch
 from bridge.soundcard.ring import Overwritten, Ring
 
 WINDOW_SECONDS = 0.05

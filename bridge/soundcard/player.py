@@ -6,8 +6,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from bridge.commands import InputState
 from bridge.errors import NoOutput
+from bridge.events import InputState
 from bridge.soundcard.audio_host import AudioHost
 from bridge.soundcard.callback_times import CallbackTimes
 from bridge.soundcard.clip_memory import ClipMemory

@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Literal
 
 from bridge import __version__
-from bridge.commands import MidiPortsChanged, Precision
+from bridge.commands import Precision
 from bridge.config import NO_INPUT, NO_OUTPUT, RunOptions
 from bridge.config.engine_token import engine_token
 from bridge.config.flags import add_config_flag, add_flags, run_options
 from bridge.config.readers import LOCAL_ENGINE
 from bridge.errors import BridgeError, EngineDied, EngineHung, LimitReached, QueueFull, TooLate
+from bridge.events import MidiPortsChanged
 from bridge.midi import MidiPorts, names
 from bridge.rendering import outputs
 

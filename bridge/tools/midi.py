@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bridge.commands import MidiPortsChanged
 from bridge.config import OPTIONS, RunOptions, presets
 from bridge.config.flags import add_config_flag, add_flag, run_options
 from bridge.control import MidiControl
@@ -19,6 +18,7 @@ from bridge.control.midi_map import Action, Entry
 from bridge.control.midi_map_file import load_map, user_map_path
 from bridge.control.midi_touch import HIGHEST_VALUE, Touch
 from bridge.errors import BadArgument, BridgeError
+from bridge.events import MidiPortsChanged
 from bridge.midi import MidiMessage, MidiPorts
 from bridge.midi.library import EXTRA
 from bridge.midi.names import NONE as NO_MIDI

@@ -6,8 +6,9 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from bridge.commands import ClipSettings, Command, Event, Failed, value_text
+from bridge.commands import ClipSettings, Command, value_text
 from bridge.control.midi_touch import read_touch
+from bridge.events import Event, Failed
 from bridge.midi import MidiMessage
 
 CLOCK, ACTIVE_SENSING = 0xF8, 0xFE

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bridge.clock.clocks import ClockChoice, Clocks
-from bridge.commands import ClipSettings, ClockChanged, ClockSource, Transport
+from bridge.commands import ClipSettings, ClockSource, Transport
+from bridge.events import ClockChanged
 from bridge.timing import Meter
 
 EXACT_SECONDS = 1e-6

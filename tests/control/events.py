@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from bridge.commands import (
+from bridge.commands import ClipSettings
+from bridge.events import (
     BeatReached,
     CaptureChanged,
     ClipMarked,
     ClipReady,
-    ClipSettings,
     ClockChanged,
     DefaultsChanged,
     Done,

@@ -13,8 +13,9 @@ from typing import TypeVar
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from bridge.commands import PROTOCOL, Command, Event, Hello, Pong
+from bridge.commands import PROTOCOL, Command
 from bridge.control import OscEndpoint
+from bridge.events import Event, Hello, Pong
 
 TAKES = "/home/me/Music/Melody Bridge/Takes"
 PATIENCE_SECONDS = 20.0

@@ -13,28 +13,19 @@ from hypothesis import strategies as st
 
 from bridge.commands import (
     Cancel,
-    CaptureChanged,
     CaptureFile,
     CaptureLast,
     CaptureNotes,
     CaptureStart,
     CaptureStop,
-    ClientsChanged,
     ClipSettings,
     Command,
-    DefaultsChanged,
     Discard,
-    Done,
-    Event,
-    Failed,
     Generate,
     HaltClock,
     Hotkey,
-    InputOverflowed,
     Keep,
-    LinkPeersChanged,
     ListClips,
-    Listening,
     ListNotes,
     ListPresets,
     LoopClear,
@@ -46,13 +37,10 @@ from bridge.commands import (
     LoopStart,
     LoopStop,
     LoopUndo,
-    MidiPortsChanged,
     MuteLayer,
-    OutputUnderflowed,
     Panic,
     Ping,
     Play,
-    Progress,
     ResetDefaults,
     Restore,
     SelectClock,
@@ -76,6 +64,20 @@ from bridge.control.addresses import (
 )
 from bridge.control.packets import Argument, Uncut, read_packet, write_message
 from bridge.errors import BadArgument, BridgeError, UnknownAddress
+from bridge.events import (
+    CaptureChanged,
+    ClientsChanged,
+    DefaultsChanged,
+    Done,
+    Event,
+    Failed,
+    InputOverflowed,
+    LinkPeersChanged,
+    Listening,
+    MidiPortsChanged,
+    OutputUnderflowed,
+    Progress,
+)
 from bridge.timing import Meter, Note
 from tests.control.events import ONE_OF_EACH
 

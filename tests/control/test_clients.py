@@ -15,15 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.commands import (
-    Command,
-    Ping,
-    StartClock,
-    Subscribe,
-    Tap,
-    Transport,
-    Unsubscribe,
-)
+from bridge.commands import Command, Ping, StartClock, Subscribe, Tap, Transport, Unsubscribe
 from tests.control.events import ONE_OF_EACH
 from tests.control.peers import PATIENCE_SECONDS, Served
 from tests.control.test_addresses import COMMANDS

@@ -7,21 +7,19 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from bridge.commands import (
-    PROTOCOL,
+from bridge.commands import PROTOCOL, Command, ListPresets
+from bridge.control import Control, OscControl
+from bridge.control.packets import read_packet
+from bridge.events import (
     BeatReached,
     ClientsChanged,
-    Command,
     EngineChanged,
     Event,
     Hello,
     Level,
     Listening,
-    ListPresets,
     Pong,
 )
-from bridge.control import Control, OscControl
-from bridge.control.packets import read_packet
 from tests.control.peers import PATIENCE_SECONDS, message
 
 READY = EngineChanged("ready", "pocket on cpu")

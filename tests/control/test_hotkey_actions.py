@@ -10,25 +10,27 @@ from bridge.commands import (
     CaptureLast,
     CaptureStart,
     CaptureStop,
-    ClipMarked,
-    ClipReady,
     ClipSettings,
-    ClockChanged,
     Command,
-    DefaultsChanged,
-    Done,
-    Failed,
     Generate,
     HotkeyAction,
     Keep,
-    LayerChanged,
     Panic,
     Play,
-    RequestBegun,
     StopPlaying,
 )
 from bridge.control.hotkey_actions import HOLD_SECONDS, NO_CLIP, HotkeyActions
 from bridge.errors import BridgeError, NoInput, UnknownId
+from bridge.events import (
+    ClipMarked,
+    ClipReady,
+    ClockChanged,
+    DefaultsChanged,
+    Done,
+    Failed,
+    LayerChanged,
+    RequestBegun,
+)
 
 
 class Desk:

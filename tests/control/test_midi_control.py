@@ -18,21 +18,13 @@ from bridge.commands import (
     CaptureStart,
     CaptureStop,
     ClipSettings,
-    ClockChanged,
     Command,
-    DefaultsChanged,
-    Event,
-    Failed,
     Generate,
-    LoopChanged,
     LoopClear,
     LoopOverdub,
-    LoopSounding,
     LoopStart,
     LoopStop,
     LoopUndo,
-    MidiPortsChanged,
-    OutputChanged,
     Panic,
     ResetDefaults,
     SetDefaults,
@@ -41,6 +33,16 @@ from bridge.config import presets
 from bridge.control import Control, MidiControl
 from bridge.control.midi_pace import COMMANDS_A_SECOND
 from bridge.errors import QueueFull, UnreadableFile
+from bridge.events import (
+    ClockChanged,
+    DefaultsChanged,
+    Event,
+    Failed,
+    LoopChanged,
+    LoopSounding,
+    MidiPortsChanged,
+    OutputChanged,
+)
 from bridge.midi import MidiMessage
 
 PATIENCE_SECONDS = 60.0

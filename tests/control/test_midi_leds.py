@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bridge.commands import (
+from bridge.events import (
     CaptureChanged,
     ClockChanged,
     Done,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.commands import CaptureLast, Event, Generate, MidiPortsChanged, Progress
+from bridge.commands import CaptureLast, Generate
+from bridge.events import Event, MidiPortsChanged, Progress
 from bridge.midi import MidiPorts
 from tests.control.test_midi_control import PEDAL_DOWN, PEDAL_UP, Stage
 from tests.peers.jack import JackServer, excusing_xruns, jack_server, module_jack_server

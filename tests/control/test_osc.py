@@ -16,20 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.commands import (
-    Cancel,
-    ClipReady,
-    Command,
-    Done,
-    Generate,
-    Hello,
-    ListClips,
-    ListPresets,
-    Panic,
-    Pong,
-    PresetListed,
-    Transport,
-)
+from bridge.commands import Cancel, Command, Generate, ListClips, ListPresets, Panic, Transport
 from bridge.control import OscEndpoint
 from bridge.control.osc import (
     MAX_REFUSALS_A_SECOND,
@@ -39,6 +26,7 @@ from bridge.control.osc import (
 )
 from bridge.control.packets import write_message
 from bridge.errors import BadArgument, QueueFull, Unsupported
+from bridge.events import ClipReady, Done, Hello, Pong, PresetListed
 from bridge.timing import Meter
 from tests.control.events import ONE_OF_EACH
 from tests.control.peers import PATIENCE_SECONDS, Client, Served, message

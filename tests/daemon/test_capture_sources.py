@@ -13,18 +13,7 @@ from bridge.audio import Waveform
 from bridge.capture.played import PlayedNotes
 from bridge.clock.clocks import Clocks
 from bridge.clock.session_time import SessionTime
-from bridge.commands import (
-    CaptureChanged,
-    CaptureLast,
-    CaptureStart,
-    ClipSettings,
-    Done,
-    Event,
-    Failed,
-    MelodySource,
-    Remark,
-    Transport,
-)
+from bridge.commands import CaptureLast, CaptureStart, ClipSettings, MelodySource, Transport
 from bridge.config import RunOptions
 from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.captures import CaptureRegistry
@@ -32,6 +21,7 @@ from bridge.daemon.count_in import CountIn
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.requests import RequestRegistry
+from bridge.events import CaptureChanged, Done, Event, Failed, Remark
 from bridge.midi import MidiMessage
 from bridge.soundcard.ring import Ring
 from bridge.timing import Meter, Note

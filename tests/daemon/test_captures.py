@@ -21,18 +21,7 @@ from bridge.capture.played import PlayedNotes
 from bridge.clock.clocks import Clocks
 from bridge.clock.osc_clock import OscClock
 from bridge.clock.session_time import SessionTime
-from bridge.commands import (
-    CaptureFile,
-    CaptureLast,
-    CaptureNotes,
-    CaptureStart,
-    ClipSettings,
-    Done,
-    Event,
-    Failed,
-    InputState,
-    Remark,
-)
+from bridge.commands import CaptureFile, CaptureLast, CaptureNotes, CaptureStart, ClipSettings
 from bridge.daemon import captures as module
 from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.captures import MOST_CAPTURES, MOST_OPEN_NOTES, NOTES_SECONDS, CaptureRegistry
@@ -41,6 +30,7 @@ from bridge.daemon.melody_files import MelodyFiles
 from bridge.daemon.notes import MOST_NOTES
 from bridge.daemon.requests import MOST_OPEN, RequestRegistry
 from bridge.errors import BadArgument, UnknownMelody
+from bridge.events import Done, Event, Failed, InputState, Remark
 from bridge.soundcard.ring import Ring
 from bridge.timing import Note
 

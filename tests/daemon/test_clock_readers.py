@@ -10,8 +10,9 @@ from fractions import Fraction
 import pytest
 
 from bridge.clock.clocks import ClockChoice, Clocks
-from bridge.commands import ClipSettings, Event, LinkPeersChanged, Remark
+from bridge.commands import ClipSettings
 from bridge.daemon.clock_readers import LINK_IS_ON, ClockReaders
+from bridge.events import Event, LinkPeersChanged, Remark
 from tests.peers.jack import JackServer
 from tests.peers.link import linked
 from tests.peers.transport import leading

@@ -12,7 +12,6 @@ import pytest
 
 from bridge.commands import (
     ClipSettings,
-    LoopChanged,
     LoopClear,
     LoopCommand,
     LoopFreeze,
@@ -30,6 +29,7 @@ from bridge.daemon.loops import MOST_LIVE_LOOPS, Loops
 from bridge.daemon.requests import RequestRegistry
 from bridge.delivery import History
 from bridge.errors import BadArgument, NoOutput, UnknownId
+from bridge.events import LoopChanged
 from bridge.timing import ONE_BAR
 from tests.daemon.test_loops import BAR_FRAMES, BARS, Band, perform
 from tests.delivery.offline_player import OfflinePlayer

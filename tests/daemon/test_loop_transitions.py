@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable
 from functools import cache
 
-from bridge.commands import LoopComing
 from bridge.daemon.loop_grid import Line
 from bridge.daemon.loop_state import LoopState
 from bridge.daemon.loop_transitions import (
@@ -17,6 +16,7 @@ from bridge.daemon.loop_transitions import (
     SOUNDING,
     WITHOUT_CLOCK,
 )
+from bridge.events import LoopComing
 from tests.daemon.test_loop_state import BARS, STEP_SECONDS, Stage
 
 WALKS = 1000

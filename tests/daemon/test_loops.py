@@ -16,16 +16,10 @@ from bridge.clip import stretched_loop
 from bridge.clock.exact_clock import ExactClock
 from bridge.commands import (
     Cancel,
-    CaptureChanged,
     CaptureLast,
     ClipSettings,
     Command,
-    DefaultsChanged,
-    Done,
-    Event,
-    Failed,
     Generate,
-    LoopChanged,
     LoopClear,
     LoopCommand,
     LoopFreeze,
@@ -34,7 +28,6 @@ from bridge.commands import (
     LoopStart,
     LoopStop,
     LoopUndo,
-    Remark,
     Transport,
 )
 from bridge.daemon.clips import ClipRegistry
@@ -44,6 +37,7 @@ from bridge.daemon.requests import RequestRegistry
 from bridge.delivery import History, KnownClip, write_clip
 from bridge.delivery.playback import AHEAD_SECONDS, SOONEST_SECONDS, Playback
 from bridge.errors import BadArgument, QueueFull, UnknownId
+from bridge.events import CaptureChanged, DefaultsChanged, Done, Event, Failed, LoopChanged, Remark
 from bridge.timing import ONE_BAR, Meter, bars_to_frames
 from tests.delivery.offline_player import BEGIN_SECONDS, RATE, OfflinePlayer, offline_player
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from bridge.commands import NO_PITCH, InputState, Pitch
 from bridge.daemon.pitch_meter import PitchMeter
+from bridge.events import NO_PITCH, InputState, Pitch
 from bridge.soundcard.listener import Listener
 from bridge.soundcard.ring import Ring
 

@@ -7,21 +7,19 @@ from typing import Any
 
 import pytest
 
-from bridge.commands import (
+from bridge.commands import CaptureFile, ClipSettings, Generate
+from bridge.daemon.requests import MOST_ENDED, MOST_OPEN, MOST_REMARKS, RequestRegistry
+from bridge.errors import BadArgument, QueueFull, UnknownId
+from bridge.events import (
     CaptureChanged,
-    CaptureFile,
     ClipReady,
-    ClipSettings,
     Done,
     Event,
     Failed,
-    Generate,
     Progress,
     Remark,
     RequestBegun,
 )
-from bridge.daemon.requests import MOST_ENDED, MOST_OPEN, MOST_REMARKS, RequestRegistry
-from bridge.errors import BadArgument, QueueFull, UnknownId
 
 
 def new_registry() -> tuple[RequestRegistry, list[Event]]:

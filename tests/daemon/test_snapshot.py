@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.commands import (
+from bridge.commands import ClipSettings
+from bridge.daemon.snapshot import MOST_CLIPS, MOST_NOTICES, OpenRequest, Snapshot
+from bridge.events import (
     NO_PITCH,
     BeatReached,
     CaptureChanged,
     ClipMarked,
     ClipReady,
-    ClipSettings,
     ClockChanged,
     DefaultsChanged,
     Done,
@@ -33,7 +34,6 @@ from bridge.commands import (
     Remark,
     RequestBegun,
 )
-from bridge.daemon.snapshot import MOST_CLIPS, MOST_NOTICES, OpenRequest, Snapshot
 
 CLOCK = ClockChanged("osc", 120.0, 4, 4, True)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from bridge.commands import Event
 from bridge.config import merge
 from bridge.daemon import stems
 from bridge.daemon.engine_jobs import EngineJobs
@@ -22,6 +21,7 @@ from bridge.engine.process.host import OnProgress
 from bridge.engine.process.job import Job
 from bridge.engine.separation import Work
 from bridge.errors import Unsupported
+from bridge.events import Event
 from bridge.rendering.plan import RenderPlan, prepare
 from tests.engine.recorder import PATIENCE_SECONDS, supervised
 from tests.melody.test_mixture import hum_and_mix

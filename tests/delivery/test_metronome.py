@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from bridge.clock.clocks import Clocks
-from bridge.commands import ClipSettings, MetronomeChanged, Transport
+from bridge.commands import ClipSettings, Transport
 from bridge.delivery.metronome import Metronome
+from bridge.events import MetronomeChanged
 from bridge.soundcard.clicks import Click, SetClicks
 from bridge.timing import Meter
 from tests.delivery.offline_player import BEGIN_SECONDS, BLOCK, RATE, OfflinePlayer, offline_player

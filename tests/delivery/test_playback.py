@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from bridge.audio import Waveform
 from bridge.clip import PREROLL_SECONDS, stretched_loop
 from bridge.clock.exact_clock import ExactClock
-from bridge.commands import LayerChanged, Transport
+from bridge.commands import Transport
 from bridge.delivery.playable import PlayableClip
 from bridge.delivery.playback import SOONEST_SECONDS, Playback
 from bridge.errors import Cancelled, NoOutput
+from bridge.events import LayerChanged
 from bridge.soundcard.mixer import Anchor, Start
 from bridge.timing import ONE_BAR, Meter, Quantum
 from tests.delivery.offline_player import BEGIN_SECONDS, BLOCK, RATE, OfflinePlayer, offline_player

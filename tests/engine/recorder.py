@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bridge.commands import EngineState
 from bridge.engine import Request
 from bridge.engine.process.job import Job
 from bridge.engine.process.supervisor import Supervisor
+from bridge.events import EngineState
 from tests.engine.process.stand_in import stand_in
 
 PATIENCE_SECONDS = 60.0

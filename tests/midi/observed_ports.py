@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from bridge.commands import MidiPortsChanged
+from bridge.events import MidiPortsChanged
 from bridge.midi import MidiMessage, MidiPorts
 from tests.peers.wait import PATIENCE_SECONDS
 

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from rich.console import Console, ConsoleDimensions
 
-from bridge.commands import (
+from bridge.commands import ClipSettings
+from bridge.daemon.snapshot import Snapshot
+from bridge.events import (
     CaptureChanged,
     ClientsChanged,
     ClipReady,
-    ClipSettings,
     ClockChanged,
     DefaultsChanged,
     EngineChanged,
@@ -36,7 +37,6 @@ from bridge.commands import (
     QueueChanged,
     RequestBegun,
 )
-from bridge.daemon.snapshot import Snapshot
 from bridge.screens.status import SHOWN_CLIPS, SHOWN_LINES, Painter, Screen, shown
 from tests.peers.wait import until
 

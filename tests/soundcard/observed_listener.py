@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from bridge.commands import InputChanged
+from bridge.events import InputChanged
 from bridge.soundcard.channels import Channels
 from bridge.soundcard.listener import Listener
 from bridge.soundcard.ring import Ring

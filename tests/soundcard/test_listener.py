@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import bridge
-from bridge.commands import InputChanged
+from bridge.events import InputChanged
 from bridge.process import kept
 from tests.peers.jack import SAMPLE_RATE, JackServer, playing
 from tests.peers.wait import until

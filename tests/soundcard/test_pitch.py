@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from bridge.commands import Pitch
+from bridge.events import Pitch
 from bridge.soundcard.pitch import WINDOW_SECONDS, pitch, pitch_of
 from bridge.soundcard.ring import Ring
 

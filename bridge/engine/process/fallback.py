@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from bridge.commands import EngineState
 from bridge.engine.process.host import EngineHost, OnProgress, OnState
 from bridge.engine.process.job import Job, Result
 from bridge.engine.process.messages import EngineFacts
@@ -24,6 +23,7 @@ from bridge.errors import (
     QueueFull,
     TooLate,
 )
+from bridge.events import EngineState
 
 MakeHost = Callable[[OnState], EngineHost]
 """Makes a host that reports its states to a function."""

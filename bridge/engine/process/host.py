@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from bridge.commands import EngineState
 from bridge.engine.process.job import Job
 from bridge.engine.process.messages import EngineFacts
 from bridge.engine.process.network_figures import NetworkFigures
 from bridge.engine.separation import Work
 from bridge.errors import BridgeError, Cancelled, QueueFull
+from bridge.events import EngineState
 
 OnState = Callable[[EngineState, str], None]
 """Called in the event loop with each change of `state` and `detail`; a host gets it when made."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.commands import NetworkChanged
+from bridge.events import NetworkChanged
 
 LEAST_BYTES = 2**16
 """The rate of fewer bytes is not measured: they come in one piece."""

@@ -12,7 +12,6 @@ import asyncio
 import logging
 import time
 
-from bridge.commands import EngineState
 from bridge.config.engine_token import Secret
 from bridge.engine.process.arrived import Arrived, OtherPiece
 from bridge.engine.process.host import BaseEngineHost, OnProgress, OnState
@@ -40,6 +39,7 @@ from bridge.errors import (
     EngineHung,
     Unsupported,
 )
+from bridge.events import EngineState
 from bridge.process.tasks import keep_running
 
 PATIENCE_SECONDS = 60.0

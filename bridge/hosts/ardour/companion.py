@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bridge.commands import ClipMarked, ClipReady, RequestBegun
 from bridge.control.addresses import read_event
 from bridge.control.client import LOST_SECONDS, RENEW_SECONDS, OscClient, ReceivedEvent
 from bridge.delivery import KnownClip
 from bridge.errors import BridgeError
+from bridge.events import ClipMarked, ClipReady, RequestBegun
 from bridge.hosts.ardour.inbox import Inbox, Order, inbox_path
 from bridge.hosts.ardour.reading import FASTEST_LOOP_BPM, SLOWEST_LOOP_BPM, is_looped
 from bridge.hosts.ardour.slot_file import remove_orphans, slot_file

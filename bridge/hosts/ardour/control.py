@@ -7,9 +7,9 @@ import logging
 import threading
 from collections.abc import Callable
 
-from bridge.commands import Event, Listening, Remark
 from bridge.control.addresses import NO_ID
 from bridge.control.control import OnCommand
+from bridge.events import Event, Listening, Remark
 from bridge.hosts.ardour.companion import Companion, Report, follow
 
 _log = logging.getLogger(__name__)

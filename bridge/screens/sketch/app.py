@@ -21,9 +21,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
 
-from bridge.commands import CaptureChanged, Event
 from bridge.config import SketchOptions
 from bridge.control.client import OscClient
+from bridge.events import CaptureChanged, Event
 from bridge.screens.sketch.cells import Row
 from bridge.screens.sketch.desk import Desk
 from bridge.screens.sketch.hold import MOUSE, Hold, Key, KeyReleased, driver_class, name_of

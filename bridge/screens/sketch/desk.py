@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bridge.commands import (
+from bridge.config import SketchOptions
+from bridge.daemon.snapshot import CAPTURE, Snapshot
+from bridge.events import (
     CaptureChanged,
     ClipMarked,
     ClipReady,
@@ -15,8 +17,6 @@ from bridge.commands import (
     PresetListed,
     Remark,
 )
-from bridge.config import SketchOptions
-from bridge.daemon.snapshot import CAPTURE, Snapshot
 from bridge.timing import FALLBACK_TEMPO_BPM, MAX_TEMPO_BPM, MIN_TEMPO_BPM
 
 LOOP = "sketch-loop"

@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from bridge.commands import Event, LayerChanged, LoopChanged, RequestBegun
 from bridge.control.addresses import read_event
 from bridge.control.client import HELLO, OscClient, read_events
 from bridge.control.packets import Uncut, write_message
 from bridge.daemon.snapshot import Snapshot
+from bridge.events import Event, LayerChanged, LoopChanged, RequestBegun
 
 RENEW_SECONDS = 2.0
 """How often the subscription is renewed; a daemon that was started anew knows nothing of it."""

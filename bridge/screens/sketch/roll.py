@@ -17,15 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bridge.audio import db_to_amplitude
-from bridge.commands import (
-    NO_PITCH,
-    BeatReached,
-    ClockChanged,
-    DefaultsChanged,
-    Event,
-    Level,
-    Pitch,
-)
+from bridge.events import NO_PITCH, BeatReached, ClockChanged, DefaultsChanged, Event, Level, Pitch
 from bridge.timing import FALLBACK_METER, FALLBACK_TEMPO_BPM, Meter
 
 MOST_MOMENTS = 2048

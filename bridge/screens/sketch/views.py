@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.chroma import note_name
-from bridge.commands import CaptureChanged, ClipReady, Progress
 from bridge.daemon.snapshot import GENERATE, Snapshot
+from bridge.events import CaptureChanged, ClipReady, Progress
 from bridge.screens.sketch.cells import (
     FLOOR_DB,
     Cell,

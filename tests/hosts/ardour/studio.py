@@ -14,9 +14,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from bridge.commands import ClockChanged, ClockSource
+from bridge.commands import ClockSource
 from bridge.control.addresses import read_event
 from bridge.control.packets import read_packet
+from bridge.events import ClockChanged
 from bridge.hosts.ardour.companion import SLOTS, TRACK
 from bridge.hosts.ardour.inbox import Inbox, Order, OrderKind, inbox_path
 from bridge.hosts.ardour.surface import EMPTY, Surface

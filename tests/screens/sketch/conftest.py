@@ -9,7 +9,10 @@ import pytest
 import soundfile
 from textual._context import active_app
 
-from bridge.commands import (
+from bridge.config import SketchOptions
+from bridge.control.addresses import event_message
+from bridge.control.packets import write_message
+from bridge.events import (
     ClipReady,
     EngineChanged,
     Event,
@@ -21,9 +24,6 @@ from bridge.commands import (
     PresetListed,
     RequestBegun,
 )
-from bridge.config import SketchOptions
-from bridge.control.addresses import event_message
-from bridge.control.packets import write_message
 from bridge.screens.sketch.app import SketchApp, Start
 
 RATE = 16_000

@@ -11,10 +11,11 @@ import pytest
 from textual.geometry import Region
 from textual.pilot import Pilot
 
-from bridge.commands import (
+from bridge.commands import ClipSettings
+from bridge.config import merge_sketch
+from bridge.events import (
     CaptureChanged,
     ClipMarked,
-    ClipSettings,
     ClockChanged,
     DefaultsChanged,
     Done,
@@ -28,7 +29,6 @@ from bridge.commands import (
     Progress,
     RequestBegun,
 )
-from bridge.config import merge_sketch
 from bridge.screens.sketch import problems
 from bridge.screens.sketch.app import Canvas
 from bridge.soundcard.permission import silence_remedy

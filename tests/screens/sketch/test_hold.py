@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from bridge.commands import CaptureChanged, Done, Event, Failed, RequestBegun
 from bridge.control.addresses import event_message
 from bridge.control.packets import read_packet, write_message
+from bridge.events import CaptureChanged, Done, Event, Failed, RequestBegun
 from bridge.screens.sketch.hold import HOLD_SECONDS, Hold, Key, driver_class
 from tests.peers.wait import until
 from tests.screens.sketch.conftest import READY, Stage

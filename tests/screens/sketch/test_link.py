@@ -7,10 +7,10 @@ from contextlib import closing
 
 import pytest
 
-from bridge.commands import Event, Hello, RequestBegun
 from bridge.control.addresses import event_message
 from bridge.control.client import OscClient
 from bridge.control.packets import write_message
+from bridge.events import Event, Hello, RequestBegun
 from bridge.screens.sketch.link import Link
 
 HELLO = Hello("0.1.0", 1, "ready", "pocket", "me", "/takes")
