@@ -62,7 +62,11 @@ def _bar() -> Any:
         TaskProgressColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    # Rich has one stream for the bars and all that is printed meanwhile: stdout may be a file.
+    is_shown = sys.stdout is not None and sys.stdout.isatty()
+    # The terminal wraps what is printed above the bars, so that a path is copied in one piece.
+    console = Console(stderr=True, soft_wrap=True)
+    return Progress(*columns, console=console, transient=True, redirect_stdout=is_shown)
 
 
 def _stages(bar: Any) -> Callable[[str, float | None], None]:

@@ -111,6 +111,9 @@ def _print_row(result: RowResult, remarks: tuple[str, ...], rows: int, out: Text
             print(f"{where}: {result.error}", file=sys.stderr)
     if out is None:
         return
+    if out.isatty():
+        # The bars have replaced `sys.stdout`, and print above themselves.
+        out = sys.stdout
     for path in result.paths:
         print(f"{where}: {path}", file=out)
     if result.melody_similarity is not None:

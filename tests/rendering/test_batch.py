@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from bridge.errors import BridgeError
 from bridge.rendering.batch_jobs import MOST_FILE_BYTES, MOST_ROWS, read_jobs
 from bridge.rendering.batch_results import KEY_FIELD, ResultFile
 from tests.checkpoints import write_decoder
+from tests.peers.terminal import Pane
 
 MIDI = Path(__file__).parents[1] / "melodies" / "twinkle-100bpm.mid"
 PATIENCE_SECONDS = 300
@@ -240,6 +243,28 @@ def test_flags_of_a_single_clip_are_refused_with_a_batch(
     assert cli.main(["render", "--prompt", "x", "--results", "y"]) == 2
     assert "--batch" in capsys.readouterr().err
     assert not (tmp_path / "jobs.results.jsonl").exists()
+
+
+def test_on_a_terminal_each_clip_appears_above_the_bars_and_stays(
+    tmp_path: Path, model: Path, require_program: Callable[[str], str]
+) -> None:
+    jobs = write_rows(
+        tmp_path / "jobs.jsonl", *({"prompt": "p", "bars": 1, "seed": n} for n in (1, 2))
+    )
+    command = [sys.executable, "-m", "bridge", "render", "--batch", str(jobs)]
+    command += ["--model", str(model), "--out", str(tmp_path / "clips")]
+    pane = Pane(require_program("tmux"), f"{shlex.join(command)}; exec sleep 1000", columns=500)
+    try:
+        pane.wait("results in ")
+        lines = pane.text().splitlines()
+    finally:
+        pane.close()
+    shown = {line for line in lines if line.endswith(".wav")}
+    assert shown == {
+        f"row {row} of 2: {path}"
+        for row, result in results_of(jobs).items()
+        for path in result["paths"]
+    }
 
 
 def test_a_clips_sidecar_names_its_row(tmp_path: Path, model: Path) -> None:

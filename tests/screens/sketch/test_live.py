@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,43 +16,12 @@ from numpy.typing import NDArray
 from scipy.signal import correlate
 
 from tests.peers.jack import SAMPLE_RATE, JackServer, excusing_xruns, playing, recording
+from tests.peers.terminal import PATIENCE_SECONDS, Pane
 from tests.peers.wait import until
 from tests.screens.sketch.program import EVENT_TYPES, started
 
-PATIENCE_SECONDS = 120.0
 LIKE = 0.99
 """Two sounds that correlate so are the same."""
-
-
-class Pane:
-    """A terminal of 80 × 24 in tmux, with a shell's line in it."""
-
-    def __init__(self, tmux: str, line: str) -> None:
-        self._tmux = [tmux, "-L", f"melody-bridge-{os.getpid()}", "-f", os.devnull]
-        self._run("new-session", "-d", "-s", "sketch", "-x", "80", "-y", "24", line)
-
-    def press(self, *keys: str) -> None:
-        """Press keys, by tmux's names."""
-        self._run("send-keys", "-t", "sketch", *keys)
-
-    def text(self) -> str:
-        """What the terminal shows."""
-        return self._run("capture-pane", "-p", "-t", "sketch")
-
-    def wait(self, text: str) -> None:
-        """Wait until the terminal shows a text."""
-        try:
-            until(lambda: text in self.text(), f"{text!r} is shown", PATIENCE_SECONDS)
-        except AssertionError as error:
-            raise AssertionError(f"{error}:\n{self.text()}") from None
-
-    def close(self) -> None:
-        """End the terminal, as a person who closes the window."""
-        self._run("kill-server")
-
-    def _run(self, *arguments: str) -> str:
-        done = subprocess.run([*self._tmux, *arguments], capture_output=True, text=True, check=True)
-        return done.stdout
 
 
 @pytest.fixture
