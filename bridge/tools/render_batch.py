@@ -14,7 +14,7 @@ from bridge.rendering.batch import BatchSummary, run_batch
 from bridge.rendering.batch_jobs import BatchJob, read_jobs
 from bridge.rendering.batch_results import ResultFile, RowResult, open_results
 from bridge.tools.progress_bar import batch_progress_bar
-from bridge.tools.render_ray import own_replicas
+from bridge.tools.render_ray import model_of, own_replicas
 
 RESULTS_SUFFIX = ".results.jsonl"
 _OF_ONE_ROW = {"melody": "MELODY", "continue_from": "--continue", "plot": "--plot"}
@@ -55,11 +55,10 @@ def run_and_print(
     with open_results(path.expanduser(), jobs) as result_file:
         defaults = render_defaults()
         left = [job for job in jobs if job.row not in result_file.results]
-        if ray is None or not left:
+        model = None if ray is None else model_of(left, flags, defaults)
+        if ray is None or model is None:
             return _run(jobs, result_file, flags, defaults, as_json=as_json, out=out)
-        with own_replicas(
-            left, flags, defaults, place=ray, replicas=replicas, progress=_say
-        ) as url:
+        with own_replicas(model, place=ray, replicas=replicas, progress=_say) as url:
             flags = {**flags, "engine": url}
             return _run(jobs, result_file, flags, defaults, as_json=as_json, out=out)
 

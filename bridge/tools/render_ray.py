@@ -5,10 +5,9 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any
 
-from bridge.config import OPTIONS
 from bridge.errors import BadArgument, BridgeError
 from bridge.process import signals
 from bridge.rendering.batch_jobs import BatchJob
@@ -19,20 +18,47 @@ _MODEL = ("model", "decoder", "precision", "device")
 """The options that choose what a replica loads."""
 
 
+def model_of(
+    jobs: Sequence[BatchJob], flags: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """The model that the rows want to be rendered with, for `own_replicas`; None: no row is right.
+
+    Args:
+        flags, defaults: as for `run_batch`, which gives a wrong row its error.
+
+    Raises:
+        BadArgument: the rows have several models, or an engine.
+    """
+    if "engine" in flags:
+        raise BadArgument("--ray starts engines of its own: leave --engine out")
+    wanted: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for job in jobs:
+        with suppress(BridgeError):
+            options = job.options(flags, defaults)
+            values = {name: getattr(options, name) for name in _MODEL}
+            wanted[tuple(values.values())] = values
+    if len(wanted) > 1:
+        names = "; ".join(" ".join(map(str, each)) for each in list(wanted)[:3])
+        raise BadArgument(
+            f"the rows have {len(wanted)} models ({names}), and --ray serves one: split the file"
+        )
+    for values in wanted.values():
+        return {name: value for name, value in values.items() if value is not None}
+    return None
+
+
 @contextmanager
 def own_replicas(
-    jobs: Sequence[BatchJob],
-    flags: Mapping[str, Any],
-    defaults: Mapping[str, Any],
+    model: Mapping[str, Any],
     *,
     place: str,
     replicas: str | None,
     progress: Callable[[str], None],
 ) -> Iterator[str]:
-    """Start replicas of the batch's model on Ray; end them after the block, or at a signal.
+    """Start replicas of a model on Ray; end them after the block, or at a signal.
 
     Args:
-        flags, defaults: as for `run_batch`.
+        model: what a replica loads, as `model_of` gives it.
         place: one of `PLACES`.
         replicas: how many; `auto` or None: as many as the rows keep busy.
         progress: called with what is being done until they are there.
@@ -41,7 +67,7 @@ def own_replicas(
         The address of the engine.
 
     Raises:
-        BadArgument: the place, the number or the flags are wrong, or the rows name several models.
+        BadArgument: the place or the number is wrong.
         Unsupported: Ray is not installed.
         CheckpointUnusable: the model cannot be loaded.
         EngineFailed: Ray cannot start.
@@ -49,14 +75,12 @@ def own_replicas(
     """
     if place not in PLACES:
         raise BadArgument(f"ray {place!r}: give {LOCAL}, or {CLUSTER} for the cluster of Ray here")
-    if "engine" in flags:
-        raise BadArgument("--ray starts engines of its own: leave --engine out")
     from bridge.serving.deployment import AUTO, EngineDeployment
     from bridge.serving.server import serve_engines
     from bridge.tools.serve import threads_each
 
     replicas = replicas or AUTO
-    values: dict[str, Any] = {**_model(jobs, flags, defaults), "replicas": replicas}
+    values: dict[str, Any] = {**model, "replicas": replicas}
     if place == LOCAL:
         values["threads"] = threads_each(replicas, 1)
     engine = EngineDeployment.from_arguments(values)
@@ -85,28 +109,6 @@ def own_replicas(
         ) as (url,):
             listen()
             yield url
-
-
-def _model(
-    jobs: Sequence[BatchJob], flags: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What the rows want to be rendered with, for `EngineDeployment.from_arguments`."""
-    wanted: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for job in jobs:
-        try:
-            options = job.options(flags, defaults)
-        except BridgeError:
-            # The batch gives the row its error.
-            continue
-        values = {name: getattr(options, name) for name in _MODEL}
-        wanted[tuple(values.values())] = values
-    if len(wanted) > 1:
-        names = "; ".join(" ".join(map(str, each)) for each in list(wanted)[:3])
-        raise BadArgument(
-            f"the rows have {len(wanted)} models ({names}), and --ray serves one: split the file"
-        )
-    (values,) = wanted.values() or [{name: OPTIONS[name].default for name in _MODEL}]
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _free_port() -> int:

@@ -185,3 +185,13 @@ def test_mistakes_with_replicas_of_its_own_are_named_before_ray_starts(
     errors = capsys.readouterr().err
     assert named in errors
     assert "starting Ray" not in errors
+
+
+def test_no_replica_is_started_for_rows_that_are_all_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = tmp_path / "jobs.jsonl"
+    jobs.write_text(json.dumps({"prompt": "keys", "tempo": 120}) + "\n")
+    assert main(["render", "--batch", str(jobs), "--ray", "local"]) == 1
+    assert "option 'tempo' is none of" in str(results_of(jobs)[1]["error"])
+    assert "starting Ray" not in capsys.readouterr().err
