@@ -350,6 +350,9 @@ class Engine:
         from bridge.engine.codec import encode
         from bridge.engine.device import oom_as_error
 
+        # Before it is resampled and encoded, which takes memory and time by its length.
+        steps = request.steps(self.frame_rate, self.longest_delay)
+        self._check_length(int(audio.seconds * self.frame_rate), steps)
         remedy = f"{audio.seconds:.3g} seconds to continue on {self.device}; give less"
         with self._busy, oom_as_error(remedy):
             return replace(request, continue_from=encode(self._checkpoint, audio))

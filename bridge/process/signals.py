@@ -47,13 +47,13 @@ def raised() -> Iterator[Callable[[], None]]:
     Yields:
         Handles the signals again, after a library has taken them.
     """
-    has_come = False
+    first: int | None = None
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal has_come
-        if has_come:
+        nonlocal first
+        if first is not None:
             leave(number)
-        has_come = True
+        first = number
         if not _held:
             raise Interrupted(number)
         _handle(number, frame)
@@ -66,6 +66,11 @@ def raised() -> Iterator[Callable[[], None]]:
     listen()
     try:
         yield listen
+    except Exception as error:
+        # Compiled code of a library may make an error of its own out of the interruption.
+        if first is not None:
+            raise Interrupted(first) from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

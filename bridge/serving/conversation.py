@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from bridge.audio import Waveform
 from bridge.engine.process.wire import (
     ChunkMade,
     CorruptFrame,
@@ -36,6 +38,9 @@ FIRST_MESSAGE_SECONDS = 10.0
 """How long a connection may say nothing before its request."""
 STALLED_SECONDS = 20.0
 """How long a client may take no audio that is ready for it."""
+LEAST_BYTES_PER_SECOND = 2**16
+"""A client that takes less of the audio that is ready is given up in the end: it holds the engine.
+Stereo has four times as much a second."""
 HEARTBEAT_SECONDS = 1.0
 SENT_AHEAD_BYTES = 4 * 2**20
 """Audio that may be on its way: what the web server and the network hold of one request."""
@@ -76,6 +81,7 @@ class Conversation:
         # The last step and the bytes of each chunk that the client has not yet.
         self._on_the_way: deque[tuple[int, int]] = deque()
         self._acknowledged = asyncio.Event()
+        self._patience_seconds = STALLED_SECONDS
         self._is_gone = False
 
     async def run(self, scope: Scope) -> None:
@@ -129,13 +135,19 @@ class Conversation:
         request, facts = message.request, self._replica.facts
         steps = request.steps(facts.frame_rate, facts.longest_delay)
         seconds = steps / facts.frame_rate * int(request.variations)
+        if isinstance(request.continue_from, Waveform):
+            # The codec encodes it first.
+            seconds += request.continue_from.seconds
         admission = await self._limiter.admit(token.name, token.limits, seconds)
         job = None
         try:
             job = self._replica.submit(message, token.name)
             yield job
         finally:
-            self._limiter.close(admission, seconds * (job.share if job is not None else 0.0))
+            if job is None:
+                self._limiter.withdraw(admission)
+            else:
+                self._limiter.close(admission, seconds * job.share)
 
     async def _carry_out(self, job: ServedJob) -> None:
         """Send a job's messages, until it has ended or the client is gone."""
@@ -173,17 +185,21 @@ class Conversation:
         """Wait until the client has most of what was sent.
 
         Raises:
-            BadArgument: it takes nothing for too long.
+            BadArgument: it takes nothing for too long, or little for longer.
         """
-        while sum(size for _, size in self._on_the_way) > SENT_AHEAD_BYTES:
-            self._acknowledged.clear()
-            try:
-                async with asyncio.timeout(STALLED_SECONDS):
+        start = time.perf_counter()
+        before = self._patience_seconds
+        try:
+            async with asyncio.timeout(before):
+                while sum(size for _, size in self._on_the_way) > SENT_AHEAD_BYTES:
+                    self._acknowledged.clear()
                     await self._acknowledged.wait()
-            except TimeoutError as error:
-                raise BadArgument(
-                    f"no audio was received for {STALLED_SECONDS:g} s: use a faster network"
-                ) from error
+        except TimeoutError as error:
+            raise BadArgument(
+                f"no audio was received for {STALLED_SECONDS:g} s, or less than "
+                f"{LEAST_BYTES_PER_SECOND // 1024} kB a second for longer: use a faster network"
+            ) from error
+        self._patience_seconds -= time.perf_counter() - start
 
     async def _read_messages(self, job: ServedJob) -> None:
         """Read what the client has received and waits for, until it is gone.
@@ -194,13 +210,19 @@ class Conversation:
         while (frame := await self._frame()) is not None:
             match read_client_message(frame):
                 case Received(steps):
-                    while self._on_the_way and self._on_the_way[0][0] <= steps:
-                        self._on_the_way.popleft()
-                    self._acknowledged.set()
+                    self._take_receipt(steps)
                 case Wanted(steps):
                     job.outbox.want(steps)
                 case Generate():
                     raise BadArgument("a connection has one request: open another for the next")
+
+    def _take_receipt(self, steps: int) -> None:
+        """Count what the client has; its patience grows with the audio that it takes."""
+        while self._on_the_way and self._on_the_way[0][0] <= steps:
+            _, size = self._on_the_way.popleft()
+            patience = self._patience_seconds + size / LEAST_BYTES_PER_SECOND
+            self._patience_seconds = min(patience, STALLED_SECONDS)
+            self._acknowledged.set()
 
     async def _frame(self) -> bytes | None:
         """The client's next frame; None: it is gone."""

@@ -96,6 +96,12 @@ class Ledger:
         if known is not None and (admission := known.admissions.get(number)) is not None:
             admission.close(made_seconds)
 
+    def withdraw(self, replica: str, number: int) -> None:
+        """Count a request as if it had never been admitted."""
+        known = self._replicas.get(replica)
+        if known is not None and (admission := known.admissions.pop(number, None)) is not None:
+            self._limiter.withdraw(admission)
+
     def renew(self, replica: str, at_work: Collection[int]) -> bool:
         """Take a replica's sign of life.
 

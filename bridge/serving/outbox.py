@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 import numpy as np
@@ -100,6 +101,21 @@ class Outbox:
             parts[0].first_step,
             np.concatenate([part.codes for part in parts], axis=2),
             np.concatenate(audio, axis=2) if audio else None,
+        )
+
+
+def pieces(chunk: ChunkMade) -> Iterator[ChunkMade]:
+    """A chunk with audio in pieces of `MESSAGE_BYTES` or less, each of one step or more."""
+    assert chunk.audio is not None
+    steps = chunk.codes.shape[2]
+    hop = chunk.audio.shape[2] // steps
+    most = max(1, MESSAGE_BYTES * steps // max(chunk.audio.nbytes, 1))
+    for first in range(0, steps, most):
+        end = min(first + most, steps)
+        yield ChunkMade(
+            chunk.first_step + first,
+            chunk.codes[:, :, first:end],
+            chunk.audio[:, :, first * hop : end * hop],
         )
 
 

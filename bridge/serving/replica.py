@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 
 from bridge.engine import Engine, Request
 from bridge.engine.process.messages import EngineFacts
@@ -27,7 +29,7 @@ from bridge.engine.process.wire import (
 from bridge.engine.process.worker import defect, facts_of
 from bridge.errors import BridgeError, Cancelled, OutOfMemory, TooLate
 from bridge.serving.fair_queue import FairQueue
-from bridge.serving.outbox import Outbox
+from bridge.serving.outbox import Outbox, pieces
 
 QUEUE_SIZE = 32
 """Requests of all clients that may wait at one replica."""
@@ -41,6 +43,8 @@ PACE_SECONDS = 1.0
 """Length of the piece that the first estimate of the pace comes from."""
 PACE_SHARE = 0.3
 """Weight of the newest request in the mean pace."""
+PACE_AGE_SECONDS = 10.0
+"""Between two measurements of the pace by a piece of its own."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,12 +55,16 @@ class ServedJob:
     Attributes:
         client: whose turn it is.
         work: steps of all variations.
+        made: as many of them as were generated.
+        made_seconds: how long that took, without `waited_seconds`.
+        waited_seconds: how long the engine has waited for the client.
         share: the share done, 0…1.
         outbox: what the client is to be sent.
     """
 
     def __init__(self, message: Generate, client: str, work: int) -> None:
         self.message, self.client, self.work = message, client, work
+        self.made, self.made_seconds, self.waited_seconds = 0, 0.0, 0.0
         self.share = 0.0
         self.outbox = Outbox(message.wanted_steps)
         self.cancelled = threading.Event()
@@ -73,11 +81,13 @@ class ServedJob:
 
     def post(self, message: ChunkMade | Progressed | Done | Failed) -> None:
         """Add a message. In the engine's thread; waits while too much audio is unsent."""
+        start = time.perf_counter()
         with self._changed:
             self._changed.wait_for(
                 lambda: self._unsent_bytes <= MOST_UNSENT_BYTES or self.cancelled.is_set()
             )
             self._unsent_bytes += _audio_bytes(message)
+        self.waited_seconds += time.perf_counter() - start
         self._loop.call_soon_threadsafe(self._post, message)
 
     def sent(self, message: ServerMessage) -> None:
@@ -116,6 +126,8 @@ class Replica:
         self._active: ServedJob | None = None
         self._engine: Engine | None = None
         self._seconds_a_step = 0.0
+        self._is_pace_doubted = False
+        self._measured_seconds = 0.0
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -164,6 +176,7 @@ class Replica:
             self._check_deadline(job)
         except TooLate:
             self._queue.remove(job)
+            self._doubt_pace()
             raise
         self._news.set()
         return job
@@ -197,17 +210,39 @@ class Replica:
                 "less, or for later"
             )
 
+    def _doubt_pace(self) -> None:
+        """Measure the pace again, where an idle replica has refused a request.
+
+        The machine may have been busy when it was measured, and a replica that refuses everything
+        would never see that it is faster now.
+        """
+        is_old = time.perf_counter() - self._measured_seconds >= PACE_AGE_SECONDS
+        if self._active is None and not self._queue and is_old:
+            self._is_pace_doubted = True
+            self._news.set()
+
     def _loaded(self) -> Engine:
         engine = self._load()
         engine.warm_up()
-        start = time.perf_counter()
-        request = Request(prompt="warm", seconds=PACE_SECONDS)
-        with engine.stream(request, progress=lambda share: None) as stream:
+        self._measure_pace(engine)
+        return engine
+
+    def _measure_pace(self, engine: Engine) -> None:
+        """Measure the pace with a short piece, unless a request comes. In the engine's thread."""
+
+        def check(share: float) -> None:
+            if self._queue:
+                raise Cancelled("a request goes first")
+
+        self._measured_seconds = start = time.perf_counter()
+        with (
+            suppress(Cancelled),
+            engine.stream(Request(prompt="warm", seconds=PACE_SECONDS), progress=check) as stream,
+        ):
             for _ in stream:
                 pass
-        steps = PACE_SECONDS * engine.frame_rate
-        self._seconds_a_step = (time.perf_counter() - start) / steps
-        return engine
+            steps = PACE_SECONDS * engine.frame_rate
+            self._seconds_a_step = (time.perf_counter() - start) / steps
 
     async def _work(self, engine: Engine) -> None:
         """Do one job after the other, until cancelled."""
@@ -215,12 +250,19 @@ class Replica:
         while True:
             job = self._queue.pop()
             if job is None:
+                if self._is_pace_doubted:
+                    self._is_pace_doubted = False
+                    try:
+                        await loop.run_in_executor(self._thread, self._measure_pace, engine)
+                    except Exception:
+                        _log.exception("the pace cannot be measured")
+                    continue
                 self._news.clear()
                 await self._news.wait()
                 continue
-            self._active = job
             try:
                 self._check_deadline(job)
+                self._active = job
                 await loop.run_in_executor(self._thread, self._make, engine, job)
             except TooLate as error:
                 _fail(job, error)
@@ -229,9 +271,8 @@ class Replica:
 
     def _make(self, engine: Engine, job: ServedJob) -> None:
         """Generate a job's audio. In the engine's thread."""
-        start = time.perf_counter()
         try:
-            made = self._stream(engine, job)
+            self._stream(engine, job)
         except BridgeError as error:
             job.post(Failed(error))
         except MemoryError:
@@ -244,11 +285,13 @@ class Replica:
                 self.on_broken()
         else:
             job.post(Done())
-            pace = (time.perf_counter() - start) / made
+        # Also of a request that ended early, if it shows more than its beginning.
+        if job.made >= PACE_SECONDS * engine.frame_rate:
+            pace = job.made_seconds / job.made
             self._seconds_a_step += PACE_SHARE * (pace - self._seconds_a_step)
 
-    def _stream(self, engine: Engine, job: ServedJob) -> int:
-        """Post a job's chunks; return the steps of all variations."""
+    def _stream(self, engine: Engine, job: ServedJob) -> None:
+        """Post a job's chunks."""
         reported_seconds = 0.0
 
         def report(share: float) -> None:
@@ -261,13 +304,15 @@ class Replica:
                 job.post(Progressed(min(share, 1.0)))
 
         step = 0
+        start = time.perf_counter()
         with engine.stream(job.message.request, progress=report) as stream:
             for chunk in stream:
-                end = step + chunk.codes.shape[2]
-                known = end <= job.message.received_steps
-                job.post(ChunkMade(step, chunk.codes, None if known else chunk.audio))
-                step = end
-        return step * int(job.message.request.variations)
+                job.made += chunk.codes.shape[0] * chunk.codes.shape[2]
+                job.made_seconds = time.perf_counter() - start - job.waited_seconds
+                for piece in pieces(ChunkMade(step, chunk.codes, chunk.audio)):
+                    step = piece.first_step + piece.codes.shape[2]
+                    known = step <= job.message.received_steps
+                    job.post(replace(piece, audio=None) if known else piece)
 
 
 def _fail(job: ServedJob, error: BridgeError) -> None:

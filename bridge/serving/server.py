@@ -77,6 +77,8 @@ def serve_engines(
         if tls is not None:
             options |= {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)}
         with _as_error(EngineFailed, "Ray Serve cannot start"):
+            # What a signal ends halfway may have begun a Serve, which then is this one's to end.
+            is_served = not serve.status().proxies
             serve.start(http_options=options)
             check_same(host=host, port=port, tls=tls, remedy=elsewhere)
         is_served = True

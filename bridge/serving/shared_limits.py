@@ -99,6 +99,13 @@ class SharedLimiter:
         if self._line is not None and self._has_joined:
             self._line.post("close", self._name, admission.number, made_seconds)
 
+    def withdraw(self, admission: Admission) -> None:
+        """Count a request that the replica has refused as if it had never been admitted."""
+        self._own.withdraw(admission)
+        self._at_work.pop(admission.number, None)
+        if self._line is not None and self._has_joined:
+            self._line.post("withdraw", self._name, admission.number)
+
     async def _keep(self, line: LedgerLine) -> None:
         while True:
             await asyncio.sleep(RENEW_SECONDS)

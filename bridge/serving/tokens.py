@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import logging
 import re
 import secrets
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from typing import Any
 from bridge.config.private_file import read_private_file
 from bridge.errors import BadArgument, BridgeError, NotAuthorized, UnreadableFile
 from bridge.serving.limits import Limits
+
+_log = logging.getLogger(__name__)
 
 PREFIX = "mbt_"
 """Begins every token, so that scanners for secrets in files and logs can find one."""
@@ -131,12 +134,14 @@ class TokenWatch:
         A file that is gone or broken accepts nobody until it is mended.
         """
         version = _version(self._path)
-        if version == self._version:
+        if version == self._version and self._failure is None:
             return
         self._version = version
         try:
             self._book, self._failure = read_tokens(self._path), None
         except BridgeError as error:
+            if str(error) != str(self._failure):
+                _log.error("no token is accepted: %s", error)
             self._book, self._failure = TokenBook(), error
 
     async def follow(self) -> None:
@@ -226,10 +231,10 @@ def _reason(error: Exception) -> str:
     return "it is nested too deep" if isinstance(error, RecursionError) else str(error)
 
 
-def _version(path: Path) -> tuple[int, int, int] | None:
-    """What changes with every write: each one makes a new file. None: there is no file."""
+def _version(path: Path) -> tuple[int, int, int, int] | None:
+    """What changes with every write and every change of permissions. None: there is no file."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size, status.st_mode

@@ -252,6 +252,15 @@ def test_continued_codes_count_towards_the_longest_piece(stereo: Engine) -> None
         stereo.generate([GREEDY, request])
 
 
+def test_audio_that_is_too_long_to_continue_is_refused_before_it_is_encoded(
+    stereo: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.engine.codec.encode", lambda checkpoint, audio: pytest.fail())
+    sound = Waveform(np.zeros((600, 1), dtype=np.float32), 1)
+    with pytest.raises(Unsupported, match=r"600 seconds to continue from and 1 seconds more"):
+        stereo.generate(Request(seconds=1, continue_from=sound))
+
+
 def test_the_reference_makes_one_window_at_most(stereo: Engine) -> None:
     reference = stereo.as_reference()
     with pytest.raises(Unsupported, match=r"30\.02 seconds: one window is 30 seconds"):

@@ -57,6 +57,10 @@ try:
                     print("written", flush=True)
                     signals.check()
             say("running")
+        except signals.Interrupted:
+            if sys.argv[1] == "changed":
+                raise RuntimeError("an error of a library's own")
+            raise
         finally:
             say("ending")
 except signals.Interrupted as interrupted:
@@ -145,6 +149,16 @@ def test_a_signal_lets_other_processes_be_ended_and_a_second_one_does_not_wait(
         assert process.wait() == status
     _, stderr = process.communicate(None if is_impatient else "\n")
     assert process.returncode == status
+    assert stderr == ""
+
+
+def test_an_error_that_a_library_makes_of_a_signal_is_the_signal() -> None:
+    process = ending("changed")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "running\n"
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate("\n")
+    assert process.returncode == 130
     assert stderr == ""
 
 

@@ -143,6 +143,51 @@ def test_a_client_that_takes_no_audio_is_sent_no_more_and_then_given_up(
     run(test)
 
 
+@pytest.mark.parametrize("receipt", [0, 1], ids=["of nothing", "of too little"])
+def test_receipts_do_not_keep_a_client_that_takes_no_audio(
+    receipt: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each one comes before the server's patience is over."""
+
+    async def test(url: str) -> None:
+        async with connected(url) as client:
+            await client.send(Generate(Request(seconds=60.0, variations=2), "a"))
+
+            async def acknowledge() -> None:
+                steps = 0
+                while True:
+                    steps += receipt
+                    await client.send(Received(steps))
+                    await asyncio.sleep(0.01)
+
+            receipts = asyncio.create_task(acknowledge())
+            assert "no audio was received" in str(await client.failure())
+            receipts.cancel()
+
+    monkeypatch.setattr(conversation, "STALLED_SECONDS", 0.3)
+    # A receipt for a step in 10 ms is 2 MB a second of two variations in stereo.
+    monkeypatch.setattr(conversation, "LEAST_BYTES_PER_SECOND", 2**30)
+    run(test)
+
+
+def test_refusals_cost_nothing_of_a_tokens_minute(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    token, _ = add_token(file, "anna", Limits(requests=4, seconds_a_minute=100.0))
+
+    async def test(url: str) -> None:
+        for _ in range(30):
+            async with connected(url, token) as client:
+                await client.send(Generate(Request(seconds=10.0), "a", deadline_seconds=0.0))
+                assert type(await client.failure()) is TooLate
+        async with connected(url, token) as client:
+            await client.send(Generate(Request(seconds=100.0), "a"))
+            assert isinstance(await client.chunk(), ChunkMade)
+
+    settings = ReplicaSettings("stand-in", tokens=file)
+    with served(settings, load=load_stand_in) as url:
+        asyncio.run(asyncio.wait_for(test(url), PATIENCE_SECONDS))
+
+
 def test_tokens_are_asked_for_limited_and_revoked(tmp_path: Path) -> None:
     file = tmp_path / "tokens.json"
     token, _ = add_token(file, "anna", Limits(requests=1, seconds_a_minute=100.0))

@@ -59,13 +59,14 @@ async def is_closed(reader: asyncio.StreamReader) -> bool:
 
 def test_a_head_that_does_not_come_ends_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     heads = pytest.importorskip("bridge.serving.heads", reason="needs the extra `ray`")
-    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.1)
 
     async def test(url: str) -> None:
         async with AsyncExitStack() as stack, connected(url) as websocket:
-            for sent in (b"", b"G", HEAD):
-                assert await is_closed(await half_open(url, stack, sent))
-            await asyncio.sleep(0.2)
+            with monkeypatch.context() as patch:
+                patch.setattr(heads, "HEAD_SECONDS", 0.1)
+                for sent in (b"", b"G", HEAD):
+                    assert await is_closed(await half_open(url, stack, sent))
+            # It was opened before the three that have been closed.
             await websocket.socket.ping()
             await answers(url)
 

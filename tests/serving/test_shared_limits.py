@@ -123,6 +123,15 @@ def test_while_the_ledger_is_gone_each_replica_counts_for_itself_and_the_next_kn
     run(test)
 
 
+def test_a_request_that_is_withdrawn_counts_nowhere() -> None:
+    async def test(line: Line, one: SharedLimiter, other: SharedLimiter) -> None:
+        for _ in range(200):
+            one.withdraw(await one.admit("a", LIMITS, 60))
+        await other.admit("a", LIMITS, 100)
+
+    run(test)
+
+
 def test_a_cancelled_admission_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(line: Line, one: SharedLimiter, other: SharedLimiter) -> None:
         asked = asyncio.Event()

@@ -147,6 +147,24 @@ def test_a_file_that_others_can_change_is_refused(path: Path) -> None:
         read_tokens(path)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_permissions_that_change_count_while_the_server_runs(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    laptop, _ = add_token(path, "laptop", Limits())
+    watch = TokenWatch(path)
+    path.chmod(0o666)
+    for _ in range(3):
+        watch.refresh()
+        with pytest.raises(NotAuthorized):
+            watch.find(laptop)
+    (record,) = caplog.records
+    assert "run chmod 600" in record.getMessage()
+    path.chmod(0o600)
+    watch.refresh()
+    assert watch.find(laptop).name == "laptop"
+
+
 _, GOOD = new_token("laptop", "2026-11-29T12:00:00Z", Limits())
 ROW = json.loads(tokens_text(TokenBook((GOOD,))))["tokens"][0]
 

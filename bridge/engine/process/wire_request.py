@@ -16,7 +16,8 @@ from bridge.errors import BadArgument
 
 MOST_PROMPT_LETTERS = 2**16
 MOST_CODEBOOKS, MOST_CODE = 16, 2**16 - 1
-LARGEST_SAMPLE_RATE = 192_000
+LEAST_SAMPLE_RATE, LARGEST_SAMPLE_RATE = 16_000, 192_000
+"""Of audio to continue from, Hz. A lower rate would make hours of a small message."""
 LARGEST_VALUE = 1e6
 """Limit for guidance, temperature and top-k: far over what means anything."""
 
@@ -78,7 +79,7 @@ def read_request(fields: Fields, most_bytes: int) -> Request:
         melody = np.eye(PITCH_CLASSES, dtype=np.float32)[classes]
     continued: NDArray[np.int64] | Waveform | None = None
     if fields.has("audio"):
-        rate = fields.integer("audio_sample_rate", 1, LARGEST_SAMPLE_RATE)
+        rate = fields.integer("audio_sample_rate", LEAST_SAMPLE_RATE, LARGEST_SAMPLE_RATE)
         shape = fields.shape("audio", (most_bytes, 2))
         continued = Waveform(fields.array("<f4", shape), rate)
     if fields.has("codes"):

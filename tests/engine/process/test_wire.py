@@ -158,6 +158,7 @@ def header_of(message: ClientMessage) -> dict[str, Any]:
         ({"codes": [8, 30000]}, "ends within"),
         ({"audio": [10**6, 2], "audio_sample_rate": 48000}, "ends within"),
         ({"audio": [1, 2], "audio_sample_rate": 0}, "audio_sample_rate"),
+        ({"audio": [1, 2], "audio_sample_rate": 1}, "audio_sample_rate"),
         ({"max_new_tokens": 10**7}, "max_new_tokens"),
         ({"deadline_seconds": -1}, "deadline_seconds"),
     ],
