@@ -137,6 +137,7 @@ def test_changed_bytes_are_never_heard(url: str, expected: bytes) -> None:
     random_number = random.Random(7).randrange
 
     async def test(engine: RemoteEngine, proxy: Network) -> None:
+        arrived = 0
         for number in range(RANDOM_FAULTS):
             # Half of them in the handshake and the first messages, where there is more structure.
             at = random_number(600 if number % 2 else PIECE_BYTES)
@@ -146,10 +147,13 @@ def test_changed_bytes_are_never_heard(url: str, expected: bytes) -> None:
                 proxy.flip_at = at
             try:
                 assert await samples(engine) == expected, number
+                arrived += 1
             except BridgeError as error:
                 # A refusal that the network made of an answer.
                 assert str(error)
             proxy.flip_at = proxy.flip_request_at = None
+        # Most changes cost one message or connection, and the request goes on.
+        assert arrived >= RANDOM_FAULTS / 4
 
     through_a_network(url, test)
 
