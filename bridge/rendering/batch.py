@@ -110,7 +110,7 @@ def run_batch(
 
     Raises:
         NotWritable, DiskFull: no further clip can be written; the results so far are kept.
-        EngineDied, NotAuthorized: the server is gone, or admits this machine no more; likewise.
+        BridgeError: the server is gone, stays full, or admits this machine no more; likewise.
         signals.Interrupted: a signal came while a row was written.
     """
     start = time.perf_counter()
@@ -148,13 +148,13 @@ def run_batch(
     for group in _groups(rows):
         first = group[0].options
         if _model(first) != loaded:
-            on_progress(f"loading {first.model}", None, done)
             loading = time.perf_counter()
             engine, loaded = None, _model(first)
             try:
-                engine = load_generator(first)
+                engine = load_generator(first, lambda doing: on_progress(doing, None, done))
             except BridgeError as error:
-                if first.engine != LOCAL_ENGINE and _is_of_server(error):
+                if first.engine != LOCAL_ENGINE:
+                    # It says nothing about the rows, which can be rendered later.
                     raise
                 for row in group:
                     end_row(_failed(results, row.job, error))
@@ -261,7 +261,8 @@ def _render_remotely(
                     raise
                 except BridgeError as error:
                     end_row(_failed(results, row.job, error))
-            on_progress(f"{len(made)} rows at {rows[0].options.engine}", None)
+            noun = "row" if len(made) == 1 else "rows"
+            on_progress(f"{len(made)} {noun} at {rows[0].options.engine}", None)
             # Without waiting, while more rows can be sent.
             done, _ = wait(made, 0 if waiting and has_room else None, FIRST_COMPLETED)
             for future in done:

@@ -28,8 +28,7 @@ def load_generator(
     if options.engine != LOCAL_ENGINE:
         from bridge.engine.process.remote_generator import RemoteGenerator
 
-        progress(f"connecting to {options.engine}")
-        return RemoteGenerator(options.engine, engine_token(options.engine_token_file))
+        return RemoteGenerator(options.engine, engine_token(options.engine_token_file), progress)
     from bridge.engine import load
     from bridge.engine.threads import let_idle_threads_sleep
 

@@ -135,7 +135,12 @@ def _closing_line(summary: BatchSummary, rows: int, failed: int, path: Path) -> 
     pace = ""
     if summary.clips:
         pace = (
-            f"; {summary.clips} clips in {summary.seconds:.1f} s, {summary.clips_a_minute:.1f} a "
-            f"minute (a render of its own for each row: {summary.one_at_a_time:.1f})"
+            f"; {_counted(summary.clips, 'clip')} in {summary.seconds:.1f} s, "
+            f"{summary.clips_a_minute:.1f} a minute (a render of its own for each row: "
+            f"{summary.one_at_a_time:.1f})"
         )
-    return f"{rows} rows{errors}{pace}; results in {path}"
+    return f"{_counted(rows, 'row')}{errors}{pace}; results in {path}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -31,6 +31,12 @@ def model_of(
     """
     if "engine" in flags:
         raise BadArgument("--ray starts engines of its own: leave --engine out")
+    for job in jobs:
+        if "engine" in job.values:
+            raise BadArgument(
+                f"row {job.row} has an engine, and --ray starts engines of its own: leave engine "
+                "out of the rows"
+            )
     wanted: dict[tuple[Any, ...], dict[str, Any]] = {}
     for job in jobs:
         with suppress(BridgeError):

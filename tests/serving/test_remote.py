@@ -6,15 +6,18 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from bridge.audio import Waveform
+from bridge.config.engine_token import Secret
 from bridge.engine import Engine, Request, Stream, load
 from bridge.engine.process.job import Result
 from bridge.engine.process.remote import RemoteEngine
+from bridge.engine.process.wire import Failed, read_server_message
 from bridge.engine.separation import Separation
 from bridge.errors import (
     BadArgument,
@@ -22,11 +25,15 @@ from bridge.errors import (
     Cancelled,
     EngineDied,
     EngineFailed,
+    LimitReached,
     OutOfMemory,
     QueueFull,
     Unsupported,
 )
 from bridge.serving import outbox
+from bridge.serving.application import ReplicaSettings
+from bridge.serving.limits import Limits
+from bridge.serving.token_changes import add_token
 from tests.engine.process.stand_in import StandIn
 from tests.engine.recorder import PATIENCE_SECONDS, Recorder
 from tests.serving.served import (
@@ -338,4 +345,99 @@ def test_a_replica_that_makes_another_piece_begins_it_again() -> None:
             assert number > 1
 
     with served(load=lambda: cast(Engine, Version("stand-in", "cpu"))) as url:
+        run(main)
+
+
+class Lingering:
+    """An application that learns of a lost connection only once a request was refused for it.
+
+    So a server's ledger counts the requests of a replica that was killed for some seconds more.
+
+    Attributes:
+        refusals: how many requests were refused.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self._refused = asyncio.Event()
+        self.refusals = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """See ASGI."""
+
+        async def receive_late() -> Any:
+            event = await receive()
+            if event["type"] == "websocket.disconnect":
+                await self._refused.wait()
+            return event
+
+        async def send_late(event: Any) -> None:
+            try:
+                await send(event)
+            except OSError:
+                await self._refused.wait()
+                raise
+            if event["type"] == "websocket.send" and isinstance(
+                message := read_server_message(event["bytes"]), Failed
+            ):
+                assert isinstance(message.error, LimitReached)
+                self.refusals += 1
+                self._refused.set()
+
+        if scope["type"] != "websocket":
+            await self._application(scope, receive, send)
+        else:
+            await self._application(scope, receive_late, send_late)
+
+
+class EndsTheSecondTime(StandIn):
+    """Makes half of its first request with a seed, and all of the others."""
+
+    _was_asked = False
+
+    def _misbehave(self, request: Request, progress: Callable[[float], None]) -> None:
+        # A replica begins with a request of its own.
+        if request.seed and not self._was_asked:
+            self._was_asked = True
+            request = FOR_EVER
+        super()._misbehave(request, progress)
+
+
+@pytest.mark.parametrize("seconds_a_minute", [100.0, 8.5])
+def test_a_request_goes_on_though_its_lost_replica_still_counts(
+    seconds_a_minute: float, tmp_path: Path
+) -> None:
+    """It waits for the lost replica's request to end, and not for the token's next minute."""
+    file = tmp_path / "tokens.json"
+    token, _ = add_token(file, "anna", Limits(requests=1, seconds_a_minute=seconds_a_minute))
+    layers: list[Lingering] = []
+
+    def layer(application: Any) -> Any:
+        layers.append(Lingering(application))
+        return layers[0]
+
+    async def main() -> None:
+        async with (
+            network(url) as (address, proxy),
+            # Longer than the lost replica counts, and shorter than a minute.
+            remote_engine(address, token=Secret(token), patience_seconds=30.0) as (
+                engine,
+                recorder,
+            ),
+        ):
+            await recorder.until(lambda: engine.state == "ready")
+            proxy.cut_after = 2000
+            job = engine.submit(Request(seed=5, seconds=8.0))
+            await until(lambda: proxy.cuts > 0)
+            proxy.cut_after = None
+            if seconds_a_minute == 100.0:
+                assert value(await job.result()) == [0.005]
+            else:
+                with pytest.raises(LimitReached, match="s of audio a minute"):
+                    await job.result()
+        assert layers[0].refusals
+
+    settings = ReplicaSettings("stand-in", tokens=file)
+    engine = cast(Engine, EndsTheSecondTime("stand-in", "cpu"))
+    with served(settings, lambda: engine, layer) as url:
         run(main)

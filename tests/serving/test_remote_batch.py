@@ -14,12 +14,17 @@ from typing import Any
 import pytest
 
 from bridge.cli import main
+from bridge.engine.process import remote_generator, server_connection
+from bridge.rendering.batch import run_batch
+from bridge.rendering.batch_jobs import read_jobs
+from bridge.rendering.batch_results import open_results
 from bridge.serving.application import ReplicaSettings
+from bridge.serving.gate import WITHOUT_ROOM
 from tests.peers.daemon import alive, descendants
 from tests.peers.wait import until
 from tests.processes import KILL
 from tests.serving.ray_server import ray_server
-from tests.serving.served import served
+from tests.serving.served import load_stand_in, served
 
 ROWS = 40
 ROW_SECONDS = 300.0
@@ -78,6 +83,115 @@ def test_a_server_that_is_gone_stops_the_batch_and_costs_no_row(
         assert main([*command, url]) == 0
     assert sorted(results_of(jobs)) == [1, 2, 3]
     assert len(sounds(tmp_path / "clips")) == 3
+
+
+class Crowded:
+    """A server that has no room, until it has.
+
+    Attributes:
+        refusals: how many connections were refused.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self.is_full = True
+        self.refusals = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """See ASGI."""
+        if scope["type"] == "websocket" and self.is_full:
+            self.refusals += 1
+            await send(
+                {"type": "websocket.http.response.start", "status": WITHOUT_ROOM, "headers": []}
+            )
+            await send({"type": "websocket.http.response.body", "body": b""})
+        else:
+            await self._application(scope, receive, send)
+
+
+@pytest.fixture
+def crowded(model: Path) -> Iterator[tuple[str, Crowded]]:
+    layers: list[Crowded] = []
+
+    def layer(application: Any) -> Crowded:
+        layers.append(Crowded(application))
+        return layers[0]
+
+    with served(ReplicaSettings(str(model), "cpu"), layer=layer) as url:
+        yield url, layers[0]
+
+
+def test_a_batch_waits_for_a_full_server(
+    crowded: tuple[str, Crowded], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, server = crowded
+    monkeypatch.setattr(remote_generator, "PAUSE_SECONDS", 0.0)
+    jobs = read_jobs(write_rows(tmp_path, 2))
+    shown: list[str] = []
+
+    def on_progress(doing: str, share: float | None, done: int) -> None:
+        shown.append(doing)
+        server.is_full = shown.count(f"waiting for {url}") < 2
+
+    with open_results(tmp_path / "results.jsonl", jobs) as results:
+        flags = {"engine": url, "out": str(tmp_path / "clips")}
+        summary = run_batch(jobs, results, flags=flags, defaults={}, on_progress=on_progress)
+    assert server.refusals == 2
+    assert (summary.made, summary.failed) == (2, 0)
+
+
+def test_a_server_that_stays_full_stops_the_batch_and_costs_no_row(
+    crowded: tuple[str, Crowded],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url, server = crowded
+    monkeypatch.setattr(remote_generator, "CONNECT_PATIENCE_SECONDS", 0.0)
+    jobs = write_rows(tmp_path, 3)
+    command = ["render", "--batch", str(jobs), "--engine", url, "--out", str(tmp_path / "clips")]
+    assert main(command) == 1
+    assert "has no room for another request" in capsys.readouterr().err
+    assert server.refusals == 1
+    assert results_of(jobs) == {}
+    server.is_full = False
+    assert main(command) == 0
+    assert sorted(results_of(jobs)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [(None, "sent nothing for"), (404, "no engine of Melody Bridge (status 404)")],
+)
+def test_a_server_that_cannot_be_used_costs_no_row(
+    answer: int | None,
+    named: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def layer(application: Any) -> Any:
+        async def answered(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] != "websocket":
+                await application(scope, receive, send)
+            elif answer is None:
+                await receive()
+                await send({"type": "websocket.accept"})
+                await receive()
+            else:
+                start = {"type": "websocket.http.response.start", "status": answer, "headers": []}
+                await send(start)
+                await send({"type": "websocket.http.response.body", "body": b""})
+
+        return answered
+
+    monkeypatch.setattr(remote_generator, "CONNECT_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(server_connection, "SILENT_SECONDS", 0.1)
+    jobs = write_rows(tmp_path, 2)
+    with served(load=load_stand_in, layer=layer) as url:
+        assert main(["render", "--batch", str(jobs), "--engine", url]) != 0
+    assert named in capsys.readouterr().err
+    assert results_of(jobs) == {}
 
 
 @pytest.mark.slow
@@ -167,6 +281,7 @@ def test_a_batch_on_its_own_replicas_ends_them_and_goes_on_after_ctrl_c(
             "leave --engine out",
         ),
         (["--batch", "models.jsonl", "--ray", "local"], "the rows have 2 models"),
+        (["--batch", "engines.jsonl", "--ray", "local"], "row 2 has an engine"),
     ],
 )
 def test_mistakes_with_replicas_of_its_own_are_named_before_ray_starts(
@@ -178,8 +293,13 @@ def test_mistakes_with_replicas_of_its_own_are_named_before_ray_starts(
 ) -> None:
     pytest.importorskip("ray.serve", reason="needs the extra `ray`")
     write_rows(tmp_path, 2)
-    rows = [{"prompt": "keys", "model": name} for name in ("pocket", "other/model")]
-    (tmp_path / "models.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for option, values in {
+        "model": ("pocket", "other/model"),
+        "engine": (None, "http://there:8000"),
+    }.items():
+        rows = [{"prompt": "keys", option: value} for value in values]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / f"{option}s.jsonl").write_text(text)
     monkeypatch.chdir(tmp_path)
     assert main(["render", *arguments]) == 2
     errors = capsys.readouterr().err
@@ -194,4 +314,6 @@ def test_no_replica_is_started_for_rows_that_are_all_wrong(
     jobs.write_text(json.dumps({"prompt": "keys", "tempo": 120}) + "\n")
     assert main(["render", "--batch", str(jobs), "--ray", "local"]) == 1
     assert "option 'tempo' is none of" in str(results_of(jobs)[1]["error"])
-    assert "starting Ray" not in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "1 row, 1 with an error" in printed.out
+    assert "starting Ray" not in printed.err

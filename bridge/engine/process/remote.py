@@ -37,6 +37,7 @@ from bridge.errors import (
     EngineDied,
     EngineFailed,
     EngineHung,
+    LimitReached,
     Unsupported,
 )
 from bridge.events import EngineState
@@ -185,8 +186,9 @@ class RemoteEngine(BaseEngineHost):
     async def _until_done(self, job: Job, due_seconds: float | None) -> None:
         arrived = Arrived(job)
         pause, losses, steps = FIRST_PAUSE_SECONDS, 0, 0
-        first_loss_seconds = 0.0
+        first_loss_seconds = last_loss_seconds = 0.0
         while True:
+            wait_seconds = pause
             try:
                 await self._attempt(job, arrived, due_seconds)
                 return
@@ -194,9 +196,16 @@ class RemoteEngine(BaseEngineHost):
                 # Another device or version: its samples do not continue the first one's.
                 arrived.forget()
                 _log.warning("another replica makes other samples: the request begins again")
+                continue
+            except LimitReached as limit:
+                # The server may count what a lost replica had at work for some seconds more.
+                wait_seconds = max(pause, limit.retry_seconds)
+                retry_seconds = time.perf_counter() + wait_seconds
+                if losses == 0 or retry_seconds > last_loss_seconds + self._patience:
+                    raise
             except (EngineHung, Lost) as lost:
                 self._look.set()
-                now_seconds = time.perf_counter()
+                now_seconds = last_loss_seconds = time.perf_counter()
                 if losses == 0 or arrived.steps > steps:
                     losses, first_loss_seconds = 0, now_seconds
                 losses, steps = losses + 1, max(steps, arrived.steps)
@@ -206,9 +215,9 @@ class RemoteEngine(BaseEngineHost):
                 )
                 if is_silent or is_stuck:
                     raise EngineDied(f"{lost}: see whether the server runs") from lost
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-                self._waiting.add(job)
+            self._waiting.add(job)
+            await asyncio.sleep(wait_seconds)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def _attempt(self, job: Job, arrived: Arrived, due_seconds: float | None) -> None:
         """Have one replica do what is left of a job.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -20,10 +21,12 @@ from bridge.engine.process.messages import EngineFacts
 from bridge.engine.process.remote import RemoteEngine
 from bridge.engine.process.server_connection import Lost, Server
 from bridge.engine.request import Request
-from bridge.errors import Cancelled, EngineDied, LimitReached, QueueFull
+from bridge.errors import Cancelled, EngineDied, EngineHung, LimitReached, QueueFull
 
 PAUSE_SECONDS = 1.0
 """After this time a request for which the server had no room is sent again."""
+CONNECT_PATIENCE_SECONDS = 60.0
+"""How long a server without room is asked again what it is: time for a crowd to go."""
 
 
 class Listener(Protocol):
@@ -42,11 +45,20 @@ class Listener(Protocol):
 class RemoteGenerator:
     """What `render` uses of an `Engine`. The requests of one call go to the server together."""
 
-    def __init__(self, url: str, token: Secret | None) -> None:
-        """Ask the server what it is.
+    def __init__(
+        self,
+        url: str,
+        token: Secret | None,
+        progress: Callable[[str], None] = lambda doing: None,
+    ) -> None:
+        """Ask the server what it is; where it has no room or says nothing, for some time again.
+
+        Args:
+            progress: called with what is being done.
 
         Raises:
             EngineDied: the server cannot be reached.
+            QueueFull, EngineHung: it has no room, or says nothing, and stays so.
             BridgeError: as `Server.connected`.
         """
         self._url, self._token = url, token
@@ -54,10 +66,8 @@ class RemoteGenerator:
         self._lock = threading.Lock()
         self._calls: set[asyncio.Task[list[list[Waveform]]]] = set()
         self._is_stopped = False
-        try:
-            self._facts = asyncio.run(self._ask())
-        except Lost as lost:
-            raise EngineDied(f"{lost}: see whether `melody-bridge serve` runs there") from lost
+        progress(f"connecting to {url}")
+        self._facts = self._asked(progress)
 
     @property
     def model_name(self) -> str:
@@ -132,6 +142,20 @@ class RemoteGenerator:
         finally:
             with self._lock:
                 self._calls.discard(task)
+
+    def _asked(self, progress: Callable[[str], None]) -> EngineFacts:
+        """What the server says of itself, once it has room."""
+        last_seconds = time.monotonic() + CONNECT_PATIENCE_SECONDS
+        while True:
+            try:
+                return asyncio.run(self._ask())
+            except Lost as lost:
+                raise EngineDied(f"{lost}: see whether `melody-bridge serve` runs there") from lost
+            except (QueueFull, EngineHung):
+                if time.monotonic() >= last_seconds:
+                    raise
+            progress(f"waiting for {self._url}")
+            time.sleep(PAUSE_SECONDS)
 
     async def _ask(self) -> EngineFacts:
         async with Server(self._url, self._token).connected() as connection:
