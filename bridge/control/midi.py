@@ -153,7 +153,10 @@ class MidiControl:
                 self._on_event(Remark(NO_ID, f"{error}; the earlier map is still in use"))
 
     def _use(self, midi_map: MidiMap) -> None:
-        """Act on a map from now on."""
+        """Act on a map from now on. What is held down is released first, by the earlier map."""
+        for entries in self._entries.values():
+            for one in entries:
+                one.keep_ports(())
         self._use_none()
         self._leds = Leds(midi_map.entries, midi_map.led, self._send, is_playing=self._is_playing)
         for index, entry in enumerate(midi_map.entries):

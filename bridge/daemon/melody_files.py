@@ -67,6 +67,7 @@ class MelodyFiles:
             "melody_start_seconds": command.start_seconds,
             "melody_length_seconds": command.length_seconds,
             "melody_wrap": command.wrap,
+            "melody_part_tempo_bpm": command.tempo_bpm,
             "track": command.track,
         }
         return FileMelody(path, take, recipe)

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.delivery.folder_lock import folder_lock
-from bridge.delivery.notes_file import NOTES_SUFFIX
-from bridge.delivery.sidecar import KEPT, KnownClip, is_kept, read_fields
+from bridge.delivery.sidecar import KEPT, KnownClip, is_kept, read_fields, read_known
 from bridge.delivery.wav import FULL, SIDECAR, beside, replace_sidecar
 from bridge.errors import BadArgument, DiskFull, NotWritable
 
@@ -98,14 +97,23 @@ def restore(folder: Path, moved: Iterable[MovedClip]) -> list[KnownClip]:
 
 
 def clear_discarded(folder: Path) -> None:
-    """Delete the clips that were discarded more than a week ago from a clips folder."""
+    """Delete the clips that were discarded more than a week ago from a clips folder.
+
+    Only clips with their sidecars, and what is beside them: other files stay, and so does all that
+    a link in place of the folder leads to.
+    """
     oldest = time.time() - KEPT_SECONDS
     discarded = folder / DISCARDED
-    for suffix in (".wav", SIDECAR, NOTES_SUFFIX):
-        for path in discarded.glob(f"*{suffix}"):
+    if discarded.is_symlink() or not discarded.is_dir():
+        return
+    # Another program that changes the clips clears them too.
+    with suppress(NotWritable), folder_lock(folder):
+        for sidecar in discarded.glob(f"*{SIDECAR}"):
             with suppress(OSError):
-                if path.stat().st_mtime < oldest:
-                    path.unlink()
+                is_old = sidecar.stat().st_mtime < oldest
+                if is_old and (clip := read_known(sidecar)) is not None:
+                    for path in (clip.path, *beside(clip.path)):
+                        path.unlink(missing_ok=True)
 
 
 def _set_field(sidecar: Path, name: str, value: Any) -> None:

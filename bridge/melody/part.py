@@ -55,9 +55,11 @@ def leading_silence_seconds(take: Take, begin: Fraction = Fraction(0)) -> Fracti
     """Seconds from `begin` to the first sound or note after it; 0 where none follows."""
     if isinstance(take.source, Waveform):
         sounds = (Fraction(each) for each in sounding_seconds(take.source).tolist())
-    else:
-        sounds = (take.times.seconds_at(note.start_beat) for note in take.source)
-    return next((each - begin for each in sounds if each >= begin), Fraction(0))
+        return next((each - begin for each in sounds if each >= begin), Fraction(0))
+    # In beats: each look at a map of many tempi takes its time.
+    first_beat = take.times.beat_at(begin)
+    found = next((note.start_beat for note in take.source if note.start_beat >= first_beat), None)
+    return Fraction(0) if found is None else take.times.seconds_at(found) - begin
 
 
 def _later(

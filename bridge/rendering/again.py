@@ -38,8 +38,8 @@ _SAME_NAME = (
     *("guidance_scale", "temperature", "top_k", "top_p"),
 )
 """Fields of a sidecar that are options of the same name."""
-_PART = ("melody_start_seconds", "melody_length_seconds", "melody_wrap")
-"""Fields that name the part of a file that a message asked for."""
+_PART = ("melody_start_seconds", "melody_length_seconds", "melody_wrap", "melody_part_tempo_bpm")
+"""Fields that name the part of a file that a message asked for, and the tempo that it gave."""
 _OTHER_PART = frozenset(("melody_start", "melody_length", "trim"))
 """Options that make the melody another part of its file."""
 _TITLE = re.compile(r"\d{4}-\d\d-\d\d (?P<title>.+) ([\d.]+bpm|raw) .*")
@@ -155,16 +155,15 @@ def _melody(clip: BookClip) -> Path:
 
 def _part(clip: BookClip, options: Options) -> Take | None:
     """The part of the melody's file that a message had asked for; None: `prepare` reads it."""
-    start, length, wrap = (clip.fields.get(name) for name in _PART)
+    start, length, wrap, tempo = (clip.fields.get(name) for name in _PART)
     has_part = bool(start) or length is not None
     if not has_part or options.melody is None or options.melody_start or options.melody_length:
         return None
-    is_midi = options.melody.suffix.lower() in MIDI_SUFFIXES
-    take = read_melody(
-        options.melody,
-        tempo_bpm=None if is_midi else options.melody_tempo_bpm,
-        track=options.track,
-    )
+    tempo_bpm = options.melody_tempo_bpm
+    if options.melody.suffix.lower() in MIDI_SUFFIXES:
+        # Seconds of notes are the file's, unless the message had a tempo.
+        tempo_bpm = None if tempo is None else read_tempo(tempo)
+    take = read_melody(options.melody, tempo_bpm=tempo_bpm, track=options.track)
     return cut(
         take,
         start_seconds=float(start or 0),

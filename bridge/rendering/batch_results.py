@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config.small_file import read_small_file
+from bridge.delivery.clip_files import discard
 from bridge.delivery.folder_lock import file_lock
+from bridge.delivery.sidecar import read_known
 from bridge.delivery.wav import FULL, SIDECAR, beside
 from bridge.errors import BadArgument, DiskFull, NotWritable, UnreadableFile
 from bridge.rendering.batch_jobs import BatchJob
@@ -89,7 +91,8 @@ class ResultFile:
     def adopt(self, jobs: Iterable[BatchJob], folders: Iterable[Path]) -> None:
         """Add results of rows whose clips were written just before the batch was killed.
 
-        Clips of a row that were not all written are removed: the row is rendered again.
+        Clips of a row that were not all written are discarded, where nobody has kept one of them
+        and none is there twice: the row is rendered again.
 
         Args:
             jobs: the rows that have no result.
@@ -113,9 +116,7 @@ class ResultFile:
                 similarity = fields.get("melody_similarity")
                 self.add(RowResult(waiting[key].row, key, paths, similarity, None))
                 continue
-            for _, path, _ in members:
-                for file in (path, *beside(path)):
-                    file.unlink(missing_ok=True)
+            _discard_part([path for _, path, _ in members])
 
     def _replace(self, results: Iterable[RowResult]) -> None:
         part = self.path.with_name(f".{self.path.name}.part")
@@ -146,6 +147,23 @@ def open_results(path: Path, jobs: Sequence[BatchJob]) -> Iterator[ResultFile]:
                 "name another file with --results"
             )
         yield ResultFile(path, jobs)
+
+
+def _discard_part(paths: Sequence[Path]) -> None:
+    """Discard the clips of a row that was not written whole.
+
+    Another run may have written a clip of the same row: where an index is there twice, or a clip is
+    kept, all of them stay.
+    """
+    known = [clip for path in paths if (clip := read_known(path.with_suffix(SIDECAR)))]
+    if len({clip.index for clip in known}) < len(known) or any(clip.is_kept for clip in known):
+        return
+    for clip in known:
+        discard(clip.path.parent, [clip])
+    for path in paths:
+        if not path.exists():
+            for file in beside(path):
+                file.unlink(missing_ok=True)
 
 
 def _line(result: RowResult) -> str:

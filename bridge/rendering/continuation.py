@@ -21,6 +21,7 @@ from bridge.config.small_file import read_small_file
 from bridge.delivery.sidecar import UNREADABLE, read_tempo
 from bridge.delivery.wav import SIDECAR
 from bridge.errors import BadArgument, UnreadableFile
+from bridge.rendering.length import check_length
 from bridge.timing import Meter, bars_to_frames, bars_to_seconds, first_meter
 
 HEARD_SECONDS = 12.16
@@ -102,6 +103,7 @@ def read_continued(
     Raises:
         UnreadableFile: the file is missing, damaged, or no audio.
         BadArgument: its tempo is not known, it has no whole bars, or too many.
+        Unsupported: the result would be longer than a clip may be.
     """
     waveform, made = _read_audio(path), _Sidecar.of(path)
     own_tempo_bpm, own_meter = made.tempo_bpm or tempo_bpm, first_meter(made.meter, meter)
@@ -133,6 +135,8 @@ def read_continued(
         )
     remarks = []
     to_tempo_bpm = tempo_bpm or own_tempo_bpm
+    # Before it is stretched, which takes memory by its new length.
+    check_length(bars, to_tempo_bpm, own_meter)
     frames = bars_to_frames(own_bars, own_meter, to_tempo_bpm, waveform.sample_rate)
     if to_tempo_bpm != own_tempo_bpm:
         waveform = stretched_loop(waveform, frames)

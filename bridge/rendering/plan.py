@@ -17,7 +17,7 @@ from bridge.chroma import LONGEST_SECONDS, WINDOW_SECONDS
 from bridge.clip import loop_surplus_seconds, surplus_seconds
 from bridge.commands import FROM_MELODY
 from bridge.config import MAX_SEED, Options, fill_prompt
-from bridge.errors import BadArgument, Unsupported
+from bridge.errors import BadArgument
 from bridge.melody import (
     MIDI_SUFFIXES,
     OFFERED_SECONDS,
@@ -31,6 +31,7 @@ from bridge.melody import (
 )
 from bridge.rendering import outputs
 from bridge.rendering.continuation import ContinuedClip, read_continued
+from bridge.rendering.length import check_length
 from bridge.rendering.meant import (
     SLOWEST_BPM,
     MeantMelody,
@@ -39,7 +40,7 @@ from bridge.rendering.meant import (
     notes_may_lead,
 )
 from bridge.rendering.mix import Mix, find_mix
-from bridge.timing import Meter, Note, Take, bars_text, bars_to_seconds, first_meter, first_tempo
+from bridge.timing import Meter, Note, Take, bars_to_seconds, first_meter, first_tempo
 
 DEMO_MELODY = Path(str(files("bridge"))) / "data" / "twinkle-hum-100bpm.flac"
 DEMO_SEED = 11
@@ -165,7 +166,7 @@ def prepare(
             take = replace(take, tempo_bpm=meant.tempo_bpm)
     tempo_bpm, meter = _clip_time(options, take, continued)
     if options.raw_seconds is None:
-        _check_length(options.bars, tempo_bpm, meter)
+        check_length(options.bars, tempo_bpm, meter)
     seed = options.seed
     if seed is None:
         seed = secrets.randbelow(MAX_SEED - options.variations + 2)
@@ -336,18 +337,6 @@ def _tempo_remarks(options: Options, take: Take | None, tempo_bpm: Fraction) -> 
                 f"{{tempo}} bpm in the prompt, or ask for a clip of --tempo {named}."
             )
     return tuple(remarks)
-
-
-def _check_length(bars: int, tempo_bpm: Fraction, meter: Meter) -> None:
-    seconds = bars_to_seconds(bars, meter, tempo_bpm)
-    if seconds <= LONGEST_SECONDS:
-        return
-    most = int(Fraction(LONGEST_SECONDS) / bars_to_seconds(1, meter, tempo_bpm))
-    remedy = f"ask for {bars_text(most)} or fewer" if most else "ask for a faster tempo"
-    raise Unsupported(
-        f"{bars_text(bars)} of {meter} at {float(tempo_bpm):g} bpm are {float(seconds):.1f} s, and "
-        f"a clip has {LONGEST_SECONDS:g} s at most: {remedy}"
-    )
 
 
 def _piece_seconds(bars: int, tempo_bpm: Fraction, meter: Meter) -> float:

@@ -468,6 +468,23 @@ def test_a_map_that_changes_is_read_again(on_stage: Callable[..., Stage]) -> Non
     on_stage(test, "[[map]]\nnote = 36\ndo = '/bridge/panic'")
 
 
+def test_a_pad_that_is_held_while_the_map_changes_is_released(
+    on_stage: Callable[..., Stage],
+) -> None:
+    text = (
+        "[[map]]\nnote = 36\nmode = 'momentary'\n"
+        "do = '/bridge/capture/start'\noff = '/bridge/capture/stop'"
+    )
+
+    async def test(stage: Stage) -> None:
+        stage.play(0x90, 36, 100)
+        await asyncio.sleep(2 / COMMANDS_A_SECOND)
+        stage.path.write_text(f"{text}\n[[map]]\nnote = 37\ndo = '/bridge/reset'")
+        await stage.until_commands(2)
+
+    assert on_stage(test, text).commands[1] == CaptureStop("midi-1")
+
+
 def test_no_message_stops_it(on_stage: Callable[..., Stage]) -> None:
     drawn = random.Random(13)
     kinds = ("note", "cc", "program")

@@ -67,6 +67,29 @@ def test_the_notes_go_where_their_clip_goes(tmp_path: Path) -> None:
     assert not again.path.exists() and list(discarded.iterdir()) == []
 
 
+def test_files_that_are_no_discarded_clips_stay_in_the_folder(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "clips", tmp_path / "elsewhere"
+    discarded = folder / clip_files.DISCARDED
+    for place in (discarded, elsewhere):
+        place.mkdir(parents=True)
+        known(place)
+        (place / "recording.wav").write_bytes(b"a person's own")
+        (place / "settings.json").write_text('{"bars": 4}')
+        (place / "tune.notes.mid").write_bytes(b"a person's own")
+        old = time.time() - clip_files.KEPT_SECONDS - 10
+        for path in place.iterdir():
+            os.utime(path, (old, old))
+    own = {"recording.wav", "settings.json", "tune.notes.mid"}
+    clip_files.clear_discarded(folder)
+    assert {path.name for path in discarded.iterdir()} == own
+    for path in discarded.iterdir():
+        path.unlink()
+    discarded.rmdir()
+    discarded.symlink_to(elsewhere)
+    clip_files.clear_discarded(folder)
+    assert {path.name for path in elsewhere.iterdir()} > own
+
+
 def test_a_clip_that_is_gone_is_passed_over_and_a_broken_sidecar_is_an_error(
     tmp_path: Path,
 ) -> None:

@@ -18,6 +18,7 @@ import soundfile
 from bridge.config import Options
 from bridge.delivery.clip_book import BookClip, ClipBook
 from bridge.errors import BadArgument, UnreadableFile
+from bridge.melody import cut, read_melody
 from bridge.rendering.again import plan_again
 from bridge.rendering.meant import notes_in_seconds
 from bridge.rendering.plan import RenderPlan, prepare
@@ -182,6 +183,20 @@ def test_a_part_that_a_message_asked_for_is_cut_again(tmp_path: Path) -> None:
     # What is asked for now replaces it.
     take = again(ClipBook(tmp_path).find(path.stem), melody_length="6").take
     assert take is not None and take.source.seconds == pytest.approx(6.0)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("asked", [None, 50])
+def test_a_part_of_notes_is_counted_at_the_tempo_that_its_message_gave(
+    asked: int | None, tmp_path: Path
+) -> None:
+    tune = MELODIES / "twinkle-100bpm.mid"
+    part: dict[str, Any] = {"melody_start_seconds": 4.8, "melody_length_seconds": 2.4}
+    part |= {"melody_wrap": False, "melody_part_tempo_bpm": asked}
+    path = store(tmp_path, "clip", melody=str(tune), model="pocket", **part)
+    found = again(ClipBook(tmp_path).find(path.stem), seed="1").take
+    whole = read_melody(tune, tempo_bpm=None if asked is None else Fraction(asked))
+    expected = cut(whole, start_seconds=4.8, length_seconds=2.4)
+    assert found is not None and found.source == expected.source
 
 
 def test_a_take_is_found_where_the_folder_is_now_and_its_use_is_recorded(tmp_path: Path) -> None:

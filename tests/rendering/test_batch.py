@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from bridge import cli
+from bridge.delivery.clip_files import mark_kept
+from bridge.delivery.sidecar import read_known
 from bridge.errors import BridgeError
 from bridge.rendering.batch_jobs import MOST_FILE_BYTES, MOST_ROWS, read_jobs
 from bridge.rendering.batch_results import KEY_FIELD, ResultFile
@@ -203,6 +205,28 @@ def test_clips_without_a_result_are_adopted_or_removed(tmp_path: Path, model: Pa
     assert batch(jobs, model) == 0
     assert sorted(map(str, clips(tmp_path))) == sorted(results_of(jobs)[1]["paths"])
     assert len(list((tmp_path / "clips").glob("*.json"))) == 2
+
+
+def test_a_resumed_batch_removes_no_clip_that_is_kept_or_anothers(
+    tmp_path: Path, model: Path
+) -> None:
+    row = {"prompt": "warm", "bars": 1, "seed": 3, "variations": 2}
+    jobs = write_rows(tmp_path / "jobs.jsonl", row)
+    assert batch(jobs, model) == 0
+    kept, other = clips(tmp_path)
+    (known,) = (read_known(kept.with_suffix(".json")),)
+    assert known is not None
+    mark_kept(kept.parent, [known], is_kept=True)
+    other.unlink()
+    (tmp_path / "jobs.results.jsonl").write_text("")
+    assert batch(jobs, model) == 0
+    assert kept.exists()
+    # Of three clips of a row one is another run's: which one is not known.
+    before = clips(tmp_path)
+    assert len(before) == 3
+    (tmp_path / "jobs.results.jsonl").write_text("")
+    assert batch(jobs, model) == 0
+    assert set(before) < set(clips(tmp_path))
 
 
 def test_files_that_are_no_jobs_are_refused_at_once(tmp_path: Path) -> None:
