@@ -24,16 +24,21 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Daemons of tests keep their logs there, not in the user's folder.
 _STATE = tempfile.TemporaryDirectory()
 os.environ["XDG_STATE_HOME"] = _STATE.name
 
-# A landing is judged on the same examples each time; a developer's runs look for new ones.
-settings.register_profile("landing", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("landing")
+# A slow machine fails no test. A landing is judged on the same examples each time; a developer's
+# runs look for new ones.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("tests")
 
 _PEERS = ("display", "jack", "link", "ardour")
 pytest_plugins = [f"tests.peers.{name}" for name in _PEERS]

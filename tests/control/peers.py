@@ -18,7 +18,7 @@ from bridge.control import OscEndpoint
 from bridge.events import Event, Hello, Pong
 
 TAKES = "/home/me/Music/Melody Bridge/Takes"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 """Time limit for what takes no time on an idle machine."""
 T = TypeVar("T")
 

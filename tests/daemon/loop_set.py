@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.daemon.heard_set import PlayedSet, heard_set
-from tests.daemon.loop_stage import BAR_SECONDS, LEAD_SECONDS, TEMPO_BPM, Stage, tune
+from tests.daemon.loop_stage import BAR_SECONDS, TEMPO_BPM, Stage, tune
 from tests.peers.daemon import Client, DaemonProcess, audio_pid, engine_pid
 from tests.peers.daw import Daw
 from tests.peers.jack import JackServer, playing, recording
@@ -26,6 +26,8 @@ from tests.processes import KILL
 
 CHANGES = ((48.0, 156.0), (96.0, 144.0), (144.0, float(TEMPO_BPM)))
 """Beats at which the tempo changes; at each end of a set it is the first again."""
+LEAD_SECONDS = 6.0
+"""Time for the recorder and the player to start, also on a slow machine: no set is repeated."""
 PROMPTS = ("keys", "strings", "drums and bass")
 
 

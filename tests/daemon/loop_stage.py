@@ -19,7 +19,7 @@ TEMPO_BPM = 150
 BEAT_SECONDS = 60 / TEMPO_BPM
 BAR_SECONDS = 4 * BEAT_SECONDS
 BARS = 2
-LEAD_SECONDS = 1.5
+LEAD_SECONDS = 2.5
 TUNE = (60, 62, 64, 67, 69, 67, 64, 62)
 """A pitch for each beat of two bars."""
 
@@ -97,14 +97,13 @@ def band(
     Args:
         bars: after so many it ends, if the block has not ended.
     """
-    start = time.perf_counter() + LEAD_SECONDS
     id = f"set-{time.monotonic_ns()}"
-    with (
-        Client(daemon.port, "stage") as client,
-        recording(folder) as recorded,
-        Daw(daemon.port, start_seconds=start, tempo_bpm=TEMPO_BPM),
-        playing(tune(bars, silent_from), at_seconds=start, to_the_end=False, folder=folder),
-    ):
-        until(lambda: time.perf_counter() > start + 2.3 * BAR_SECONDS, "two bars are played")
-        yield Stage(client, id), recorded
-        client.send("/bridge/loop/clear", id)
+    with Client(daemon.port, "stage") as client, recording(folder) as recorded:
+        start = time.perf_counter() + LEAD_SECONDS
+        with (
+            Daw(daemon.port, start_seconds=start, tempo_bpm=TEMPO_BPM),
+            playing(tune(bars, silent_from), at_seconds=start, to_the_end=False, folder=folder),
+        ):
+            until(lambda: time.perf_counter() > start + 2.3 * BAR_SECONDS, "two bars are played")
+            yield Stage(client, id), recorded
+            client.send("/bridge/loop/clear", id)

@@ -323,7 +323,10 @@ def test_the_estimated_time_left_is_close_to_the_time_taken(tmp_path: Path) -> N
     with running(tmp_path, "--model", "pocket") as daemon, Client(daemon.port) as client:
         daemon.ready()
         ratios: list[float] = []
-        for number in range(3):
+        # A fast machine reports each request less often.
+        for number in range(30):
+            if number >= 3 and len(ratios) > 10:
+                break
             id = f"me-{number}"
             # A new prompt each time: the cache of the last one must not help.
             client.send("/bridge/generate", id, *("prompt", f"bells {number}", "bars", 4))

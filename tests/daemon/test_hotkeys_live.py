@@ -91,7 +91,7 @@ def test_every_key_does_its_action(
         display.keys("key", "ctrl+alt+k")
         assert "no clip is there yet" in str(watch.next("/bridge/error", "-").arguments[2])
         # A tap records until the next one.
-        with playing(tone(6.0), folder=tmp_path):
+        with playing(tone(60.0), to_the_end=False, folder=tmp_path):
             display.keys("key", "ctrl+alt+c")
             watch.next("/bridge/capture", "hotkeys-1", "recording")
             display.keys("key", "ctrl+alt+c")
@@ -155,7 +155,7 @@ def test_a_click_on_the_output_answers_each_key(
             until(
                 lambda: np.nan_to_num(recorded.samples()[frames:]).any(),
                 f"a click answers {key}",
-                10.0,
+                30.0,
             )
 
         def attempt() -> None:

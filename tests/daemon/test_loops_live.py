@@ -139,7 +139,7 @@ def test_a_quick_clip_comes_first_and_layers_come_and_go(
     jack_server: JackServer, daemon: DaemonProcess, tmp_path: Path
 ) -> None:
     def attempt() -> None:
-        with band(daemon, tmp_path, bars=10) as (stage, _):
+        with band(daemon, tmp_path, bars=40) as (stage, _):
             stage.client.send(
                 "/bridge/loop/start", stage.id, "bars", BARS, "prompt", "keys", "quick", 1
             )

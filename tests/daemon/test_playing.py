@@ -75,11 +75,10 @@ def test_clips_start_swap_and_stop_on_the_bar_lines_of_the_daw(
     jack_server: JackServer, daemon: DaemonProcess, tmp_path: Path
 ) -> None:
     def attempt() -> None:
-        start_seconds = time.perf_counter() + 1
         with (
             recording(tmp_path) as recorded,
             Client(daemon.port, "stage") as client,
-            Daw(daemon.port, start_seconds=start_seconds, tempo_bpm=TEMPO_BPM) as daw,
+            Daw(daemon.port, start_seconds=time.perf_counter() + 1, tempo_bpm=TEMPO_BPM) as daw,
         ):
 
             def reaches(beat: float) -> None:
@@ -98,7 +97,7 @@ def test_clips_start_swap_and_stop_on_the_bar_lines_of_the_daw(
             first, second = clicks(samples, 0.4), clicks(samples, -0.4)
             seconds = recorded.seconds_at(np.concatenate([first, second]))
             end = recorded.seconds_at(np.flatnonzero(samples.any(axis=1))[-1:])
-        lines = (seconds - start_seconds) / BAR_SECONDS
+        lines = (seconds - daw.seconds_of(0)) / BAR_SECONDS
         off_ms = 1000 * BAR_SECONDS * (lines - np.round(lines))
         print(f"{len(lines)} bars, {off_ms.min():.1f} to {off_ms.max():.1f} ms off")
         # Late only by what the DAW's messages are, which the clock allows for.
@@ -118,11 +117,10 @@ def test_a_clip_is_stretched_to_the_tempo_of_the_daw(
     bar_frames = 4 * 60 / tempo_bpm * SAMPLE_RATE
 
     def attempt() -> None:
-        start_seconds = time.perf_counter() + 1
         with (
             recording(tmp_path) as recorded,
             Client(daemon.port, "fast") as client,
-            Daw(daemon.port, start_seconds=start_seconds, tempo_bpm=tempo_bpm) as daw,
+            Daw(daemon.port, start_seconds=time.perf_counter() + 1, tempo_bpm=tempo_bpm) as daw,
         ):
             until(lambda: time.perf_counter() > daw.seconds_of(1), "the DAW plays")
             client.send("/bridge/play", "old-1", 0, 3)

@@ -21,6 +21,7 @@ from bridge.engine.sampler import Sampler
 from bridge.errors import Cancelled
 from tests.checkpoints import write_checkpoint
 from tests.engine.chunks import codes, needs_fast
+from tests.peers.wait import until
 
 pytestmark = [pytest.mark.usefixtures("two_threads"), needs_fast]
 TIE = 1e-4
@@ -183,7 +184,7 @@ def test_no_thread_of_a_dropped_engine_is_left(tmp_path: Path) -> None:
     assert count() > before
     del engine
     gc.collect()
-    assert count() == before
+    until(lambda: count() == before, "its threads have ended")
 
 
 def test_without_the_extra_the_steps_are_torchs_and_nothing_is_remarked(

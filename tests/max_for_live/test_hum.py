@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,11 +20,13 @@ from tests.max_for_live.test_live import (
     wait_for_clips,
 )
 from tests.peers.daemon import DaemonProcess, running
-from tests.peers.jack import SAMPLE_RATE, JackServer, playing, without_xruns
+from tests.peers.jack import SAMPLE_RATE, JackServer, PeerLate, excusing_xruns, playing
 from tests.peers.live import live_set
 from tests.peers.wait import until
 
 LEAD_SECONDS = 2.0
+MOST_LATE_SECONDS = 0.03
+"""A song that starts this long after the hum starts again, with the hum."""
 BARS = 2
 
 
@@ -55,7 +56,7 @@ def test_the_bars_that_were_just_hummed_become_a_clip(
     assert rate == SAMPLE_RATE
     stereo = np.repeat(hum[:, :1], 2, axis=1)
 
-    def attempt() -> dict[str, Any]:
+    def attempt() -> None:
         with live_set(require_program("node")) as live:
             device = add_connected_device(live, "one", live.add_track("Voice"), daemon.port)
             device.set_value("Bars", BARS)
@@ -63,6 +64,8 @@ def test_the_bars_that_were_just_hummed_become_a_clip(
             with playing(stereo, at_seconds=start, folder=tmp_path):
                 until(lambda: time.perf_counter() >= start, "the first beat")
                 live.call("live.song.play")
+                if time.perf_counter() - start > MOST_LATE_SECONDS:
+                    raise PeerLate("the song started after the hum: the machine is too busy")
                 # Early in the third bar.
                 pressed = start + (BARS + 0.3) * BAR_SECONDS
                 until(lambda: time.perf_counter() >= pressed, "the pad is hit")
@@ -71,14 +74,13 @@ def test_the_bars_that_were_just_hummed_become_a_clip(
                 print(
                     f"the clip is in its slot {time.perf_counter() - pressed:.1f} s after the hit"
                 )
-            return clip
+        recorded = sidecar(clip)
+        take, take_rate = soundfile.read(recorded["melody"], dtype="float32", always_2d=True)
+        assert (take_rate, len(take)) == (SAMPLE_RATE, round(BARS * BAR_SECONDS * SAMPLE_RATE))
+        # The song and the hum began together, so they have the same bar lines.
+        late = offset_seconds(take[:, 0], stereo[:, 0])
+        print(f"the take begins {late * 1000:.1f} ms after the bar line")
+        assert abs(late) < OFF_SECONDS
+        assert recorded["melody_similarity"] > 0.5
 
-    clip = without_xruns(jack_server, attempt)
-    recorded = sidecar(clip)
-    take, take_rate = soundfile.read(recorded["melody"], dtype="float32", always_2d=True)
-    assert (take_rate, len(take)) == (SAMPLE_RATE, round(BARS * BAR_SECONDS * SAMPLE_RATE))
-    # The song and the hum began together, so they have the same bar lines.
-    late = offset_seconds(take[:, 0], stereo[:, 0])
-    print(f"the take begins {late * 1000:.1f} ms after the bar line")
-    assert abs(late) < OFF_SECONDS
-    assert recorded["melody_similarity"] > 0.5
+    excusing_xruns(jack_server, attempt)

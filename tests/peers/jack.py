@@ -43,6 +43,10 @@ class PlayerDropped(AssertionError):
     """The server stopped calling a player before all was played."""
 
 
+class PeerLate(AssertionError):
+    """A program of the test was not ready at its instant: the attempt shows nothing."""
+
+
 class JackServer:
     """A server with a sound card of two outputs. Make it with the fixture `jack_server`.
 
@@ -170,6 +174,9 @@ def playing(
         work_seconds: how long the player works in each cycle before its sound is there.
         to_the_end: the end of the block waits until all is played; otherwise it ends the player.
         folder: where the player finds the samples.
+
+    Raises:
+        PeerLate: the player was not ready at `at_seconds`.
     """
     path = folder / "playing.npy"
     np.save(path, samples)
@@ -177,7 +184,10 @@ def playing(
     player = start("tests.peers.jack_player", str(path), *numbers, *ports)
     try:
         assert player.stdout is not None
-        assert player.stdout.readline() == "ready\n"
+        begun = player.stdout.readline()
+        if begun == "late\n":
+            raise PeerLate("the player was not ready at its instant: the machine is too slow")
+        assert begun == "ready\n"
         yield player
         if to_the_end and player.stdout.readline() != "done\n":
             raise PlayerDropped("JACK dropped the player: the machine is too busy")
@@ -294,7 +304,8 @@ def recording(folder: Path, ports: tuple[str, ...] = OUTPUT_PORTS) -> Iterator[J
 def without_xruns(server: JackServer, attempt: Callable[[], Result]) -> Result:
     """Repeat an attempt until the server misses no period in it; return or raise its result.
 
-    Skips the test after `ATTEMPTS` attempts with missed periods: the machine is too busy.
+    Repeats it too after a `PeerLate`. Skips the test after `ATTEMPTS` such attempts: the machine is
+    too busy.
     """
     return _attempted(server, attempt, xruns_fail=True)
 
@@ -304,7 +315,8 @@ def excusing_xruns(
 ) -> Result:
     """Repeat an attempt that fails while the server misses a period; return or raise its result.
 
-    Skips the test after `ATTEMPTS` such failures: the machine is too busy.
+    Repeats it too after a `PeerLate`. Skips the test after `ATTEMPTS` such failures: the machine is
+    too busy.
 
     Args:
         fresh: each further attempt has a server that was started anew.
@@ -315,6 +327,7 @@ def excusing_xruns(
 def _attempted(
     server: JackServer, attempt: Callable[[], Result], *, xruns_fail: bool, fresh: bool = False
 ) -> Result:
+    late = 0
     for number in range(ATTEMPTS):
         if number and fresh:
             server.stop()
@@ -322,13 +335,15 @@ def _attempted(
         before = server.xruns()
         try:
             result = attempt()
+        except PeerLate:
+            late += 1
         except (AssertionError, BridgeError):
             if server.xruns() == before:
                 raise
         else:
             if not xruns_fail or server.xruns() == before:
                 return result
-    pytest.skip(f"{ATTEMPTS} attempts, and an XRun in each")
+    pytest.skip(f"{ATTEMPTS} attempts: a late program in {late}, an XRun in the others")
 
 
 @pytest.fixture

@@ -1,4 +1,8 @@
-"""A JACK client that plays samples: `jack_player FILE.npy AT_SECONDS WORK_SECONDS PORT…`."""
+"""A JACK client that plays samples: `jack_player FILE.npy AT_SECONDS WORK_SECONDS PORT…`.
+
+It says `ready` once it is connected, and `done` once all is played; `late`, and plays nothing, if
+it is not connected a period before AT_SECONDS.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from tests.peers.jack_clock import Clock
 from tests.peers.wait import until
 
 MOST_FRAMES_OFF = 8
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 30.0
 
 
 def main(path: str, at_seconds: str, work_seconds: str, *ports: str) -> None:
@@ -56,6 +60,9 @@ def main(path: str, at_seconds: str, work_seconds: str, *ports: str) -> None:
             until(partial(client.get_ports, f"^{port}$"), f"{port} is there")
             client.connect(output, port)
         connected.set()
+        if at and time.perf_counter() > at - client.blocksize / client.samplerate:
+            print("late", flush=True)
+            return
         print("ready", flush=True)
         lead_seconds = max(0.0, at - time.perf_counter())
         # Without end if the server has dropped this client: it calls it no more.

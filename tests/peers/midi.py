@@ -20,7 +20,7 @@ from tests.peers.wait import until
 TICKS_PER_BEAT = 24
 TICK, START, CONTINUE, STOP = (bytes([status]) for status in (0xF8, 0xFA, 0xFB, 0xFC))
 ACTIVE_SENSING = b"\xfe"
-ARRIVAL_SECONDS = 15.0
+ARRIVAL_SECONDS = 30.0
 """What has not come by then was lost: a period that the server misses loses messages."""
 
 

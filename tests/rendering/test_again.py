@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import time
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,9 @@ def test_with_its_own_seed_the_same_clip_is_made_again(tmp_path: Path, model: Pa
     assert np.array_equal(samples, first)
     fields = json.loads(twin.path.with_suffix(".json").read_text())
     assert fields["again_of"] == clip.known.path.name
-    assert twin.path.stem == f"{clip.known.path.stem} 2"
+    # After midnight its name is another one.
+    if clip.known.path.stem.startswith(date.today().isoformat()):
+        assert twin.path.stem == f"{clip.known.path.stem} 2"
 
 
 def test_corrected_notes_lead_again(tmp_path: Path, model: Path) -> None:

@@ -147,7 +147,7 @@ def test_a_batch_that_is_killed_goes_on_where_it_stopped(
     """Until it is killed, a second run with the same result file is refused."""
     if sys.platform == "win32":
         pytest.skip("needs SIGKILL")
-    rows = [{"prompt": "warm", "bars": 1 + number % 3, "seed": number} for number in range(6)]
+    rows = [{"prompt": "warm", "bars": 1 + number % 3, "seed": number} for number in range(12)]
     jobs = write_rows(tmp_path / "jobs.jsonl", *rows)
     results = tmp_path / "jobs.results.jsonl"
     command = [sys.executable, "-m", "bridge", "render", "--batch", str(jobs)]
@@ -156,17 +156,21 @@ def test_a_batch_that_is_killed_goes_on_where_it_stopped(
         stdout=subprocess.DEVNULL,
     )
     end = time.monotonic() + PATIENCE_SECONDS
-    while not (results.exists() and results.read_text().count("\n") >= 2):
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.01)
-    assert batch(jobs, model) == 2
-    assert "being written by another run" in capsys.readouterr().err and process.poll() is None
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        while not (results.exists() and results.read_text().count("\n") >= 2):
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.01)
+        # Stopped, it is not done before the second run.
+        os.kill(process.pid, signal.SIGSTOP)
+        assert batch(jobs, model) == 2
+        assert "being written by another run" in capsys.readouterr().err and process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
     before = results.read_text().splitlines()[:2]
     assert (tmp_path / ".jobs.results.jsonl.lock").exists(), "the kill left no lock file"
     assert batch(jobs, model) == 0
-    assert sorted(results_of(jobs)) == [1, 2, 3, 4, 5, 6]
+    assert sorted(results_of(jobs)) == [*range(1, len(rows) + 1)]
     assert results.read_text().splitlines()[:2] == before
     assert {str(path) for path in clips(tmp_path)} == {
         result["path"] for result in results_of(jobs).values()

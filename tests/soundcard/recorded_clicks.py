@@ -16,10 +16,14 @@ from tests.peers.jack import (
     SAMPLE_RATE,
     XRUN_SECONDS,
     JackServer,
+    PeerLate,
     PlayerDropped,
     playing,
 )
 from tests.soundcard.observed_listener import observed_listener
+
+LEAD_SECONDS = 2.0
+"""Time for a player to start; one that takes longer starts again."""
 
 
 def recorded_late_seconds(
@@ -42,7 +46,7 @@ def recorded_late_seconds(
         jack_server.forget_inputs()
         async with observed_listener() as observed:
             await observed.ready()
-            at_seconds = time.perf_counter() + 1.0
+            at_seconds = time.perf_counter() + LEAD_SECONDS
             with playing(samples, at_seconds=at_seconds, work_seconds=work_seconds, folder=folder):
                 pass
             recorded = np.flatnonzero(observed.ring.read(0, observed.ring.frames_written)[:, 0])
@@ -53,7 +57,7 @@ def recorded_late_seconds(
         return seconds - at_seconds - clicks * spacing / SAMPLE_RATE
 
     for _ in range(ATTEMPTS):
-        with suppress(PlayerDropped):
+        with suppress(PeerLate, PlayerDropped):
             late = asyncio.run(late_seconds())
             if len(late) >= 8:
                 return late

@@ -109,7 +109,8 @@ def test_a_broken_portaudio_is_reported_with_the_remedy(
 ) -> None:
     (tmp_path / "sounddevice.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(devices_module, "ANSWER_SECONDS", 1)
+    if "sleep" in code:
+        monkeypatch.setattr(devices_module, "ANSWER_SECONDS", 1)
     with pytest.raises(NoInput) as raised:
         list_devices()
     assert message in str(raised.value)

@@ -252,11 +252,12 @@ def test_a_process_that_is_stopped_while_it_waits_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_sounddevice(tmp_path, monkeypatch, "raise OSError('PortAudio library not found')")
-    monkeypatch.setattr(kept, "QUIET_SECONDS", 1.5)
 
     async def stopped() -> None:
         async with observed_listener() as observed:
             await observed.until(lambda: observed.changes, "report of the input")
+            # Not before: the start of a process may take longer on a slow machine.
+            monkeypatch.setattr(kept, "QUIET_SECONDS", 1.5)
             pid = observed.listener.pid
             assert pid is not None
             os.kill(pid, signal.SIGSTOP)

@@ -9,6 +9,7 @@ import ctypes
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -18,7 +19,7 @@ from typing import Any, cast
 import numpy as np
 
 from bridge.engine import Chunk, Engine, Request, Stream
-from bridge.engine.process.worker import serve
+from bridge.engine.process.worker import run_engine, serve
 from bridge.errors import Cancelled, CheckpointUnusable, OutOfMemory, Unsupported
 from bridge.process.child import Line
 
@@ -36,6 +37,12 @@ FITTING_VARIATIONS = 2
 def stand_in(line: Line, model: str, device: str | None) -> None:
     """Serve as the real target does."""
     serve(line, lambda: cast(Engine, StandIn(model, device or "cpu")))
+
+
+def engine_without_torch(line: Line, model: str, device: str | None) -> None:
+    """Run the real engine; importing torch fails."""
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    run_engine(line, model, device)
 
 
 def refuses(line: Line, model: str, device: str | None) -> None:

@@ -539,19 +539,17 @@ def test_a_stopped_process_is_killed_and_replaced() -> None:
 
 
 def test_loading_may_be_slow_but_not_silent() -> None:
-    hung_seconds = 0.6
-
     async def test(supervisor: Supervisor, recorder: Recorder) -> None:
         with pytest.raises(TimeoutError):
             await recorder.until(
-                lambda: supervisor.state != "loading", 1.5 * LOADING_PATIENCE * hung_seconds
+                lambda: supervisor.state != "loading", 1.5 * LOADING_PATIENCE * HUNG_SECONDS
             )
         assert supervisor.pid is not None
         stop(supervisor.pid)
         await recorder.until(lambda: supervisor.state == "restarting")
         assert "sent nothing for" in supervisor.detail
 
-    run(test, target=stand_in.loads_for_ever, hung_seconds=hung_seconds)
+    run(test, target=stand_in.loads_for_ever, hung_seconds=HUNG_SECONDS)
 
 
 def test_a_slow_step_on_the_cpu_is_not_a_hang() -> None:

@@ -30,10 +30,10 @@ from bridge.engine.process.messages import (
 )
 from bridge.engine.process.shared_audio import SharedAudio
 from bridge.engine.process.supervisor import Supervisor
-from bridge.engine.process.worker import NICENESS, run_engine
+from bridge.engine.process.worker import NICENESS
 from bridge.errors import BadArgument, Cancelled, CheckpointUnusable, OutOfMemory, Unsupported
 from bridge.process.child import Child, Heartbeat
-from tests.engine.process.stand_in import HOP, STEPS, stand_in
+from tests.engine.process.stand_in import HOP, STEPS, engine_without_torch, stand_in
 from tests.engine.recorder import PATIENCE_SECONDS, Recorder
 
 LONG = Request(prompt="warm", seconds=30.0)
@@ -237,13 +237,11 @@ def test_the_process_has_a_lower_priority(real: RunningEngine) -> None:
 def test_a_missing_model_is_refused_before_torch_is_loaded() -> None:
     async def main() -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            messages = await conversation(run_engine, "nowhere/at/all", "cpu")
+            messages = await conversation(engine_without_torch, "nowhere/at/all", "cpu")
         (refused,) = (message for message in messages if isinstance(message, Refused))
         assert isinstance(refused.error, CheckpointUnusable)
         assert "'nowhere/at/all': no such folder" in str(refused.error)
         assert refused.trace == ""
-        (*_, last) = (message.status for message in messages if isinstance(message, Heartbeat))
-        assert last.cpu_seconds < 1
 
     asyncio.run(main())
 
@@ -302,7 +300,7 @@ def test_the_heartbeat_counts_steps_and_processor_time(audio: SharedAudio) -> No
                 child.send(Begin(1, Request(prompt="for ever"), audio.ref))
             elif isinstance(message, Heartbeat):
                 statuses.append(message.status)
-                if len(statuses) == 4:
+                if sum(status.steps > 0 for status in statuses) == 2:
                     enough.set()
 
         child = Child(

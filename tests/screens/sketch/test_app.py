@@ -72,6 +72,12 @@ async def until(pilot: Pilot[None], stage: Stage, text: str) -> None:
     raise AssertionError(f"{text!r} does not appear:\n{shown(stage)}")
 
 
+async def draw(pilot: Pilot[None], stage: Stage) -> None:
+    """Draw what has come now, not when the screen's timer is due."""
+    stage.app._draw()
+    await pilot.pause()
+
+
 def take(stage: Stage, number: int) -> str:
     """The id of the screen's take or request of that number; 1 and 2 are its lists."""
     return f"{stage.name}-{number}"
@@ -303,7 +309,7 @@ def test_nothing_is_drawn_while_nothing_happens(
         stage.sing(*SONG)
         stage.clock.seconds += 10
         await until(pilot, stage, "silent")
-        await pilot.pause(0.3)
+        await draw(pilot, stage)
         drawn: list[Region] = []
         refresh = Canvas.refresh
 
@@ -315,7 +321,7 @@ def test_nothing_is_drawn_while_nothing_happens(
         for _ in range(10):
             stage.events(Level(-70.0, -80.0))
             stage.clock.seconds += 0.1
-            await pilot.pause(0.1)
+            await draw(pilot, stage)
         assert drawn == []
         stage.events(Level(-50.0, -55.0))
         await until(pilot, stage, "-50 dB")
@@ -364,7 +370,7 @@ def test_the_pictures_of_the_screen(
             if len(stage.app.pictures.of_clip(clip_files[0].as_posix())[0].peaks):
                 break
             await pilot.pause(0.05)
-        await pilot.pause(0.2)
+        await draw(pilot, stage)
         await until(pilot, stage, "-18 dB")
         compare(stage.app.picture(), f"{theme}-{size[0]}x{size[1]}", tmp_path)
 
