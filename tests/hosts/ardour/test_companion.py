@@ -234,6 +234,24 @@ def test_a_clip_that_cannot_be_repeated_is_reported(stage: Stage) -> None:
     assert stage.reports == ["failed"]
 
 
+def test_a_raw_clip_is_refused_in_a_slot_and_the_next_one_gets_its_turn(stage: Stage) -> None:
+    stage.begin("me-1")
+    raw, whole = stage.clip("me-1", bars=0), stage.clip("me-1", index=1)
+    assert stage.order()[4] == str(whole)
+    assert stage.reports == ["failed"]
+    assert raw.name in stage.detail and "ask for bars" in stage.detail
+
+
+def test_a_raw_clip_is_put_on_the_timeline_as_it_is(tmp_path: Path) -> None:
+    with closing(Stage(tmp_path, place="region")) as stage:
+        stage.begin("me-1")
+        raw = stage.clip("me-1", bars=0)
+        kind, number, *_, subject = stage.order()
+        assert (kind, subject) == ("region", str(raw))
+        stage.answer(number)
+        assert stage.reports == ["placed"]
+
+
 def test_a_tempo_that_ardour_does_not_loop_is_mentioned(stage: Stage) -> None:
     stage.begin("me-1")
     stage.clip("me-1", tempo_bpm=150)
