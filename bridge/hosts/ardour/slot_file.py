@@ -39,8 +39,8 @@ def slot_file(clip: KnownClip) -> Path:
     """
     if not clip.bars:
         raise BadArgument(
-            f"{clip.path.name} is a raw clip, and a cue slot needs whole bars: ask for bars in place "
-            "of seconds, or put it on the timeline (--ardour-place region)"
+            f"{clip.path.name} is a raw clip, and a cue slot needs whole bars: ask for bars in "
+            "place of seconds, or put it on the timeline (--ardour-place region)"
         )
     number = tiles(clip.bars, clip.meter)
     if number == 1 and is_read(clip.path.stem, clip.tempo_bpm):
