@@ -101,7 +101,7 @@ function factory ()
 		if bbt.beats > 1 or bbt.ticks > 0 then
 			bar = bar + 1
 		end
-		-- From Ardour 8 on a place in bars and beats has a class of its own.
+		-- Newer versions of Ardour have a class of its own for this argument.
 		local Bbt = Temporal.BBT_Argument or Temporal.BBT_TIME
 		local line = map:quarters_at_bbt (Bbt (bar, 1, 0))
 		return Temporal.timepos_t (map:sample_at_beats (line))
@@ -129,14 +129,22 @@ function factory ()
 		Session:commit_reversible_command (nil)
 	end
 
+	-- Each returns whether it has only made the track, and is to be asked again.
 	local orders = {
 		slot = function (name, path)
-			import (find_track (name) or new_track (name), path,
-				Editing.ImportAsTrigger, Temporal.timepos_t (0))
+			local track = find_track (name)
+			if not track then
+				-- The columns beside it move: the companion has to see its slots empty first.
+				new_track (name)
+				return true
+			end
+			import (track, path, Editing.ImportAsTrigger, Temporal.timepos_t (0))
+			return false
 		end,
 		region = function (name, path)
 			import (find_track (name) or new_track (name), path,
 				Editing.ImportAsTrack, next_bar_line ())
+			return false
 		end,
 		remove = function (name, region)
 			local track = find_track (name)
@@ -144,17 +152,24 @@ function factory ()
 				error ("there is no track of that name")
 			end
 			remove_regions (track, region)
+			return false
 		end
 	}
 
 	local function read_inbox ()
+		if is_busy then
+			return
+		end
 		local file = io.open (INBOX)
 		if not file then
 			return
 		end
 		local line = file:read ("l") or ""
 		file:close ()
-		os.remove (INBOX)
+		if not os.remove (INBOX) then
+			-- It would be carried out ten times a second.
+			error ("cannot remove " .. INBOX)
+		end
 		local kind, number, port, name, subject =
 			line:match ("^(%a+)\t(%d+)\t(%d+)\t([^\t]*)\t([^\t]*)$")
 		local order = kind and orders[kind]
@@ -163,16 +178,17 @@ function factory ()
 		end
 		-- An import runs Ardour's event loop, and so this timer, until it is complete.
 		is_busy = true
-		local done, message = pcall (order, name, subject)
+		local done, result = pcall (order, name, subject)
 		is_busy = false
-		ARDOUR.LuaOSC.Address ("osc.udp://127.0.0.1:" .. port):send ("/ardour/answer", "iis",
-			math.tointeger (number), column_of (name), done and "" or tostring (message))
+		ARDOUR.LuaOSC.Address ("osc.udp://127.0.0.1:" .. port):send ("/ardour/answer", "iisi",
+			math.tointeger (number), column_of (name), done and "" or tostring (result),
+			done and result and 1 or 0)
 	end
 
 	local last_message
 
 	return function ()
-		if is_busy or not Session then
+		if not Session then
 			return
 		end
 		-- Ardour drops a hook for good at its first error.
