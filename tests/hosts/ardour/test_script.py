@@ -31,6 +31,10 @@ Session = {
 	get_block_size = function () return 0 end,
 	nominal_sample_rate = function () return %(rate)d end
 }
+Session.get_routes = function ()
+	return { iter = function () return function () end end }
+end
+Session.route_by_name = function () return { isnil = function () return true end } end
 ARDOUR.LuaOSC = { Address = function () return {
 	send = function (_, address, types, ...) print (address, ...) end
 } end }
@@ -60,6 +64,13 @@ while sample < last + %(after)g * %(rate)d do
 	sample = sample + math.floor (%(interval)g * %(rate)d)
 end
 """
+
+
+_ORDERS = """
+Editor = { get_selection = function () error ("no selection") end }
+for _ = 1, 3 do hook () end
+"""
+"""Three times the script looks into its inbox; to make a track fails."""
 
 
 class Played(NamedTuple):
@@ -120,6 +131,46 @@ def test_the_clock_follows_the_tempo_through_a_ramp(
         assert found == pytest.approx(100 + line, abs=MOST_SECONDS_OFF)
     span = clock.bars_ending(received, 4)
     assert (span.bars, span.broken) == (4, "")
+
+
+def test_an_order_that_cannot_be_removed_is_not_carried_out(
+    run_lua: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.write_text("slot\t5\t7000\tMelody Bridge\t/clip.wav\n")
+    stuck = "os.remove = function () return nil, 'not permitted' end\n"
+    printed = run_lua(stuck + _ORDERS)
+    heads = [line.split()[0] for line in printed]
+    assert heads.count("/ardour/answer") == 0
+    assert heads.count("/bridge/transport") == 3
+    # The reason, once.
+    assert len([line for line in printed if "cannot remove" in line]) == 1
+    answers = [line for line in run_lua(_ORDERS) if line.startswith("/ardour/answer 5 -1 ")]
+    assert len(answers) == 1
+    assert not inbox.exists()
+
+
+def test_the_transport_goes_on_during_an_import_that_reads_no_other_order(
+    run_lua: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.write_text("slot\t5\t7000\tMelody Bridge\t/clip.wav\n")
+    # The timer goes on while Ardour makes the track, and the companion has written another order.
+    nested = f"""
+local again = io.open ({str(inbox)!r}, "r"):read ("a")
+Editor = {{ get_selection = function ()
+	local file = io.open ({str(inbox)!r}, "w")
+	file:write (again)
+	file:close ()
+	hook ()
+	hook ()
+	error ("no selection")
+end }}
+hook ()
+"""
+    heads = [line.split()[0] for line in run_lua(nested)]
+    assert heads == ["/bridge/transport"] * 3 + ["/ardour/answer"]
+    assert inbox.exists()
 
 
 def _played(printed: list[str]) -> Played:
