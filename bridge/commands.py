@@ -15,6 +15,9 @@ from bridge.timing import Meter, Note
 
 PROTOCOL = 1
 """The version of the OSC protocol of these commands and events."""
+LOOP_PREFIX = "loop:"
+"""Begins the ids of a live loop's own requests, `loop:<loop id>.<number>`; no client may begin
+such."""
 LAYERS = 8
 """Layers of the output, each of which plays one clip."""
 FROM_MELODY: Literal["auto"] = "auto"

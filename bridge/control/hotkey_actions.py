@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from bridge.commands import (
+    LOOP_PREFIX,
     CaptureLast,
     CaptureStart,
     CaptureStop,
@@ -40,8 +41,6 @@ LAYER = 1
 HOLD_SECONDS = 0.4
 """A key that is held for longer records until it is let go; else until it is pressed again."""
 NO_CLIP = "no clip is there yet: record something first"
-_LOOPS = "loop:"
-"""Begins the ids of the clips of live loops, which play by themselves."""
 
 
 class HotkeyActions:
@@ -131,7 +130,8 @@ class HotkeyActions:
             case LayerChanged(layer) if layer == LAYER:
                 self._plays = event.state == "playing" or bool(event.coming)
                 self._clips.playing(event.coming or event.clip)
-            case RequestBegun(id, "generate") if not id.startswith(_LOOPS):
+            # The clips of live loops play by themselves.
+            case RequestBegun(id, "generate") if not id.startswith(LOOP_PREFIX):
                 self._clips.begun(id)
             case ClipReady():
                 self._clips.add(event)

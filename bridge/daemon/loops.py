@@ -12,6 +12,7 @@ from typing import Any
 from bridge.clock.beat_clock import BeatClock
 from bridge.commands import (
     LAYERS,
+    LOOP_PREFIX,
     ClipSettings,
     Command,
     LoopClear,
@@ -40,8 +41,6 @@ from bridge.errors import BadArgument, NoOutput, NotEnoughBars, UnknownId
 from bridge.events import DefaultsChanged, Event, LayerChanged
 from bridge.timing import Quantum
 
-PREFIX = "loop:"
-"""The ids of a loop's own requests are `loop:<loop id>.<number>`; no client may begin such."""
 SAME_BARS = 1e-3
 """A beat so close before a bar line is on it."""
 MOST_ID_CHARACTERS = 48
@@ -147,7 +146,7 @@ class Loops:
                 loop.defaults_changed(self._bars())
             return
         id = getattr(event, "id", "")
-        if isinstance(id, str) and id.startswith(PREFIX):
+        if isinstance(id, str) and id.startswith(LOOP_PREFIX):
             loop_of = self._loops.get(_loop_id(id))
             if loop_of is not None:
                 loop_of.observe(event)
@@ -256,7 +255,7 @@ class Loops:
     def new_id(self, loop: str, suffix: str = "") -> str:
         """The id of a loop's next request."""
         self._count += 1
-        return f"{PREFIX}{loop}.{self._count}{suffix}"
+        return f"{LOOP_PREFIX}{loop}.{self._count}{suffix}"
 
     def _start(self, command: LoopStart) -> None:
         loop = self._loops.get(command.id)
@@ -349,4 +348,4 @@ class Loops:
 
 
 def _loop_id(request: str) -> str:
-    return request.removeprefix(PREFIX).rpartition(".")[0]
+    return request.removeprefix(LOOP_PREFIX).rpartition(".")[0]

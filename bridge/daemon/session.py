@@ -17,6 +17,7 @@ from bridge.clock.clocks import Clocks
 from bridge.clock.session_time import SessionTime
 from bridge.clock.tap import TapTempo
 from bridge.commands import (
+    LOOP_PREFIX,
     Cancel,
     CaptureFile,
     CaptureLast,
@@ -58,7 +59,7 @@ from bridge.daemon.clips import Change, ClipRegistry
 from bridge.daemon.defaults import SessionDefaults
 from bridge.daemon.heard_notes import HeardNotes
 from bridge.daemon.loop_file import LoopFile
-from bridge.daemon.loops import PREFIX, Loops
+from bridge.daemon.loops import Loops
 from bridge.daemon.playing import Playing
 from bridge.daemon.renders import TIME, Renders
 from bridge.daemon.request_tasks import RequestTasks
@@ -205,8 +206,8 @@ class Session:
         Raises:
             BadArgument: it is a loop's, or that of a loop's request, or of another request.
         """
-        if id.startswith(PREFIX):
-            raise BadArgument(f"id {id!r}: ids that begin with {PREFIX!r} are the loops' own")
+        if id.startswith(LOOP_PREFIX):
+            raise BadArgument(f"id {id!r}: ids that begin with {LOOP_PREFIX!r} are the loops' own")
         kind = self._requests.kind(id)
         if is_loop and kind is not None:
             raise BadArgument(f"id {id!r} is taken by a {kind}: use another for a loop")

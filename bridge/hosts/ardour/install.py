@@ -17,6 +17,8 @@ from bridge.hosts.ardour.inbox import inbox_path
 SCRIPTS = ("melody_bridge.lua", "melody_bridge_hum.lua", "melody_bridge_selection.lua")
 OLDEST = 7
 """The first version of Ardour with cue slots."""
+_FLATPAK = Path(".var", "app", "org.ardour.Ardour", "config")
+"""Where an Ardour in Flatpak has its configuration, in the user's home."""
 _FOLDER = re.compile(r"ardour([0-9]+)", re.IGNORECASE)
 _PLAIN = frozenset(f"{string.ascii_letters}{string.digits}/._- ")
 _PORT = "local DAEMON_PORT = "
@@ -28,14 +30,13 @@ def config_folders() -> list[Path]:
 
     Where they are is in Ardour's libs/ardour/filesystem_paths.cc.
     """
-    base = _base()
-    names = os.listdir(base) if base.is_dir() else []
-    found = {name: _FOLDER.fullmatch(name) for name in names}
-    return [
-        base / name
-        for name, match in sorted(found.items())
-        if match is not None and int(match.group(1)) >= OLDEST
-    ]
+    found = []
+    for base in _bases():
+        for name in sorted(os.listdir(base)) if base.is_dir() else []:
+            match = _FOLDER.fullmatch(name)
+            if match is not None and int(match.group(1)) >= OLDEST:
+                found.append(base / name)
+    return found
 
 
 def install(folders: Sequence[Path], *, osc_port: int, inbox: Path | None = None) -> list[Path]:
@@ -54,8 +55,8 @@ def install(folders: Sequence[Path], *, osc_port: int, inbox: Path | None = None
     """
     if not folders:
         raise BadArgument(
-            f"there is no folder of Ardour {OLDEST} or newer in {_base()}: start Ardour once, then "
-            "install again"
+            f"there is no folder of Ardour {OLDEST} or newer in {' or '.join(map(str, _bases()))}: "
+            "start Ardour once, then install again"
         )
     written = []
     for name in SCRIPTS:
@@ -89,12 +90,11 @@ def _lua_text(text: bytes) -> str:
     return f'"{"".join(characters)}"'
 
 
-def _base() -> Path:
-    """The folder that holds Ardour's own."""
+def _bases() -> list[Path]:
+    """The folders that hold Ardour's own."""
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Preferences"
-    if configured := os.environ.get("XDG_CONFIG_HOME"):
-        return Path(configured)
+        return [Path.home() / "Library" / "Preferences"]
+    configured = os.environ.get("XDG_CONFIG_HOME")
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", str(Path.home())))
-    return Path.home() / ".config"
+        return [Path(configured or os.environ.get("LOCALAPPDATA", str(Path.home())))]
+    return [Path(configured or Path.home() / ".config"), Path.home() / _FLATPAK]

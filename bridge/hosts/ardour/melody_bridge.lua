@@ -18,31 +18,9 @@ function factory ()
 
 	local COLOUR = 0x4fb3bfff
 	local TICKS = 1920
-	local RAMP_SECONDS = 0.2
-	local RAMP_BPM = 0.3 -- What Ardour's ticks can be wrong by in that time is half of it.
 
 	local daemon = ARDOUR.LuaOSC.Address ("osc.udp://127.0.0.1:" .. DAEMON_PORT)
 	local is_busy = false
-
-	local function beat_at (sample)
-		return Temporal.timepos_t (sample):ticks () / TICKS
-	end
-
-	local function tempo_at (map, sample)
-		local point = map:tempo_at (Temporal.timepos_t (sample))
-		local tempo_bpm = point:to_tempo ():quarter_notes_per_minute ()
-		-- A ramp's point has the tempo of the ramp's start only.
-		local later = sample + math.floor (RAMP_SECONDS * Session:nominal_sample_rate ())
-		local next_point = map:tempo_at (Temporal.timepos_t (later))
-		if next_point:to_point ():sclock () ~= point:to_point ():sclock () then
-			return tempo_bpm
-		end
-		local measured_bpm = (beat_at (later) - beat_at (sample)) / RAMP_SECONDS * 60
-		if math.abs (measured_bpm - tempo_bpm) < RAMP_BPM then
-			return tempo_bpm
-		end
-		return math.floor (measured_bpm * 10 + 0.5) / 10
-	end
 
 	local function send_transport ()
 		local sample = Session:transport_sample ()
@@ -56,9 +34,10 @@ function factory ()
 		local bbt = map:bbt_at (position)
 		-- Ardour counts beats of the meter, and its ticks are of a quarter note.
 		local beat_in_bar = (bbt.beats - 1) * 4 / meter:note_value () + bbt.ticks / TICKS
-		daemon:send ("/bridge/transport", "fdiiiid", tempo_at (map, sample), beat_at (sample),
-			Session:transport_rolling () and 1 or 0, meter:divisions_per_bar (), meter:note_value (),
-			bbt.bars - 1, beat_in_bar)
+		-- In a ramp, `tempo_at` has the tempo of its start.
+		daemon:send ("/bridge/transport", "fdiiiid", map:quarters_per_minute_at (position),
+			position:ticks () / TICKS, Session:transport_rolling () and 1 or 0,
+			meter:divisions_per_bar (), meter:note_value (), bbt.bars - 1, beat_in_bar)
 	end
 
 	-- The tracks that have a column on the Cue page, in its order.
@@ -122,7 +101,9 @@ function factory ()
 		if bbt.beats > 1 or bbt.ticks > 0 then
 			bar = bar + 1
 		end
-		local line = map:quarters_at_bbt (Temporal.BBT_TIME (bar, 1, 0))
+		-- Newer versions of Ardour have a class of its own for this argument.
+		local Bbt = Temporal.BBT_Argument or Temporal.BBT_TIME
+		local line = map:quarters_at_bbt (Bbt (bar, 1, 0))
 		return Temporal.timepos_t (map:sample_at_beats (line))
 	end
 
@@ -148,14 +129,22 @@ function factory ()
 		Session:commit_reversible_command (nil)
 	end
 
+	-- Each returns whether it has only made the track, and is to be asked again.
 	local orders = {
 		slot = function (name, path)
-			import (find_track (name) or new_track (name), path,
-				Editing.ImportAsTrigger, Temporal.timepos_t (0))
+			local track = find_track (name)
+			if not track then
+				-- The columns beside it move: the companion has to see its slots empty first.
+				new_track (name)
+				return true
+			end
+			import (track, path, Editing.ImportAsTrigger, Temporal.timepos_t (0))
+			return false
 		end,
 		region = function (name, path)
 			import (find_track (name) or new_track (name), path,
 				Editing.ImportAsTrack, next_bar_line ())
+			return false
 		end,
 		remove = function (name, region)
 			local track = find_track (name)
@@ -163,17 +152,24 @@ function factory ()
 				error ("there is no track of that name")
 			end
 			remove_regions (track, region)
+			return false
 		end
 	}
 
 	local function read_inbox ()
+		if is_busy then
+			return
+		end
 		local file = io.open (INBOX)
 		if not file then
 			return
 		end
 		local line = file:read ("l") or ""
 		file:close ()
-		os.remove (INBOX)
+		if not os.remove (INBOX) then
+			-- It would be carried out ten times a second.
+			error ("cannot remove " .. INBOX)
+		end
 		local kind, number, port, name, subject =
 			line:match ("^(%a+)\t(%d+)\t(%d+)\t([^\t]*)\t([^\t]*)$")
 		local order = kind and orders[kind]
@@ -182,16 +178,17 @@ function factory ()
 		end
 		-- An import runs Ardour's event loop, and so this timer, until it is complete.
 		is_busy = true
-		local done, message = pcall (order, name, subject)
+		local done, result = pcall (order, name, subject)
 		is_busy = false
-		ARDOUR.LuaOSC.Address ("osc.udp://127.0.0.1:" .. port):send ("/ardour/answer", "iis",
-			math.tointeger (number), column_of (name), done and "" or tostring (message))
+		ARDOUR.LuaOSC.Address ("osc.udp://127.0.0.1:" .. port):send ("/ardour/answer", "iisi",
+			math.tointeger (number), column_of (name), done and "" or tostring (result),
+			done and result and 1 or 0)
 	end
 
 	local last_message
 
 	return function ()
-		if is_busy or not Session then
+		if not Session then
 			return
 		end
 		-- Ardour drops a hook for good at its first error.

@@ -45,7 +45,7 @@ function factory (params)
 			region:source (0):to_filesource ():path (),
 			"start_seconds", region:start ():samples () / rate,
 			"length_seconds", region:length ():samples () / rate,
-			"tempo_bpm", map:tempo_at (region:position ()):to_tempo ():quarter_notes_per_minute (),
+			"tempo_bpm", map:quarters_per_minute_at (region:position ()),
 			"numerator", meter:divisions_per_bar (), "denominator", meter:note_value ())
 		daemon:send ("/bridge/generate", "ssssssisi", "ardour-" .. press .. "2", "melody", take,
 			"preset", params["preset"] or "", "bars", bars,

@@ -24,7 +24,11 @@ _NUMBER = re.compile(r"\s*([0-9]+\.?[0-9]*|\.[0-9]+)")
 
 
 def tiles(bars: int, meter: Meter) -> int:
-    """How often a clip must be repeated, at least, until Ardour reads its length right."""
+    """How often a clip must be repeated, at least, until Ardour reads its length right.
+
+    Args:
+        bars: of the clip; one or more.
+    """
     beats = bars * meter.beats_per_bar
     return next(number for number in count(1) if _is_kept(beats * number))
 

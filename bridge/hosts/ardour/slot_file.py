@@ -33,10 +33,15 @@ def slot_file(clip: KnownClip) -> Path:
     where Ardour looks for it. Its sidecar is the clip's, with the fields `tiles` and `tiled_from`.
 
     Raises:
-        BadArgument: the copy would be too long.
+        BadArgument: the clip is raw, or the copy would be too long.
         UnreadableFile: the clip is gone, or is no audio.
         DiskFull, NotWritable: the copy cannot be written.
     """
+    if not clip.bars:
+        raise BadArgument(
+            f"{clip.path.name} is a raw clip, and a cue slot needs whole bars: ask for bars in "
+            "place of seconds, or put it on the timeline (--ardour-place region)"
+        )
     number = tiles(clip.bars, clip.meter)
     if number == 1 and is_read(clip.path.stem, clip.tempo_bpm):
         return clip.path

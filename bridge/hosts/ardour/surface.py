@@ -8,10 +8,11 @@ then `/trigger_grid/COLUMN/state` comes ten times a second while the transport m
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from bridge.control.client import HOST, MOST_BYTES, ReceivedEvent, read_events
@@ -47,10 +48,12 @@ class Surface:
         port: the UDP port on this machine that it receives on; the script answers here, too.
     """
 
-    def __init__(self, ardour_port: int) -> None:
+    def __init__(self, ardour_port: int, now_seconds: Callable[[], float] = time.monotonic) -> None:
         """Args:
         ardour_port: where Ardour's OSC surface listens.
+        now_seconds: the time.
         """
+        self._now_seconds = now_seconds
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((HOST, 0))
         self._socket.setblocking(False)
@@ -58,7 +61,7 @@ class Surface:
         self.port = int(self._socket.getsockname()[1])
         self._columns: dict[int, tuple[int, ...]] = {}
         self._heard_seconds: float | None = None
-        self._asked_seconds = -_ASK_SECONDS
+        self._asked_seconds = -math.inf
 
     def close(self) -> None:
         """Ask for no more feedback, and free the socket."""
@@ -74,6 +77,10 @@ class Surface:
         if not self._has_heard_for(FRESH_SECONDS):
             return None
         return MappingProxyType(self._columns)
+
+    def forget(self) -> None:
+        """Forget the states so far: only what Ardour reports from now on counts."""
+        self._columns = {}
 
     def launch(self, column: int, slot: int) -> None:
         """Launch a slot, as its own quantization says: a clip's at the next bar line."""
@@ -91,12 +98,12 @@ class Surface:
             else:
                 if not self._has_heard_for(FRESH_SECONDS):
                     self._columns = {}
-                self._heard_seconds = time.monotonic()
+                self._heard_seconds = self._now_seconds()
                 # Before the slots comes the progress of the one that plays.
                 self._columns[int(state.group(1))] = tuple(
                     value for value in event.arguments[1:] if isinstance(value, int)
                 )
-        now = time.monotonic()
+        now = self._now_seconds()
         if not self._has_heard_for(_QUIET_SECONDS) and now - self._asked_seconds > _ASK_SECONDS:
             # Again and again: Ardour may start later, or anew.
             self._asked_seconds = now
@@ -106,7 +113,7 @@ class Surface:
     def _has_heard_for(self, seconds: float) -> bool:
         """Whether a report has come within so many seconds."""
         heard = self._heard_seconds
-        return heard is not None and time.monotonic() - heard <= seconds
+        return heard is not None and self._now_seconds() - heard <= seconds
 
     def _ask(self, feedback: int) -> None:
         self._send("/set_surface", 0, 0, feedback, *_NO_BANKS, _SENDERS_PORT)

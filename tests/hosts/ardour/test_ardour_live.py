@@ -98,7 +98,11 @@ def studio(
         Client(daemon.port, "studio") as client,
         closing(Studio(module_jack_server, daemon, ardour, client)) as studio,
     ):
-        assert studio.order("slot", write_clicks(tmp_path_factory.mktemp("guide"))) == ""
+        clicks = write_clicks(tmp_path_factory.mktemp("guide"))
+        assert studio.order("slot", clicks) == ""
+        # So the guide is not the last track.
+        assert studio.order("slot", clicks, track="Other") == ""
+        studio.select_guide()
         yield studio
 
 

@@ -15,6 +15,8 @@ from bridge.hosts.ardour import companion
 from bridge.hosts.ardour.companion import Companion, Place, Report
 from tests.peers.wait import PATIENCE_SECONDS, until
 
+POLLS = 5
+"""More than the companion needs to write an order."""
 EMPTY_COLUMN = (-1,) * 8
 
 
@@ -22,6 +24,7 @@ class Stage:
     """A companion, its reports, and both sides of Ardour: the surface and the script.
 
     Attributes:
+        seconds: the companion's time; it moves by the test alone.
         reports: the states of the companion's reports so far.
     """
 
@@ -31,12 +34,14 @@ class Stage:
         self._socket.settimeout(5)
         self.folder, self.inbox = folder, folder / "ardour" / "inbox"
         self._reports: list[Report] = []
+        self.seconds = 1000.0
         self.companion = Companion(
             ardour_port=self._socket.getsockname()[1],
             place=place,
             launches=launches,
             report=self._reports.append,
             inbox=self.inbox,
+            now_seconds=lambda: self.seconds,
         )
         self._port = 0
 
@@ -84,10 +89,16 @@ class Stage:
         self._port = int(words[2])
         return words
 
-    def answer(self, number: str, column: int = 0, error: str = "") -> None:
-        """Answer an order, as the script does."""
+    def answer(
+        self, number: str, column: int = 0, error: str = "", *, is_made: bool = False
+    ) -> None:
+        """Answer an order, as the script does.
+
+        Args:
+            is_made: the script has only made the track.
+        """
         count = len(self._reports)
-        self.say("/ardour/answer", int(number), column, error)
+        self.say("/ardour/answer", int(number), column, error, int(is_made))
         self.companion.poll()
         assert len(self._reports) in (count, count + 1)
 
@@ -100,8 +111,13 @@ class Stage:
 
     def has_order(self) -> bool:
         """Let the companion go on; whether there is an order in the inbox then."""
-        self.companion.poll()
+        for _ in range(POLLS):
+            self.companion.poll()
         return self.inbox.exists()
+
+    def end(self, id: str) -> None:
+        """Let the daemon end a request."""
+        self.companion.receive(ReceivedEvent("/bridge/done", (id, 1)))
 
     def _received(self) -> Sequence[ReceivedEvent]:
         return read_events(self._socket.recv(MOST_BYTES))
@@ -140,14 +156,38 @@ def test_clips_that_are_listed_or_published_again_are_not_placed(stage: Stage) -
     stage.begin("list-1", kind="clips")
     stage.clip("list-1")
     stage.clip("restored-1")
+    assert not stage.has_order()
     stage.begin("me-1")
+    path = stage.clip("me-1")
+    order = stage.order()
+    assert order[4] == str(path)
+    stage.begin("me-1")  # As with a new subscription.
     stage.clip("me-1")
-    number = stage.order()[1]
+    stage.answer(order[1])
+    stage.end("me-1")
     stage.clip("me-1")
-    stage.answer(number)
-    stage.companion.poll()
-    assert not stage.inbox.exists()
+    stage.seconds += companion.LOADING_SECONDS
+    assert not stage.has_order()
     assert stage.reports == ["placed"]
+
+
+def test_a_daemon_that_is_started_anew_may_use_an_id_again(stage: Stage) -> None:
+    for tempo_bpm, is_killed in ((96, False), (97, True), (98, False)):
+        stage.begin("hotkeys-1")
+        path = stage.clip("hotkeys-1", tempo_bpm=tempo_bpm)
+        order = stage.order()
+        assert order[4] == str(path)
+        stage.answer(order[1])
+        if not is_killed:
+            stage.end("hotkeys-1")
+        stage.companion.poll()
+        stage.seconds += companion.LOADING_SECONDS
+
+
+def test_the_clips_of_a_live_loop_stay_with_it(stage: Stage) -> None:
+    stage.begin("loop:me.1quick")
+    stage.clip("loop:me.1quick")
+    assert not stage.has_order()
 
 
 def test_orders_wait_for_each_other(stage: Stage) -> None:
@@ -155,10 +195,85 @@ def test_orders_wait_for_each_other(stage: Stage) -> None:
     first, second = stage.clip("me-1"), stage.clip("me-1", index=1, tempo_bpm=97)
     order = stage.order()
     assert order[4] == str(first)
-    stage.companion.poll()
-    assert not stage.inbox.exists()
+    assert not stage.has_order()
     stage.answer(order[1])
+    # Ardour reports no slots: the first one may not be loaded yet.
+    assert not stage.has_order()
+    stage.seconds += companion.LOADING_SECONDS
     assert stage.order()[4] == str(second)
+
+
+def test_a_slot_that_ardour_reports_as_loaded_delays_no_order(stage: Stage) -> None:
+    stage.surface_on(EMPTY_COLUMN)
+    stage.begin("me-1")
+    stage.clip("me-1")
+    second = stage.clip("me-1", index=1, tempo_bpm=97)
+    stage.answer(stage.order()[1])
+    stage.surface_on((0, *EMPTY_COLUMN[1:]))
+    assert stage.order()[4] == str(second)
+
+
+def test_a_track_that_is_made_left_of_others_is_seen_empty_before_its_clip_is_ordered(
+    stage: Stage,
+) -> None:
+    drums, bass = (0, 0, *EMPTY_COLUMN[2:]), (0, 1, *EMPTY_COLUMN[2:])
+    stage.surface_on(drums, bass)
+    stage.begin("me-1")
+    path = stage.clip("me-1")
+    stage.answer(stage.order()[1], column=1, is_made=True)
+    assert not stage.has_order()
+    stage.surface_on(drums)
+    assert not stage.has_order()
+    stage.surface_on(drums, EMPTY_COLUMN, bass)
+    kind, number, *_, subject = stage.order()
+    assert (kind, subject) == ("slot", str(path))
+    stage.answer(number, column=1)
+    stage.surface_on(drums, EMPTY_COLUMN, bass)
+    assert stage.reports == []
+    stage.surface_on(drums, (0, *EMPTY_COLUMN[1:]), bass)
+    assert stage.launched() == (1, 0)
+    assert stage.reports == ["launched"]
+
+
+def test_without_the_surface_a_new_track_gets_its_clip_at_once(stage: Stage) -> None:
+    stage.begin("me-1")
+    path = stage.clip("me-1")
+    stage.answer(stage.order()[1], is_made=True)
+    order = stage.order()
+    assert order[4] == str(path)
+    stage.answer(order[1])
+    stage.companion.poll()
+    assert stage.reports == ["placed"]
+
+
+def test_an_order_that_no_script_reads_is_reported_once_and_the_remedy_named(stage: Stage) -> None:
+    stage.begin("me-1")
+    stage.clip("me-1")
+    stage.clip("me-1", index=1, tempo_bpm=97)
+    assert stage.has_order()
+    stage.seconds += companion.UNREAD_SECONDS
+    assert stage.has_order()
+    assert stage.reports == []
+    for _ in range(3):
+        stage.seconds += companion.UNREAD_SECONDS
+        assert stage.has_order()
+    assert stage.reports == ["waiting"]
+    assert "add the hook" in stage.detail
+
+
+def test_clips_that_waited_too_long_for_ardour_are_placed_and_not_launched(stage: Stage) -> None:
+    stage.begin("me-1")
+    stage.clip("me-1")
+    stage.clip("me-1", index=1, tempo_bpm=97)
+    assert stage.has_order()
+    stage.seconds += companion.LATE_SECONDS + 1
+    stage.clip("me-1", index=2, tempo_bpm=98)
+    stage.surface_on(EMPTY_COLUMN)
+    for slot in range(3):
+        stage.answer(stage.order()[1])
+        stage.surface_on((*(0,) * (slot + 1), *EMPTY_COLUMN[slot + 1 :]))
+    assert stage.launched() == (0, 2)
+    assert stage.reports == ["waiting", "placed", "placed", "launched"]
 
 
 def test_without_the_surface_the_clip_is_placed_and_the_remedy_named(stage: Stage) -> None:
@@ -174,9 +289,7 @@ def test_a_clip_waits_for_ardours_slots(stage: Stage, monkeypatch: pytest.Monkey
     monkeypatch.setattr(companion, "SURFACE_SECONDS", PATIENCE_SECONDS)
     stage.begin("me-1")
     stage.clip("me-1")
-    stage.companion.poll()
-    stage.companion.poll()
-    assert not stage.inbox.exists()
+    assert not stage.has_order()
     stage.surface_on(EMPTY_COLUMN)
     stage.answer(stage.order()[1])
     stage.surface_on((0, *EMPTY_COLUMN[1:]))
@@ -220,7 +333,7 @@ def test_a_clip_in_a_slot_that_ardour_does_not_report_is_placed(stage: Stage) ->
 def test_what_ardour_refuses_is_reported_and_the_next_clip_gets_its_turn(stage: Stage) -> None:
     stage.begin("me-1")
     stage.clip("me-1")
-    stage.clip("me-1", index=1)
+    stage.clip("me-1", index=1, tempo_bpm=97)
     stage.answer(stage.order()[1], error="Ardour makes no track")
     assert stage.reports == ["failed"]
     assert "no track" in stage.detail
@@ -232,6 +345,24 @@ def test_a_clip_that_cannot_be_repeated_is_reported(stage: Stage) -> None:
     stage.clip("me-1", bars=3)  # Its file does not exist.
     stage.companion.poll()
     assert stage.reports == ["failed"]
+
+
+def test_a_raw_clip_is_refused_in_a_slot_and_the_next_one_gets_its_turn(stage: Stage) -> None:
+    stage.begin("me-1")
+    raw, whole = stage.clip("me-1", bars=0), stage.clip("me-1", index=1)
+    assert stage.order()[4] == str(whole)
+    assert stage.reports == ["failed"]
+    assert raw.name in stage.detail and "ask for bars" in stage.detail
+
+
+def test_a_raw_clip_is_put_on_the_timeline_as_it_is(tmp_path: Path) -> None:
+    with closing(Stage(tmp_path, place="region")) as stage:
+        stage.begin("me-1")
+        raw = stage.clip("me-1", bars=0)
+        kind, number, *_, subject = stage.order()
+        assert (kind, subject) == ("region", str(raw))
+        stage.answer(number)
+        assert stage.reports == ["placed"]
 
 
 def test_a_tempo_that_ardour_does_not_loop_is_mentioned(stage: Stage) -> None:

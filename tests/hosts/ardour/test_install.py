@@ -16,6 +16,7 @@ from bridge.hosts.ardour.install import SCRIPTS, install, script
 def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that holds those of each version of Ardour."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr("sys.platform", "linux")
     return tmp_path
 
@@ -23,12 +24,15 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_install_writes_the_scripts_for_every_version_that_has_cue_slots(
     configuration: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    flatpak = Path.home() / ".var/app/org.ardour.Ardour/config"
     for name in ("ardour6", "ardour7", "ardour8", "ardourette"):
         (configuration / name).mkdir()
+    (flatpak / "ardour8").mkdir(parents=True)
     assert main(["ardour", "--install", "--osc-port", "7999", "--json"]) == 0
     paths = [Path(path) for path in json.loads(capsys.readouterr().out)["scripts"]]
-    folders = [configuration / name / "scripts" for name in ("ardour7", "ardour8")]
-    assert sorted(paths) == sorted(folder / name for folder in folders for name in SCRIPTS)
+    folders = [configuration / "ardour7", configuration / "ardour8", flatpak / "ardour8"]
+    wanted = [folder / "scripts" / name for folder in folders for name in SCRIPTS]
+    assert sorted(paths) == sorted(wanted)
     assert all("local DAEMON_PORT = 7999\n" in path.read_text() for path in paths)
     assert main(["ardour", "--install"]) == 0
     assert "New Hook" in capsys.readouterr().out
@@ -38,7 +42,9 @@ def test_without_ardour_the_remedy_is_named_and_nothing_is_written(
     configuration: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["ardour", "--install"]) == 2
-    assert "start Ardour once" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "start Ardour once" in error
+    assert str(configuration) in error and "org.ardour.Ardour" in error
     assert list(configuration.iterdir()) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -83,6 +84,12 @@ def test_a_copy_is_made_once_and_goes_when_its_clip_has_gone(tmp_path: Path) -> 
     remove_orphans(tmp_path)
     left = {path.name for path in (tmp_path / FOLDER).iterdir()}
     assert left == {copies[1].name, copies[1].with_suffix(".json").name, "notes.json"}
+
+
+def test_a_raw_clip_is_refused_at_once(tmp_path: Path) -> None:
+    raw = replace(clip(tmp_path, bars=4), bars=0)
+    with pytest.raises(BadArgument, match="ask for bars"):
+        slot_file(raw)
 
 
 def test_a_clip_that_is_gone_or_would_become_too_long_is_refused(tmp_path: Path) -> None:
