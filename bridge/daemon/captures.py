@@ -15,7 +15,7 @@ from typing import Any
 from bridge.audio import Waveform
 from bridge.capture.begin import Capture
 from bridge.clock.session_time import SessionTime
-from bridge.commands import CaptureFile, CaptureLast, CaptureNotes, CaptureStart, Stems
+from bridge.commands import LOOP_PREFIX, CaptureFile, CaptureLast, CaptureNotes, CaptureStart, Stems
 from bridge.daemon.bounded import Bounded
 from bridge.daemon.capture_sources import CaptureSources
 from bridge.daemon.melody_files import MelodyFiles
@@ -370,7 +370,7 @@ class CaptureRegistry:
         entry.take.add_done_callback(lambda take: take.cancelled() or take.exception())
         self._entries.pop(id, None)
         self._entries[id] = entry
-        self._newest[client_of(id)] = id
+        self._newest[_owner_of(id)] = id
         self._forget_oldest()
         return entry
 
@@ -429,6 +429,11 @@ def client_of(id: str) -> str:
     All ids without a dash belong to one client, whose name is empty.
     """
     return id.rpartition("-")[0]
+
+
+def _owner_of(id: str) -> str:
+    """Whose newest capture is kept: a client's, or one live loop's."""
+    return id.rpartition(".")[0] if id.startswith(LOOP_PREFIX) else client_of(id)
 
 
 def _recording(entry: CaptureEntry) -> Waveform | None:

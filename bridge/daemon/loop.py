@@ -20,9 +20,9 @@ from bridge.daemon.loop_players import SILENT_SECONDS, LivePlayer, LoopPlayer
 from bridge.daemon.loop_requests import LoopRequests, Recipe, Role, Round
 from bridge.daemon.loop_stage import LoopStage
 from bridge.daemon.loop_state import LoopState
-from bridge.daemon.loop_tempo import TempoWatch
+from bridge.daemon.loop_tempo import TempoWatch, is_far
 from bridge.delivery import KnownClip
-from bridge.errors import BadArgument, BridgeError, Cancelled, SilentMelody
+from bridge.errors import BadArgument, BridgeError, Cancelled, SilentMelody, UnknownMelody
 from bridge.events import CaptureChanged, Done, Event, Failed, LoopChanged, Remark
 
 LIVE_LAYER = 0
@@ -309,6 +309,8 @@ class Loop:
 
     def _fail(self, number: int, event: Failed) -> None:
         self._requests.give_up(number)
+        if event.code == UnknownMelody.code:
+            self.state.forget_melody()
         self.state.failed(number, self.grid())
         if event.code == SilentMelody.code:
             self.remark(f"nothing with a pitch was played: {self._goes_on()}")
@@ -329,8 +331,8 @@ class Loop:
             self._requests.end(number)
             self._begun_seconds = round_.begun_seconds
         self._clips[name], self._recipes[name] = clip, Recipe(round_.melody, round_.settings)
-        if role == "again":
-            # If it has the old tempo, the settings want that.
+        if role == "again" or is_far(clip.tempo_bpm, round_.tempo_bpm):
+            # It has another tempo than the clock had: the settings want that.
             self._tempo.made_for(name, self.stage.tempo_bpm())
         self._remarked = ""
         self.perform(self.state.rendered(number, name, self.grid(), is_whole=is_whole))
@@ -354,6 +356,9 @@ class Loop:
         try:
             seconds = await self.player.enter(known, action, lambda: turn == self._turn)
         except Cancelled:
+            # Something else is to play on a layer of it.
+            if turn == self._turn:
+                self.give_way()
             return
         except BridgeError as error:
             if turn == self._turn:
@@ -366,6 +371,12 @@ class Loop:
         if turn == self._turn:
             self.state.prepared(self.grid(), seconds)
             self.publish()
+
+    def give_way(self) -> None:
+        """What was to enter does not: what plays goes on."""
+        self._turn += 1
+        self.state.not_prepared(self.grid())
+        self.publish()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._logged(work))

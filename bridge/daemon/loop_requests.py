@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 from bridge.commands import RANDOM_SEED, Cancel, CaptureLast, ClipSettings, Command, Generate
@@ -27,12 +28,14 @@ class Round:
         melody: the id of the melody that they follow.
         settings: of the clips.
         begun_seconds: the round's last bar line.
+        tempo_bpm: the clock's when it began; None: it did not play.
     """
 
     roles: dict[str, Role]
     melody: str
     settings: ClipSettings
     begun_seconds: float
+    tempo_bpm: Fraction | None
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class LoopRequests:
         whole = new_id(self._loop)
         commands.append(Generate(whole, _of_length(bars, settings), take))
         roles[whole] = "whole"
-        self._rounds[number] = Round(roles, take, settings, begun_seconds)
+        self._rounds[number] = Round(roles, take, settings, begun_seconds, self._stage.tempo_bpm())
         for command in commands:
             self._stage.perform(command)
 
@@ -139,7 +142,9 @@ class LoopRequests:
 
     def _render(self, number: int, recipe: Recipe, role: Role) -> Round:
         id = self._stage.new_id(self._loop)
-        round_ = Round({id: role}, recipe.melody, recipe.settings, self._stage.now_seconds())
+        stage = self._stage
+        now_seconds, tempo_bpm = stage.now_seconds(), stage.tempo_bpm()
+        round_ = Round({id: role}, recipe.melody, recipe.settings, now_seconds, tempo_bpm)
         self._rounds[number] = round_
         self._stage.perform(Generate(id, recipe.settings, recipe.melody))
         return round_

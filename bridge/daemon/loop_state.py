@@ -86,7 +86,13 @@ class LoopState:
     def layers(self) -> set[int]:
         """All layers that it uses."""
         kept = {layer for layer, _ in self.history.clips()}
-        return kept | {self._first_layer, self._layer} | self.heard.keys()
+        pending = self._overtaken.keys() | self.entering_layers
+        return kept | {self._first_layer, self._layer} | self.heard.keys() | pending
+
+    @property
+    def entering_layers(self) -> set[int]:
+        """The layers of the arrangement that is to enter."""
+        return set(self._next or {})
 
     @property
     def clip(self) -> str:
@@ -227,6 +233,10 @@ class LoopState:
             self._making = self._again_layer = None
             if self._next is None:
                 self._wait(grid)
+
+    def forget_melody(self) -> None:
+        """The melody can be followed no more: the next round takes another."""
+        self._has_melody = False
 
     def layer_changed(
         self, layer: int, clip: str | None, grid: Grid | None, *, is_known: bool = True

@@ -56,5 +56,10 @@ class TempoWatch:
         self._tried = {name: self._tried[name] for name in self._tried if name in clips}
 
 
+def is_far(clip_bpm: Fraction, clock_bpm: Fraction | None) -> bool:
+    """Whether a clip is made again at the clock's tempo; None: the clock does not play."""
+    return clock_bpm is not None and _differ(clip_bpm, clock_bpm, FAR_TEMPO)
+
+
 def _differ(one_bpm: Fraction, other_bpm: Fraction, by: Fraction) -> bool:
     return abs(other_bpm / one_bpm - 1) > by

@@ -187,13 +187,24 @@ class Loops:
         self._gains = dict(saved.gains)
 
     def stop_layer(self, layer: int | None) -> bool:
-        """Stop the loops that play on a layer; None: all loops. Return whether there is one."""
+        """Stop the loops that play, or are to, on a layer; None: all loops.
+
+        Return whether there is one.
+        """
         stopped = [
-            loop for loop in self._loops.values() if layer is None or layer in loop.state.heard
+            loop
+            for loop in self._loops.values()
+            if layer is None or layer in loop.state.heard.keys() | loop.state.entering_layers
         ]
         for loop in stopped:
             loop.perform(loop.state.stop(loop.grid()))
         return bool(stopped)
+
+    def layer_taken(self, layer: int) -> None:
+        """Something else is to play on a layer: what a loop has for it does not enter."""
+        for loop in self._loops.values():
+            if layer in loop.state.entering_layers:
+                loop.give_way()
 
     def silenced(self) -> None:
         """Take in that the output was silenced."""

@@ -406,7 +406,9 @@ class Session:
             return
 
         async def play(id: str) -> None:
-            self._publish(await self._playing.play(command))
+            answer = await self._playing.play(command)
+            self._loops.layer_taken(command.layer)
+            self._publish(answer)
 
         self._tasks.reply_later(command.id, play, self._publish)
 

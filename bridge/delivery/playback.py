@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -95,6 +95,8 @@ class Playback:
         # Counts the commands for each layer: what is prepared for an earlier one is not played.
         self._turns = [0] * LAYERS
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        # What could not be prepared for each layer: it is not tried again and again.
+        self._failed: dict[int, tuple[PlayableClip, Fraction]] = {}
 
     async def play(self, clip: PlayableClip, layer: int = 0) -> None:
         """Start a clip on the next line of the grid; at once while the clock does not play.
@@ -226,13 +228,14 @@ class Playback:
 
     def output_changed(self) -> None:
         """Take in that the output has come or gone; what played starts again when it is back."""
+        self._failed.clear()
         for number, layer in enumerate(self._layers):
             layer.clear()
             if self._player.state == "ready":
                 layer.send_gain()
                 clip = self._wanted[number]
                 if clip is not None:
-                    self._begin(number, self._load(number, clip, self._tempo_for(clip)))
+                    self._begin(number, clip, self._tempo_for(clip))
         self._publish_changes()
 
     def poll(self, now_seconds: float) -> None:
@@ -323,9 +326,12 @@ class Playback:
             # It starts in a moment, and is stretched once it plays.
             return
         tempo_bpm = self._tempo_for(newest.clip)
+        failed_clip, failed_bpm = self._failed.get(number, (None, tempo_bpm))
+        if newest.clip is failed_clip and _is_same(failed_bpm, tempo_bpm):
+            return
         if self._clock().is_playing(self._now()) and not _is_same(newest.tempo_bpm, tempo_bpm):
             follows = newest is layer.sounding or newest.follows
-            self._begin(number, self._load(number, newest.clip, tempo_bpm, follows=follows))
+            self._begin(number, newest.clip, tempo_bpm, follows=follows)
 
     async def _load(
         self, number: int, clip: PlayableClip, tempo_bpm: Fraction, *, follows: bool = False
@@ -380,25 +386,28 @@ class Playback:
                 f"{float(tempo_bpm):g}: one made at this tempo sounds better"
             )
 
-    def _begin(self, number: int, work: Coroutine[None, None, None]) -> None:
+    def _begin(
+        self, number: int, clip: PlayableClip, tempo_bpm: Fraction, *, follows: bool = False
+    ) -> None:
         """Prepare a clip that nobody waits for."""
 
         async def prepare() -> None:
             try:
-                await work
+                await self._load(number, clip, tempo_bpm, follows=follows)
+                self._failed.pop(number, None)
             except Cancelled:
                 pass
             except BridgeError as error:
+                self._failed[number] = clip, tempo_bpm
                 self._remark(str(error))
             except Exception:
+                self._failed[number] = clip, tempo_bpm
                 _log.exception("layer %d: a clip could not be prepared", number + 1)
             finally:
                 del self._tasks[number]
 
-        if number in self._tasks:
-            work.close()
-            return
-        self._tasks[number] = asyncio.create_task(prepare())
+        if number not in self._tasks:
+            self._tasks[number] = asyncio.create_task(prepare())
 
     def _forget(self, number: int) -> None:
         """No longer want what the layer was to play."""

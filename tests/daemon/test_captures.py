@@ -377,3 +377,17 @@ def test_a_remark_on_the_input_is_published_while_the_capture_goes_on() -> None:
     finally:
         ring.unlink()
         ring.close()
+
+
+def test_the_melody_of_a_loop_outlives_the_takes_of_another() -> None:
+    async def work() -> None:
+        harness = Harness()
+        ids = ["loop:drone.1", *(f"loop:lead.{number}" for number in range(2, 2 * MOST_CAPTURES))]
+        for id in ids:
+            harness.captures.begin(CaptureNotes(id, 1, (NOTE,)), 0.0)
+            harness.captures.stop(id, 0.0)
+        assert harness.captures.find(ids[0]).id == ids[0]
+        with pytest.raises(UnknownMelody):
+            harness.captures.find(ids[1])
+
+    in_loop(work)

@@ -35,8 +35,9 @@ from bridge.daemon.loop_file import LoopFile
 from bridge.daemon.loops import Loops
 from bridge.daemon.requests import RequestRegistry
 from bridge.delivery import History, KnownClip, write_clip
+from bridge.delivery.playable import PlayableClip
 from bridge.delivery.playback import AHEAD_SECONDS, SOONEST_SECONDS, Playback
-from bridge.errors import BadArgument, QueueFull, UnknownId
+from bridge.errors import BadArgument, QueueFull, UnknownId, UnknownMelody
 from bridge.events import CaptureChanged, DefaultsChanged, Done, Event, Failed, LoopChanged, Remark
 from bridge.timing import ONE_BAR, Meter, bars_to_frames
 from tests.delivery.offline_player import BEGIN_SECONDS, RATE, OfflinePlayer, offline_player
@@ -598,3 +599,94 @@ def test_a_clip_that_cannot_be_made_again_goes_on_stretched(tmp_path: Path) -> N
     band = perform(tmp_path / "Clips", test)
     assert len([each for each in band.commands if isinstance(each, Generate)]) == 2
     assert band.remarks()[1:] == ["it failed; the loop goes on as it is"]
+
+
+async def until_queued(band: Band) -> None:
+    """Let time pass until the loop's next clip is to enter."""
+    while band.state[1] != "queued":
+        await band.run_to(band.player.frame / BAR_FRAMES + 0.02)
+
+
+def takes(band: Band) -> int:
+    return sum(isinstance(command, CaptureLast) for command in band.commands)
+
+
+def test_an_overdub_that_comes_before_the_last_one_has_entered_loses_no_layer(
+    tmp_path: Path,
+) -> None:
+    async def test(band: Band) -> None:
+        await band.run_to(2.2)
+        band.do(START)
+        await band.run_to(3.3)
+        for _ in range(2):
+            band.do(LoopOverdub("set-1"))
+            await until_queued(band)
+        await band.run_to(20)
+        assert takes(band) > 6
+        playing = [layer.sounding and layer.sounding.clip.name for layer in band.playback._layers]
+        (loop,) = band.loops._loops.values()
+        assert {
+            number + 1 for number, name in enumerate(playing) if name
+        } == loop.state.heard.keys()
+
+    perform(tmp_path / "Clips", test)
+
+
+def test_a_layer_that_is_stopped_before_the_loop_is_heard_stops_the_loop(tmp_path: Path) -> None:
+    async def test(band: Band) -> None:
+        await band.run_to(2.2)
+        band.do(START)
+        await until_queued(band)
+        assert band.loops.stop_layer(1)
+        await band.run_to(14)
+        assert band.entered() == []
+        assert band.state[:2] == ("off", "none")
+
+    perform(tmp_path / "Clips", test)
+
+
+def test_a_loop_whose_layer_is_taken_while_its_clip_waits_goes_on_with_the_next(
+    tmp_path: Path,
+) -> None:
+    async def test(band: Band) -> None:
+        await band.run_to(2.2)
+        band.do(START)
+        await until_queued(band)
+        frames = np.zeros((BAR_FRAMES, 2), np.float32)
+        frames[SPIKE_FRAME] = 0.9
+        clip = PlayableClip("mine", Waveform(frames, RATE), 1, Meter(), TEMPO_BPM)
+        await band.playback.play(clip, 0)
+        band.loops.layer_taken(1)
+        await band.run_to(16)
+        assert takes(band) > 3
+        levels = [level for _, level in band.entered()]
+        assert levels[0] == 0.9 and len(levels) > 3
+
+    perform(tmp_path / "Clips", test)
+
+
+def test_clips_of_a_tempo_that_the_loop_asks_for_are_made_once(tmp_path: Path) -> None:
+    async def test(band: Band) -> None:
+        await band.run_to(2.2)
+        settings = ClipSettings(bars=BARS, prompt="keys", tempo_bpm=Fraction(100))
+        band.do(LoopStart("set-1", settings))
+        await band.run_to(20)
+        assert sum(isinstance(command, Generate) for command in band.commands) == takes(band) > 3
+        assert not any("made again" in text for text in band.remarks())
+
+    perform(tmp_path / "Clips", test)
+
+
+def test_a_loop_whose_melody_is_forgotten_takes_another(tmp_path: Path) -> None:
+    async def test(band: Band) -> None:
+        await band.run_to(2.2)
+        band.do(LoopStart("set-1", ClipSettings(bars=BARS, prompt="keys"), follow=False))
+        await band.run_to(5)
+        assert takes(band) == 1
+        band.errors[Generate] = UnknownMelody.code
+        await band.run_to(9)
+        del band.errors[Generate]
+        await band.run_to(16)
+        assert takes(band) > 1 and band.state[0] == "playing"
+
+    perform(tmp_path / "Clips", test)

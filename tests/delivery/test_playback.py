@@ -20,6 +20,7 @@ from bridge.delivery.playable import PlayableClip
 from bridge.delivery.playback import SOONEST_SECONDS, Playback
 from bridge.errors import Cancelled, NoOutput
 from bridge.events import LayerChanged
+from bridge.soundcard.clip_memory import ClipMemory
 from bridge.soundcard.mixer import Anchor, Start
 from bridge.timing import ONE_BAR, Meter, Quantum
 from tests.delivery.offline_player import BEGIN_SECONDS, BLOCK, RATE, OfflinePlayer, offline_player
@@ -425,6 +426,30 @@ def test_another_tempo_stretches_the_clip_and_swaps_it_in_at_the_next_bar() -> N
             assert (clip.samples == clicks(2).waveform.samples).all()
 
     asyncio.run(follows())
+
+
+def test_a_clip_that_cannot_be_stretched_is_tried_once_for_each_tempo() -> None:
+    async def test() -> None:
+        async with stage() as band:
+            band.tempo("120")
+            await band.playback.play(clicks(4))
+            await band.run(1.0)
+            new_clip = band.player.new_clip
+
+            def full(frames: int) -> ClipMemory:
+                raise NoOutput("no room")
+
+            band.player.new_clip = full  # type: ignore[method-assign]
+            for count, tempo in enumerate(("110", "130"), start=1):
+                band.tempo(tempo)
+                await band.run(3.0)
+                assert band.remarks == ["no room"] * count
+            band.player.new_clip = new_clip  # type: ignore[method-assign]
+            band.tempo("110")
+            await band.run(3.0)
+            assert len(band.remarks) == 3 and "is stretched to 110" in band.remarks[2]
+
+    asyncio.run(test())
 
 
 def test_panic_silences_and_forgets_everything() -> None:
