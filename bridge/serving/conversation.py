@@ -29,18 +29,15 @@ from bridge.engine.process.wire import (
     to_bytes,
 )
 from bridge.errors import BadArgument, BridgeError, NotAuthorized
+from bridge.serving import patience
 from bridge.serving.asgi import POLICY_VIOLATION, Receive, Scope, Send, bearer
+from bridge.serving.patience import Patience
 from bridge.serving.replica import Replica, ServedJob
 from bridge.serving.shared_limits import SharedLimiter
 from bridge.serving.tokens import Token
 
 FIRST_MESSAGE_SECONDS = 10.0
 """How long a connection may say nothing before its request."""
-STALLED_SECONDS = 20.0
-"""How long a client may take no audio that is ready for it."""
-LEAST_BYTES_PER_SECOND = 2**16
-"""A client that takes less of the audio that is ready is given up in the end: it holds the engine.
-Stereo has four times as much a second."""
 HEARTBEAT_SECONDS = 1.0
 SENT_AHEAD_BYTES = 4 * 2**20
 """Audio that may be on its way: what the web server and the network hold of one request."""
@@ -81,7 +78,7 @@ class Conversation:
         # The last step and the bytes of each chunk that the client has not yet.
         self._on_the_way: deque[tuple[int, int]] = deque()
         self._acknowledged = asyncio.Event()
-        self._patience_seconds = STALLED_SECONDS
+        self._patience = Patience()
         self._is_gone = False
 
     async def run(self, scope: Scope) -> None:
@@ -187,19 +184,20 @@ class Conversation:
         Raises:
             BadArgument: it takes nothing for too long, or little for longer.
         """
-        start = time.perf_counter()
-        before = self._patience_seconds
-        try:
-            async with asyncio.timeout(before):
-                while sum(size for _, size in self._on_the_way) > SENT_AHEAD_BYTES:
-                    self._acknowledged.clear()
+        self._patience.renew()
+        while sum(size for _, size in self._on_the_way) > SENT_AHEAD_BYTES:
+            self._acknowledged.clear()
+            start = time.perf_counter()
+            try:
+                async with asyncio.timeout(self._patience.seconds):
                     await self._acknowledged.wait()
-        except TimeoutError as error:
-            raise BadArgument(
-                f"no audio was received for {STALLED_SECONDS:g} s, or less than "
-                f"{LEAST_BYTES_PER_SECOND // 1024} kB a second for longer: use a faster network"
-            ) from error
-        self._patience_seconds -= time.perf_counter() - start
+            except TimeoutError as error:
+                raise BadArgument(
+                    f"no audio was received for {patience.STALLED_SECONDS:g} s, or less than "
+                    f"{patience.LEAST_BYTES_PER_SECOND // 1024} kB a second for longer: use a "
+                    "faster network"
+                ) from error
+            self._patience.waited(time.perf_counter() - start)
 
     async def _read_messages(self, job: ServedJob) -> None:
         """Read what the client has received and waits for, until it is gone.
@@ -217,11 +215,10 @@ class Conversation:
                     raise BadArgument("a connection has one request: open another for the next")
 
     def _take_receipt(self, steps: int) -> None:
-        """Count what the client has; its patience grows with the audio that it takes."""
+        """Count what the client has, up to that step."""
         while self._on_the_way and self._on_the_way[0][0] <= steps:
             _, size = self._on_the_way.popleft()
-            patience = self._patience_seconds + size / LEAST_BYTES_PER_SECOND
-            self._patience_seconds = min(patience, STALLED_SECONDS)
+            self._patience.took(size)
             self._acknowledged.set()
 
     async def _frame(self) -> bytes | None:

@@ -27,7 +27,7 @@ from bridge.errors import (
     QueueFull,
     TooLate,
 )
-from bridge.serving import conversation, outbox
+from bridge.serving import conversation, outbox, patience
 from bridge.serving.application import ReplicaSettings
 from bridge.serving.asgi import POLICY_VIOLATION
 from bridge.serving.limits import Limits
@@ -139,7 +139,7 @@ def test_a_client_that_takes_no_audio_is_sent_no_more_and_then_given_up(
             limit = conversation.SENT_AHEAD_BYTES + outbox.MESSAGE_BYTES
             assert conversation.SENT_AHEAD_BYTES < sent <= limit
 
-    monkeypatch.setattr(conversation, "STALLED_SECONDS", 0.2)
+    monkeypatch.setattr(patience, "STALLED_SECONDS", 0.2)
     run(test)
 
 
@@ -164,9 +164,9 @@ def test_receipts_do_not_keep_a_client_that_takes_no_audio(
             assert "no audio was received" in str(await client.failure())
             receipts.cancel()
 
-    monkeypatch.setattr(conversation, "STALLED_SECONDS", 0.3)
+    monkeypatch.setattr(patience, "STALLED_SECONDS", 0.3)
     # A receipt for a step in 10 ms is 2 MB a second of two variations in stereo.
-    monkeypatch.setattr(conversation, "LEAST_BYTES_PER_SECOND", 2**30)
+    monkeypatch.setattr(patience, "LEAST_BYTES_PER_SECOND", 2**30)
     run(test)
 
 
